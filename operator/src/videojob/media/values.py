@@ -1,0 +1,86 @@
+"""What is asked of the decoder process, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.vision.values import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """One segment to decode.
+
+    Attributes:
+        path: local regular file that holds (at least the index and this segment of) the video.
+        info: what `probe` said of it.
+        segment: the stretch.
+        sampling: which frames of it.
+        geometry: where the picture goes in the model's input.
+        colour: order of the channels in the slots.
+        pad_value: 0..255, what padding is filled with.
+        skip_corrupt: go on behind a corrupt stretch and name the gap, instead of failing.
+    """
+
+    path: Path
+    info: VideoInfo
+    segment: Segment
+    sampling: Sampling
+    geometry: Geometry
+    colour: Literal["RGB", "BGR"]
+    pad_value: int
+    skip_corrupt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One selected frame, in presentation order.
+
+    Attributes:
+        seq: 0-based position among the selected frames of the segment.
+        pts: presentation time in ticks.
+        time_ms: the same in milliseconds from the video's first frame.
+        slot: where its pixels lie in the ring, (height, width, 3) uint8; None when the motion gate
+            found it still: the last frame's detections stand for it.
+    """
+
+    seq: int
+    pts: int
+    time_ms: int
+    slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeGap:
+    """A stretch that could not be decoded, `[start_ms, end_ms)` from the video's first frame, and why."""
+
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeReport:
+    """What one segment's decoding came to, sent behind its last frame.
+
+    Attributes:
+        frames_decoded: pictures that left the decoder inside the segment.
+        frames_selected: those that the sampling asked for.
+        frames_gated: selected ones that the motion gate found still.
+        first_ms, last_ms: presentation time of the first and last decoded frame; None when there was none.
+        gaps: corrupt stretches, ascending.
+        busy_s: seconds the decoder process spent at work, waiting for free slots not counted.
+        peak_rss_bytes: the decoder process's highest resident memory so far.
+    """
+
+    frames_decoded: int
+    frames_selected: int
+    frames_gated: int
+    first_ms: int | None
+    last_ms: int | None
+    gaps: tuple[DecodeGap, ...]
+    busy_s: float
+    peak_rss_bytes: int

@@ -1,0 +1,235 @@
+"""What the shells need of the world, as narrow Protocols. Adapters implement them; fakes stand at these only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.vision.values import ModelContract
+
+
+class Clock(Protocol):
+    """Time. Decisions never read it; shells do, through this."""
+
+    def now_s(self) -> float:
+        """Seconds since the epoch, UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class FrameRing(Protocol):
+    """Frame slots in memory that the decoder process writes and, where it can, the server reads.
+
+    A ring is a plain file (in memory where the platform has such a place), so nobody copies a frame to pass it on.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file behind the ring, for a server on the same host to map."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many frames it holds."""
+        ...
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes from one slot's start to the next one's."""
+        ...
+
+    def view(self, first_slot: int, count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """(count, height, width, channels) view on neighbouring slots, no copy; `shape` must fill `slot_bytes`."""
+        ...
+
+
+class SegmentFrames(Protocol):
+    """The selected frames of one segment, as they are decoded."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in presentation order; blocks until one is there. Raises InputError subclasses."""
+        ...
+
+    def release(self, slot: int) -> None:
+        """Gives a slot back; the decoder waits when none is free."""
+        ...
+
+    def report(self) -> DecodeReport:
+        """After the last frame: what the decoding came to."""
+        ...
+
+
+class Decoder(Protocol):
+    """A decoder process for many segments, one at a time. Restarted by itself after a crash."""
+
+    def open(self, request: DecodeRequest, ring: FrameRing) -> SegmentFrames:
+        """Starts decoding a segment into the ring, slots 0, 1, 2, … and round; what was open before is dropped."""
+        ...
+
+    def close(self) -> None:
+        """Ends the process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceReply:
+    """The answer to one request.
+
+    Attributes:
+        request_id: of the request it answers (checked against what the server returned).
+        outputs: by name, each (frames, ...); views on the reply's buffer.
+        latency_s: from submit to reply.
+        retries: how often it was sent again.
+    """
+
+    request_id: int
+    outputs: dict[str, NDArray[np.generic]]
+    latency_s: float
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    """Counters of one model on one server, cumulative; take differences.
+
+    Attributes:
+        inferences: frames answered. executions: batches run (inferences / executions = mean batch).
+        queue_s, compute_input_s, compute_infer_s, compute_output_s: summed over requests.
+    """
+
+    inferences: int
+    executions: int
+    queue_s: float
+    compute_input_s: float
+    compute_infer_s: float
+    compute_output_s: float
+
+
+class Inference(Protocol):
+    """One process's connection to a model on a server. Not shared between threads."""
+
+    @property
+    def contract(self) -> ModelContract:
+        """The model, as the server describes it."""
+        ...
+
+    def attach(self, ring: FrameRing) -> None:
+        """Tells which ring the frames lie in; an implementation on the server's host maps it there."""
+        ...
+
+    def submit(self, request_id: int, frames: NDArray[np.generic], first_slot: int | None) -> None:
+        """Sends frames (n, ...) and returns at once.
+
+        Args:
+            request_id: unique among the open requests of this connection.
+            frames: what the model takes, ready; must stay unchanged until its reply.
+            first_slot: where `frames` lies in the attached ring; None when it does not.
+        """
+        ...
+
+    def collect(self, timeout_s: float) -> InferenceReply | None:
+        """The next reply, in any order; None when none came in time. Raises ServerError and ModelError subclasses."""
+        ...
+
+    def statistics(self) -> ServerStatistics:
+        """The server's counters for this model."""
+        ...
+
+    def close(self) -> None:
+        """Drops open requests and the connection."""
+        ...
+
+
+class CommitOutcome(Enum):
+    """What a conditional put came to."""
+
+    STORED = "stored"
+    ALREADY_STORED = "already stored"
+    """The same digest was there: an acknowledgement was lost, or the segment ran twice."""
+    OTHER_KEPT = "other kept"
+    """Another digest was there: the first writer's result stays."""
+
+
+class Sink(Protocol):
+    """Where results go. Keys are deterministic, puts conditional; one suite in tests/contract pins both adapters.
+
+    All methods raise SinkUnavailable when the store does not answer, retries included.
+    """
+
+    def begin(self, run: RunRecord) -> RunRecord:
+        """Registers a run: the same plan_digest returns the running epoch, another one starts the next epoch."""
+        ...
+
+    def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
+        """Stores a segment's result once. Raises StaleEpoch when a newer epoch owns the job."""
+        ...
+
+    def committed(self, run: RunRecord) -> frozenset[int]:
+        """Indexes of the stored segments; a consistent read."""
+        ...
+
+    def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
+        """All stored segments of the epoch by ascending index; a consistent read, paged."""
+        ...
+
+    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+        """In one transaction: the summary if absent, the run's state if its epoch still owns it, the outbox entry.
+
+        Args:
+            run: as `begin` returned it.
+            summary: canonical JSON, as `results.codec.encode_summary` makes it.
+            notification: JSON message for the outbox, or None.
+
+        Returns:
+            True when this call stored it, False when the same summary was there already. Raises StaleEpoch.
+        """
+        ...
+
+    def summary(self, uid: str) -> bytes | None:
+        """The stored summary of the newest finished epoch, byte for byte; None when there is none."""
+        ...
+
+    def runs(self) -> Sequence[RunRecord]:
+        """Newest epoch of every job in the store, by name; for the laptop's `results` and `report`."""
+        ...
+
+    def usage(self) -> WriteUsage:
+        """What this object consumed."""
+        ...
+
+    def close(self) -> None:
+        """Ends connections; a second call does nothing."""
+        ...
+
+
+class InputFetcher(Protocol):
+    """Brings one kind of input to a local regular file."""
+
+    def fetch(self, uri: str, version: str | None, folder: Path) -> FetchedInput:
+        """Downloads unless it is there. Raises InputError subclasses."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedInput:
+    """A local copy.
+
+    Attributes:
+        uri: as named. path: local regular file.
+        version: what pins the content: S3 version or ETag, http ETag, or a fingerprint of the file.
+    """
+
+    uri: str
+    path: Path
+    version: str

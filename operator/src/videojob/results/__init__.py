@@ -1,0 +1,1 @@
+"""PURE: from detections to windows, mergeable aggregates, table items, summary and report."""
