@@ -139,7 +139,14 @@ class Inference(Protocol):
         ...
 
     def collect(self, timeout_s: float) -> InferenceReply | None:
-        """The next reply, in any order; None when none came in time. Raises ServerError and ModelError subclasses."""
+        """The next reply, in any order; None when none came in time.
+
+        Every submit ends in exactly one reply or one raised ServerError or ModelError, retries included.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """Cancels every open request; their replies and errors are never seen again."""
         ...
 
     def statistics(self) -> ServerStatistics:

@@ -117,6 +117,7 @@ class SegmentTimings:
         decode_s: decoder process at work.
         prepare_s, transport_s, boxes_s, aggregate_s: the runner's own thread at each step.
         wait_s: the runner waited for answers with its window full.
+        decode_wait_s: the runner waited for frames, with room for more.
         retries: inference requests sent again.
         peak_rss_bytes: the larger of runner and decoder.
     """
@@ -128,6 +129,7 @@ class SegmentTimings:
     boxes_s: float = 0.0
     aggregate_s: float = 0.0
     wait_s: float = 0.0
+    decode_wait_s: float = 0.0
     retries: int = 0
     peak_rss_bytes: int = 0
 

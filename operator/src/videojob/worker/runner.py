@@ -1,0 +1,265 @@
+"""Runs one segment: decode -> prepare -> infer -> boxes -> windows -> commit, one straight pipe with bounded queues.
+
+Called by the laptop's pool, by a Job's worker and by a function alike. Guarantees:
+- the same task gives the same result, whatever the order of answers, the batch sizes or the transport;
+- it ends with one conditional commit, or with an error and nothing stored;
+- memory is bounded by the ring and `in_flight_frames`, however long the segment is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from videojob.errors import Cancelled, InferenceTimeout, InvalidModelOutput, VideoJobError
+from videojob.media.rings import RingHolder
+from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.ports import FrameRing, InferenceReply, SegmentFrames
+from videojob.results.accumulate import SegmentAccumulator
+from videojob.results.codec import digest
+from videojob.results.values import Gap, SegmentCommit, SegmentResult
+from videojob.vision.decoders import BoxDecoder, box_decoder
+from videojob.vision.geometry import fit, to_source
+from videojob.vision.prepare import prepare
+from videojob.vision.select import keep_classes
+from videojob.vision.values import Detections
+from videojob.worker.flow import FrameFlow, Group
+from videojob.worker.stopwatch import Stopwatch
+from videojob.worker.values import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools
+
+_AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides the decoder's jitter between keyframes
+_STALL_S = 120.0  # no answer for this long is an error even when the transport has not given up
+_POLL_S = 0.5  # how often a wait looks at the stop signal
+_PROGRESS_S = 0.2  # a person sees no more than five updates per second
+_CHEAP_FRAME_S = 0.004  # below this the server's work per frame is of the order of a request's own cost: group frames
+
+
+class SegmentRunner:
+    """Runs segments one after another in one process; keeps the ring, the box decoder and the request ids between them.
+
+    Args:
+        tools: the process's ports; `close` does not close them.
+    """
+
+    def __init__(self, tools: SegmentTools) -> None:
+        self._tools = tools
+        self._rings = RingHolder()
+        self._boxes: BoxDecoder = box_decoder(tools.inference.contract)
+        self._next_request_id = 1
+
+    def run(self, task: SegmentTask) -> SegmentOutcome:
+        """Runs one segment to its commit.
+
+        Raises:
+            VideoJobError: with uri and segment filled in; nothing is stored. `Cancelled` when `stopped` said so.
+        """
+        geometry = fit(*task.info.display_size, self._tools.inference.contract.pixels)
+        pixels = self._tools.inference.contract.pixels
+        slots = self._tools.in_flight_frames + _AHEAD_SLOTS
+        ring = self._rings.ring(slots, geometry.width * geometry.height * 3)
+        self._tools.inference.attach(ring)
+        request = DecodeRequest(
+            path=task.path,
+            info=task.info,
+            segment=task.segment,
+            sampling=task.settings.sampling,
+            geometry=geometry,
+            colour=pixels.colour,
+            pad_value=pixels.pad_value,
+            skip_corrupt=task.settings.skip_corrupt,
+        )
+        flow = FrameFlow(
+            slots=slots,
+            in_flight=self._tools.in_flight_frames,
+            group=self._group_size(),
+            first_request_id=self._next_request_id,
+        )
+        pipe = _Pipe(task, self._tools, self._boxes, request, ring, flow)
+        try:
+            return pipe.run()
+        except VideoJobError as error:
+            error.uri = error.uri or task.info.uri
+            error.segment = task.segment.index if error.segment is None else error.segment
+            raise
+        finally:
+            self._next_request_id = flow.next_request_id
+
+    def close(self) -> None:
+        """Removes the ring."""
+        self._rings.close()
+
+    def _group_size(self) -> int:
+        """Frames per request: one, unless the server is so fast that requests themselves are the work."""
+        statistics = self._tools.inference.statistics()
+        if not statistics.inferences:
+            return 1
+        frame_s = statistics.compute_infer_s / statistics.inferences
+        return max(1, self._tools.inference.contract.max_batch // 2) if frame_s < _CHEAP_FRAME_S else 1
+
+
+class _Pipe:
+    """One segment on its way; holds what `SegmentRunner.run` needs for a single call."""
+
+    def __init__(
+        self,
+        task: SegmentTask,
+        tools: SegmentTools,
+        boxes: BoxDecoder,
+        request: DecodeRequest,
+        ring: FrameRing,
+        flow: FrameFlow,
+    ) -> None:
+        self._task = task
+        self._tools = tools
+        self._boxes = boxes
+        self._request = request
+        self._ring = ring
+        self._flow = flow
+        self._watch = Stopwatch(tools.clock)
+        settings = task.settings
+        self._accumulator = SegmentAccumulator(
+            task.segment,
+            window_ms=settings.window_ms,
+            presence_gap_ms=settings.presence_gap_ms,
+        )
+        self._observers: Sequence[FrameObserver] = tools.observers(task, request.geometry)
+        self._last = Detections.empty()
+        self._done = 0
+        self._inferred = 0
+        self._retries = 0
+        self._told_s = tools.clock.monotonic_s()
+
+    def run(self) -> SegmentOutcome:
+        try:
+            frames = self._tools.decoder.open(self._request, self._ring)
+            self._stream(frames)
+            outcome = self._commit(frames.report())
+        except BaseException:
+            self._abandon()
+            raise
+        self._tell(force=True)
+        return outcome
+
+    def _stream(self, frames: SegmentFrames) -> None:
+        for frame in self._watch.each("decode_wait", frames):
+            self._check_stop()
+            self._flow.receive(frame)
+            self._send(flush=False)
+            self._collect_ready(frames)
+            while self._flow.must_collect and self._flow.flying_requests:
+                self._collect_one(frames)
+            self._drain(frames)
+        self._send(flush=True)
+        while self._flow.flying_requests:
+            self._collect_one(frames)
+            self._send(flush=True)
+        self._drain(frames)
+
+    def _send(self, *, flush: bool) -> None:
+        while (group := self._flow.next_group(flush=flush)) is not None:
+            self._submit(group)
+
+    def _submit(self, group: Group) -> None:
+        geometry = self._request.geometry
+        shape = (geometry.height, geometry.width, 3)
+        pixels = self._ring.view(group.first_slot, len(group.frames), shape)
+        with self._watch.lap("prepare"):
+            wire = prepare(pixels, self._tools.inference.contract.pixels)
+        # Only untouched pixels can be read from the ring itself; anything prepared is a copy elsewhere.
+        slot = group.first_slot if wire is pixels else None
+        with self._watch.lap("transport"):
+            self._tools.inference.submit(group.request_id, wire, slot)
+
+    def _collect_ready(self, frames: SegmentFrames) -> None:
+        while self._flow.flying_requests:
+            reply = self._tools.inference.collect(0.0)
+            if reply is None:
+                return
+            self._take(reply, frames)
+
+    def _collect_one(self, frames: SegmentFrames) -> None:
+        started_s = self._tools.clock.monotonic_s()
+        while True:
+            self._check_stop()
+            with self._watch.lap("wait"):
+                reply = self._tools.inference.collect(_POLL_S)
+            if reply is not None:
+                self._take(reply, frames)
+                return
+            if self._tools.clock.monotonic_s() - started_s > _STALL_S:
+                raise InferenceTimeout(f"the server gave no answer for {_STALL_S:.0f} s")
+
+    def _take(self, reply: InferenceReply, frames: SegmentFrames) -> None:
+        sent = self._flow.frames_of(reply.request_id)
+        if not sent:
+            return  # the late answer to a segment that was given up
+        self._retries += reply.retries
+        geometry = self._request.geometry
+        with self._watch.lap("boxes"):
+            try:
+                found = self._boxes.decode(
+                    reply.outputs, geometry.width, geometry.height, self._task.settings.threshold
+                )
+            except InvalidModelOutput as error:
+                error.time_ms = sent[0].time_ms
+                raise
+            labels, classes = self._tools.inference.contract.labels, self._task.settings.classes
+            found = [keep_classes(to_source(boxes, geometry), labels, classes) for boxes in found]
+        self._flow.answer(reply.request_id, found)
+        self._drain(frames)
+
+    def _drain(self, frames: SegmentFrames) -> None:
+        for frame, found in self._flow.drain():
+            if found is not None:
+                self._last = found
+                self._inferred += 1
+            with self._watch.lap("aggregate"):
+                self._accumulator.add(frame.time_ms, self._last, gated=found is None)
+            self._observe(frame)
+            self._done += 1
+            if frame.slot is not None:
+                frames.release(frame.slot)
+        self._tell(force=False)
+
+    def _observe(self, frame: Frame) -> None:
+        if not self._observers:
+            return
+        geometry = self._request.geometry
+        pixels = None
+        if frame.slot is not None:
+            pixels = self._ring.view(frame.slot, 1, (geometry.height, geometry.width, 3))[0]
+        with self._watch.lap("aggregate"):
+            for observer in self._observers:
+                observer.frame(frame.time_ms, pixels, self._last)
+
+    def _commit(self, report: DecodeReport) -> SegmentOutcome:
+        gaps = tuple(Gap(gap.start_ms, gap.end_ms, gap.reason) for gap in report.gaps)
+        result: SegmentResult = self._accumulator.finish(frames_decoded=report.frames_decoded, gaps=gaps)
+        for observer in self._observers:
+            observer.commit()
+        timings = replace(
+            self._watch.timings(),
+            decode_s=report.busy_s,
+            retries=self._retries,
+            peak_rss_bytes=report.peak_rss_bytes,
+        )
+        commit = SegmentCommit(result, digest(result), timings)
+        return SegmentOutcome(commit, self._tools.sink.commit(self._task.run, commit))
+
+    def _abandon(self) -> None:
+        for observer in self._observers:
+            observer.discard()
+        self._tools.inference.abandon()
+
+    def _check_stop(self) -> None:
+        if self._tools.stopped():
+            raise Cancelled("asked to stop in the middle of the segment")
+
+    def _tell(self, *, force: bool) -> None:
+        now_s = self._tools.clock.monotonic_s()
+        if force or now_s - self._told_s >= _PROGRESS_S:
+            self._told_s = now_s
+            segment = self._task.segment
+            self._tools.progress(Progress(segment.index, segment.video, self._done, self._inferred))
+
+
