@@ -3,7 +3,7 @@
     VideoJobError                 reason, message, place (uri, segment, time), hint, retryable
     ├── ManifestError             the manifest is wrong: fix it, a retry does not help
     ├── InputError                the video is wrong, or cannot be had
-    │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged
+    │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge
     │   ├── InputUnavailable                (the only one that a retry may cure)
     │   ├── NoVideoStream, NoFrames, ResolutionLimitExceeded
     │   ├── DecodeTimeout, DecoderCrashed, FormatNotAllowed, InputAddressForbidden
@@ -137,6 +137,13 @@ class InputChanged(InputError):
 
     reason = "InputChanged"
     default_hint = "Pin a versionId, or start the job again on the new object."
+
+
+class InputTooLarge(InputError):
+    """More bytes than we accept to download."""
+
+    reason = "InputTooLarge"
+    default_hint = "Cut the recording into smaller files."
 
 
 class NoVideoStream(InputError):
