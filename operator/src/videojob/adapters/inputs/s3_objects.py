@@ -1,0 +1,250 @@
+"""Objects in S3, pinned before the first byte and read under that pin.
+
+`HeadObject` gives the version id, or in a bucket without versions the ETag; every read asks for exactly that one
+(`VersionId`, `If-Match`), so an object that is replaced while a job runs is noticed and never mixed. The expected owner
+of the bucket goes with every call. Credentials, region and endpoint come from the usual AWS settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+
+from videojob.adapters.inputs.naming import looks_like_video, natural_key
+from videojob.adapters.inputs.transfer import (
+    CHUNK_BYTES,
+    Body,
+    Download,
+    Progress,
+    TransferPolicy,
+    cache_entry,
+    no_progress,
+)
+from videojob.errors import (
+    InputChanged,
+    InputNotFound,
+    InputUnavailable,
+    ManifestError,
+    SetupError,
+    VideoJobError,
+)
+from videojob.ports import FetchedInput
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+MAX_OBJECTS = 10_000
+_CONNECT_TIMEOUT_S = 10
+_READ_TIMEOUT_S = 60
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object found under a prefix."""
+
+    uri: str
+    size_bytes: int
+
+
+class _Where(TypedDict):
+    Bucket: str
+    Key: str
+    VersionId: NotRequired[str]
+    ExpectedBucketOwner: NotRequired[str]
+
+
+def s3_client(attempts: int = _ATTEMPTS) -> S3Client:
+    """A client with the machine's AWS settings, bounded timeouts and botocore's own backoff for throttling and 5xx.
+
+    Args:
+        attempts: of every call, the first one included.
+    """
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra="videojob",
+    )
+    try:
+        return boto3.session.Session().client("s3", config=config)
+    except botocore.exceptions.BotoCoreError as error:
+        raise _error(error, "s3") from error
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """(bucket, key) of "s3://bucket/key"; raises ValueError for anything else."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise ValueError(f"not an S3 address: {uri!r}")
+    return bucket, key
+
+
+class S3Objects:
+    """Implements `ports.InputFetcher` for "s3://bucket/key".
+
+    Versions are "version:ID" for an object version and "etag:TAG" for a bucket without versions.
+
+    Args:
+        client: as `s3_client` makes it.
+        policy: limits and patience.
+        progress: told while a download runs.
+        expected_owner: 12-digit account that must own the bucket; None: not checked.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        policy: TransferPolicy | None = None,
+        progress: Progress = no_progress,
+        expected_owner: str | None = None,
+    ) -> None:
+        self._client = client
+        self._policy = policy or TransferPolicy()
+        self._progress = progress
+        self._expected_owner = expected_owner
+
+    def expand(self, bucket: str, prefix: str) -> list[Listed]:
+        """The videos under a prefix, by extension (`naming.VIDEO_EXTENSIONS`), in natural order of their keys.
+
+        Raises:
+            InputNotFound: no bucket, or no video under the prefix.
+            InputUnavailable: S3 does not answer, retries included.
+            ManifestError: more than MAX_OBJECTS videos.
+        """
+        uri = f"s3://{bucket}/{prefix}"
+        found: dict[str, int] = {}
+        seen = 0
+        paginator = self._client.get_paginator("list_objects_v2")
+        owner = {"ExpectedBucketOwner": self._expected_owner} if self._expected_owner else {}
+        with _errors_named(uri):
+            for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **owner):  # type: ignore[arg-type]
+                for item in page.get("Contents", []):
+                    seen += 1
+                    if looks_like_video(item["Key"]):
+                        found[item["Key"]] = item["Size"]
+                if len(found) > MAX_OBJECTS:
+                    hint = "Split the job by longer prefixes."
+                    raise ManifestError(f"more than {MAX_OBJECTS:,} videos under the prefix", uri=uri, hint=hint)
+        if not found:
+            raise InputNotFound(
+                f"no video under the prefix ({seen} objects, judged by extension)",
+                uri=uri,
+                hint="Check the prefix; an object with another extension can be named by its key.",
+            )
+        return [Listed(f"s3://{bucket}/{key}", found[key]) for key in sorted(found, key=natural_key)]
+
+    def fetch(self, uri: str, version: str | None, folder: Path) -> FetchedInput:
+        """Downloads one object, or takes it from the cache.
+
+        Args:
+            uri: "s3://bucket/key".
+            version: the pin it must have, or None for what is there now.
+            folder: the cache.
+
+        Raises:
+            InputNotFound: no such object or version, or the access is denied.
+            InputChanged: another content than `version`, or replaced during the download.
+            InputTooLarge: over the limit.
+            InputUnavailable: S3 does not answer, retries included.
+        """
+        bucket, key = split_uri(uri)
+        where = self._where(bucket, key, version)
+        with _errors_named(uri):
+            head = self._client.head_object(**where)
+        etag = head["ETag"]
+        found = _pin(head.get("VersionId"), etag)
+        if version is not None and version != found:
+            raise InputChanged("the object has another content now", uri=uri)
+        size = head["ContentLength"]
+        self._policy.check_size(uri, size)
+        entry = cache_entry(folder, uri, found, key.rsplit("/", 1)[-1])
+        with entry.locked():
+            if not entry.path.exists():
+                pinned = self._where(bucket, key, found)
+                download = Download(entry, size, self._policy, self._progress)
+                download.run(lambda offset: self._body(uri, pinned, etag, offset))
+        return FetchedInput(uri, entry.path, found)
+
+    def _where(self, bucket: str, key: str, version: str | None) -> _Where:
+        where = _Where(Bucket=bucket, Key=key)
+        if version is not None and version.startswith("version:"):
+            where["VersionId"] = version.removeprefix("version:")
+        if self._expected_owner:
+            where["ExpectedBucketOwner"] = self._expected_owner
+        return where
+
+    @contextmanager
+    def _body(self, uri: str, where: _Where, etag: str, offset: int) -> Iterator[Body]:
+        with _errors_named(uri):
+            answer = self._client.get_object(**where, IfMatch=etag, Range=f"bytes={offset}-")
+            with answer["Body"] as stream:
+                yield Body(offset, stream.iter_chunks(CHUNK_BYTES))
+
+
+def _pin(version_id: str | None, etag: str) -> str:
+    # "null" is the one version of a bucket without versions: it can be overwritten, so it pins nothing.
+    return f"etag:{etag}" if version_id in {None, "null"} else f"version:{version_id}"
+
+
+@contextmanager
+def _errors_named(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise _error(error, uri) from error
+
+
+_SETUP_ERRORS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.SSOError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.NoRegionError,
+    botocore.exceptions.ParamValidationError,
+    botocore.exceptions.ConfigParseError,
+    botocore.exceptions.ConfigNotFound,
+)
+
+
+def _error(error: Exception, uri: str) -> VideoJobError:
+    """Our word for what boto3 raised: the one place where S3's codes are read."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return _service_error(error, uri)
+    if isinstance(error, botocore.exceptions.ParamValidationError):
+        return InputNotFound(f"not a bucket and key that S3 can have: {error}", uri=uri, hint="Correct the manifest.")
+    if isinstance(error, _SETUP_ERRORS):
+        hint = "Log in to AWS, for example with `aws sso login` or AWS_PROFILE, and set AWS_REGION."
+        return SetupError(f"AWS cannot be used from here: {error}", uri=uri, hint=hint)
+    return InputUnavailable(f"S3 cannot be read: {error}", uri=uri)
+
+
+def _service_error(error: botocore.exceptions.ClientError, uri: str) -> VideoJobError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status == 412:
+        return InputChanged("the object was replaced while it was read", uri=uri)
+    if status == 404:
+        return InputNotFound(f"S3 has no such bucket, object or version ({code})", uri=uri, hint="Check the manifest.")
+    if code == "InvalidObjectState":
+        hint = "Restore the object from its archive class first."
+        return InputUnavailable("the object is archived", uri=uri, hint=hint, retryable=False)
+    if code in {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+        return SetupError(f"AWS refused the credentials ({code})", uri=uri, hint="Log in to AWS again.", retryable=True)
+    if status == 403:
+        hint = (
+            "Either it does not exist (S3 says so only to who may list the bucket), or s3:GetObject is missing, or the "
+            "bucket belongs to another account than expected."
+        )
+        return InputNotFound(f"S3 denied access ({code or status})", uri=uri, hint=hint)
+    transient = status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout", "Throttling"}
+    return InputUnavailable(f"S3 answered {code or status}", uri=uri, retryable=transient)
