@@ -66,6 +66,14 @@ def to_source(detections: Detections, geometry: Geometry) -> Detections:
     )
 
 
+def to_input(detections: Detections, geometry: Geometry) -> Detections:
+    """Boxes in upright source pixels -> the same boxes in input pixels; `to_source` undone."""
+    scale = np.array([geometry.scale_x, geometry.scale_y] * 2)
+    pad = np.array([geometry.pad_x, geometry.pad_y] * 2, dtype=np.float64)
+    boxes = (detections.boxes * scale + pad).astype(np.float32)
+    return Detections(boxes, detections.scores, detections.class_ids, detections.track_ids)
+
+
 def _free_size(source_width: int, source_height: int, pixels: PixelInput) -> tuple[int, int]:
     scale = pixels.long_side / max(source_width, source_height)
     return (
