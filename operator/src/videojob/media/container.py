@@ -1,0 +1,111 @@
+"""Opening a file that nobody trusts. Runs in the decoder process only.
+
+The demuxer is pinned by the file's first bytes, only the `file` protocol exists, references to other files are not
+followed, and a picture larger than the limit is refused from the header, before a decoder allocates anything for it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from videojob.errors import (
+    InputContainerInvalid,
+    InputNotFound,
+    InputNotVideo,
+    InputUnavailable,
+    NoVideoStream,
+    ResolutionLimitExceeded,
+)
+from videojob.media import sniff
+
+MAX_SIDE = 8192
+"""Widest and highest picture accepted, in pixels."""
+
+_DEMUXER_OPTIONS = {
+    "protocol_whitelist": "file",
+    # Only as many packets as it takes to learn the stream's parameters are read.
+    "probesize": "5000000",
+    "analyzeduration": "5000000",
+    "max_streams": "64",
+    "max_pixels": str(MAX_SIDE * MAX_SIDE),
+}
+_PER_DEMUXER = {
+    sniff.MOV: {"enable_drefs": "0", "use_absolute_path": "0"},
+}
+
+
+def read_head(path: Path, uri: str) -> bytes:
+    """The first bytes of a regular file.
+
+    Raises:
+        InputNotFound, InputUnavailable: it cannot be read.
+        InputNotVideo: it is a folder, a pipe or a device.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise InputNotFound("no such file", uri=uri) from error
+    except OSError as error:
+        raise InputUnavailable(f"the file cannot be opened: {error.strerror}", uri=uri, retryable=False) from error
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise InputNotVideo("not a regular file", uri=uri)
+        return os.pread(handle, sniff.HEAD_BYTES, 0)
+    except OSError as error:
+        raise InputUnavailable(f"the file cannot be read: {error.strerror}", uri=uri) from error
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def opened(path: Path, uri: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its video stream, closed at the end.
+
+    Raises:
+        InputError: one of its subclasses, see `sniff.demuxer_for` and below.
+        InputContainerInvalid: the demuxer cannot make sense of it.
+        NoVideoStream: there is no picture in it, or only a cover picture.
+        ResolutionLimitExceeded: the header claims a picture larger than `MAX_SIDE`.
+    """
+    demuxer = sniff.demuxer_for(read_head(path, uri), uri)
+    options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
+    try:
+        container = av.open(os.fspath(path), format=demuxer.split(",")[0], options=options, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise InputContainerInvalid(
+            f"the {demuxer.split(',')[0]} structure cannot be read: {error.strerror}", uri=uri
+        ) from error
+    with container:
+        yield container, _video_stream(container, uri)
+
+
+def _video_stream(container: InputContainer, uri: str) -> VideoStream:
+    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not streams:
+        raise NoVideoStream("the container has no video stream", uri=uri)
+    stream = streams[0]
+    for other in container.streams:
+        if other is not stream:
+            other.discard = av.stream.Discard.all
+    context = stream.codec_context
+    if context is None:
+        raise InputContainerInvalid("the video's codec is not one that can be decoded", uri=uri)
+    if context.width > MAX_SIDE or context.height > MAX_SIDE:
+        raise ResolutionLimitExceeded(
+            f"the header claims {context.width} x {context.height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are accepted",
+            uri=uri,
+        )
+    return stream
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)

@@ -1,0 +1,99 @@
+"""The words between the parent and its decoder process: one JSON object per line, both ways, never a pickle.
+
+Parent to child (stdin):
+    {"op": "probe", "path", "uri"}
+    {"op": "open", "path", "info", "segment", "sampling", "geometry", "colour", "pad_value", "skip_corrupt",
+     "ring": {"path", "slots", "slot_bytes"}, "run"}
+    {"op": "release", "run", "slots": [n, ...]}
+    {"op": "drop", "run"}                        the frames of that run are no longer wanted
+Child to parent (stdout):
+    {"ready": true}                              once, when it has locked itself in
+    {"info": {...}}                              the answer to probe
+    {"run", "frames": [[pts, slot or null], ...]}
+    {"run", "beat": n}                           still decoding, n frames so far
+    {"run", "report": {...}}                     the end of a segment
+    {"run", "error": {...}}                      the end of a probe (run 0) or segment: `VideoJobError.as_dict`
+`run` counts the segments opened, so that words about a dropped one are told apart.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
+from videojob.planning.video import Gate, Sampling, Segment, video_info_from_dict
+from videojob.vision.values import Geometry
+
+Message = dict[str, Any]
+
+
+def encode(message: Message) -> bytes:
+    """One line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message of one line; raises ValueError on anything that is not an object."""
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("a message is an object")
+    return message
+
+
+def request_to_message(request: DecodeRequest) -> Message:
+    """The JSON-able form of a request."""
+    sampling = request.sampling
+    rate = sampling.frames_per_second
+    return {
+        "path": str(request.path),
+        "info": request.info.as_dict(),
+        "segment": asdict(request.segment),
+        "sampling": {
+            "frames_per_second": None if rate is None else str(rate),
+            "every_nth_frame": sampling.every_nth_frame,
+            "keyframes_only": sampling.keyframes_only,
+            "gate": None if sampling.gate is None else asdict(sampling.gate),
+        },
+        "geometry": asdict(request.geometry),
+        "colour": request.colour,
+        "pad_value": request.pad_value,
+        "skip_corrupt": request.skip_corrupt,
+    }
+
+
+def request_from_message(message: Message) -> DecodeRequest:
+    """The inverse of `request_to_message`; raises KeyError, TypeError or ValueError on anything else."""
+    sampling = message["sampling"]
+    rate, gate = sampling["frames_per_second"], sampling["gate"]
+    colour: Literal["RGB", "BGR"] = "BGR" if message["colour"] == "BGR" else "RGB"
+    return DecodeRequest(
+        path=Path(message["path"]),
+        info=video_info_from_dict(message["info"]),
+        segment=Segment(**message["segment"]),
+        sampling=Sampling(
+            frames_per_second=None if rate is None else Fraction(rate),
+            every_nth_frame=sampling["every_nth_frame"],
+            keyframes_only=bool(sampling["keyframes_only"]),
+            gate=None if gate is None else Gate(**gate),
+        ),
+        geometry=Geometry(**message["geometry"]),
+        colour=colour,
+        pad_value=int(message["pad_value"]),
+        skip_corrupt=bool(message["skip_corrupt"]),
+    )
+
+
+def report_to_message(report: DecodeReport) -> Message:
+    """The JSON-able form of a report."""
+    return asdict(report)
+
+
+def report_from_message(message: Message) -> DecodeReport:
+    """The inverse of `report_to_message`; raises KeyError, TypeError or ValueError on anything else."""
+    values = dict(message)
+    values["gaps"] = tuple(DecodeGap(**gap) for gap in values["gaps"])
+    return DecodeReport(**values)

@@ -1,0 +1,102 @@
+"""Which demuxer a file gets, decided by its first bytes and by nothing else.
+
+FFmpeg's own probing takes names, playlists and scripts into account and knows some 300 formats, several of which open
+other files or the network. Here a file gets one of a few self-contained demuxers, or a named error. Pure.
+"""
+
+from __future__ import annotations
+
+from videojob.errors import FormatNotAllowed, InputNotVideo
+
+HEAD_BYTES = 4096
+"""How much of a file's beginning `demuxer_for` wants to see."""
+
+MOV = "mov,mp4,m4a,3gp,3g2,mj2"
+MATROSKA = "matroska,webm"
+AVI = "avi"
+MPEG_TS = "mpegts"
+FLV = "flv"
+OGG = "ogg"
+
+_MOV_FIRST_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx"))
+_TS_SYNC = 0x47
+# Plain, with a 4-byte timecode in front (Blu-ray), with a checksum behind: (packet length, offset of the sync byte).
+_TS_LAYOUTS = ((188, 0), (192, 4), (204, 0))
+_PLAYLISTS: tuple[tuple[bytes, str], ...] = (
+    (b"#extm3u", "an HLS playlist"),
+    (b"ffconcat", "an FFmpeg concat script"),
+    (b"v=0", "an SDP description"),
+    (b"[playlist]", "a PLS playlist"),
+    (b"[reference]", "an ASX playlist"),
+    (b"<asx", "an ASX playlist"),
+    (b"<smil", "a SMIL presentation"),
+    (b"<mpd", "a DASH manifest"),
+    (b"<smoothstreamingmedia", "a Smooth Streaming manifest"),
+    (b"<manifest", "an F4M manifest"),
+    (b"rtmp://", "a stream address"),
+    (b"rtsp://", "a stream address"),
+    (b"rtsptext", "a QuickTime stream reference"),
+    (b"file ", "an FFmpeg concat script"),
+)
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+
+def demuxer_for(head: bytes, uri: str) -> str:
+    """FFmpeg's name of the one demuxer that may read the file.
+
+    Args:
+        head: the file's first `HEAD_BYTES`, or all of it when it is shorter.
+        uri: for the message.
+
+    Raises:
+        FormatNotAllowed: a playlist or script, which would make a demuxer open something else.
+        InputNotVideo: empty, text, or nothing that a supported container starts with.
+    """
+    if not head:
+        raise InputNotVideo("the file is empty", uri=uri)
+    if head[4:8] in _MOV_FIRST_BOXES:
+        return MOV
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return MATROSKA
+    if head[:4] == b"RIFF" and head[8:12] in (b"AVI ", b"AVIX"):
+        return AVI
+    if head.startswith(b"FLV\x01"):
+        return FLV
+    if head.startswith(b"OggS"):
+        return OGG
+    if _is_mpeg_ts(head):
+        return MPEG_TS
+    _refuse_playlists(head, uri)
+    raise InputNotVideo(f"{_description(head)} is not the start of a supported container", uri=uri)
+
+
+def _is_mpeg_ts(head: bytes) -> bool:
+    for length, offset in _TS_LAYOUTS:
+        syncs = head[offset::length]
+        if len(syncs) >= 3 and all(byte == _TS_SYNC for byte in syncs):
+            return True
+    return False
+
+
+def _refuse_playlists(head: bytes, uri: str) -> None:
+    text = _as_text(head).lstrip().lower()
+    if text.startswith(b"<"):
+        for mark, what in _PLAYLISTS:
+            if mark.startswith(b"<") and mark in text:
+                raise FormatNotAllowed(f"the file is {what}", uri=uri)
+    for mark, what in _PLAYLISTS:
+        if text.startswith(mark):
+            raise FormatNotAllowed(f"the file is {what}", uri=uri)
+
+
+def _as_text(head: bytes) -> bytes:
+    """The bytes without byte order mark and without the zeros of UTF-16."""
+    for mark in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return head[len(mark) :].replace(b"\x00", b"")
+    return head
+
+
+def _description(head: bytes) -> str:
+    printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
+    return "text" if printable == len(head) else f"{head[:4].hex(' ')}"

@@ -1,0 +1,58 @@
+"""Cutting videos into segments: half-open ranges of presentation time that cover each video exactly once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from videojob.planning.video import Segment, VideoInfo
+
+TARGET_MS = 30_000
+"""Length aimed at. Short enough that a lost worker costs little, long enough that seeking and committing cost nothing."""
+
+SHORTEST_MS = 20_000
+"""No segment is shorter, unless the whole video is."""
+
+
+def cut(infos: Sequence[VideoInfo], target_ms: int = TARGET_MS) -> tuple[Segment, ...]:
+    """The segments of a job.
+
+    Cuts are taken from each video's `cut_pts`, so every segment starts at a keyframe. Where keyframes are rare,
+    segments grow as long as they must: a video with a single keyframe is one segment.
+
+    Args:
+        infos: the job's videos, in the manifest's order.
+        target_ms: length aimed at; a segment may be a third shorter, and half of it longer where keyframes allow.
+
+    Returns:
+        Segments in the order of videos and time, indexes counting through the whole job. A video's first segment has
+        no start and its last no end; each other end is the next segment's start.
+    """
+    if target_ms < 1:
+        raise ValueError(f"a segment needs a length, got {target_ms} ms")
+    segments: list[Segment] = []
+    for video, info in enumerate(infos):
+        bounds: list[int | None] = [None, *_cuts(info, target_ms), None]
+        for start, end in zip(bounds, bounds[1:], strict=False):
+            segments.append(Segment(index=len(segments), video=video, start_pts=start, end_pts=end))
+    return tuple(segments)
+
+
+def _cuts(info: VideoInfo, target_ms: int) -> list[int]:
+    """Chosen cut points: from each chosen one, the candidate nearest to the target, never nearer than two thirds."""
+    target = Fraction(target_ms, 1000) / info.time_base
+    shortest = target * SHORTEST_MS / TARGET_MS
+    end_pts = info.start_pts + Fraction(info.duration_ms, 1000) / info.time_base
+    candidates = [pts for pts in info.cut_pts if pts > info.start_pts]
+    chosen: list[int] = []
+    start = info.start_pts
+    while True:
+        allowed = [pts for pts in candidates if pts - start >= shortest]
+        if not allowed:
+            return chosen
+        best = min(allowed, key=lambda pts: (abs(pts - start - target), pts))
+        # A rest too short to be a segment joins the one before it; an unknown duration (0) tells nothing of the rest.
+        if info.duration_ms and end_pts - best < shortest:
+            return chosen
+        chosen.append(best)
+        start = best
