@@ -1,0 +1,303 @@
+"""Results in one SQLite file: the laptop's store, no server, written by many processes at once.
+
+Every write is one immediate transaction under `synchronous=FULL`, so that what was acknowledged survives `kill -9` and
+a power cut, and what was not is not there at all. The tables hold plain columns: `sqlite3 results.db` and
+`select * from windows_view` answer most questions; docs/reference/results.md has more.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from videojob.errors import SinkError, SinkUnavailable, StaleEpoch
+from videojob.ports import CommitOutcome
+from videojob.results.codec import bytes_digest, parse
+from videojob.results.document import (
+    Document,
+    items,
+    mapping,
+    result_document,
+    result_from_document,
+    text,
+    timings_document,
+    timings_from_document,
+)
+from videojob.results.items import Item, commit_item, job_item, outbox_item, summary_item
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.write_cost import item_bytes, write_units
+
+_BUSY_S = 30.0
+"""How long a writer waits for the others before it gives up."""
+
+_RETRY_S = 0.05
+_SCHEMA_FILE = "sqlite_schema.sql"
+_SCHEMA_VERSION = 1
+"""Stored in the file as `user_version`; grows when the tables change."""
+
+_TABLES = ("windows", "window_classes", "presence", "tracks")
+"""Tables of `results.document` that a commit fills row by row."""
+
+
+class SqliteSink:
+    """`ports.Sink` over one SQLite file. Threads may share an object, processes open their own.
+
+    Args:
+        path: the file; made, with its folder, when it is not there.
+        busy_s: how long to wait for other writers, in seconds.
+
+    Raises:
+        SinkError: the file is something else, or of another version.
+        SinkUnavailable: other writers did not let go of the file in time.
+    """
+
+    def __init__(self, path: Path, *, busy_s: float = _BUSY_S) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._usage = WriteUsage()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            _prepare(self._db, path, busy_s)
+
+    def begin(self, run: RunRecord) -> RunRecord:
+        """See `ports.Sink.begin`."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select epoch, plan_digest from runs where uid = ? order by epoch desc limit 1", (run.uid,)
+            ).fetchone()
+            if row is not None and row[1] == run.plan_digest:
+                return replace(run, epoch=row[0])
+            begun = replace(run, epoch=1 if row is None else row[0] + 1)
+            db.execute(
+                "insert into runs (uid, epoch, namespace, name, plan_digest, segments) values (?, ?, ?, ?, ?, ?)",
+                (begun.uid, begun.epoch, begun.namespace, begun.name, begun.plan_digest, begun.segments),
+            )
+        self._count([job_item(begun)])
+        return begun
+
+    def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
+        """See `ports.Sink.commit`."""
+        with self._transaction() as db:
+            run_id = _owned_run(db, run)
+            row = db.execute(
+                "select digest from segments where run_id = ? and segment = ?", (run_id, commit.result.segment)
+            ).fetchone()
+            if row is not None:
+                same = row[0] == commit.digest
+                return CommitOutcome.ALREADY_STORED if same else CommitOutcome.OTHER_KEPT
+            _insert_commit(db, run_id, commit)
+        self._count(commit_item(run, commit).all)
+        return CommitOutcome.STORED
+
+    def committed(self, run: RunRecord) -> frozenset[int]:
+        """See `ports.Sink.committed`."""
+        with self._errors(), self._lock:
+            rows = self._db.execute(
+                "select segment from segments join runs using (run_id) where uid = ? and epoch = ?",
+                (run.uid, run.epoch),
+            ).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
+        """See `ports.Sink.commits`."""
+        for segment in sorted(self.committed(run)):
+            with self._errors(), self._lock:
+                commit = _read_commit(self._db, run, segment)
+            yield commit
+
+    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+        """See `ports.Sink.finalise`."""
+        digest = bytes_digest(summary)
+        with self._transaction() as db:
+            run_id = _owned_run(db, run)
+            row = db.execute("select digest from summaries where run_id = ?", (run_id,)).fetchone()
+            if row is not None:
+                if row[0] != digest:
+                    raise SinkError(f"another summary of run {run.name!r}, epoch {run.epoch}, is stored already")
+                return False
+            db.execute(
+                "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, digest, summary.decode())
+            )
+            if notification is not None:
+                db.execute("insert into outbox (run_id, notification) values (?, ?)", (run_id, notification))
+            db.execute("update runs set state = 'Finished' where run_id = ?", (run_id,))
+        spilled = summary_item(run, mapping(parse(summary)), digest)
+        self._count(spilled.parts)
+        sent = [] if notification is None else [outbox_item(run, notification)]
+        self._count([spilled.head, job_item(run), *sent], transactional=True)
+        return True
+
+    def summary(self, uid: str) -> bytes | None:
+        """See `ports.Sink.summary`."""
+        with self._errors(), self._lock:
+            row = self._db.execute(
+                "select summary from summaries join runs using (run_id) where uid = ? order by epoch desc limit 1",
+                (uid,),
+            ).fetchone()
+        return None if row is None else str(row[0]).encode()
+
+    def runs(self) -> Sequence[RunRecord]:
+        """See `ports.Sink.runs`."""
+        with self._errors(), self._lock:
+            rows = self._db.execute(
+                "select uid, namespace, name, plan_digest, segments, max(epoch) from runs group by uid"
+                " order by name, namespace, uid"
+            ).fetchall()
+        return [RunRecord(*row) for row in rows]
+
+    def usage(self) -> WriteUsage:
+        """See `ports.Sink.usage`; units are those that DynamoDB's published rule gives for the same items."""
+        return self._usage
+
+    def close(self) -> None:
+        """See `ports.Sink.close`."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._operational(error) from error
+        except sqlite3.DatabaseError as error:
+            raise SinkError(
+                f"the result file cannot be used: {error}",
+                uri=str(self._path),
+                hint="It may be damaged or something else: move it away, or name another --output folder.",
+            ) from error
+
+    def _operational(self, error: sqlite3.OperationalError) -> SinkError:
+        if "locked" in str(error) or "busy" in str(error):
+            return SinkUnavailable(
+                f"other writers did not let go of the result file: {error}",
+                uri=str(self._path),
+                hint="Stop other runs that write to it; do not put it on a network file system.",
+            )
+        return SinkError(
+            f"the result file cannot be read or written: {error}",
+            uri=str(self._path),
+            hint="Check that the folder is writable and that the disk has room.",
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors(), self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def _count(self, written: Sequence[Item], *, transactional: bool = False) -> None:
+        sizes = [item_bytes(item) for item in written]
+        with self._lock:
+            usage = self._usage
+            self._usage = replace(
+                usage,
+                write_units=usage.write_units + sum(write_units(size, transactional=transactional) for size in sizes),
+                items=usage.items + len(sizes),
+                payload_bytes=usage.payload_bytes + sum(sizes),
+            )
+
+
+def _prepare(db: sqlite3.Connection, path: Path, busy_s: float) -> None:
+    """Sets the connection up and makes the tables, whoever comes first."""
+    _while_locked(lambda: db.execute("pragma journal_mode = wal"), busy_s)
+    db.execute("pragma synchronous = full")
+    db.execute("pragma foreign_keys = on")
+    found = db.execute("pragma user_version").fetchone()[0]
+    if found == 0:
+        script = resources.files("videojob.adapters").joinpath(_SCHEMA_FILE).read_text("utf-8")
+        db.executescript(script)
+    elif found != _SCHEMA_VERSION:
+        db.close()
+        raise SinkError(
+            f"the result file has layout {found}, this version writes {_SCHEMA_VERSION}",
+            uri=str(path),
+            hint="Move it away, or name another --output folder.",
+        )
+
+
+def _while_locked(action: Callable[[], object], busy_s: float) -> None:
+    """Repeats what SQLite's own busy handler does not wait for: the switch to the write-ahead log."""
+    deadline_s = time.monotonic() + busy_s
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline_s:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            return
+
+
+def _owned_run(db: sqlite3.Connection, run: RunRecord) -> int:
+    """The run's row, if no newer epoch owns the job."""
+    row = db.execute("select run_id, epoch from runs where uid = ? order by epoch desc limit 1", (run.uid,)).fetchone()
+    if row is None:
+        raise SinkError(f"run {run.name!r} was never begun in this store")
+    if row[1] != run.epoch:
+        raise StaleEpoch(f"epoch {row[1]} of {run.name!r} owns the results, this run is epoch {run.epoch}")
+    return int(row[0])
+
+
+def _insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) -> None:
+    document = result_document(commit.result)
+    tables = {name: document.pop(name, None) for name in (*_TABLES, "gaps")}
+    key: dict[str, Document] = {"run_id": run_id}
+    head = key | document | {"digest": commit.digest} | timings_document(commit.timings)
+    _insert(db, "segments", [head])
+    key["segment"] = commit.result.segment
+    for name in _TABLES:
+        _insert(db, name, [key | row for row in _table_rows(tables[name])])
+    _insert(db, "gaps", [key | dict(mapping(gap)) for gap in items(tables["gaps"])])
+
+
+def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Document]]) -> None:
+    """Adds rows of one shape; their names come from `results.document`, never from outside."""
+    if rows:
+        names = ", ".join(rows[0])
+        marks = ", ".join("?" * len(rows[0]))
+        statement = f"insert into {table} ({names}) values ({marks})"  # noqa: S608 (see above)
+        db.executemany(statement, [tuple(row.values()) for row in rows])
+
+
+def _table_rows(table: Document) -> Iterator[dict[str, Document]]:
+    if table is None:
+        return
+    columns = mapping(table)
+    for row in zip(*(items(column) for column in columns.values()), strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def _read_commit(db: sqlite3.Connection, run: RunRecord, segment: int) -> SegmentCommit:
+    (run_id,) = db.execute("select run_id from runs where uid = ? and epoch = ?", (run.uid, run.epoch)).fetchone()
+    (head,) = _select(db, "segments", run_id, segment)
+    document: dict[str, Document] = dict(head)
+    for table in _TABLES:
+        rows = _select(db, table, run_id, segment)
+        if rows:
+            document[table] = {name: [row[name] for row in rows] for name in rows[0]}
+    document["gaps"] = _select(db, "gaps", run_id, segment)
+    return SegmentCommit(
+        result=result_from_document(document), digest=text(head["digest"]), timings=timings_from_document(head)
+    )
+
+
+def _select(db: sqlite3.Connection, table: str, run_id: int, segment: int) -> list[dict[str, Document]]:
+    statement = f"select * from {table} where run_id = ? and segment = ? order by rowid"  # noqa: S608 (constants)
+    found = db.execute(statement, (run_id, segment))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]

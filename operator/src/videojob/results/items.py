@@ -1,0 +1,259 @@
+"""Results as table items: keys, attributes, and the spilling of items that outgrow the store. docs/reference/results.md
+shows them.
+
+    PK                   SK                        what
+    uid                  JOB                       the job: newest epoch, its plan, its state
+    uid#epoch#shard      SEG#000012                a segment's commit (shard = segment mod SHARDS)
+    uid#epoch#shard      SEG#000012#<digest>#P001  a part of it, when it outgrew one item
+    uid                  SUMMARY#000001            the summary of epoch 1
+    uid                  SUMMARY#000001#<digest>#P001
+    uid                  OUTBOX#000001             the notification to publish
+
+Parts are written before the head item whose conditional put is the commit, and carry the head's digest in their key:
+two writers never mix their parts, and parts without a head are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from videojob.errors import ItemTooLarge
+from videojob.results.document import (
+    Document,
+    items,
+    mapping,
+    result_document,
+    result_from_document,
+    text,
+    timings_document,
+    timings_from_document,
+    whole,
+)
+from videojob.results.values import RunRecord, SegmentCommit
+from videojob.results.write_cost import item_bytes
+
+Item: TypeAlias = "dict[str, Document]"
+
+SHARDS = 4
+"""Partitions that one epoch's commits are spread over. Part of the keys: changing it hides what was stored before."""
+
+SPILL_BYTES = 350_000
+"""Items above this size are spilled; the service refuses them at 400 KB."""
+
+JOB_KEY = "JOB"
+_DIGEST_CHARS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SpilledItem:
+    """An item ready to be stored: the parts first, then the head."""
+
+    head: Item
+    parts: tuple[Item, ...]
+
+    @property
+    def all(self) -> tuple[Item, ...]:
+        """In the order of writing."""
+        return (*self.parts, self.head)
+
+
+def segment_partition(run: RunRecord, shard: int) -> str:
+    """Partition key of one shard of the epoch's commits."""
+    return f"{run.uid}#{run.epoch}#{shard}"
+
+
+def segment_sort_key(segment: int) -> str:
+    """Sort key of a segment's head item."""
+    return f"SEG#{segment:06d}"
+
+
+def summary_sort_key(epoch: int) -> str:
+    """Sort key of an epoch's summary."""
+    return f"SUMMARY#{epoch:06d}"
+
+
+def outbox_sort_key(epoch: int) -> str:
+    """Sort key of an epoch's notification."""
+    return f"OUTBOX#{epoch:06d}"
+
+
+def job_item(run: RunRecord) -> Item:
+    """The job's state item, as `begin` writes it."""
+    return {
+        "PK": run.uid,
+        "SK": JOB_KEY,
+        "namespace": run.namespace,
+        "name": run.name,
+        "plan_digest": run.plan_digest,
+        "segments": run.segments,
+        "epoch": run.epoch,
+        "state": "Running",
+    }
+
+
+def run_from_item(item: Mapping[str, Document]) -> RunRecord:
+    """The run that a job's state item describes; raises KeyError or TypeError on anything else."""
+    return RunRecord(
+        uid=text(item["PK"]),
+        namespace=text(item["namespace"]),
+        name=text(item["name"]),
+        plan_digest=text(item["plan_digest"]),
+        segments=whole(item["segments"]),
+        epoch=whole(item["epoch"]),
+    )
+
+
+def commit_item(run: RunRecord, commit: SegmentCommit, max_bytes: int = SPILL_BYTES) -> SpilledItem:
+    """A segment's commit as an item."""
+    segment = commit.result.segment
+    item: Item = {
+        "PK": segment_partition(run, segment % SHARDS),
+        "SK": segment_sort_key(segment),
+        "digest": commit.digest,
+        "timings": timings_document(commit.timings),
+    }
+    return spill(item | result_document(commit.result), commit.digest, max_bytes)
+
+
+def commit_from_item(item: Mapping[str, Document]) -> SegmentCommit:
+    """The inverse of `commit_item`, parts already joined; raises KeyError, TypeError or ValueError on anything else."""
+    return SegmentCommit(
+        result=result_from_document(item),
+        digest=text(item["digest"]),
+        timings=timings_from_document(mapping(item["timings"])),
+    )
+
+
+def summary_item(
+    run: RunRecord, summary: Mapping[str, Document], digest: str, max_bytes: int = SPILL_BYTES
+) -> SpilledItem:
+    """A summary as an item."""
+    item: Item = {"PK": run.uid, "SK": summary_sort_key(run.epoch), "digest": digest, "summary": summary}
+    return spill(item, digest, max_bytes)
+
+
+def outbox_item(run: RunRecord, notification: str) -> Item:
+    """A notification that waits to be published; `published` becomes 1 once it was."""
+    return {"PK": run.uid, "SK": outbox_sort_key(run.epoch), "notification": notification, "published": 0}
+
+
+def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES) -> SpilledItem:
+    """Moves the largest lists of an item into parts until the head is small enough.
+
+    Args:
+        item: with its keys "PK" and "SK".
+        digest: of the whole; becomes part of the parts' keys.
+        max_bytes: largest item that is left whole.
+
+    Raises:
+        ItemTooLarge: the head has no list left to move, or a single element is over the limit.
+    """
+    size_bytes = item_bytes(item)
+    if size_bytes <= max_bytes:
+        return SpilledItem(item, ())
+    chunks: list[tuple[str, list[Document]]] = []
+    head = cast("Item", _copy(item))
+    lists = sorted(_lists(head, ""), key=lambda found: (-_list_bytes(found[1]), found[0]))
+    for path, values in lists:
+        if size_bytes <= max_bytes:
+            break
+        # Three quarters leave room for the part's keys and path.
+        chunks += [(path, chunk) for chunk in _chunks(values, max_bytes * 3 // 4)]
+        size_bytes -= _list_bytes(values)
+        values.clear()
+    head["parts"] = len(chunks)
+    if item_bytes(head) > max_bytes:
+        raise ItemTooLarge(
+            f"item {item['SK']!r} has {item_bytes(head)} bytes after spilling its lists; {max_bytes} fit",
+            hint="Use longer windows or a higher threshold.",
+        )
+    short = digest[:_DIGEST_CHARS]
+    parts = tuple(
+        {"PK": item["PK"], "SK": f"{item['SK']}#{short}#P{number:03d}", "path": path, "values": chunk}
+        for number, (path, chunk) in enumerate(chunks, 1)
+    )
+    return SpilledItem(head, parts)
+
+
+def join_items(stored: Iterable[Mapping[str, Document]]) -> Iterator[Item]:
+    """Whole items from a partition's items by ascending sort key; parts of other digests and of no head are dropped.
+
+    Raises:
+        ValueError: a part is missing.
+    """
+    head: Item | None = None
+    prefix, wanted, seen = "", 0, 0
+    for item in stored:
+        key = text(item["SK"])
+        if head is not None and key.startswith(f"{head['SK']}#"):
+            if key.startswith(prefix):
+                _append(head, text(item["path"]), items(item["values"]))
+                seen += 1
+            continue
+        if head is not None:
+            yield _finished(head, wanted, seen)
+            head = None
+        if "#P" in key:
+            continue
+        head = cast("Item", _copy(item))
+        wanted, seen = whole(head.pop("parts", 0)), 0
+        prefix = f"{key}#{text(item['digest'])[:_DIGEST_CHARS]}#P"
+    if head is not None:
+        yield _finished(head, wanted, seen)
+
+
+def _finished(head: Item, wanted: int, seen: int) -> Item:
+    if wanted != seen:
+        raise ValueError(f"item {head['SK']!r} has {seen} of its {wanted} parts")
+    return head
+
+
+def _copy(value: Document) -> Document:
+    """A copy whose maps and lists can be changed."""
+    if isinstance(value, Mapping):
+        return {name: _copy(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(inner) for inner in value]
+    return value
+
+
+def _lists(value: Document, path: str) -> Iterator[tuple[str, list[Document]]]:
+    """Every list of plain values in the document with its path, as in "videos/0/presence/first_ms"."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _lists(inner, f"{path}/{name}" if path else name)
+    elif isinstance(value, list):
+        if any(isinstance(inner, Mapping | list) for inner in value):
+            for at, inner in enumerate(value):
+                yield from _lists(inner, f"{path}/{at}")
+        else:
+            yield path, value
+
+
+def _chunks(values: list[Document], max_bytes: int) -> Iterator[list[Document]]:
+    chunk: list[Document] = []
+    size_bytes = 0
+    for value in values:
+        value_bytes = _list_bytes([value])
+        if chunk and size_bytes + value_bytes > max_bytes:
+            yield chunk
+            chunk, size_bytes = [], 0
+        chunk.append(value)
+        size_bytes += value_bytes
+    if chunk:
+        yield chunk
+
+
+def _list_bytes(values: list[Document]) -> int:
+    return item_bytes({"": values})
+
+
+def _append(head: Item, path: str, values: Iterable[Document]) -> None:
+    place: Document = head
+    for step in path.split("/"):
+        place = place[int(step)] if isinstance(place, list) else mapping(place)[step]
+    if not isinstance(place, list):
+        raise ValueError(f"part of item {head['SK']!r} belongs to {path!r}, which is not a list")
+    place.extend(values)
