@@ -1,13 +1,9 @@
-"""Box arithmetic that all decoders share: suppression, order, classes. Vectorised; no loop per box."""
+"""Box arithmetic that all decoders share: suppression and order. Vectorised; no loop per box."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 from numpy.typing import NDArray
-
-from videojob.vision.values import Detections
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -60,17 +56,3 @@ def best_first(boxes: Floats, scores: Floats, class_ids: Ints) -> NDArray[np.int
     """(N,) the order of results: score descending, then box and class, so that ties fall the same way everywhere."""
     order: NDArray[np.intp] = np.lexsort((class_ids, boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
     return order
-
-
-def keep_classes(detections: Detections, class_ids: Collection[int] | None) -> Detections:
-    """The boxes of the classes asked for; all of them when `class_ids` is None."""
-    if class_ids is None or not len(detections):
-        return detections
-    wanted = np.isin(detections.class_ids, np.fromiter(class_ids, np.int32, len(class_ids)))
-    tracks = detections.track_ids
-    return Detections(
-        boxes=detections.boxes[wanted],
-        scores=detections.scores[wanted],
-        class_ids=detections.class_ids[wanted],
-        track_ids=None if tracks is None else tracks[wanted],
-    )

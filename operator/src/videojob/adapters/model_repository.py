@@ -1,0 +1,153 @@
+"""Reads a Triton model repository from its folder: no server, no model runtime.
+
+The same `contract_from_config` reads a server's answer, so a model looks the same from both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from videojob.adapters.triton_config import parse_config
+from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch, SetupError
+from videojob.vision.contract import contract_from_config
+from videojob.vision.values import ModelContract
+
+CONFIG_NAME = "config.pbtxt"
+LABELS_NAME = "labels.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryModel:
+    """One model's folder.
+
+    Attributes:
+        name: of the folder and of the model.
+        folder: where it lies.
+        versions: the numbered folders in it that hold weights, ascending.
+        config: as `MessageToDict(..., preserving_proto_field_name=True)` gives it, the name filled in.
+    """
+
+    name: str
+    folder: Path
+    versions: tuple[int, ...]
+    config: dict[str, Any]
+
+    @property
+    def backend(self) -> str:
+        """Triton's backend or platform."""
+        return str(self.config.get("backend") or self.config.get("platform") or "")
+
+    def contract(self) -> ModelContract:
+        """What a worker would go by.
+
+        Raises:
+            ModelSignatureMismatch: config.pbtxt lacks something, or labels.txt says otherwise than it does.
+        """
+        contract = contract_from_config(self.config)
+        labels = self.labels()
+        if labels is not None and labels != contract.labels:
+            raise ModelSignatureMismatch(
+                f"{LABELS_NAME} has {len(labels)} names, the parameter 'labels' has {len(contract.labels)}"
+                if len(labels) != len(contract.labels)
+                else f"{LABELS_NAME} and the parameter 'labels' differ",
+                uri=self.name,
+                hint="Give both the same class names in the same order.",
+            )
+        return contract
+
+    def labels(self) -> tuple[str, ...] | None:
+        """The lines of labels.txt; None when there is no such file."""
+        path = self.folder / LABELS_NAME
+        return read_labels(path) if path.is_file() else None
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Class names, one a line; empty lines at the end do not count.
+
+    Raises:
+        ModelLoadFailed: it cannot be read as UTF-8 text, or a line between others is empty.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").rstrip().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelLoadFailed(f"cannot read the labels: {error}", uri=str(path)) from error
+    if not all(lines):
+        raise ModelLoadFailed(
+            f"line {lines.index('') + 1} is empty", uri=str(path), hint="One class name a line, by class id from 0."
+        )
+    return tuple(lines)
+
+
+def read_model(folder: Path) -> RepositoryModel:
+    """One model's folder.
+
+    Raises:
+        ModelNotFound: there is no config.pbtxt in it.
+        ModelLoadFailed: the config is no ModelConfig, or names another model.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFound(
+            f"there is no {CONFIG_NAME}", uri=str(folder), hint="A model is a folder <repository>/<name>/config.pbtxt."
+        ) from error
+    config = parse_config(text, str(path))
+    if config.setdefault("name", folder.name) != folder.name:
+        raise ModelLoadFailed(
+            f"config.pbtxt names the model {config['name']!r}, its folder is {folder.name!r}",
+            uri=str(path),
+            hint="Make them the same.",
+        )
+    versions = sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit() and _has_files(entry))
+    return RepositoryModel(folder.name, folder, tuple(versions), config)
+
+
+def list_models(repository: Path) -> list[RepositoryModel]:
+    """The models of a repository, by name; folders without a config.pbtxt are none.
+
+    Raises:
+        SetupError: the repository is no folder.
+        ModelLoadFailed: one of the configs is wrong.
+    """
+    if not repository.is_dir():
+        raise SetupError(f"the model repository {repository} is not a folder", hint="Check --repository.")
+    return [read_model(path.parent) for path in sorted(repository.glob(f"*/{CONFIG_NAME}"))]
+
+
+def find_model(repository: Path, name: str) -> RepositoryModel:
+    """The model of this name.
+
+    Raises:
+        ModelNotFound: there is none; the hint names those there are.
+    """
+    known = {path.parent.name: path.parent for path in repository.glob(f"*/{CONFIG_NAME}")}
+    if name not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise ModelNotFound(f"the repository {repository} has no such model", uri=name, hint=f"It has: {names}.")
+    return read_model(known[name])
+
+
+def with_parameter(text: str, source: str, key: str, value: str) -> str:
+    """A config.pbtxt with one more parameter, its comments kept.
+
+    Args:
+        text: content of the file, which must not have the parameter yet.
+        source: the file's name, for messages.
+        key: of the parameter.
+        value: its string value.
+    """
+    if key in parse_config(text, source).get("parameters", {}):
+        raise ModelLoadFailed(f"config.pbtxt has the parameter {key!r} already", uri=source)
+    entry = model_config_pb2.ModelConfig()
+    entry.parameters[key].string_value = value
+    return f"{text.rstrip()}\n{text_format.MessageToString(entry, as_one_line=True)}\n"
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir())

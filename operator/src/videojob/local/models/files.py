@@ -1,0 +1,48 @@
+"""Folders that appear whole or not at all, and one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def locked(repository: Path) -> Iterator[None]:
+    """Keeps other processes from writing to the repository; made when it does not exist."""
+    repository.mkdir(parents=True, exist_ok=True)
+    with (repository / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` at the end, or is removed when the block raises.
+
+    Triton looks at folders with a config.pbtxt inside; what is unfinished lies one level deeper, out of its sight.
+    """
+    workshop = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    try:
+        unfinished = workshop / "new"
+        unfinished.mkdir()
+        yield unfinished
+        if folder.exists():
+            folder.rename(workshop / "old")
+        unfinished.rename(folder)
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(workshop)
+
+
+def _sync(folder: Path) -> None:
+    """Makes a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,54 @@
+"""ONNX Runtime, for trying a graph out once. Serving is Triton's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from videojob.errors import ModelLoadFailed
+
+_ERRORS_ONLY = 3
+
+
+class OnnxRun:
+    """A graph, loaded on the CPU with one thread.
+
+    Args:
+        model: the file's content, or its path (needed when weights lie beside it).
+
+    Raises:
+        ModelLoadFailed: the runtime refuses it; the message has its words.
+    """
+
+    def __init__(self, model: bytes | Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        source = str(model) if isinstance(model, Path) else model
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except _failures() as error:
+            raise ModelLoadFailed(f"ONNX Runtime does not load it: {error}") from error
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """All outputs by name.
+
+        Raises:
+            ModelLoadFailed: the runtime fails on these inputs; the message has its words.
+        """
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+        except _failures() as error:
+            raise ModelLoadFailed(f"ONNX Runtime does not run it: {error}") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises: a class for each of its status codes, and ValueError for wrong feeds."""
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    classes = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
+    return (*classes, ValueError, RuntimeError)
