@@ -22,7 +22,12 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 _GLOBAL_UNICAST_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_AZURE_HOST_AGENT = ipaddress.IPv4Address("168.63.129.16")  # public on paper, the metadata agent in every Azure machine
+_ALSO_FORBIDDEN_V4 = (
+    ipaddress.IPv4Network(
+        "192.0.0.0/24"
+    ),  # protocol assignments, Oracle's metadata in it; older Pythons call it global
+    ipaddress.IPv4Network("168.63.129.16/32"),  # public on paper, the host agent of every Azure machine
+)
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
@@ -43,7 +48,8 @@ def is_public(address: IpAddress) -> bool:
             return is_public(inner)
         # Teredo (2001::/32) is not global by the registry; site-local, documentation and the like are outside 2000::/3.
         return address in _GLOBAL_UNICAST_V6 and address.is_global and address.teredo is None
-    return address.is_global and not address.is_multicast and not address.is_reserved and address != _AZURE_HOST_AGENT
+    special = address.is_multicast or address.is_reserved or any(address in network for network in _ALSO_FORBIDDEN_V4)
+    return address.is_global and not special
 
 
 def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

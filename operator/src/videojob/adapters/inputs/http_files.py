@@ -20,7 +20,6 @@ import httpx
 
 from videojob.adapters.inputs.addresses import AddressPolicy, Resolve, VettedNetwork, resolve_host
 from videojob.adapters.inputs.transfer import (
-    CHUNK_BYTES,
     Body,
     CacheEntry,
     Download,
@@ -201,7 +200,8 @@ class HttpFiles:
             start = _first_byte(response) if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
             if start > offset:
                 raise InputUnavailable("the server sent another range than asked for", uri=shown_url(uri))
-            yield Body(start, response.iter_raw(CHUNK_BYTES))
+            # Chunks as they come: gathering them to a size would lose what had arrived when a connection breaks.
+            yield Body(start, response.iter_raw())
 
     @contextmanager
     def _get(self, uri: str, headers: dict[str, str]) -> Iterator[httpx.Response]:

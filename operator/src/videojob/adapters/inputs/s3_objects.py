@@ -8,7 +8,7 @@ of the bucket goes with every call. Credentials, region and endpoint come from t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -19,7 +19,6 @@ from botocore.config import Config
 
 from videojob.adapters.inputs.naming import looks_like_video, natural_key
 from videojob.adapters.inputs.transfer import (
-    CHUNK_BYTES,
     Body,
     Download,
     Progress,
@@ -44,6 +43,7 @@ MAX_OBJECTS = 10_000
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 6
+_CHUNK_BYTES = 256 << 10  # what is lost when a connection breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,9 @@ class S3Objects:
     def _body(self, uri: str, where: _Where, etag: str, offset: int) -> Iterator[Body]:
         with _errors_named(uri):
             answer = self._client.get_object(**where, IfMatch=etag, Range=f"bytes={offset}-")
-            with answer["Body"] as stream:
-                yield Body(offset, stream.iter_chunks(CHUNK_BYTES))
+            # Not `with answer["Body"]`: that gives the bare response, which does not notice a short body.
+            with closing(answer["Body"]) as stream:
+                yield Body(offset, stream.iter_chunks(_CHUNK_BYTES))
 
 
 def _pin(version_id: str | None, etag: str) -> str:

@@ -21,7 +21,6 @@ from typing import BinaryIO
 
 from videojob.errors import InputTooLarge, InputUnavailable, SetupError
 
-CHUNK_BYTES = 1 << 20
 _NAME_CHARACTERS = 100
 
 Progress = Callable[[str, int, int | None], None]

@@ -1,0 +1,173 @@
+"""Objects in S3 (moto's server): listed in order, pinned, resumed, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.s3 import Faults, direct_client, faulty_proxy, moto_server, use_endpoint
+from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
+from videojob.adapters.inputs.transfer import TransferPolicy
+from videojob.errors import InputChanged, InputNotFound, InputTooLarge, InputUnavailable, SetupError
+
+CONTENT = bytes(range(256)) * 12_288  # 3 MiB
+OWNER = "123456789012"  # moto's account
+
+pytestmark = pytest.mark.usefixtures("proxy")
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        client = direct_client(url)
+        client.create_bucket(Bucket="plain")
+        client.create_bucket(Bucket="versioned")
+        client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+        yield url
+
+
+@pytest.fixture
+def proxy(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    direct_client(moto).put_object(Bucket="plain", Key="day/clip.mp4", Body=CONTENT)
+    with faulty_proxy(moto) as faults:
+        use_endpoint(monkeypatch, faults.url)
+        yield faults
+
+
+def objects(attempts: int = 5, client_attempts: int = 1) -> S3Objects:
+    policy = TransferPolicy(attempts=attempts, pause=lambda _s: None)
+    return S3Objects(s3_client(client_attempts), policy, expected_owner=OWNER)
+
+
+def test_an_object_is_downloaded_once_and_pinned_by_its_etag(proxy: Faults, tmp_path: Path) -> None:
+    first = objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert first.path.read_bytes() == CONTENT
+    assert first.path.name == "video-clip.mp4"
+    assert first.version.startswith('etag:"')
+    gets = sum(method == "GET" for method, _, _ in proxy.seen)
+    assert objects().fetch("s3://plain/day/clip.mp4", first.version, tmp_path) == first
+    assert sum(method == "GET" for method, _, _ in proxy.seen) == gets
+
+
+def test_a_version_is_read_even_after_the_object_was_replaced(moto: str, tmp_path: Path) -> None:
+    client = direct_client(moto)
+    old = client.put_object(Bucket="versioned", Key="a.mp4", Body=b"old")["VersionId"]
+    client.put_object(Bucket="versioned", Key="a.mp4", Body=b"new")
+    newest = objects().fetch("s3://versioned/a.mp4", None, tmp_path)
+    pinned = objects().fetch("s3://versioned/a.mp4", f"version:{old}", tmp_path)
+    assert (newest.path.read_bytes(), pinned.path.read_bytes()) == (b"new", b"old")
+    assert pinned.version == f"version:{old}"
+
+
+def test_a_cut_transfer_goes_on_where_it_broke(proxy: Faults, tmp_path: Path) -> None:
+    proxy.cuts.extend([1_000_000, 500_000])
+    assert objects().fetch("s3://plain/day/clip.mp4", None, tmp_path).path.read_bytes() == CONTENT
+    starts = [int(headers["Range"][6:-1]) for method, _, headers in proxy.seen if method == "GET"]
+    assert starts[0] == 0
+    assert 0 < starts[1] < starts[2]
+
+
+def test_a_partial_file_of_an_earlier_process_is_continued(proxy: Faults, tmp_path: Path) -> None:
+    proxy.cuts.append(2_000_000)
+    with pytest.raises(InputUnavailable) as caught:
+        objects(attempts=1).fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert caught.value.retryable
+    assert objects().fetch("s3://plain/day/clip.mp4", None, tmp_path).path.read_bytes() == CONTENT
+    assert int(proxy.seen[-1][2]["Range"][6:-1]) > 0
+
+
+def test_an_object_replaced_in_mid_download_is_never_mixed(proxy: Faults, moto: str, tmp_path: Path) -> None:
+    def replace(_uri: str, _received: int, _total: int | None) -> None:
+        direct_client(moto).put_object(Bucket="plain", Key="day/clip.mp4", Body=CONTENT[::-1])
+
+    proxy.cuts.append(1_500_000)
+    watched = S3Objects(s3_client(1), TransferPolicy(pause=lambda _s: None), replace)
+    with pytest.raises(InputChanged, match="replaced while it was read"):
+        watched.fetch("s3://plain/day/clip.mp4", None, tmp_path)
+
+
+def test_another_content_than_the_plans_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputChanged):
+        objects().fetch("s3://plain/day/clip.mp4", 'etag:"0"', tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["s3://plain/nothing.mp4", "s3://no-such-bucket/a.mp4"])
+def test_a_missing_object_is_not_found(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(InputNotFound) as caught:
+        objects().fetch(uri, None, tmp_path)
+    assert caught.value.uri == uri
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "é ü/☂ +&=%2F?.mp4"])
+def test_any_key_makes_a_file(moto: str, tmp_path: Path, name: str) -> None:
+    direct_client(moto).put_object(Bucket="plain", Key=name, Body=b"x")
+    fetched = objects().fetch(f"s3://plain/{name}", None, tmp_path)
+    assert fetched.path.read_bytes() == b"x"
+    assert fetched.path.is_relative_to(tmp_path)
+
+
+def test_denied_access_says_what_may_be_missing(proxy: Faults, tmp_path: Path) -> None:
+    proxy.statuses.append(403)
+    with pytest.raises(InputNotFound) as caught:
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert "s3:GetObject" in caught.value.hint
+
+
+def test_the_expected_owner_goes_with_every_call(proxy: Faults, tmp_path: Path) -> None:
+    objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    objects().expand("plain", "day/")
+    assert {headers.get("x-amz-expected-bucket-owner") for _, _, headers in proxy.seen} == {OWNER}
+
+
+def test_a_throttled_call_is_made_again(proxy: Faults, tmp_path: Path) -> None:
+    proxy.statuses.append(503)
+    fetched = objects(client_attempts=2).fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert fetched.path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_service_that_stays_down_is_unavailable_and_retryable(proxy: Faults, tmp_path: Path, status: int) -> None:
+    proxy.statuses.extend([status] * 20)
+    with pytest.raises(InputUnavailable) as caught:
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert caught.value.retryable
+
+
+def test_nobody_listening_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(InputUnavailable):
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+
+
+def test_no_credentials_is_a_matter_of_setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(SetupError, match="AWS cannot be used from here"):
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+
+
+def test_a_prefix_gives_its_videos_over_all_pages_in_natural_order(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "10")
+    client = direct_client(moto)
+    for number in range(35):
+        client.put_object(Bucket="plain", Key=f"many/clip{number}.mp4", Body=b"x" * (number % 3))
+    for other in ("many/", "many/notes.txt", "many/.hidden.mp4"):
+        client.put_object(Bucket="plain", Key=other, Body=b"")
+    found = objects().expand("plain", "many/")
+    assert [item.uri for item in found] == [f"s3://plain/many/clip{number}.mp4" for number in range(35)]
+    assert [item.size_bytes for item in found[:4]] == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(("bucket", "prefix"), [("plain", "empty/"), ("no-such-bucket", "a/")])
+def test_a_prefix_without_videos_is_not_found(bucket: str, prefix: str) -> None:
+    with pytest.raises(InputNotFound):
+        objects().expand(bucket, prefix)
+
+
+def test_more_bytes_than_the_limit_are_refused_before_any_is_read(proxy: Faults, tmp_path: Path) -> None:
+    small = S3Objects(s3_client(1), TransferPolicy(max_bytes=1000))
+    with pytest.raises(InputTooLarge):
+        small.fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert {method for method, _, _ in proxy.seen} == {"HEAD"}

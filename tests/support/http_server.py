@@ -1,0 +1,114 @@
+"""A file server on loopback that misbehaves on request: wrong lengths, cut bodies, error codes, redirects."""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+@dataclass
+class Page:
+    """What one path serves."""
+
+    content: bytes = b""
+    etag: str | None = '"v1"'
+    last_modified: str | None = None
+    ranges: bool = True
+    redirect: str | None = None
+    declare_length: bool = True
+    cuts: deque[int] = field(default_factory=deque)
+    """Each cuts one body off after so many bytes."""
+    statuses: deque[int] = field(default_factory=deque)
+    """Each is answered once instead of the page."""
+
+
+@dataclass
+class FileServer:
+    """`pages` by path; `seen` are the requests so far, as (path, headers)."""
+
+    url: str
+    pages: dict[str, Page] = field(default_factory=dict)
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+
+@contextmanager
+def file_server(tls: ssl.SSLContext | None = None) -> Iterator[FileServer]:
+    """Serves on a free port of 127.0.0.1 until the block ends."""
+    server = _QuietServer(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    state = FileServer(f"{scheme}://127.0.0.1:{server.server_port}")
+    server.state = state  # type: ignore[attr-defined]
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no news here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        state: FileServer = self.server.state  # type: ignore[attr-defined]
+        path = self.path.partition("?")[0]
+        state.seen.append((self.path, dict(self.headers.items())))
+        page = state.pages.get(path)
+        if page is None:
+            self._empty(404)
+        elif page.statuses:
+            self._empty(page.statuses.popleft())
+        elif page.redirect is not None:
+            self._empty(302, {"Location": page.redirect})
+        else:
+            self._serve(page)
+
+    def _empty(self, status: int, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _serve(self, page: Page) -> None:
+        start = self._range_start(page)
+        body = page.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            total = len(page.content)
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        for name, value in (("ETag", page.etag), ("Last-Modified", page.last_modified)):
+            if value is not None:
+                self.send_header(name, value)
+        if page.declare_length:
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        whole = not page.cuts
+        self.wfile.write(body if whole else body[: page.cuts.popleft()])
+        self.close_connection = not (whole and page.declare_length)
+
+    def _range_start(self, page: Page) -> int:
+        asked = self.headers.get("Range", "")
+        condition = self.headers.get("If-Range")
+        if not (page.ranges and asked and condition in {None, page.etag, page.last_modified}):
+            return 0
+        return int(asked.removeprefix("bytes=").partition("-")[0])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's word
+        pass
