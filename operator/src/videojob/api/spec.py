@@ -1,0 +1,400 @@
+"""What a user asks for: the `spec` of a VideoJob.
+
+It says which videos, which model, by when and for how much. It has no pod template, image, service account, volume or
+environment on purpose: who may create a VideoJob must not thereby be able to run arbitrary code in the cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from videojob.api.base import Items, Model
+from videojob.api.rules import ListType, Rule, at_least_one_of, between, exactly_one_of, needs
+from videojob.api.text import (
+    Account,
+    Bucket,
+    ClassName,
+    DnsLabel,
+    DnsSubdomain,
+    FilePath,
+    HttpUrl,
+    InstanceType,
+    ModelName,
+    ObjectKey,
+    Region,
+    TableName,
+    TopicArn,
+    VersionId,
+)
+from videojob.api.units import DecimalText, Duration
+
+MAX_INPUTS = 500
+DAY_S = 86_400
+Backend = Literal["auto", "local", "kubernetes", "lambda", "sagemaker"]
+CLUSTER_BACKENDS = ("kubernetes", "lambda", "sagemaker")
+
+
+class S3Input(Model):
+    """Videos in an S3 bucket: one object by `key`, or every object below a `prefix`."""
+
+    bucket: Bucket
+    """The bucket's name."""
+    key: ObjectKey | None = None
+    """Key of one video."""
+    prefix: ObjectKey | None = None
+    """Beginning of the keys of many videos; each object below it is one video, in the order of their keys."""
+    version_id: VersionId | None = None
+    """Version of the object; without it the newest one at the start of the job is pinned."""
+    expected_bucket_owner: Account | None = None
+    """AWS account that must own the bucket; a request to another owner's bucket fails."""
+
+    RULES: ClassVar = (exactly_one_of("key", "prefix"), needs("versionId", "key"))
+
+
+class HttpInput(Model):
+    """A video on a public web server."""
+
+    url: HttpUrl
+    """Address of the video, http or https, without user name or fragment. Addresses inside private networks are
+    refused, also when a redirect or a name leads there."""
+
+
+class FileInput(Model):
+    """A video on the machine that runs the job; for `videojob run`, not for a cluster."""
+
+    path: FilePath
+    """Path of a regular file; a relative one starts at the manifest's folder. No URL, no protocol, no "..".
+    A file name with a colon is written with "./" before it."""
+
+
+class Input(Model):
+    """One source of video: exactly one of `s3`, `http` and `file`."""
+
+    name: DnsLabel | None = None
+    """Short name of the input in results and reports; unique in the job. By default its address is shown."""
+    s3: S3Input | None = None
+    """Objects in an S3 bucket."""
+    http: HttpInput | None = None
+    """A file on a web server."""
+    file: FileInput | None = None
+    """A file on this machine."""
+
+    RULES: ClassVar = (exactly_one_of("s3", "http", "file"),)
+
+    @property
+    def source(self) -> S3Input | HttpInput | FileInput:
+        """The one source that is set."""
+        source = self.s3 or self.http or self.file
+        assert source is not None, "RULES demand exactly one"  # noqa: S101 - for the type checker
+        return source
+
+
+class ModelRef(Model):
+    """Which model looks at the frames, and what of its findings counts."""
+
+    name: ModelName
+    """Name of the model's folder in the model repository."""
+    version: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    """Number of the version's folder; without it the server's own choice, by default the highest one."""
+    threshold: Annotated[DecimalText, between("0", "1")] = DecimalText("0.5")
+    """Lowest score that a detection needs, a decimal string from "0" to "1"."""
+    classes: Annotated[Items[ClassName], ListType("set"), Field(min_length=1, max_length=1000)] | None = None
+    """Labels of the classes that count, as the model's labels.txt has them; without it all of them."""
+
+
+class Gate(Model):
+    """Motion gate: a frame that hardly differs from the last inferred one repeats its detections, at no cost."""
+
+    threshold: Annotated[DecimalText, between("0.001", "255")] = DecimalText("2")
+    """Mean difference in brightness, on a scale of 0 to 255, from which a frame counts as moved."""
+    max_skip: Annotated[Duration, between("1ms", "1h")] = Duration("2s")
+    """A frame is inferred at least this often, however still the picture is."""
+
+
+def _one_sampling_mode(sampling: Sampling) -> bool:
+    modes = (sampling.frames_per_second is not None, sampling.every_nth_frame is not None, sampling.keyframes_only)
+    return sum(modes) <= 1
+
+
+class Sampling(Model):
+    """Which frames are looked at: at most one of `framesPerSecond`, `everyNthFrame` and `keyframesOnly`.
+
+    With none of them, every frame is.
+    """
+
+    frames_per_second: Annotated[DecimalText, between("0.001", "240")] | None = None
+    """Frames per second of video time, a decimal string such as "2.5"."""
+    every_nth_frame: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """One frame of each n, in presentation order."""
+    keyframes_only: bool = False
+    """Only frames that decode on their own: by far the cheapest, at whatever rate the encoder set them."""
+    gate: Gate | None = None
+    """Skips frames in which nothing moved; `gate: {}` takes the defaults."""
+
+    RULES: ClassVar = (
+        Rule(
+            "[has(self.framesPerSecond), has(self.everyNthFrame), has(self.keyframesOnly) && self.keyframesOnly]"
+            ".filter(chosen, chosen).size() <= 1",
+            _one_sampling_mode,
+            "give at most one of framesPerSecond, everyNthFrame and keyframesOnly",
+        ),
+    )
+
+
+class Aggregation(Model):
+    """How detections become results."""
+
+    window: Annotated[Duration, between("1s", "1h")] = Duration("10s")
+    """Length of the windows in which detections are counted."""
+    presence_gap: Annotated[Duration, between("1ms", "10m")] = Duration("2s")
+    """A class that is not seen for longer than this has left the picture."""
+    track: bool = False
+    """Follow objects from frame to frame and count each of them once."""
+
+
+class Limits(Model):
+    """The most that the job may use at one time."""
+
+    cpus: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """CPU cores of all workers together."""
+    gpus: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """GPUs; 0 keeps the job off them."""
+    workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Worker processes."""
+
+
+def _gpu_allowed(compute: Compute) -> bool:
+    return not (compute.accelerator == "gpu" and compute.limits is not None and compute.limits.gpus == 0)
+
+
+def _local_has_no_instances(compute: Compute) -> bool:
+    return compute.backend != "local" or (compute.capacity_types is None and compute.instance_types is None)
+
+
+class Compute(Model):
+    """Where the job may run. By default the cheapest place that meets deadline and budget is chosen."""
+
+    backend: Backend = "auto"
+    """What runs the segments: this machine, Kubernetes workers before a shared server, Lambda or SageMaker."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """What the model runs on."""
+    capacity_types: (
+        Annotated[Items[Literal["spot", "on-demand"]], ListType("set"), Field(min_length=1, max_length=2)] | None
+    ) = None
+    """Allowed ways to pay for instances; without it all."""
+    instance_types: Annotated[Items[InstanceType], ListType("set"), Field(min_length=1, max_length=50)] | None = None
+    """Allowed EC2 instance types; without it all that the cluster can have."""
+    limits: Limits | None = None
+    """The most to use at one time."""
+    segment_seconds: Annotated[int, Field(ge=20, le=60)] = 30
+    """Aimed-at length of a segment, the unit of work that is lost at most when a machine goes away."""
+
+    RULES: ClassVar = (
+        Rule(
+            "!(has(self.accelerator) && self.accelerator == 'gpu' && has(self.limits) && has(self.limits.gpus)"
+            " && self.limits.gpus == 0)",
+            _gpu_allowed,
+            "accelerator gpu contradicts limits.gpus 0",
+            field="accelerator",
+        ),
+        Rule(
+            "!(has(self.backend) && self.backend == 'local') || !(has(self.capacityTypes) || has(self.instanceTypes))",
+            _local_has_no_instances,
+            "backend local takes neither capacityTypes nor instanceTypes",
+            field="backend",
+        ),
+    )
+
+
+class Deadline(Model):
+    """By when the results must be there."""
+
+    complete_within: Annotated[Duration, between("1s", "720h")]
+    """Time from the start of the job to its results; capacity is sized for it. Missing it does not stop the job."""
+
+
+class Budget(Model):
+    """What the job may cost."""
+
+    max_cost: Annotated[DecimalText, between("0.000001", "10000000")]
+    """US dollars, a decimal string such as "2.50". A dearer plan does not start, a job that reaches it stops."""
+
+
+class DynamoDbTarget(Model):
+    """A DynamoDB table for the aggregated results."""
+
+    table_name: TableName
+    """The table's name."""
+    region: Region | None = None
+    """AWS region of the table; by default the job's own."""
+
+
+class S3Target(Model):
+    """A place in S3 to write to."""
+
+    bucket: Bucket
+    """The bucket's name."""
+    prefix: ObjectKey | None = None
+    """Beginning of the keys to write."""
+    expected_bucket_owner: Account | None = None
+    """AWS account that must own the bucket; a request to another owner's bucket fails."""
+
+
+class DetectionsOutput(Model):
+    """Every single detection of every frame, as Parquet files beside the aggregated results."""
+
+    enabled: bool = True
+    """Whether they are written; lets an overlay switch them off."""
+    s3: S3Target | None = None
+    """Where they go. Without it into the output folder of `videojob run`; on a cluster it is needed."""
+
+
+class PreviewOutput(Model):
+    """A small copy of each video in which the detections are drawn."""
+
+    enabled: bool = True
+    """Whether it is made; lets an overlay switch it off."""
+    mode: Literal["boxes", "blur"] = "boxes"
+    """Draw boxes around detections, or blur what is inside."""
+    s3: S3Target | None = None
+    """Where it goes. Without it into the output folder of `videojob run`; on a cluster it is needed."""
+
+
+class Results(Model):
+    """Where results go, and which ones are made beside the aggregated ones."""
+
+    dynamodb: DynamoDbTarget | None = None
+    """Table for the aggregated results. `videojob run` uses it with `--sink dynamodb`, else a SQLite file; on a cluster
+    the operator's own table is the default."""
+    detections: DetectionsOutput | None = None
+    """Per-frame detections; off by default, `detections: {}` switches them on."""
+    preview: PreviewOutput | None = None
+    """Annotated preview; off by default, `preview: {}` switches it on."""
+
+    @property
+    def detections_enabled(self) -> bool:
+        """Whether per-frame detections are to be written."""
+        return self.detections is not None and self.detections.enabled
+
+    @property
+    def preview_enabled(self) -> bool:
+        """Whether a preview is to be made."""
+        return self.preview is not None and self.preview.enabled
+
+
+class SnsTarget(Model):
+    """An SNS topic."""
+
+    sns_topic_arn: TopicArn
+    """ARN of the topic. A message is published at least once, with a notificationId that stays the same."""
+
+
+class Notifications(Model):
+    """Who is told when the job has ended."""
+
+    success: SnsTarget | None = None
+    """Told when all results are there."""
+    error: SnsTarget | None = None
+    """Told when the job failed, or has gaps."""
+
+    RULES: ClassVar = (at_least_one_of("success", "error"),)
+
+
+def _names_unique(spec: VideoJobSpec) -> bool:
+    names = [item.name for item in spec.inputs if item.name is not None]
+    return len(names) == len(set(names))
+
+
+def _files_stay_local(spec: VideoJobSpec) -> bool:
+    return spec.compute.backend not in CLUSTER_BACKENDS or all(item.file is None for item in spec.inputs)
+
+
+def _outputs_reachable(spec: VideoJobSpec) -> bool:
+    outputs = [output for output in (spec.results.detections, spec.results.preview) if output and output.enabled]
+    return spec.compute.backend not in CLUSTER_BACKENDS or all(output.s3 is not None for output in outputs)
+
+
+def _deadline_before_limit(spec: VideoJobSpec) -> bool:
+    if spec.deadline is None or spec.active_deadline_seconds is None:
+        return True
+    return spec.deadline.complete_within.ms <= spec.active_deadline_seconds * 1000
+
+
+_OFF_CLUSTER = "!has(self.compute) || !has(self.compute.backend) || self.compute.backend in ['auto', 'local']"
+
+
+def _output_cel(name: str) -> str:
+    return (
+        f"!has(self.results) || !has(self.results.{name}) || has(self.results.{name}.s3)"
+        f" || (has(self.results.{name}.enabled) && !self.results.{name}.enabled)"
+    )
+
+
+class VideoJobSpec(Model):
+    """What is asked for. Once the job has started, only `suspend`, `budget` and `deadline` may change."""
+
+    inputs: Annotated[Items[Input], ListType("atomic"), Field(min_length=1, max_length=MAX_INPUTS)]
+    """The videos, in the order of the results. A folder of many belongs under one S3 prefix."""
+    model: ModelRef
+    """The model that looks at the frames."""
+    sampling: Sampling = Sampling()
+    """Which frames are looked at; by default every one."""
+    aggregation: Aggregation = Aggregation()
+    """How detections become results."""
+    compute: Compute = Compute()
+    """Where the job may run; by default wherever it is cheapest."""
+    deadline: Deadline | None = None
+    """By when it must be done; without it, whatever is cheapest."""
+    budget: Budget | None = None
+    """What it may cost; without it, no bound."""
+    results: Results = Results()
+    """Where results go."""
+    notifications: Notifications | None = None
+    """Who is told at the end."""
+    on_corruption: Literal["Fail", "Skip"] = "Fail"
+    """A damaged stretch of video fails the job, or is skipped and named as a gap in the results."""
+    suspend: bool = False
+    """Holds the job: running segments end, nothing new starts, capacity is given back. False goes on."""
+    backoff_limit: Annotated[int, Field(ge=0, le=20)] = 3
+    """How often one segment may fail and be tried again before the job fails."""
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S)] | None = None
+    """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=365 * DAY_S)] | None = None
+    """The VideoJob is deleted this many seconds after its end; results stay. Without it, never."""
+    priority_class_name: DnsSubdomain | None = None
+    """PriorityClass of the worker pods."""
+
+    RULES: ClassVar = (
+        Rule(
+            "self.inputs.all(one, !has(one.name) ||"
+            " self.inputs.filter(other, has(other.name) && other.name == one.name).size() == 1)",
+            _names_unique,
+            "no two inputs may have the same name",
+            field="inputs",
+        ),
+        Rule(
+            f"{_OFF_CLUSTER} || self.inputs.all(one, !has(one.file))",
+            _files_stay_local,
+            "file inputs are for the backends auto and local: put the video into S3",
+            field="inputs",
+        ),
+        Rule(
+            f"{_OFF_CLUSTER} || (({_output_cel('detections')}) && ({_output_cel('preview')}))",
+            _outputs_reachable,
+            "detections and preview need an s3 target when the backend is not this machine",
+            field="results",
+        ),
+        Rule(
+            "!has(self.deadline) || !has(self.activeDeadlineSeconds) || duration(self.deadline.completeWithin)"
+            " <= duration(string(self.activeDeadlineSeconds) + 's')",
+            _deadline_before_limit,
+            "deadline.completeWithin must not be longer than activeDeadlineSeconds",
+            field="deadline",
+        ),
+    )
+
+
+MUTABLE_AFTER_START = ("suspend", "budget", "deadline")
+"""Fields of the spec (as users write them) that may change while the job runs."""

@@ -1,0 +1,186 @@
+"""What a VideoJob has come to: its `status`, written by the controller, and by `videojob run` into the report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from videojob.api.base import Items, Model
+from videojob.api.rules import ListType
+from videojob.api.text import LongText, Reason, ShortText, Timestamp
+from videojob.api.units import DecimalText
+
+MAX_INT64 = 2**63 - 1
+Count = Annotated[int, Field(ge=0, le=MAX_INT64)]
+ConditionType = Literal["Succeeded", "CapacityReady", "ServerReady", "Suspended"]
+
+
+class Condition(Model):
+    """One observed fact, in the form that all of Kubernetes uses."""
+
+    type: ConditionType
+    """Succeeded (Unknown while the job works), CapacityReady, ServerReady or Suspended."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Reason
+    """Why, in one word; the reference lists all of them with what to do."""
+    message: LongText = ""
+    """The same for a person: the object, the place in it, what to do, whether a retry helps."""
+    last_transition_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})]
+    """When `status` last changed."""
+    observed_generation: Count | None = None
+    """The generation of the spec that this is about."""
+
+
+class Progress(Model):
+    """How far the job is."""
+
+    frames_done: Count = 0
+    """Frames looked at and committed."""
+    frames_total: Count | None = None
+    """Frames to look at, an estimate until each video was read to its end."""
+    segments_done: Count = 0
+    """Segments committed."""
+    segments_total: Count | None = None
+    """Segments of all videos."""
+    progress_percentage: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Share of the frames that is done."""
+    estimated_remaining_seconds: Count | None = None
+    """Time to the end at the present rate."""
+    last_updated_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When these figures were taken."""
+
+
+class Throughput(Model):
+    """How fast the job is."""
+
+    frames_per_second: DecimalText | None = None
+    """Frames per second, over the last minute."""
+    mean_batch: DecimalText | None = None
+    """Mean number of frames in one execution of the model."""
+
+
+class CostBreakdown(Model):
+    """What the accrued cost consists of, in US dollars."""
+
+    decode: DecimalText = DecimalText("0")
+    """CPU that decoded and prepared."""
+    inference: DecimalText = DecimalText("0")
+    """Instances that ran the model."""
+    cold_start: DecimalText = DecimalText("0")
+    """Instances that were still starting."""
+    idle: DecimalText = DecimalText("0")
+    """Instances that waited for work or for their end."""
+    writes: DecimalText = DecimalText("0")
+    """Writes to the results table."""
+
+
+class Cost(Model):
+    """What the job costs, in US dollars."""
+
+    accrued: DecimalText | None = None
+    """Spent so far."""
+    forecast: DecimalText | None = None
+    """Expected in all, at the end."""
+    breakdown: CostBreakdown | None = None
+    """What the accrued cost consists of."""
+    wasted: DecimalText | None = None
+    """Part of the accrued cost for work that was lost or for capacity that waited."""
+    price_source: Literal["karpenter", "aws", "static"] | None = None
+    """Where the prices are from."""
+    price_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When those prices were read."""
+
+
+class RunnerUp(Model):
+    """A place that was not chosen."""
+
+    backend: ShortText
+    """What would run the segments."""
+    instance_type: ShortText | None = None
+    """EC2 instance type."""
+    capacity_type: ShortText | None = None
+    """How it would be paid for."""
+    cost: DecimalText | None = None
+    """What the job would cost there, in US dollars."""
+    why_not: LongText = ""
+    """Why another place was chosen."""
+
+
+class Placement(Model):
+    """Where the job runs, and why."""
+
+    backend: Literal["local", "kubernetes", "lambda", "sagemaker"]
+    """What runs the segments."""
+    instance_type: ShortText | None = None
+    """EC2 instance type of the inference server."""
+    capacity_type: Literal["spot", "on-demand"] | None = None
+    """How it is paid for."""
+    replicas: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Inference servers wanted."""
+    gpus: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """GPUs in use."""
+    why: LongText = ""
+    """Why this place."""
+    runners_up: Annotated[Items[RunnerUp], ListType("atomic"), Field(max_length=10)] = ()
+    """The next best places, cheapest first."""
+
+
+class ResultsLocation(Model):
+    """Where the results are."""
+
+    table: ShortText | None = None
+    """DynamoDB table, or SQLite file."""
+    summary_key: ShortText | None = None
+    """Key of the summary in the table."""
+    detections: LongText | None = None
+    """URI below which the per-frame detections lie."""
+    preview: LongText | None = None
+    """URI below which the previews lie."""
+    report: LongText | None = None
+    """URI of the report."""
+
+
+class Columns(Model):
+    """Texts for the columns of `kubectl get videojobs`, which cannot compute; exact figures stand elsewhere."""
+
+    progress: ShortText = "-"
+    """Frames done of all frames, as in "8400/18000"."""
+    frames_per_second: ShortText = "-"
+    """Whole frames per second."""
+    gpus: ShortText = "-"
+    """GPUs in use."""
+    eta: ShortText = "-"
+    """Time to the end, as in "23s"."""
+    cost: ShortText = "-"
+    """Spent so far, as in "$0.07"."""
+
+
+class VideoJobStatus(Model):
+    """What the job has come to."""
+
+    observed_generation: Count | None = None
+    """The generation of the spec that this status is about."""
+    conditions: Annotated[Items[Condition], ListType("map", "type"), Field(max_length=8)] = ()
+    """Observed facts; `kubectl wait --for=condition=Succeeded` works."""
+    start_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When the job was first acted on. From then on the spec is immutable but for suspend, budget and deadline."""
+    completion_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When the job ended, whichever way."""
+    progress: Progress | None = None
+    """How far it is."""
+    throughput: Throughput | None = None
+    """How fast it is."""
+    cost: Cost | None = None
+    """What it costs."""
+    placement: Placement | None = None
+    """Where it runs, and why."""
+    results: ResultsLocation | None = None
+    """Where the results are."""
+    columns: Columns | None = None
+    """Texts for the columns of `kubectl get videojobs`."""
+    epoch: Annotated[int, Field(ge=1, le=MAX_INT64)] | None = None
+    """Number of the run that owns the results; an older one may not write any more."""
+    message: LongText = ""
+    """The state of the job in one sentence, with what to do when it waits or failed."""

@@ -1,0 +1,75 @@
+"""VideoJob: the one kind of this API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from videojob.api.base import Model
+from videojob.api.metadata import Metadata
+from videojob.api.rules import TransitionRule
+from videojob.api.spec import MUTABLE_AFTER_START, VideoJobSpec
+from videojob.api.status import VideoJobStatus
+
+GROUP = "videojob.dev"
+VERSION = "v1alpha1"
+KIND = "VideoJob"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+class VideoJob(Model):
+    """Videos to run a model on, by when, and for how much; and what came of it."""
+
+    api_version: Literal["videojob.dev/v1alpha1"] = Field(default="videojob.dev/v1alpha1")
+    """Always videojob.dev/v1alpha1."""
+    kind: Literal["VideoJob"] = Field(default="VideoJob")
+    """Always VideoJob."""
+    metadata: Metadata
+    """Name, namespace, labels."""
+    spec: VideoJobSpec
+    """What is asked for."""
+    status: VideoJobStatus | None = None
+    """What the job has come to; never read from a manifest."""
+
+    TRANSITIONS: ClassVar[tuple[TransitionRule[VideoJob], ...]] = ()
+    """What must hold between a stored job and its update."""
+
+    @classmethod
+    def from_manifest(cls, values: Mapping[str, Any]) -> VideoJob:
+        """A job from the words that users write, and only those (`framesPerSecond`, never `frames_per_second`).
+
+        Raises:
+            pydantic.ValidationError: with all that is wrong; `videojob.api.load` says it for people.
+        """
+        return cls.model_validate(dict(values), by_alias=True, by_name=False)
+
+    def update_problems(self, new: VideoJob) -> list[TransitionRule[VideoJob]]:
+        """The rules that the update from this job to `new` would break."""
+        return [rule for rule in self.TRANSITIONS if not rule.holds(self, new)]
+
+
+def _started(job: VideoJob) -> bool:
+    return job.status is not None and job.status.start_time is not None
+
+
+def _immutable(attribute: str, field: str) -> TransitionRule[VideoJob]:
+    def holds(old: VideoJob, new: VideoJob) -> bool:
+        same = bool(getattr(old.spec, attribute) == getattr(new.spec, attribute))
+        return same or not _started(old)
+
+    before, after = f"oldSelf.spec.{field}", f"self.spec.{field}"
+    cel = (
+        "!has(oldSelf.status) || !has(oldSelf.status.startTime) || "
+        f"(has({before}) == has({after}) && (!has({before}) || {before} == {after}))"
+    )
+    message = "cannot change once the job has started: delete it and create it anew"
+    return TransitionRule(cel, holds, message, f"spec.{field}")
+
+
+VideoJob.TRANSITIONS = tuple(
+    _immutable(attribute, str(field.alias))
+    for attribute, field in VideoJobSpec.model_fields.items()
+    if field.alias not in MUTABLE_AFTER_START
+)
