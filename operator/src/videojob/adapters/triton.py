@@ -1,0 +1,255 @@
+"""`TritonInference`: ports.Inference over gRPC, pixels by shared memory where the server is on this host.
+
+Requests are asynchronous. gRPC's own thread puts each finished call into a queue; everything else, retries included,
+happens on the caller's thread inside `submit` and `collect`, so there is one owner and no lock. Who calls bounds how
+much is open; nothing here grows by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import logging
+import queue
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from videojob.adapters.triton_channel import TritonChannel, TritonOptions, is_loopback
+from videojob.adapters.triton_policy import final_error, is_answer, is_passing, is_timeout, is_unknown_region
+from videojob.adapters.triton_regions import Region, lies_in_shared_memory
+from videojob.adapters.triton_wire import RequestEncoder, WireReply, parse_reply
+from videojob.errors import InvalidModelOutput
+from videojob.ports import FrameRing, InferenceReply, ServerStatistics
+from videojob.vision.contract import contract_from_config
+from videojob.vision.values import ModelContract
+
+_LOG = logging.getLogger(__name__)
+_DRAIN_S = 2.0
+
+
+@dataclass(slots=True)
+class _Open:
+    """A request without an answer."""
+
+    request_id: int
+    frames: NDArray[np.generic]
+    region: Region | None
+    first_slot: int
+    submitted_s: float
+    failures: int = 0
+    timeouts: int = 0
+    call: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A finished call, as gRPC's thread hands it over."""
+
+    request_id: int
+    call: Any
+    at_s: float
+
+
+def connect(url: str, model: str, version: str = "", *, options: TritonOptions | None = None) -> TritonInference:
+    """Connects to a model, waiting for server and model as long as the options say.
+
+    Args:
+        url: HOST:PORT, or a gRPC target; a name with several addresses is used round-robin.
+        model: its name.
+        version: a version, or "" for the server's choice.
+        options: see `TritonOptions`.
+
+    Raises:
+        ServerUnavailable, ServerError, ModelNotFound: see `TritonChannel.model_config`.
+        ModelSignatureMismatch: the model's description does not say how pixels go in and boxes come out.
+    """
+    channel = TritonChannel(url, options or TritonOptions())
+    try:
+        contract = contract_from_config(channel.model_config(model, version), version)
+    except BaseException:
+        channel.close()
+        raise
+    return TritonInference(channel, contract)
+
+
+class TritonInference:
+    """Implements `ports.Inference`; made by `connect`, used by one thread."""
+
+    def __init__(self, channel: TritonChannel, contract: ModelContract) -> None:
+        self._channel = channel
+        self._contract = contract
+        self._options = channel.options
+        self._encoder = RequestEncoder(
+            contract.name, contract.version, contract.pixels.name, contract.pixels.dtype, contract.outputs
+        )
+        self._region: Region | None = None
+        self._open: dict[int, _Open] = {}
+        self._waiting: list[tuple[float, int]] = []
+        self._finished: queue.SimpleQueue[_Done] = queue.SimpleQueue()
+        self._closed = False
+
+    @property
+    def contract(self) -> ModelContract:
+        """The model, as the server describes it."""
+        return self._contract
+
+    @property
+    def transport(self) -> Literal["grpc", "shared-memory"]:
+        """How frames of the attached ring travel."""
+        return "grpc" if self._region is None else "shared-memory"
+
+    @property
+    def open_requests(self) -> int:
+        """Requests without an answer."""
+        return len(self._open)
+
+    def attach(self, ring: FrameRing) -> None:
+        """Registers the ring with a server on this host; otherwise, or when it refuses, frames go by gRPC."""
+        if self._region is not None:
+            self._region.retire()
+            self._region = None
+        if self._options.shared_memory and is_loopback(self._channel.url) and lies_in_shared_memory(ring.path):
+            region = Region(self._channel, ring)
+            if region.register():
+                self._region = region
+
+    def submit(self, request_id: int, frames: NDArray[np.generic], first_slot: int | None) -> None:
+        """Sends frames (n, ...) and returns at once; they must stay unchanged until their reply."""
+        if request_id in self._open:
+            raise ValueError(f"request {request_id} is open already")
+        region = self._region if first_slot is not None else None
+        request = _Open(request_id, np.ascontiguousarray(frames), region, first_slot or 0, time.monotonic())
+        self._open[request_id] = request
+        self._send(request)
+
+    def collect(self, timeout_s: float) -> InferenceReply | None:
+        """The next reply, in any order; None when none came within `timeout_s`.
+
+        Raises:
+            ServerUnavailable, InferenceTimeout: retries are used up.
+            ModelSignatureMismatch, ModelNotFound, InvalidModelOutput, ServerError: a retry would not help.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            self._resend_due()
+            wait_s = max(0.0, deadline_s - time.monotonic())
+            if self._waiting:
+                wait_s = min(wait_s, max(0.0, self._waiting[0][0] - time.monotonic()))
+            try:
+                done = self._finished.get(timeout=wait_s) if wait_s else self._finished.get_nowait()
+            except queue.Empty:
+                if time.monotonic() >= deadline_s:
+                    return None
+                continue
+            reply = self._finish(done)
+            if reply is not None:
+                return reply
+
+    def statistics(self) -> ServerStatistics:
+        """The server's counters for this model."""
+        return self._channel.statistics(self._contract.name, self._contract.version)
+
+    def close(self) -> None:
+        """Drops open requests and the connection; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._drain()
+        if self._region is not None:
+            self._region.retire()
+        self._channel.close()
+
+    def _send(self, request: _Open) -> None:
+        if request.region is not None:
+            place = request.region.acquire(request.first_slot, request.frames.nbytes)
+            data = self._encoder.shared(str(request.request_id), request.frames.shape, place)
+        else:
+            data = self._encoder.raw(str(request.request_id), request.frames)
+        call = self._channel.infer.future(data, timeout=self._options.call_timeout_s, metadata=self._options.headers)
+        request.call = call
+        finished, request_id = self._finished, request.request_id
+        call.add_done_callback(lambda ended: finished.put(_Done(request_id, ended, time.monotonic())))
+
+    def _finish(self, done: _Done) -> InferenceReply | None:
+        request = self._open.get(done.request_id)
+        if request is None or request.call is not done.call:
+            return None
+        try:
+            data = done.call.result()
+        except grpc.RpcError as error:
+            _release(request, answered=is_answer(error))
+            self._retry_or_raise(request, error)
+            return None
+        _release(request, answered=True)
+        del self._open[done.request_id]
+        reply = self._checked(request, parse_reply(data))
+        return InferenceReply(request.request_id, reply.outputs, done.at_s - request.submitted_s, request.failures)
+
+    def _checked(self, request: _Open, reply: WireReply) -> WireReply:
+        name = self._contract.name
+        if reply.request_id != str(request.request_id):
+            raise InvalidModelOutput(f"request {request.request_id} was answered as {reply.request_id!r}", uri=name)
+        count = len(request.frames)
+        for output in self._contract.outputs:
+            value = reply.outputs.get(output)
+            if value is None or value.ndim == 0 or len(value) != count:
+                shape = "nothing" if value is None else f"shape {value.shape}"
+                raise InvalidModelOutput(f"output {output!r} came as {shape} for {count} frames", uri=name)
+        return reply
+
+    def _retry_or_raise(self, request: _Open, error: grpc.RpcError) -> None:
+        request.failures += 1
+        request.timeouts += is_timeout(error)
+        policy = self._options.retry
+        now_s = time.monotonic()
+        due_s = now_s + policy.delay_s(request.request_id, request.failures)
+        lost_region = request.region is not None and is_unknown_region(error)
+        again = lost_region or is_passing(error) or (is_timeout(error) and request.timeouts < policy.timeouts)
+        if not again or due_s > request.submitted_s + policy.give_up_after_s:
+            del self._open[request.request_id]
+            raise final_error(
+                error, model=self._contract.name, address=self._channel.url, attempts=request.failures
+            ) from error
+        if lost_region:
+            self._register_again(request)
+        heapq.heappush(self._waiting, (due_s, request.request_id))
+
+    def _register_again(self, request: _Open) -> None:
+        """The server came back without our region: tell it once more, or send this request's pixels by gRPC."""
+        if request.region is not None and not request.region.register():
+            if request.region is self._region:
+                self._region = None
+            request.region = None
+
+    def _resend_due(self) -> None:
+        while self._waiting and self._waiting[0][0] <= time.monotonic():
+            _, request_id = heapq.heappop(self._waiting)
+            request = self._open.get(request_id)
+            if request is not None:
+                self._send(request)
+
+    def _drain(self) -> None:
+        """Waits a moment for what is open: a server must not lose the memory that it reads. Then cancels it."""
+        deadline_s = time.monotonic() + _DRAIN_S
+        for _, request_id in self._waiting:
+            self._open.pop(request_id, None)
+        while self._open and (left_s := deadline_s - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                done = self._finished.get(timeout=left_s)
+                request = self._open.get(done.request_id)
+                if request is not None and request.call is done.call:
+                    del self._open[done.request_id]
+                    error = done.call.exception()
+                    _release(request, answered=error is None or is_answer(error))
+        for request in self._open.values():
+            request.call.cancel()
+
+
+def _release(request: _Open, *, answered: bool) -> None:
+    if request.region is not None:
+        request.region.release(answered=answered)

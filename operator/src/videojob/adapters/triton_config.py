@@ -1,0 +1,58 @@
+"""Triton's config.pbtxt as plain values, and its rewriting for the embedded server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import text_format
+from google.protobuf.json_format import MessageToDict
+from tritonclient.grpc import model_config_pb2
+
+from videojob.errors import ModelLoadFailed
+
+
+def parse_config(text: str, source: str) -> dict[str, Any]:
+    """The config as `MessageToDict(message, preserving_proto_field_name=True)` gives it.
+
+    Args:
+        text: content of a config.pbtxt.
+        source: the file's name, for messages.
+
+    Raises:
+        ModelLoadFailed: it is not a ModelConfig; says line and column.
+    """
+    values: dict[str, Any] = MessageToDict(_parse(text, source), preserving_proto_field_name=True)
+    return values
+
+
+def embedded_config(text: str, source: str, *, instances: int, preferred_batch: int) -> str:
+    """The same model for the embedded server: Python backend, on CPUs, everything that clients see unchanged.
+
+    Args:
+        text: content of a config.pbtxt for the official image.
+        source: the file's name, for messages.
+        instances: executions at once.
+        preferred_batch: frames that the dynamic batcher should put together; 0 leaves it to the batcher.
+    """
+    config = _parse(text, source)
+    config.backend = "python"
+    for field in ("platform", "default_model_filename", "cc_model_filenames", "optimization", "model_warmup"):
+        config.ClearField(field)
+    config.ClearField("instance_group")
+    group = config.instance_group.add()
+    group.kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
+    group.count = instances
+    if config.HasField("dynamic_batching") and preferred_batch:
+        config.dynamic_batching.ClearField("preferred_batch_size")
+        config.dynamic_batching.preferred_batch_size.append(preferred_batch)
+        config.dynamic_batching.max_queue_delay_microseconds = 0
+    return str(text_format.MessageToString(config))
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return text_format.Parse(text, model_config_pb2.ModelConfig())
+    except text_format.ParseError as error:
+        raise ModelLoadFailed(
+            f"the model's configuration is not valid: {error}", uri=source, hint="Correct config.pbtxt at that place."
+        ) from error

@@ -1,0 +1,101 @@
+"""What a gRPC status means for a request: try again, re-register, give up, and with which error."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import grpc
+
+from videojob.errors import (
+    InferenceTimeout,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    ServerError,
+    ServerUnavailable,
+    VideoJobError,
+)
+
+_PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED})
+_UNKNOWN_REGION = "shared memory region"
+_STUB_DIED = "stub process"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long to go on.
+
+    Attributes:
+        give_up_after_s: from a request's first sending; covers a server that restarts.
+        timeouts: how many passed deadlines end a request.
+        first_delay_s, max_delay_s: pause before the first repeat, doubled each time up to the second.
+    """
+
+    give_up_after_s: float = 60.0
+    timeouts: int = 3
+    first_delay_s: float = 0.1
+    max_delay_s: float = 5.0
+
+    def delay_s(self, request_id: int, failures: int) -> float:
+        """Pause before the next attempt: exponential, spread over (0.5, 1] of it, the same for the same arguments."""
+        full = min(self.max_delay_s, self.first_delay_s * 2.0 ** min(failures - 1, 16))
+        spread = zlib.crc32(f"{request_id}/{failures}".encode()) / 2**32
+        return full * (1.0 - spread / 2)
+
+
+def is_unknown_region(error: grpc.RpcError) -> bool:
+    """Whether the server lost our shared memory registration, as after a restart."""
+    return _code(error) is not grpc.StatusCode.UNAVAILABLE and _UNKNOWN_REGION in details(error).lower()
+
+
+def is_passing(error: grpc.RpcError) -> bool:
+    """Whether the same request may succeed in a moment."""
+    code = _code(error)
+    if code in _PASSING:
+        return True
+    return code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN} and _STUB_DIED in details(error).lower()
+
+
+def is_timeout(error: grpc.RpcError) -> bool:
+    """Whether the call passed its deadline."""
+    return _code(error) is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def is_answer(error: grpc.RpcError) -> bool:
+    """Whether the server itself ended the call, so that it has let go of the request's memory."""
+    return not is_timeout(error) and _code(error) not in _PASSING
+
+
+def final_error(error: grpc.RpcError, *, model: str, address: str, attempts: int) -> VideoJobError:
+    """The error to raise when nothing more will be tried."""
+    code, words = _code(error), details(error)
+    tried = f"after {attempts} attempt{'s' if attempts > 1 else ''}"
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return ModelSignatureMismatch(
+            f"the server refused the request: {words}", uri=model, hint="Compare config.pbtxt with the model's tensors."
+        )
+    if code is grpc.StatusCode.NOT_FOUND:
+        return ModelNotFound(f"the server at {address} says: {words}", uri=model, hint="Load the model there.")
+    if is_timeout(error):
+        return InferenceTimeout(
+            f"the server at {address} did not answer in time, {tried}",
+            uri=model,
+            hint="It is overloaded or hangs: look at its queue, or give it more instances.",
+        )
+    if is_passing(error):
+        return ServerUnavailable(
+            f"no answer from the server at {address}, {tried}: {words}",
+            uri=model,
+            hint="Check that it runs and that this address leads to it.",
+        )
+    return ServerError(f"the server at {address} failed: {words} ({code.name})", uri=model)
+
+
+def details(error: grpc.RpcError) -> str:
+    """The server's own words."""
+    return str(error.details()) if isinstance(error, grpc.Call) else str(error)
+
+
+def _code(error: grpc.RpcError) -> grpc.StatusCode:
+    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN

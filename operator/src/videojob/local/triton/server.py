@@ -1,0 +1,302 @@
+"""`EmbeddedTriton`: the real server on loopback ports, started for one run and gone with it.
+
+It listens on 127.0.0.1 only, takes models explicitly, and answers requests that change the server (model repository,
+shared memory, trace, logging) only to callers that bring this run's secret header. A supervisor process
+(`local.triton.supervisor`) ends it on every way out, kill -9 included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from videojob.errors import ModelLoadFailed, ServerStartFailed
+from videojob.local.triton import supervisor
+from videojob.local.triton.health import HealthProbe, log_tail
+from videojob.local.triton.install import ServerInstall, find_server
+from videojob.local.triton.materialise import materialise
+
+_LOG = logging.getLogger(__name__)
+_HOST = "127.0.0.1"
+_RESTRICTED = "model-repository,shared-memory,trace,logging"
+_SECRET_KEY = "videojob-run"  # noqa: S105 - the header's name, not its value
+_SHARED_MEMORY_PREFIX = "videojob-triton-"
+_STOP_LIMIT_S = 5.0
+_START_ATTEMPTS = 3
+_READY_POLL_S = 0.05
+_PORT_TAKEN = ("address already in use", "failed to start grpc service", "failed to start http service")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Loopback ports of one server."""
+
+    grpc: int
+    http: int
+    metrics: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """All that one start of the server is given."""
+
+    install: ServerInstall
+    repository: Path
+    models: tuple[str, ...]
+    ports: Ports
+    secret: str
+    shared_memory_prefix: str
+    log_path: Path
+
+
+class EmbeddedTriton:
+    """A running server; made by `start`, ended by `stop` or the end of a `with` block."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ports: Ports, secret: str, log_path: Path) -> None:
+        self._process = process
+        self._secret = secret
+        self.ports = ports
+        self.log_path = log_path
+
+    @classmethod
+    def start(
+        cls,
+        repository: Path,
+        models: Sequence[str],
+        *,
+        cache_folder: Path,
+        log_path: Path,
+        cpus: int,
+        ports: Ports | None = None,
+        ready_timeout_s: float = 120.0,
+    ) -> EmbeddedTriton:
+        """Starts the server and returns when every model answers.
+
+        Args:
+            repository: a model repository as the official image takes it.
+            models: names to load.
+            cache_folder: for what is prepared once (the backend's copy, calibrations).
+            log_path: the server's output is appended here.
+            cpus: cores that the models may use in total.
+            ports: fixed ports, for a server that must come back where it was; free ones by default.
+            ready_timeout_s: how long starting and loading may take.
+
+        Raises:
+            SetupError: no embedded server for this platform.
+            ModelNotFound: the repository lacks a model.
+            ModelLoadFailed: the server refused a model; the message has its words.
+            ServerStartFailed: it ended or hung while starting; the message has the end of its log.
+        """
+        install = find_server(cache_folder)
+        _sweep_shared_memory()
+        for _ in range(1 if ports else _START_ATTEMPTS):
+            # The supervisor removes the folder when its server ends, so each attempt has its own.
+            prepared = Path(tempfile.mkdtemp(prefix="videojob-models-"))
+            try:
+                materialise(repository, models, prepared, cache_folder=cache_folder, cpus=cpus)
+                launch = _Launch(
+                    install=install,
+                    repository=prepared,
+                    models=tuple(models),
+                    ports=ports or _free_ports(),
+                    secret=secrets.token_urlsafe(24),
+                    shared_memory_prefix=f"{_SHARED_MEMORY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-",
+                    log_path=log_path.absolute(),
+                )
+                server = _try_start(launch, ready_timeout_s)
+            except BaseException:
+                shutil.rmtree(prepared, ignore_errors=True)
+                raise
+            if server is not None:
+                return server
+        raise _start_failure(log_path, "its ports are taken")
+
+    @property
+    def grpc_address(self) -> str:
+        """HOST:PORT of the gRPC endpoint."""
+        return f"{_HOST}:{self.ports.grpc}"
+
+    @property
+    def http_address(self) -> str:
+        """HOST:PORT of the HTTP endpoint."""
+        return f"{_HOST}:{self.ports.http}"
+
+    @property
+    def metrics_address(self) -> str:
+        """HOST:PORT of the Prometheus metrics."""
+        return f"{_HOST}:{self.ports.metrics}"
+
+    @property
+    def grpc_headers(self) -> tuple[tuple[str, str], ...]:
+        """Metadata that opens the restricted gRPC calls, shared memory among them."""
+        return ((f"triton-grpc-protocol-{_SECRET_KEY}", self._secret),)
+
+    @property
+    def supervisor_pid(self) -> int:
+        """Process id of the supervisor."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the server still runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ends the server and removes what it left; a second call does nothing."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(2 * _STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            _LOG.warning("the server's supervisor %s hangs and is killed", self._process.pid)
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> EmbeddedTriton:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _try_start(launch: _Launch, ready_timeout_s: float) -> EmbeddedTriton | None:
+    """A ready server; None when somebody took a port between our choosing and its binding."""
+    log_start = launch.log_path.stat().st_size if launch.log_path.exists() else 0
+    server = EmbeddedTriton(_spawn(launch), launch.ports, launch.secret, launch.log_path)
+    try:
+        _wait_ready(server, launch, ready_timeout_s)
+    except ServerStartFailed:
+        server.stop()
+        words = launch.log_path.read_bytes()[log_start:].decode(errors="replace").lower()
+        if any(sign in words for sign in _PORT_TAKEN):
+            return None
+        raise
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _spawn(launch: _Launch) -> subprocess.Popen[bytes]:
+    launch.log_path.parent.mkdir(parents=True, exist_ok=True)
+    orders = supervisor.Orders(
+        parent=os.getpid(),
+        command=_command(launch),
+        environment=_environment(launch.install),
+        log=str(launch.log_path),
+        limit_s=_STOP_LIMIT_S,
+        shared_memory_prefix=launch.shared_memory_prefix,
+        folder=str(launch.repository),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", supervisor.__file__], stdin=subprocess.PIPE, start_new_session=True
+    )
+    if process.stdin is not None:
+        process.stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
+        process.stdin.flush()
+    return process
+
+
+def _wait_ready(server: EmbeddedTriton, launch: _Launch, timeout_s: float) -> None:
+    probe = HealthProbe(_HOST, launch.ports.http, {_SECRET_KEY: launch.secret})
+    deadline_s = time.monotonic() + timeout_s
+    while not probe.live():
+        if not server.alive():
+            raise _start_failure(launch.log_path, "it ended while starting")
+        if time.monotonic() > deadline_s:
+            raise _start_failure(launch.log_path, f"it was not ready after {timeout_s:.0f} s")
+        time.sleep(_READY_POLL_S)
+    try:
+        states = probe.model_states()
+    except OSError as error:
+        raise _start_failure(launch.log_path, f"it does not tell its models' states ({error})") from error
+    for name in launch.models:
+        state = states.get(name, {})
+        if state.get("state") != "READY":
+            raise ModelLoadFailed(
+                f"the server refused to load the model: {state.get('reason') or log_tail(launch.log_path)}",
+                uri=name,
+                hint=f"The whole log is {launch.log_path}.",
+            )
+
+
+def _start_failure(log_path: Path, what: str) -> ServerStartFailed:
+    return ServerStartFailed(
+        f"the embedded Triton did not come up: {what}. The end of its log:\n{log_tail(log_path)}\n",
+        hint=f"The whole log is {log_path}.",
+    )
+
+
+def _command(launch: _Launch) -> list[str]:
+    restricted = f"{_RESTRICTED}:{_SECRET_KEY}={launch.secret}"
+    return [
+        str(launch.install.binary),
+        f"--model-repository={launch.repository}",
+        f"--backend-directory={launch.install.backends}",
+        f"--backend-config=python,shm-region-prefix-name={launch.shared_memory_prefix}",
+        "--model-control-mode=explicit",
+        *(f"--load-model={name}" for name in launch.models),
+        "--disable-auto-complete-config",
+        # A model that fails must leave a server that can say why.
+        "--exit-on-error=false",
+        f"--grpc-address={_HOST}",
+        f"--grpc-port={launch.ports.grpc}",
+        f"--http-address={_HOST}",
+        f"--http-port={launch.ports.http}",
+        f"--metrics-address={_HOST}",
+        f"--metrics-port={launch.ports.metrics}",
+        "--http-thread-count=2",
+        "--allow-gpu-metrics=false",
+        "--allow-cpu-metrics=false",
+        f"--grpc-restricted-protocol={restricted}",
+        f"--http-restricted-api={restricted}",
+        "--log-info=false",
+    ]
+
+
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+
+
+def _environment(install: ServerInstall) -> dict[str, str]:
+    """Only what the server needs: no credentials, no PYTHONPATH, no foreign libraries."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment["PATH"] = os.pathsep.join([*map(str, install.path), os.environ.get("PATH", os.defpath)])
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    environment["PYTHONNOUSERSITE"] = "1"
+    if install.library_path:
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, install.library_path))
+    return environment
+
+
+def _free_ports() -> Ports:
+    """Three ports that were free a moment ago, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for held in sockets:
+            held.bind((_HOST, 0))
+        grpc, http, metrics = (int(held.getsockname()[1]) for held in sockets)
+    return Ports(grpc=grpc, http=http, metrics=metrics)
+
+
+def _sweep_shared_memory() -> None:
+    """Removes regions of servers whose starter is gone and whose supervisor was killed too."""
+    for path in Path("/dev/shm").glob(f"{_SHARED_MEMORY_PREFIX}*"):  # noqa: S108 - recognised by our own prefix
+        owner = path.name.removeprefix(_SHARED_MEMORY_PREFIX).split("-", 1)[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(OSError):
+                path.unlink()
