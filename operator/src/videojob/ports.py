@@ -235,8 +235,10 @@ class FetchedInput:
     Attributes:
         uri: as named. path: local regular file.
         version: what pins the content: S3 version or ETag, http ETag, or a fingerprint of the file.
+        name: what the user calls it; "" when the manifest gives no name.
     """
 
     uri: str
     path: Path
     version: str
+    name: str = ""

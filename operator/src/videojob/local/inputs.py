@@ -1,0 +1,185 @@
+"""From the inputs of a manifest to regular files on this machine, in one fixed order.
+
+A prefix or folder becomes its videos, in natural order; a video that is named twice is processed once. An input that
+cannot be had does not stop the others: it comes back as a `FailedInput` in its place, and the job ends
+PartiallyCompleted. Only what makes every input impossible (no credentials, no room) is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import TYPE_CHECKING, assert_never
+
+from videojob.adapters.inputs.http_files import HttpFiles, shown_url
+from videojob.adapters.inputs.local_files import LocalFiles
+from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
+from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
+from videojob.api.spec import FileInput, HttpInput, Input, S3Input
+from videojob.errors import InputError
+from videojob.ports import FetchedInput, InputFetcher
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInput:
+    """An input that could not be had.
+
+    Attributes:
+        uri: as the manifest names it, queries left out.
+        name: what the user calls it; "" when the manifest gives no name.
+        error: why, and what to do.
+    """
+
+    uri: str
+    name: str
+    error: InputError
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One video to fetch. `address` is complete, `uri` is what people may see."""
+
+    address: str
+    uri: str
+    name: str
+    version: str | None
+    fetcher: InputFetcher
+
+
+class InputResolver:
+    """Resolves inputs; a context manager, since it keeps connections open.
+
+    Args:
+        manifest_folder: where relative paths start.
+        cache_folder: where downloads go; whatever is in it already is used again when its pin still holds.
+        policy: limits and patience of downloads.
+        progress: told (uri, bytes here, bytes in all or None) while a download runs; may raise `Cancelled`.
+        http: fetches http inputs; by default one that reaches public addresses only, made when first needed.
+    """
+
+    def __init__(
+        self,
+        manifest_folder: Path,
+        cache_folder: Path,
+        *,
+        policy: TransferPolicy | None = None,
+        progress: Progress = no_progress,
+        http: HttpFiles | None = None,
+    ) -> None:
+        self._cache_folder = cache_folder
+        self._policy = policy or TransferPolicy()
+        self._progress = progress
+        self._given_http = http
+        self._files = LocalFiles(manifest_folder)
+        self._open = ExitStack()
+
+    def __enter__(self) -> InputResolver:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._open.close()
+
+    def resolve(self, inputs: Sequence[Input]) -> Iterator[FetchedInput | FailedInput]:
+        """Each video of each input, fetched one after the other.
+
+        Raises:
+            SetupError: AWS cannot be used from here, or the disk is full.
+            ManifestError: a prefix with more videos than a job may have.
+        """
+        seen: set[tuple[str, str | None]] = set()
+        for wanted in self._expand_all(inputs):
+            if isinstance(wanted, FailedInput):
+                yield wanted
+            elif (wanted.address, wanted.version) not in seen:
+                seen.add((wanted.address, wanted.version))
+                yield self._fetch(wanted)
+
+    def _fetch(self, wanted: _Wanted) -> FetchedInput | FailedInput:
+        try:
+            fetched = wanted.fetcher.fetch(wanted.address, wanted.version, self._cache_folder)
+        except InputError as error:
+            return FailedInput(wanted.uri, wanted.name, error)
+        return replace(fetched, name=wanted.name)
+
+    def _expand_all(self, inputs: Sequence[Input]) -> Iterator[_Wanted | FailedInput]:
+        for item in inputs:
+            try:
+                videos = self._expand(item)
+            except InputError as error:
+                yield FailedInput(error.uri or _uri(item), item.name or "", error)
+            else:
+                yield from videos
+
+    def _expand(self, item: Input) -> list[_Wanted]:
+        source = item.source
+        match source:
+            case S3Input():
+                return self._expand_s3(source, item.name or "")
+            case HttpInput():
+                return [_Wanted(source.url, shown_url(source.url), item.name or "", None, self._http)]
+            case FileInput():
+                paths = self._files.expand(source.path)
+                names = _names(item.name or "", paths, several=paths != [source.path])
+                return [_Wanted(path, path, name, None, self._files) for path, name in zip(paths, names, strict=True)]
+            case _:
+                assert_never(source)
+
+    def _expand_s3(self, source: S3Input, name: str) -> list[_Wanted]:
+        objects = S3Objects(self._s3, self._policy, self._progress, source.expected_bucket_owner)
+        if source.key is not None:
+            version = None if source.version_id is None else f"version:{source.version_id}"
+            uri = f"s3://{source.bucket}/{source.key}"
+            return [_Wanted(uri, uri, name, version, objects)]
+        uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "")]
+        names = _names(name, uris, several=True)
+        return [_Wanted(uri, uri, own, None, objects) for uri, own in zip(uris, names, strict=True)]
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return s3_client()
+
+    @cached_property
+    def _http(self) -> HttpFiles:
+        if self._given_http is not None:
+            return self._given_http
+        return self._open.enter_context(HttpFiles(self._policy, progress=self._progress))
+
+
+def resolve_inputs(
+    inputs: Sequence[Input], manifest_folder: Path, cache_folder: Path, progress: Progress = no_progress
+) -> list[FetchedInput | FailedInput]:
+    """All videos of a manifest's inputs; see `InputResolver`.
+
+    Raises:
+        SetupError: AWS cannot be used from here, or the disk is full.
+        ManifestError: a prefix with more videos than a job may have.
+    """
+    with InputResolver(manifest_folder, cache_folder, progress=progress) as resolver:
+        return list(resolver.resolve(inputs))
+
+
+def _names(name: str, uris: Sequence[str], *, several: bool) -> list[str]:
+    """What the user calls each video of one input: its name, followed by the file's own when there may be several."""
+    if not name or not several:
+        return [name] * len(uris)
+    return [f"{name}/{PurePosixPath(uri).name}" for uri in uris]
+
+
+def _uri(item: Input) -> str:
+    source = item.source
+    match source:
+        case S3Input():
+            return f"s3://{source.bucket}/{source.key or source.prefix or ''}"
+        case HttpInput():
+            return shown_url(source.url)
+        case FileInput():
+            return source.path
+        case _:
+            assert_never(source)
