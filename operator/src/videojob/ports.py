@@ -124,6 +124,11 @@ class Inference(Protocol):
         """The model, as the server describes it."""
         ...
 
+    @property
+    def transport(self) -> str:
+        """How pixels reach the server: "grpc" or "shared-memory"."""
+        ...
+
     def attach(self, ring: FrameRing) -> None:
         """Tells which ring the frames lie in; an implementation on the server's host maps it there."""
         ...

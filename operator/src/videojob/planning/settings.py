@@ -1,7 +1,7 @@
 """The settings that decide a job's results, and the identity of a plan made of them.
 
-Two runs with the same `plan_digest` give the same results byte for byte: that is what lets a rerun keep the segments that
-an earlier one finished, and what makes a changed manifest start over.
+Two runs with the same `plan_digest` give the same results byte for byte: that is what lets a rerun keep the segments
+that an earlier one finished, and what makes a changed manifest start over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from videojob.planning.video import Sampling, Segment
+from videojob.api.spec import Sampling as SamplingSpec
+from videojob.api.spec import VideoJobSpec
+from videojob.planning.video import Gate, Sampling, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,41 @@ def plan_digest(
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_settings(spec: VideoJobSpec) -> RunSettings:
+    """The part of a manifest's spec that decides results."""
+    return RunSettings(
+        sampling=_sampling(spec.sampling),
+        threshold_ppm=spec.model.threshold.ppm,
+        classes=tuple(sorted(spec.model.classes or ())),
+        window_ms=spec.aggregation.window.ms,
+        presence_gap_ms=spec.aggregation.presence_gap.ms,
+        track=spec.aggregation.track,
+        skip_corrupt=spec.on_corruption == "Skip",
+        segment_ms=spec.compute.segment_seconds * 1000,
+    )
+
+
+def _sampling(asked: SamplingSpec) -> Sampling:
+    gate = asked.gate
+    rate = asked.frames_per_second
+    return Sampling(
+        frames_per_second=None if rate is None else rate.fraction,
+        every_nth_frame=asked.every_nth_frame,
+        keyframes_only=asked.keyframes_only,
+        gate=None if gate is None else Gate(threshold=float(gate.threshold.fraction), max_skip_ms=gate.max_skip.ms),
+    )
+
+
+def sampling_text(sampling: Sampling) -> str:
+    """The sampling in words, for results and reports."""
+    if sampling.frames_per_second is not None:
+        words = f"{float(sampling.frames_per_second):g} frames per second"
+    elif sampling.every_nth_frame is not None:
+        words = f"one frame of {sampling.every_nth_frame}"
+    elif sampling.keyframes_only:
+        words = "keyframes only"
+    else:
+        words = "every frame"
+    return words if sampling.gate is None else f"{words}, those that moved"

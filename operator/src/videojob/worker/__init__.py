@@ -1,1 +1,1 @@
-"""The segment runner: one segment from its file to its commit. It does not know whether a laptop, a Job or a function calls."""
+"""The segment runner: one segment from its file to its commit. Laptop, Job and function call it alike."""

@@ -18,10 +18,10 @@ from videojob.ports import FrameRing, InferenceReply, SegmentFrames
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import Gap, SegmentCommit, SegmentResult
-from videojob.vision.decoders import BoxDecoder, box_decoder
+from videojob.vision.decoders import BoxDecoder, create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.prepare import prepare
-from videojob.vision.select import keep_classes
+from videojob.vision.select import class_ids, keep_classes
 from videojob.vision.values import Detections
 from videojob.worker.flow import FrameFlow, Group
 from videojob.worker.stopwatch import Stopwatch
@@ -44,7 +44,7 @@ class SegmentRunner:
     def __init__(self, tools: SegmentTools) -> None:
         self._tools = tools
         self._rings = RingHolder()
-        self._boxes: BoxDecoder = box_decoder(tools.inference.contract)
+        self._boxes: BoxDecoder = create_decoder(tools.inference.contract)
         self._next_request_id = 1
 
     def run(self, task: SegmentTask) -> SegmentOutcome:
@@ -74,7 +74,7 @@ class SegmentRunner:
             group=self._group_size(),
             first_request_id=self._next_request_id,
         )
-        pipe = _Pipe(task, self._tools, self._boxes, request, ring, flow)
+        pipe = _Pipe(task, self._tools, self._boxes, request=request, ring=ring, flow=flow)
         try:
             return pipe.run()
         except VideoJobError as error:
@@ -105,6 +105,7 @@ class _Pipe:
         task: SegmentTask,
         tools: SegmentTools,
         boxes: BoxDecoder,
+        *,
         request: DecodeRequest,
         ring: FrameRing,
         flow: FrameFlow,
@@ -117,6 +118,7 @@ class _Pipe:
         self._flow = flow
         self._watch = Stopwatch(tools.clock)
         settings = task.settings
+        self._classes = class_ids(tools.inference.contract.labels, settings.classes)
         self._accumulator = SegmentAccumulator(
             task.segment,
             window_ms=settings.window_ms,
@@ -203,8 +205,7 @@ class _Pipe:
             except InvalidModelOutput as error:
                 error.time_ms = sent[0].time_ms
                 raise
-            labels, classes = self._tools.inference.contract.labels, self._task.settings.classes
-            found = [keep_classes(to_source(boxes, geometry), labels, classes) for boxes in found]
+            found = [keep_classes(to_source(boxes, geometry), self._classes) for boxes in found]
         self._flow.answer(reply.request_id, found)
         self._drain(frames)
 
@@ -261,5 +262,3 @@ class _Pipe:
             self._told_s = now_s
             segment = self._task.segment
             self._tools.progress(Progress(segment.index, segment.video, self._done, self._inferred))
-
-

@@ -1,0 +1,126 @@
+"""How a run's end is told: a short table for people, one document for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from videojob.cli.display import duration_text, short_uri
+from videojob.local.values import RunOptions, RunOutcome
+from videojob.results.codec import parse
+from videojob.results.summary import ClassSummary, Summary
+from videojob.results.summary_codec import decode_summary
+
+_STYLES = {"Completed": "green", "PartiallyCompleted": "yellow", "Failed": "red", "Interrupted": "yellow"}
+
+
+def show_outcome(console: Console, outcome: RunOutcome, options: RunOptions) -> None:
+    """State, counts, speed and places, in a dozen lines."""
+    console.print(Text(f"{outcome.state}", style=f"bold {_STYLES[outcome.state]}"))
+    for video in outcome.failed:
+        console.print(Text(f"  {video.uri}: {video.error}", style="red"), soft_wrap=True)
+    failed_errors = {id(video.error) for video in outcome.failed}
+    if outcome.error is not None and id(outcome.error) not in failed_errors:
+        console.print(Text(f"  {outcome.error}", style="red"), soft_wrap=True)
+    if outcome.summary is not None:
+        show_summary(console, decode_summary(outcome.summary))
+    _show_speed(console, outcome)
+    _show_places(console, outcome, options)
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """What was found: a row per class, then what is missing."""
+    frames = summary.frames
+    console.print(
+        f"  {frames.selected:,} frames of {len(summary.videos)} videos: {frames.inferred:,} inferred, "
+        f"{frames.gated:,} repeated by the motion gate",
+        highlight=False,
+    )
+    if summary.classes:
+        console.print(class_table(summary.classes))
+    else:
+        console.print("  nothing was detected", highlight=False)
+    for video in summary.videos:
+        for gap in video.gaps:
+            place = f"{short_uri(video.entry.uri)}: {gap.start_ms / 1000:.3f} to {gap.end_ms / 1000:.3f} s"
+            console.print(f"  gap in {place}, {gap.reason}", style="yellow", highlight=False)
+
+
+def class_table(classes: tuple[ClassSummary, ...]) -> Table:
+    """One row per class."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title in ("class", "detections", "frames", "at once", "mean score", "present"):
+        table.add_column(title, justify="left" if title == "class" else "right")
+    tracked = any(item.unique is not None for item in classes)
+    if tracked:
+        table.add_column("unique", justify="right")
+    for item in classes:
+        cells = [
+            item.label,
+            f"{item.detections:,}",
+            f"{item.frames:,}",
+            str(item.max_at_once),
+            f"{float(item.mean_score):.3f}",
+            duration_text(item.present_ms / 1000),
+        ]
+        table.add_row(*cells, *([str(item.unique)] if tracked else []))
+    return table
+
+
+def _show_speed(console: Console, outcome: RunOutcome) -> None:
+    parts = []
+    if outcome.segments_run:
+        parts.append(f"{outcome.frames_per_s:.1f} frames/s over {duration_text(outcome.wall_s)}")
+    if outcome.mean_batch is not None and outcome.segments_run:
+        parts.append(f"mean batch {outcome.mean_batch:.2f}")
+    if outcome.transport:
+        parts.append(f"pixels by {outcome.transport}")
+    if outcome.segments_kept:
+        parts.append(f"{outcome.segments_kept} segments kept from an earlier run")
+    if parts:
+        console.print(f"  {', '.join(parts)}", highlight=False, soft_wrap=True)
+
+
+def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> None:
+    if outcome.state == "Interrupted":
+        done = outcome.segments_run + outcome.segments_kept
+        total = 0 if outcome.run is None else outcome.run.segments
+        console.print(f"  {done} of {total} segments are kept; run it again to go on", highlight=False)
+    if outcome.summary is None:
+        return
+    console.print(f"  results  {results_place(options)}", highlight=False, soft_wrap=True)
+    if outcome.report is not None:
+        console.print(f"  report   {outcome.report}", highlight=False, soft_wrap=True)
+
+
+def results_place(options: RunOptions) -> str:
+    """Where the results are, for a person."""
+    sink = options.sink
+    return str(sink.path) if sink.kind == "sqlite" else f"DynamoDB table {sink.table}"
+
+
+def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]:
+    """The same for a script. Fields are only ever added."""
+    return {
+        "state": outcome.state,
+        "job": None if outcome.run is None else {"name": outcome.run.name, "namespace": outcome.run.namespace},
+        "error": None if outcome.error is None else outcome.error.as_dict(),
+        "failed_inputs": [
+            {"video": video.video, "uri": video.uri, "error": None if video.error is None else video.error.as_dict()}
+            for video in outcome.failed
+        ],
+        "segments_run": outcome.segments_run,
+        "segments_kept": outcome.segments_kept,
+        "frames_inferred": outcome.frames_inferred,
+        "frames_per_s": round(outcome.frames_per_s, 2),
+        "mean_batch": None if outcome.mean_batch is None else round(outcome.mean_batch, 3),
+        "wall_s": round(outcome.wall_s, 3),
+        "transport": outcome.transport,
+        "write_units": outcome.write_units,
+        "results": results_place(options),
+        "report": None if outcome.report is None else str(outcome.report),
+        "summary": None if outcome.summary is None else parse(outcome.summary),
+    }

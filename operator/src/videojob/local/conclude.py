@@ -1,0 +1,121 @@
+"""The end of a run: commits folded into the summary, finalised once; the report and the record beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from videojob.api.videojob import VideoJob
+from videojob.errors import VideoJobError
+from videojob.local.dispatch import Dispatcher
+from videojob.local.observers import join_video_previews
+from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
+from videojob.local.work import WorkDone, add_usage
+from videojob.planning.settings import sampling_text
+from videojob.ports import Clock, Sink
+from videojob.results.summary import (
+    FailedInput,
+    JobDescription,
+    JobIdentity,
+    ResultSettings,
+    VideoEntry,
+    summarise,
+)
+from videojob.results.summary_codec import encode_summary
+from videojob.results.values import WriteUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """Everything that is known when the pool has stopped."""
+
+    job: VideoJob
+    options: RunOptions
+    plan: JobPlan
+    work: WorkDone
+    clock: Clock
+
+    def outcome(self, dispatcher: Dispatcher, sink: Sink, *, server: str, started_s: float) -> RunOutcome:
+        """How the run ended; finalises when every segment of every good video is committed.
+
+        Raises:
+            SinkError: the store does not answer, or its commits do not cover the plan.
+        """
+        videos = _with_failures(self.plan.videos, dispatcher)
+        outcome = self._so_far(videos)
+        if dispatcher.job_error is not None:
+            return replace(outcome, error=dispatcher.job_error)
+        if dispatcher.unfinished:
+            return replace(outcome, state="Interrupted")
+        # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
+        again = [failure.error for failure in dispatcher.failures if failure.error.retryable]
+        if again:
+            return replace(outcome, error=again[0])
+        description = describe(self.job, self.plan, videos)
+        summary = summarise(description, (commit.result for commit in sink.commits(self.plan.run)))
+        encoded = encode_summary(summary)
+        sink.finalise(self.plan.run, encoded, None)
+        join_video_previews(self.options.output / "preview")
+        usage = self.usage(sink)
+        outcome = replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units)
+        return outcome
+
+    def usage(self, sink: Sink) -> WriteUsage:
+        """What the sink took in this run, workers and parent together."""
+        total = sink.usage()
+        for usage in self.work.usage.values():
+            total = add_usage(total, usage)
+        return total
+
+    def _so_far(self, videos: tuple[VideoPlan, ...]) -> RunOutcome:
+        work = self.work
+        return RunOutcome(
+            state="Failed",
+            run=self.plan.run,
+            failed=tuple(video for video in videos if video.error is not None),
+            segments_run=work.segments,
+            segments_kept=len(self.plan.committed),
+            frames_inferred=work.frames_inferred,
+            wall_s=work.wall_s,
+            frames_per_s=work.frames_per_s,
+            mean_batch=work.mean_batch,
+            transport=work.transport,
+            timings=work.timings,
+        )
+
+
+def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tuple[VideoPlan, ...]:
+    failures: dict[int, VideoJobError] = {failure.video: failure.error for failure in dispatcher.failures}
+    return tuple(replace(video, error=failures.get(video.video, video.error)) for video in videos)
+
+
+def describe(job: VideoJob, plan: JobPlan, videos: tuple[VideoPlan, ...]) -> JobDescription:
+    """What the summary says beside the results themselves."""
+    settings = plan.settings
+    return JobDescription(
+        identity=JobIdentity(
+            namespace=job.metadata.namespace,
+            name=job.metadata.name,
+            model=plan.contract.name,
+            model_version=plan.contract.version,
+            labels=plan.contract.labels,
+        ),
+        settings=ResultSettings(
+            window_ms=settings.window_ms,
+            presence_gap_ms=settings.presence_gap_ms,
+            threshold_ppm=settings.threshold_ppm,
+            sampling=sampling_text(settings.sampling),
+            tracked=settings.track,
+        ),
+        videos=tuple(_entry(video) for video in videos),
+        segments=plan.segments,
+        failed=tuple(
+            FailedInput(video.video, video.uri, video.error.as_dict()) for video in videos if video.error is not None
+        ),
+    )
+
+
+def _entry(video: VideoPlan) -> VideoEntry:
+    if video.info is None:
+        return VideoEntry(video.uri, 0, 0, 0)
+    width, height = video.info.display_size
+    return VideoEntry(video.uri, video.info.duration_ms, width, height)

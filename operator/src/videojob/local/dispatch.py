@@ -1,0 +1,104 @@
+"""Which segment runs next, which is tried again, and when a video is given up. Decisions only: no process, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from videojob.errors import Cancelled, InputError, VideoJobError
+from videojob.worker.values import SegmentTask
+
+
+class Verdict(Enum):
+    """What a failure of a segment means."""
+
+    RETRY = "retry"
+    VIDEO_FAILED = "video failed"
+    JOB_FAILED = "job failed"
+    DROPPED = "dropped"
+    """The stop signal did it: no failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFailure:
+    """Why a video was given up."""
+
+    video: int
+    error: VideoJobError
+
+
+class Dispatcher:
+    """The state of one job's segments on this machine.
+
+    Args:
+        tasks: segments to run, in order.
+        backoff_limit: how often one segment is tried again after an error that a retry may cure.
+    """
+
+    def __init__(self, tasks: Sequence[SegmentTask], backoff_limit: int) -> None:
+        self._pending = deque(tasks)
+        self._backoff_limit = backoff_limit
+        self._failures: dict[int, int] = {}
+        self._failed_videos: dict[int, VideoJobError] = {}
+        self._running: dict[int, SegmentTask] = {}
+        self._stopping = False
+        self.job_error: VideoJobError | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing runs and nothing more will be given out."""
+        return not self._running and (self._stopping or not self._pending)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether segments are left that a rerun would do."""
+        return bool(self._running or self._waiting_segments())
+
+    def _waiting_segments(self) -> list[SegmentTask]:
+        return [task for task in self._pending if task.segment.video not in self._failed_videos]
+
+    @property
+    def failures(self) -> tuple[VideoFailure, ...]:
+        """Videos given up, by position."""
+        return tuple(VideoFailure(video, error) for video, error in sorted(self._failed_videos.items()))
+
+    def stop(self) -> None:
+        """Gives out no further segment."""
+        self._stopping = True
+
+    def abort(self, error: VideoJobError) -> None:
+        """The job cannot go on, whatever is done; the first reason is kept."""
+        self.job_error = self.job_error or error
+        self.stop()
+
+    def next_task(self) -> SegmentTask | None:
+        """The next segment to run; None when there is none now."""
+        while self._pending and not self._stopping:
+            task = self._pending.popleft()
+            if task.segment.video in self._failed_videos:
+                continue
+            self._running[task.segment.index] = task
+            return task
+        return None
+
+    def succeeded(self, segment: int) -> None:
+        """A segment was committed."""
+        del self._running[segment]
+
+    def failed(self, segment: int, error: VideoJobError) -> Verdict:
+        """A segment ended in an error: decides what follows from it."""
+        task = self._running.pop(segment)
+        if isinstance(error, Cancelled):
+            self._pending.appendleft(task)
+            return Verdict.DROPPED
+        tries = self._failures[segment] = self._failures.get(segment, 0) + 1
+        if error.retryable and tries <= self._backoff_limit:
+            self._pending.appendleft(task)
+            return Verdict.RETRY
+        if isinstance(error, InputError):
+            self._failed_videos.setdefault(task.segment.video, error)
+            return Verdict.VIDEO_FAILED
+        self.abort(error)
+        return Verdict.JOB_FAILED

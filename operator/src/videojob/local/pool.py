@@ -1,0 +1,151 @@
+"""Runs segments in worker processes side by side and survives the death of any of them.
+
+One segment at a time per worker. A worker that dies (out of memory, killed) loses only its segment; it is tried again
+in a new process, within the job's backoffLimit.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Self
+
+from videojob.errors import VideoJobError, WorkerLost, error_from_dict
+from videojob.local.dispatch import Dispatcher, Verdict
+from videojob.local.process import Done, Failed, Message, WorkerConfig, worker_main
+from videojob.ports import Clock
+from videojob.worker.values import Progress, SegmentTask
+
+_TICK_S = 0.25  # how often the parent looks at the stop request and refreshes the display
+_JOIN_S = 5.0
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    process: SpawnProcess
+    connection: Connection
+    task: SegmentTask | None = None
+
+
+@dataclass(slots=True)
+class PoolEvents:
+    """Who hears what happens. Called in the parent, one at a time."""
+
+    progress: Callable[[Progress], None]
+    done: Callable[[int, Done], None]
+    failed: Callable[[VideoJobError, Verdict], None]
+    tick: Callable[[], None]
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Set by a signal handler: when the first signal came, and whether a second one did."""
+
+    asked_at_s: float | None = None
+    now: bool = field(default=False)
+
+
+class WorkerPool:
+    """A fixed number of worker processes; a context manager that always ends them."""
+
+    def __init__(self, config: WorkerConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = self._context.Event()
+        self._workers = [self._start(number) for number in range(config.workers)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for worker in self._workers:
+            worker.connection.close()
+        for worker in self._workers:
+            worker.process.join(_JOIN_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    def _start(self, number: int) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=worker_main, args=(theirs, self._config, self._stop), name=f"videojob-worker-{number}"
+        )
+        process.start()
+        theirs.close()
+        return _Worker(number, process, ours)
+
+    def run(self, dispatcher: Dispatcher, events: PoolEvents, stop: StopRequest, grace_s: float) -> None:
+        """Runs all that the dispatcher gives out; returns when it says that it is finished.
+
+        Args:
+            dispatcher: decides what runs.
+            events: hears of it.
+            stop: looked at several times per second.
+            grace_s: how long running segments may go on after the first stop signal.
+        """
+        while not dispatcher.finished:
+            self._give_out(dispatcher)
+            self._hear(dispatcher, events)
+            self._obey(dispatcher, stop, grace_s)
+            events.tick()
+
+    def _give_out(self, dispatcher: Dispatcher) -> None:
+        for worker in self._workers:
+            if worker.task is None and (task := dispatcher.next_task()) is not None:
+                worker.task = task
+                worker.connection.send(task)
+
+    def _hear(self, dispatcher: Dispatcher, events: PoolEvents) -> None:
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for ready in wait(list(by_connection), _TICK_S):
+            worker = by_connection[ready]  # type: ignore[index] # wait() is typed for sockets and handles too
+            try:
+                message: Message = worker.connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._replace(worker, dispatcher, events)
+            else:
+                self._handle(worker, message, dispatcher, events)
+
+    def _handle(self, worker: _Worker, message: Message, dispatcher: Dispatcher, events: PoolEvents) -> None:
+        if isinstance(message, Progress):
+            events.progress(message)
+        elif isinstance(message, Done):
+            worker.task = None
+            dispatcher.succeeded(message.segment)
+            events.done(worker.number, message)
+        elif message.segment is None:
+            # The worker could not even start: no segment is to blame, and no other worker will fare better.
+            dispatcher.abort(error_from_dict(message.error))
+        else:
+            worker.task = None
+            error = error_from_dict(message.error)
+            events.failed(error, dispatcher.failed(message.segment, error))
+
+    def _replace(self, worker: _Worker, dispatcher: Dispatcher, events: PoolEvents) -> None:
+        worker.process.join()
+        worker.connection.close()
+        code = worker.process.exitcode
+        task, worker.task = worker.task, None
+        if task is not None:
+            error = WorkerLost(
+                f"worker {worker.number} ended with code {code}", uri=task.info.uri, segment=task.segment.index
+            )
+            events.failed(error, dispatcher.failed(task.segment.index, error))
+        self._workers[self._workers.index(worker)] = self._start(worker.number)
+
+    def _obey(self, dispatcher: Dispatcher, stop: StopRequest, grace_s: float) -> None:
+        if stop.asked_at_s is None:
+            return
+        dispatcher.stop()
+        if stop.now or self._clock.monotonic_s() - stop.asked_at_s >= grace_s:
+            self._stop.set()

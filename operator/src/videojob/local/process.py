@@ -1,0 +1,149 @@
+"""A worker process of the laptop's pool: runs the segments that its pipe hands it, until the pipe says so or closes.
+
+It ignores Ctrl-C (the terminal sends that to the whole group): the parent alone decides when to stop. It dies with its
+parent, also after kill -9.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+
+from videojob.adapters.triton import connect
+from videojob.errors import VideoJobError
+from videojob.local.clock import SystemClock
+from videojob.local.observers import OutputConfig, observer_factory
+from videojob.local.process_control import die_with_parent
+from videojob.local.server import RunningServer
+from videojob.local.sinks import open_sink
+from videojob.local.values import SinkConfig
+from videojob.media.decoder import DecoderProcess
+from videojob.results.values import SegmentTimings, WriteUsage
+from videojob.worker.runner import SegmentRunner
+from videojob.worker.values import Progress, SegmentTask, SegmentTools
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """All that a worker process needs; picklable.
+
+    Attributes:
+        workers: how many of them there are.
+        server: where the model is served.
+        model, version: what to ask of it; version "" leaves the choice to the server.
+        sink: where results go.
+        in_flight_frames: most frames of this worker with the server at once.
+        outputs: per-frame files, if any.
+    """
+
+    workers: int
+    server: RunningServer
+    model: str
+    version: str
+    sink: SinkConfig
+    in_flight_frames: int
+    outputs: OutputConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A segment was committed.
+
+    Attributes:
+        usage: what this worker's sink consumed since it was opened.
+        transport: how pixels reached the server.
+    """
+
+    segment: int
+    frames_selected: int
+    frames_inferred: int
+    timings: SegmentTimings
+    usage: WriteUsage
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A segment, or the worker itself when `segment` is None, ended in an error, given as `VideoJobError.as_dict`."""
+
+    segment: int | None
+    error: dict[str, object]
+
+
+Message = Progress | Done | Failed
+
+
+def worker_main(connection: Connection, config: WorkerConfig, stop: Event) -> None:
+    """Entry point of the process."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with _tools(connection, config, stop) as tools:
+            _serve(connection, tools)
+    except VideoJobError as error:
+        connection.send(Failed(None, error.as_dict()))
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _tools(connection: Connection, config: WorkerConfig, stop: Event) -> Iterator[SegmentTools]:
+    with contextlib.ExitStack() as stack:
+        sink = open_sink(config.sink)
+        stack.callback(sink.close)
+        inference = connect(config.server.address, config.model, config.version, options=config.server.options())
+        stack.callback(inference.close)
+        decoder = DecoderProcess()
+        stack.callback(decoder.close)
+        yield SegmentTools(
+            decoder=decoder,
+            inference=inference,
+            sink=sink,
+            clock=SystemClock(),
+            in_flight_frames=config.in_flight_frames,
+            stopped=stop.is_set,
+            progress=connection.send,
+            observers=observer_factory(config.outputs, inference.contract),
+        )
+
+
+def _serve(connection: Connection, tools: SegmentTools) -> None:
+    runner = SegmentRunner(tools)
+    try:
+        while (task := _next_task(connection)) is not None:
+            connection.send(_run(runner, tools, task))
+    finally:
+        runner.close()
+
+
+def _next_task(connection: Connection) -> SegmentTask | None:
+    try:
+        task = connection.recv()
+    except EOFError:
+        return None
+    return task if isinstance(task, SegmentTask) else None
+
+
+def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Message:
+    try:
+        outcome = runner.run(task)
+    except VideoJobError as error:
+        _LOG.info("segment %d: %s", task.segment.index, error)
+        return Failed(task.segment.index, error.as_dict())
+    result = outcome.commit.result
+    return Done(
+        segment=result.segment,
+        frames_selected=result.frames_selected,
+        frames_inferred=result.frames_selected - result.frames_gated,
+        timings=outcome.commit.timings,
+        usage=tools.sink.usage(),
+        transport=tools.inference.transport,
+    )

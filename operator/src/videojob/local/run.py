@@ -1,0 +1,115 @@
+"""`videojob run`: one manifest, from its inputs to a finalised summary and a report, on this machine.
+
+The steps are those of the cluster: pin and probe the inputs, cut them, run the segments that no earlier run finished,
+read the commits back, fold, finalise once. Killed at any moment and started again, it goes on where the commits end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from videojob.adapters.triton import connect
+from videojob.api.videojob import VideoJob
+from videojob.errors import NoFrames
+from videojob.local.conclude import Conclusion
+from videojob.local.dispatch import Dispatcher
+from videojob.local.inputs import InputResolver
+from videojob.local.observers import OutputConfig
+from videojob.local.plan import make_plan, probe_inputs
+from videojob.local.pool import StopRequest
+from videojob.local.process import WorkerConfig
+from videojob.local.server import RunningServer, serve, usable_cpus
+from videojob.local.sinks import open_sink
+from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome, VideoPlan
+from videojob.local.work import Work, WorkDone, in_flight_frames, tasks_of
+from videojob.planning.settings import run_settings
+from videojob.ports import Clock, Inference, Sink
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """One run: the manifest, how to run it, who watches, and who may stop it."""
+
+    job: VideoJob
+    options: RunOptions
+    observer: RunObserver
+    stop: StopRequest
+    clock: Clock
+
+    def run(self) -> RunOutcome:
+        """Runs the job to its end.
+
+        Raises:
+            VideoJobError: nothing could be started: no server, no model, no store. What goes wrong with the inputs or
+                in the middle of the work is told by the outcome.
+        """
+        started_s = self.clock.now_s()
+        videos = self._look_at_inputs()
+        if all(video.info is None for video in videos):
+            return _nothing_to_do(videos)
+        model = self.job.spec.model
+        self.observer.stage(f"Starting the server for {model.name}")
+        with contextlib.ExitStack() as stack:
+            sink = open_sink(self.options.sink)
+            stack.callback(sink.close)
+            server = stack.enter_context(serve(self.options, model.name))
+            version = "" if model.version is None else str(model.version)
+            inference = connect(server.address, model.name, version, options=server.options())
+            stack.callback(inference.close)
+            plan = self._plan(videos, inference, sink)
+            self.observer.planned(plan)
+            work, dispatcher = self._process(plan, server, inference)
+            self.observer.stage("Adding up the results")
+            conclusion = Conclusion(self.job, self.options, plan, work, self.clock)
+            return conclusion.outcome(dispatcher, sink, server=server.description, started_s=started_s)
+
+    def _look_at_inputs(self) -> tuple[VideoPlan, ...]:
+        self.observer.stage("Reading the inputs")
+        folder = self.options.manifest.resolve().parent
+        with InputResolver(folder, self.options.output / "inputs") as resolver:
+            inputs = list(resolver.resolve(self.job.spec.inputs))
+        return probe_inputs(inputs, usable_cpus())
+
+    def _plan(self, videos: tuple[VideoPlan, ...], inference: Inference, sink: Sink) -> JobPlan:
+        return make_plan(
+            self.job,
+            self.options.manifest,
+            videos=videos,
+            settings=run_settings(self.job.spec),
+            contract=inference.contract,
+            sink=sink,
+        )
+
+    def _process(self, plan: JobPlan, server: RunningServer, inference: Inference) -> tuple[WorkDone, Dispatcher]:
+        tasks = tasks_of(plan)
+        dispatcher = Dispatcher(tasks, self.job.spec.backoff_limit)
+        if not tasks:
+            return WorkDone(), dispatcher
+        workers = min(len(tasks), self.options.workers or usable_cpus())
+        contract = plan.contract
+        config = WorkerConfig(
+            workers=workers,
+            server=server,
+            model=contract.name,
+            version=contract.version,
+            sink=self.options.sink,
+            in_flight_frames=in_flight_frames(contract.max_batch, contract.instances, workers),
+            outputs=self._outputs(),
+        )
+        work = Work(plan, self.observer, inference, self.clock, inference.statistics())
+        return work.run(config, dispatcher, self.stop, self.options.grace_s), dispatcher
+
+    def _outputs(self) -> OutputConfig:
+        results = self.job.spec.results
+        return OutputConfig(
+            detections=self.options.output / "detections" if results.detections_enabled else None,
+            preview=self.options.output / "preview" if results.preview_enabled else None,
+            preview_mode=results.preview.mode if results.preview is not None else "boxes",
+        )
+
+
+def _nothing_to_do(videos: tuple[VideoPlan, ...]) -> RunOutcome:
+    failed = tuple(video for video in videos if video.error is not None)
+    error = failed[0].error if failed else NoFrames("the manifest's inputs hold no video")
+    return RunOutcome("Failed", None, error=error, failed=failed)
