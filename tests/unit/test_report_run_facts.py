@@ -1,0 +1,44 @@
+"""The record of a run survives its JSON form, and a record of another version is read as far as it goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
+from videojob.results.values import SegmentTimings, WriteUsage
+
+FACTS = RunFacts(
+    namespace="default",
+    name="lobby",
+    started_at="2026-03-01T12:00:00+00:00",
+    finished_at="2026-03-01T12:00:09+00:00",
+    mean_batch=3.5,
+    timings=SegmentTimings(wall_s=1.5, retries=2),
+    statistics=ServerFacts(inferences=7, executions=2),
+    usage=WriteUsage(write_units=3.0),
+    videos=(VideoFacts(0, "a.mp4", info={"width": 640}), VideoFacts(1, "b.mp4")),
+)
+
+
+def test_facts_survive_json() -> None:
+    assert run_facts_from_dict(json.loads(json.dumps(FACTS.as_dict()))) == FACTS
+
+
+def test_facts_of_a_newer_version_are_read_without_what_is_new() -> None:
+    document = FACTS.as_dict() | {"gpu": "none"}
+    document["timings"] = document["timings"] | {"gpu_s": 1.0}
+    assert run_facts_from_dict(document) == FACTS
+
+
+def test_facts_of_an_older_version_take_defaults() -> None:
+    document = FACTS.as_dict()
+    del document["statistics"], document["videos"]
+    facts = run_facts_from_dict(document)
+    assert (facts.statistics, facts.videos) == (ServerFacts(), ())
+
+
+def test_another_document_is_refused() -> None:
+    with pytest.raises(ValueError, match="not the facts of a run"):
+        run_facts_from_dict({"schema": "something/else"})
