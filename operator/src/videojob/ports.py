@@ -105,7 +105,9 @@ class ServerStatistics:
 
     Attributes:
         inferences: frames answered. executions: batches run (inferences / executions = mean batch).
-        queue_s, compute_input_s, compute_infer_s, compute_output_s: summed over requests.
+        queue_s, compute_input_s, compute_infer_s, compute_output_s: summed over requests; a batch's time counts once
+            for each of its requests.
+        requests: answered without error; 0 when the server does not say.
     """
 
     inferences: int
@@ -114,6 +116,7 @@ class ServerStatistics:
     compute_input_s: float
     compute_infer_s: float
     compute_output_s: float
+    requests: int = 0
 
 
 class Inference(Protocol):

@@ -105,6 +105,7 @@ class TritonChannel:
             compute_input_s=sum(entry.inference_stats.compute_input.ns for entry in stats) / 1e9,
             compute_infer_s=sum(entry.inference_stats.compute_infer.ns for entry in stats) / 1e9,
             compute_output_s=sum(entry.inference_stats.compute_output.ns for entry in stats) / 1e9,
+            requests=sum(entry.inference_stats.success.count for entry in stats),
         )
 
     def register_region(self, name: str, key: str, size_bytes: int) -> str | None:
