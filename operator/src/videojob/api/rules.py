@@ -119,7 +119,7 @@ def _between_decimals(low: DecimalText, high: DecimalText) -> ValueRules:
 
 def never(pattern: str, message: str) -> ValueRules:
     """Refuses a text in which `pattern` is found; the pattern must mean the same to RE2 and to Python."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)  # RE2 classes are ASCII
     escaped = pattern.replace("\\", "\\\\").replace("'", "\\'")
 
     def holds(value: str) -> bool:

@@ -30,21 +30,21 @@ from videojob.api.text import (
 )
 from videojob.api.units import DecimalText, Duration
 
-MAX_INPUTS = 500
+MAX_INPUTS = 256
 DAY_S = 86_400
 Backend = Literal["auto", "local", "kubernetes", "lambda", "sagemaker"]
 CLUSTER_BACKENDS = ("kubernetes", "lambda", "sagemaker")
 
 
 class S3Input(Model):
-    """Videos in an S3 bucket: one object by `key`, or every object below a `prefix`."""
+    """Videos in an S3 bucket: one by `key`, or all below a `prefix`."""
 
     bucket: Bucket
     """The bucket's name."""
     key: ObjectKey | None = None
     """Key of one video."""
     prefix: ObjectKey | None = None
-    """Beginning of the keys of many videos; each object below it is one video, in the order of their keys."""
+    """Beginning of the keys of many videos: each object below it with a video's extension, in natural order."""
     version_id: VersionId | None = None
     """Version of the object; without it the newest one at the start of the job is pinned."""
     expected_bucket_owner: Account | None = None
@@ -62,11 +62,12 @@ class HttpInput(Model):
 
 
 class FileInput(Model):
-    """A video on the machine that runs the job; for `videojob run`, not for a cluster."""
+    """Videos on the machine that runs the job; for `videojob run`, not for a cluster."""
 
     path: FilePath
-    """Path of a regular file; a relative one starts at the manifest's folder. No URL, no protocol, no "..".
-    A file name with a colon is written with "./" before it."""
+    """Path of a video, or of a folder: each video directly in it, by extension and in natural order of the names.
+    A relative path starts at the manifest's folder. No URL, no protocol, no ".."; a file name with a colon is written
+    with "./" before it."""
 
 
 class Input(Model):
@@ -79,7 +80,7 @@ class Input(Model):
     http: HttpInput | None = None
     """A file on a web server."""
     file: FileInput | None = None
-    """A file on this machine."""
+    """A file or folder on this machine."""
 
     RULES: ClassVar = (exactly_one_of("s3", "http", "file"),)
 
@@ -100,7 +101,7 @@ class ModelRef(Model):
     """Number of the version's folder; without it the server's own choice, by default the highest one."""
     threshold: Annotated[DecimalText, between("0", "1")] = DecimalText("0.5")
     """Lowest score that a detection needs, a decimal string from "0" to "1"."""
-    classes: Annotated[Items[ClassName], ListType("set"), Field(min_length=1, max_length=1000)] | None = None
+    classes: Annotated[Items[ClassName], Field(min_length=1, max_length=1000), ListType("set")] | None = None
     """Labels of the classes that count, as the model's labels.txt has them; without it all of them."""
 
 
@@ -181,10 +182,10 @@ class Compute(Model):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """What the model runs on."""
     capacity_types: (
-        Annotated[Items[Literal["spot", "on-demand"]], ListType("set"), Field(min_length=1, max_length=2)] | None
+        Annotated[Items[Literal["spot", "on-demand"]], Field(min_length=1, max_length=2), ListType("set")] | None
     ) = None
     """Allowed ways to pay for instances; without it all."""
-    instance_types: Annotated[Items[InstanceType], ListType("set"), Field(min_length=1, max_length=50)] | None = None
+    instance_types: Annotated[Items[InstanceType], Field(min_length=1, max_length=50), ListType("set")] | None = None
     """Allowed EC2 instance types; without it all that the cluster can have."""
     limits: Limits | None = None
     """The most to use at one time."""
@@ -319,7 +320,7 @@ def _outputs_reachable(spec: VideoJobSpec) -> bool:
 def _deadline_before_limit(spec: VideoJobSpec) -> bool:
     if spec.deadline is None or spec.active_deadline_seconds is None:
         return True
-    return spec.deadline.complete_within.ms <= spec.active_deadline_seconds * 1000
+    return spec.deadline.complete_within.ms // 1000 <= spec.active_deadline_seconds
 
 
 _OFF_CLUSTER = "!has(self.compute) || !has(self.compute.backend) || self.compute.backend in ['auto', 'local']"
@@ -335,8 +336,8 @@ def _output_cel(name: str) -> str:
 class VideoJobSpec(Model):
     """What is asked for. Once the job has started, only `suspend`, `budget` and `deadline` may change."""
 
-    inputs: Annotated[Items[Input], ListType("atomic"), Field(min_length=1, max_length=MAX_INPUTS)]
-    """The videos, in the order of the results. A folder of many belongs under one S3 prefix."""
+    inputs: Annotated[Items[Input], Field(min_length=1, max_length=MAX_INPUTS), ListType("atomic")]
+    """The videos, in the order of the results. One S3 prefix or folder may stand for many."""
     model: ModelRef
     """The model that looks at the frames."""
     sampling: Sampling = Sampling()
@@ -388,7 +389,7 @@ class VideoJobSpec(Model):
         ),
         Rule(
             "!has(self.deadline) || !has(self.activeDeadlineSeconds) || duration(self.deadline.completeWithin)"
-            " <= duration(string(self.activeDeadlineSeconds) + 's')",
+            ".getSeconds() <= self.activeDeadlineSeconds",
             _deadline_before_limit,
             "deadline.completeWithin must not be longer than activeDeadlineSeconds",
             field="deadline",

@@ -11,8 +11,9 @@ from videojob.api.rules import ListType
 from videojob.api.text import LongText, Reason, ShortText, Timestamp
 from videojob.api.units import DecimalText
 
-MAX_INT64 = 2**63 - 1
-Count = Annotated[int, Field(ge=0, le=MAX_INT64)]
+MAX_COUNT = 2**53 - 1
+"""Largest whole number that every JSON reader keeps exactly."""
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 ConditionType = Literal["Succeeded", "CapacityReady", "ServerReady", "Suspended"]
 
 
@@ -123,7 +124,7 @@ class Placement(Model):
     """GPUs in use."""
     why: LongText = ""
     """Why this place."""
-    runners_up: Annotated[Items[RunnerUp], ListType("atomic"), Field(max_length=10)] = ()
+    runners_up: Annotated[Items[RunnerUp], Field(max_length=10), ListType("atomic")] = ()
     """The next best places, cheapest first."""
 
 
@@ -162,7 +163,7 @@ class VideoJobStatus(Model):
 
     observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
-    conditions: Annotated[Items[Condition], ListType("map", "type"), Field(max_length=8)] = ()
+    conditions: Annotated[Items[Condition], Field(max_length=8), ListType("map", "type")] = ()
     """Observed facts; `kubectl wait --for=condition=Succeeded` works."""
     start_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
     """When the job was first acted on. From then on the spec is immutable but for suspend, budget and deadline."""
@@ -180,7 +181,7 @@ class VideoJobStatus(Model):
     """Where the results are."""
     columns: Columns | None = None
     """Texts for the columns of `kubectl get videojobs`."""
-    epoch: Annotated[int, Field(ge=1, le=MAX_INT64)] | None = None
+    epoch: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
     """Number of the run that owns the results; an older one may not write any more."""
     message: LongText = ""
     """The state of the job in one sentence, with what to do when it waits or failed."""

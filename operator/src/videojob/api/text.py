@@ -37,14 +37,13 @@ _DNS_NAME = rf"({_HOST_LABEL}\.)+[A-Za-z]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?"
 _PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 HTTP_URL = rf"^https?://({_IPV4}|{_GLOBAL_IPV6}|{_DNS_NAME})(:{_PORT})?([/?][^\x00-\x20\x7f\\#]*)?$"
 
-# Loopback, link-local, private, carrier-grade, benchmark, multicast and reserved networks; names that only a local
-# resolver knows; IPv6 forms that carry an IPv4 address (6to4, Teredo).
-_PRIVATE_IPV4 = (
-    r"(0|10|127|22[4-9]|23[0-9]|24[0-9]|25[0-5])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|169\.254\.|"
-    r"172\.(1[6-9]|2[0-9]|3[01])\.|192\.168\.|192\.0\.0\.|198\.1[89]\."
+# Loopback, private, link-local, carrier-grade, benchmark, multicast and reserved networks; IPv6 forms that carry an
+# IPv4 address (6to4, Teredo); names that only a local resolver knows. The fetcher checks every resolved address again.
+FORBIDDEN_ADDRESS = (
+    r"^https?://(((0|10|127|22[4-9]|2[345]\d|169\.254|192\.168|172\.(1[6-9]|2\d|3[01])|192\.0\.0|198\.1[89]|"
+    r"100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.[0-9.]+([:/?]|$))|\[2001:0*:|\[2002:)"
 )
-_LOCAL_NAME = r"([^/?:]*\.)?(localhost|localdomain|local|internal|intranet|lan|svc|home\.arpa)([:/?]|$)"
-FORBIDDEN_HOST = rf"^https?://({_PRIVATE_IPV4}|(?i:{_LOCAL_NAME})|\[200[12]:0{{0,3}}[0:]|\[2002:)"
+LOCAL_NAME = r"^https?://([^/?:]*\.)?(?i:localhost|localdomain|local|internal|intranet|lan|svc|home\.arpa)([:/?]|$)"
 
 PARENT_SEGMENT = r"(^|/)\.\.(/|$)"
 SCHEME = r"^[A-Za-z][A-Za-z0-9+.-]*:"
@@ -69,9 +68,11 @@ WORDING = {
     DECIMAL_PATTERN: DecimalText.wording,
 }
 
+MAX_NAME_LENGTH = 52
+
 DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=63)]
 DnsSubdomain = Annotated[str, StringConstraints(pattern=DNS_SUBDOMAIN, min_length=1, max_length=253)]
-JobName = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=52)]
+JobName = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=MAX_NAME_LENGTH)]
 """Shorter than a label: names of the Job, its pods and their host names are made by adding to it."""
 LabelKey = Annotated[str, StringConstraints(pattern=QUALIFIED_NAME, min_length=1, max_length=317)]
 LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE, max_length=63)]
@@ -100,7 +101,8 @@ VersionId = Annotated[str, StringConstraints(pattern=PRINTABLE, min_length=1, ma
 HttpUrl = Annotated[
     str,
     StringConstraints(pattern=HTTP_URL, min_length=1, max_length=2048),
-    never(FORBIDDEN_HOST, "must not lead to a loopback, link-local or private address: put such a file into S3"),
+    never(FORBIDDEN_ADDRESS, "must not lead to a loopback, link-local or private address: put such a file into S3"),
+    never(LOCAL_NAME, "must not name a host of a private network: put such a file into S3"),
 ]
 FilePath = Annotated[
     str,
