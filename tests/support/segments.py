@@ -1,0 +1,99 @@
+"""Builders with defaults for the values that runs are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from videojob.errors import VideoJobError
+from videojob.local.values import JobPlan, VideoPlan
+from videojob.planning.settings import RunSettings
+from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.results.values import RunRecord
+from videojob.vision.values import ModelContract, PixelInput
+from videojob.worker.values import SegmentTask
+
+
+def video_info(**changes: Any) -> VideoInfo:
+    """A 60 s clip of 640 x 272 pixels at 25 frames/s."""
+    info = VideoInfo(
+        uri="clip.mp4",
+        size_bytes=1_000_000,
+        demuxer="mov,mp4,m4a,3gp,3g2,mj2",
+        codec="h264",
+        pixel_format="yuv420p",
+        width=640,
+        height=272,
+        rotation_deg=0,
+        sample_aspect=Fraction(1),
+        time_base=Fraction(1, 1000),
+        start_pts=0,
+        duration_ms=60_000,
+        frame_rate=Fraction(25),
+        frames_estimate=1500,
+        cut_pts=(30_000,),
+    )
+    return replace(info, **changes)
+
+
+def run_settings(**changes: Any) -> RunSettings:
+    """Every frame, everything on its default."""
+    settings = RunSettings(
+        sampling=Sampling(),
+        threshold_ppm=500_000,
+        classes=(),
+        window_ms=10_000,
+        presence_gap_ms=2_000,
+        track=False,
+        skip_corrupt=False,
+        segment_ms=30_000,
+    )
+    return replace(settings, **changes)
+
+
+def run_record(**changes: Any) -> RunRecord:
+    """The first epoch of a job of two segments."""
+    return replace(RunRecord("uid", "default", "job", "digest", segments=2, epoch=1), **changes)
+
+
+def model_contract(**changes: Any) -> ModelContract:
+    """A detector of faces that takes any size."""
+    contract = ModelContract(
+        name="face_detector",
+        version="",
+        pixels=PixelInput(name="frames", dtype="UINT8", layout="NHWC", colour="RGB"),
+        outputs=("heatmap", "scale", "offset"),
+        decoder="centerface",
+        labels=("face",),
+        max_batch=16,
+        instances=2,
+        digest="model",
+    )
+    return replace(contract, **changes)
+
+
+def segment_task(index: int, *, video: int = 0) -> SegmentTask:
+    """A segment that nobody will really run."""
+    segment = Segment(index=index, video=video, start_pts=None, end_pts=None)
+    return SegmentTask(run_record(), Path("clip.mp4"), video_info(), segment, run_settings())
+
+
+def video_plan(video: int = 0, *, error: VideoJobError | None = None, **changes: Any) -> VideoPlan:
+    """A good input, or one that could not be used."""
+    info = None if error else video_info(uri=f"clip-{video}.mp4", **changes)
+    return VideoPlan(video, f"clip-{video}.mp4", "v1", None if error else Path(f"clip-{video}.mp4"), info, error)
+
+
+def job_plan(*, committed: frozenset[int] = frozenset(), videos: tuple[VideoPlan, ...] | None = None) -> JobPlan:
+    """Two segments of 30 s per good video."""
+    planned = videos or (video_plan(),)
+    good = [video.video for video in planned if video.info is not None]
+    segments = tuple(
+        Segment(index=2 * at + half, video=video, start_pts=(None, 30_000)[half], end_pts=(30_000, None)[half])
+        for at, video in enumerate(good)
+        for half in (0, 1)
+    )
+    record = run_record(segments=len(segments))
+    return JobPlan(record, planned, segments, run_settings(), model_contract(), committed)

@@ -1,0 +1,104 @@
+"""Which segment runs next and what a failure means."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.segments import segment_task
+from videojob.errors import (
+    Cancelled,
+    InputCorrupt,
+    InputUnavailable,
+    ModelSignatureMismatch,
+    ServerUnavailable,
+    SinkUnavailable,
+    VideoJobError,
+    WorkerLost,
+)
+from videojob.local.dispatch import Dispatcher, Verdict
+
+
+def dispatcher(*, videos: tuple[int, ...] = (0, 0, 1), backoff_limit: int = 1) -> Dispatcher:
+    return Dispatcher([segment_task(index, video=video) for index, video in enumerate(videos)], backoff_limit)
+
+
+def next_index(state: Dispatcher) -> int | None:
+    task = state.next_task()
+    return None if task is None else task.segment.index
+
+
+def test_segments_are_given_out_in_order_and_once() -> None:
+    state = dispatcher()
+    assert [next_index(state) for _ in range(4)] == [0, 1, 2, None]
+    assert not state.finished
+
+
+def test_the_job_is_finished_when_all_have_succeeded() -> None:
+    state = dispatcher(videos=(0,))
+    next_index(state)
+    state.succeeded(0)
+    assert state.finished
+    assert not state.unfinished
+
+
+@pytest.mark.parametrize("error", [WorkerLost("gone"), ServerUnavailable("away"), InputUnavailable("slow")])
+def test_a_passing_error_is_tried_again_before_anything_else(error: VideoJobError) -> None:
+    state = dispatcher()
+    next_index(state)
+    assert state.failed(0, error) is Verdict.RETRY
+    assert next_index(state) == 0
+
+
+def test_a_passing_input_error_fails_the_video_when_the_limit_is_reached() -> None:
+    state = dispatcher(backoff_limit=1)
+    next_index(state)
+    state.failed(0, InputUnavailable("slow"))
+    next_index(state)
+    assert state.failed(0, InputUnavailable("slow")) is Verdict.VIDEO_FAILED
+
+
+def test_a_bad_video_is_given_up_without_a_second_try_and_the_others_go_on() -> None:
+    state = dispatcher()
+    next_index(state)
+    assert state.failed(0, InputCorrupt("broken")) is Verdict.VIDEO_FAILED
+    assert next_index(state) == 2
+    state.succeeded(2)
+    assert state.finished
+    assert not state.unfinished
+    assert [(failure.video, failure.error.reason) for failure in state.failures] == [(0, "InputCorrupt")]
+
+
+@pytest.mark.parametrize("error", [ModelSignatureMismatch("shape"), SinkUnavailable("down", retryable=False)])
+def test_what_no_video_is_to_blame_for_fails_the_job(error: VideoJobError) -> None:
+    state = dispatcher()
+    next_index(state)
+    assert state.failed(0, error) is Verdict.JOB_FAILED
+    assert state.job_error is error
+    assert state.finished
+
+
+def test_the_first_reason_of_a_failed_job_is_kept() -> None:
+    state = dispatcher()
+    next_index(state)
+    next_index(state)
+    first = ModelSignatureMismatch("first")
+    state.failed(0, first)
+    state.failed(1, ModelSignatureMismatch("second"))
+    assert state.job_error is first
+
+
+def test_a_stop_gives_out_nothing_more_and_leaves_the_rest_for_a_rerun() -> None:
+    state = dispatcher()
+    next_index(state)
+    state.stop()
+    assert next_index(state) is None
+    assert state.failed(0, Cancelled("stop")) is Verdict.DROPPED
+    assert state.finished
+    assert state.unfinished
+
+
+def test_segments_of_a_failed_video_do_not_make_a_job_unfinished() -> None:
+    state = dispatcher(videos=(0, 0))
+    next_index(state)
+    state.failed(0, InputCorrupt("broken"))
+    assert not state.unfinished
