@@ -107,6 +107,18 @@ class DecoderOptions:
             raise self.mismatch(f"decoder_{key} is {value:g}", "It must be a whole number.")
         return int(value)
 
+    def integers(self, key: str, default: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+        """The option as whole numbers from `low` to `high`, with commas between them."""
+        text = self._text(key)
+        if text is None:
+            return default
+        parts = [part.strip() for part in text.split(",")]
+        if not all(part.isascii() and part.isdigit() and low <= int(part) <= high for part in parts):
+            raise self.mismatch(
+                f"decoder_{key} is {text!r}", f"It must be whole numbers from {low} to {high}, with commas."
+            )
+        return tuple(int(part) for part in parts)
+
     def word(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
         """The option as one of some words."""
         text = self._text(key)
@@ -176,6 +188,12 @@ def tensor(outputs: Outputs, name: str, axes: Iterable[int | None], model: str) 
 
 
 def refuse_not_finite(values: Floats, name: str, model: str) -> None:
-    """Raises InvalidModelOutput when NaN or infinity is among `values`."""
-    if not np.isfinite(values).all():
+    """Raises InvalidModelOutput when NaN or infinity is among `values`.
+
+    Unchecked, NaN would pass for "nothing found": it compares as false with every threshold.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        # One pass and no mask in memory; NaN and infinity both survive a sum.
+        total = values.sum()
+    if not np.isfinite(total):
         raise InvalidModelOutput(f"the output {name!r} holds NaN or infinity", uri=model)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from videojob.vision.boxes import corners
 from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores
 from videojob.vision.values import Detections, ModelContract
 
 _STRIDE = 4
@@ -27,33 +26,26 @@ class CenterFaceDecoder:
         self._names = options.outputs("heatmap", "scale", "offset")
         self._selection = options.selection(iou=0.3)
         options.refuse_others()
+        check_labels(contract, 1)
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
         """See `BoxDecoder.decode`."""
         heatmap_name, scale_name, offset_name = self._names
-        rows, columns = input_height // _STRIDE, input_width // _STRIDE
-        heatmap = tensor(outputs, heatmap_name, (None, 1, rows, columns), self._model)
+        height, width = input_height // _STRIDE, input_width // _STRIDE
+        heatmap = tensor(outputs, heatmap_name, (None, 1, height, width), self._model)
         count = len(heatmap)
-        scale = tensor(outputs, scale_name, (count, 2, rows, columns), self._model)
-        offset = tensor(outputs, offset_name, (count, 2, rows, columns), self._model)
-        # NaN compares as false: unchecked it would pass for "no face".
-        refuse_not_finite(heatmap, heatmap_name, self._model)
+        scale = tensor(outputs, scale_name, (count, 2, height, width), self._model)
+        offset = tensor(outputs, offset_name, (count, 2, height, width), self._model)
+        check_scores(heatmap, heatmap_name, self._model)
 
-        frame, row, column = np.nonzero(heatmap[:, 0] >= threshold)
-        scores = heatmap[frame, 0, row, column]
-        cells = np.stack([column, row], axis=1)
+        frames, rows, columns = np.nonzero(heatmap[:, 0] >= threshold)
         with np.errstate(over="ignore"):  # an overflow becomes infinity, and that is refused below
-            sizes = np.exp(scale[frame, ::-1, row, column]) * _STRIDE
-        centres = (cells + offset[frame, ::-1, row, column] + np.float32(0.5)) * _STRIDE
-        boxes = corners(centres.astype(np.float32), sizes)
+            sizes = np.exp(scale[frames, ::-1, rows, columns]) * _STRIDE
+        cells = np.stack([columns, rows], axis=1).astype(np.float32)
+        centres = (cells + offset[frames, ::-1, rows, columns] + np.float32(0.5)) * _STRIDE
+        boxes = corners(centres, sizes)
         refuse_not_finite(boxes, f"{scale_name} or {offset_name}", self._model)
-        class_ids = np.zeros(len(scores), np.int32)
-        # `nonzero` goes frame by frame, so each frame's candidates are one slice.
-        ends = np.searchsorted(frame, np.arange(count + 1))
-        return [
-            self._selection.finish(
-                boxes[start:end], scores[start:end], class_ids[start:end], (input_width, input_height)
-            )
-            for start, end in pairwise(ends)
-        ]
+        class_ids = np.zeros(len(frames), np.int32)
+        found = Candidates(frames, rows * width + columns, class_ids, heatmap[frames, 0, rows, columns])
+        return by_frame(found, boxes, count, self._selection, (input_width, input_height))
