@@ -83,7 +83,7 @@ def segment_task(index: int, *, video: int = 0) -> SegmentTask:
 def video_plan(video: int = 0, *, error: VideoJobError | None = None, **changes: Any) -> VideoPlan:
     """A good input, or one that could not be used."""
     info = None if error else video_info(uri=f"clip-{video}.mp4", **changes)
-    return VideoPlan(video, f"clip-{video}.mp4", "v1", None if error else Path(f"clip-{video}.mp4"), info, error)
+    return VideoPlan(video, f"clip-{video}.mp4", "", "v1", None if error else Path(f"clip-{video}.mp4"), info, error)
 
 
 def job_plan(*, committed: frozenset[int] = frozenset(), videos: tuple[VideoPlan, ...] | None = None) -> JobPlan:

@@ -109,7 +109,12 @@ class TritonInference:
         return len(self._open)
 
     def attach(self, ring: FrameRing) -> None:
-        """Registers the ring with a server on this host; otherwise, or when it refuses, frames go by gRPC."""
+        """Registers the ring with a server on this host; otherwise, or when it refuses, frames go by gRPC.
+
+        The ring that is attached already stays as it is.
+        """
+        if self._region is not None and self._region.ring is ring:
+            return
         if self._region is not None:
             self._region.retire()
             self._region = None
@@ -149,6 +154,12 @@ class TritonInference:
             reply = self._finish(done)
             if reply is not None:
                 return reply
+
+    def abandon(self) -> None:
+        """Cancels every open request; their replies and errors are never seen again."""
+        self._drain()
+        self._open.clear()
+        self._waiting.clear()
 
     def statistics(self) -> ServerStatistics:
         """The server's counters for this model."""

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from videojob.cli.display import duration_text, short_uri
+from videojob.local.record import results_place
 from videojob.local.values import RunOptions, RunOutcome
 from videojob.results.codec import parse
 from videojob.results.summary import ClassSummary, Summary
@@ -91,15 +92,9 @@ def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> 
         console.print(f"  {done} of {total} segments are kept; run it again to go on", highlight=False)
     if outcome.summary is None:
         return
-    console.print(f"  results  {results_place(options)}", highlight=False, soft_wrap=True)
+    console.print(f"  results  {results_place(options.sink)}", highlight=False, soft_wrap=True)
     if outcome.report is not None:
         console.print(f"  report   {outcome.report}", highlight=False, soft_wrap=True)
-
-
-def results_place(options: RunOptions) -> str:
-    """Where the results are, for a person."""
-    sink = options.sink
-    return str(sink.path) if sink.kind == "sqlite" else f"DynamoDB table {sink.table}"
 
 
 def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]:
@@ -120,7 +115,7 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
         "wall_s": round(outcome.wall_s, 3),
         "transport": outcome.transport,
         "write_units": outcome.write_units,
-        "results": results_place(options),
+        "results": results_place(options.sink),
         "report": None if outcome.report is None else str(outcome.report),
         "summary": None if outcome.summary is None else parse(outcome.summary),
     }

@@ -8,6 +8,7 @@ from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
 from videojob.local.dispatch import Dispatcher
 from videojob.local.observers import join_video_previews
+from videojob.local.record import RUN_FILE, RunTimes, run_facts, write_facts
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import WorkDone, add_usage
 from videojob.planning.settings import sampling_text
@@ -26,15 +27,22 @@ from videojob.results.values import WriteUsage
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """Everything that is known when the pool has stopped."""
+    """Everything that is known when the pool has stopped.
+
+    Attributes:
+        server: what served the model, in words.
+        started_s: when the run began, seconds since the epoch.
+    """
 
     job: VideoJob
     options: RunOptions
     plan: JobPlan
     work: WorkDone
+    server: str
+    started_s: float
     clock: Clock
 
-    def outcome(self, dispatcher: Dispatcher, sink: Sink, *, server: str, started_s: float) -> RunOutcome:
+    def outcome(self, dispatcher: Dispatcher, sink: Sink) -> RunOutcome:
         """How the run ended; finalises when every segment of every good video is committed.
 
         Raises:
@@ -56,8 +64,17 @@ class Conclusion:
         sink.finalise(self.plan.run, encoded, None)
         join_video_previews(self.options.output / "preview")
         usage = self.usage(sink)
-        outcome = replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units)
-        return outcome
+        self._record(usage)
+        return replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units)
+
+    def _record(self, usage: WriteUsage) -> None:
+        # A rerun that found everything done says nothing new: the facts of the run that did the work stay.
+        if self.work.segments or not (self.options.output / RUN_FILE).exists():
+            times = RunTimes(self.started_s, self.clock.now_s())
+            facts = run_facts(
+                self.job, self.options, self.plan, self.work, server=self.server, times=times, usage=usage
+            )
+            write_facts(self.options.output, facts)
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""

@@ -48,13 +48,13 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int) -> 
 
 def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput) -> VideoPlan:
     if isinstance(item, FailedInput):
-        return VideoPlan(video, item.uri, "", None, None, item.error)
+        return VideoPlan(video, item.uri, item.name, "", None, None, item.error)
     try:
         info = decoder.probe(item.path, item.uri)
     except VideoJobError as error:
         error.uri = error.uri or item.uri
-        return VideoPlan(video, item.uri, item.version, item.path, None, error)
-    return VideoPlan(video, item.uri, item.version, item.path, info, None)
+        return VideoPlan(video, item.uri, item.name, item.version, item.path, None, error)
+    return VideoPlan(video, item.uri, item.name, item.version, item.path, info, None)
 
 
 def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, ...]:

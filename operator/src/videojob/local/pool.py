@@ -16,7 +16,7 @@ from typing import Self
 
 from videojob.errors import VideoJobError, WorkerLost, error_from_dict
 from videojob.local.dispatch import Dispatcher, Verdict
-from videojob.local.process import Done, Failed, Message, WorkerConfig, worker_main
+from videojob.local.process import Done, Message, WorkerConfig, worker_main
 from videojob.ports import Clock
 from videojob.worker.values import Progress, SegmentTask
 

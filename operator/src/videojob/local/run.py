@@ -61,8 +61,16 @@ class LocalRun:
             self.observer.planned(plan)
             work, dispatcher = self._process(plan, server, inference)
             self.observer.stage("Adding up the results")
-            conclusion = Conclusion(self.job, self.options, plan, work, self.clock)
-            return conclusion.outcome(dispatcher, sink, server=server.description, started_s=started_s)
+            conclusion = Conclusion(
+                self.job,
+                self.options,
+                plan,
+                work,
+                server=server.description,
+                started_s=started_s,
+                clock=self.clock,
+            )
+            return conclusion.outcome(dispatcher, sink)
 
     def _look_at_inputs(self) -> tuple[VideoPlan, ...]:
         self.observer.stage("Reading the inputs")

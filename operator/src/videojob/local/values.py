@@ -55,10 +55,11 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """One input: either `info` and `path`, or `error`."""
+    """One input: either `info` and `path`, or `error`; `name` is what the user calls it, "" when nothing."""
 
     video: int
     uri: str
+    name: str
     version: str
     path: Path | None
     info: VideoInfo | None

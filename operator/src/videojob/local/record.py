@@ -1,0 +1,125 @@
+"""`run.json`: what a run was like, written beside the results for the report and for `videojob results`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import videojob
+from videojob.api.videojob import VideoJob
+from videojob.errors import SetupError
+from videojob.local.server import usable_cpus
+from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
+from videojob.local.work import WorkDone
+from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
+from videojob.results.values import WriteUsage
+
+RUN_FILE = "run.json"
+_TRANSPORTS = {"grpc": "gRPC", "shared-memory": "shared memory"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """When a run began and ended, in seconds since the epoch, UTC."""
+
+    started_s: float
+    finished_s: float
+
+
+def run_facts(
+    job: VideoJob,
+    options: RunOptions,
+    plan: JobPlan,
+    work: WorkDone,
+    *,
+    server: str,
+    times: RunTimes,
+    usage: WriteUsage,
+) -> RunFacts:
+    """The facts of a finished run on this machine."""
+    return RunFacts(
+        namespace=job.metadata.namespace,
+        name=job.metadata.name,
+        started_at=_iso(times.started_s),
+        finished_at=_iso(times.finished_s),
+        wall_s=work.wall_s,
+        total_s=times.finished_s - times.started_s,
+        segments_run=work.segments,
+        segments_kept=len(plan.committed),
+        frames_selected=work.frames_selected,
+        frames_inferred=work.frames_inferred,
+        frames_per_s=work.frames_per_s,
+        mean_batch=work.mean_batch,
+        transport=_TRANSPORTS.get(work.transport, work.transport),
+        server=server,
+        model_instances=plan.contract.instances,
+        workers=work.workers,
+        cpu_model=_cpu_model(),
+        cores=usable_cpus(),
+        version=videojob.__version__,
+        sink=results_place(options.sink),
+        manifest=options.manifest.read_text(encoding="utf-8"),
+        timings=work.timings,
+        statistics=ServerFacts(**asdict(work.statistics)),
+        usage=usage,
+        videos=tuple(_video(video) for video in plan.videos),
+    )
+
+
+def write_facts(folder: Path, facts: RunFacts) -> Path:
+    """Writes `run.json` by rename."""
+    path = folder / RUN_FILE
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(facts.as_dict(), indent=2) + "\n", encoding="utf-8")
+    part.rename(path)
+    return path
+
+
+def read_facts(folder: Path) -> RunFacts:
+    """The facts of the last run that worked in this output folder.
+
+    Raises:
+        SetupError: there are none, or the file is not ours.
+    """
+    path = folder / RUN_FILE
+    try:
+        return run_facts_from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise SetupError(
+            f"no run is recorded in {folder}", hint="Give the --output folder of a finished run."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"{path} cannot be read: {error}", hint="Run the job again to write it anew.") from error
+
+
+def results_place(sink: SinkConfig) -> str:
+    """Where the results are, for a person."""
+    return f"SQLite file {sink.path}" if sink.kind == "sqlite" else f"DynamoDB table {sink.table}"
+
+
+def _video(video: VideoPlan) -> VideoFacts:
+    return VideoFacts(
+        video=video.video,
+        uri=video.uri,
+        name=video.name,
+        path=None if video.path is None else str(video.path.resolve()),
+        info=None if video.info is None else video.info.as_dict(),
+    )
+
+
+def _iso(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
+
+
+def _cpu_model() -> str:
+    """The processor's name where Linux tells it, else the architecture."""
+    facts = Path("/proc/cpuinfo")
+    if os.access(facts, os.R_OK):
+        for line in facts.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
