@@ -1,35 +1,53 @@
-"""What every Sink does, whatever store stands behind it."""
+"""What every Sink does, whatever store stands behind it.
+
+That a summary is only made of complete results is no sink's business: `results.summary` refuses, see its unit tests.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.dynamodb import client_for, dynamodb_local, settings_for
 from support.results import job_description, planned, run_record, segment_commit, segment_result
+from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, Sink
+from videojob.results.codec import bytes_digest, canonical, digest
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
-from videojob.results.values import RunRecord, SegmentCommit
+from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, TrackSpan
 
 OpenSink = Callable[[], Sink]
 
+_LARGE = 12_000
+"""Presence intervals that make an item of about 400 KB."""
 
-@pytest.fixture(params=["sqlite"])
-def open_sink(tmp_path: Path) -> Iterator[OpenSink]:
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSink]:
     """Opens one more sink on the same, initially empty store."""
-    opened: list[Sink] = []
-
-    def open_one() -> Sink:
-        opened.append(SqliteSink(tmp_path / "results.db"))
-        return opened[-1]
-
-    yield open_one
-    for sink in opened:
-        sink.close()
+    with ExitStack() as opened:
+        if request.param == "sqlite":
+            yield lambda: opened.enter_context(closing(SqliteSink(tmp_path / "results.db")))
+            return
+        url = request.getfixturevalue("dynamodb_url")
+        settings = settings_for(url)
+        with closing(DynamoDbSink(settings, client_for(url))) as sink:
+            sink.create_table()
+        yield lambda: opened.enter_context(closing(DynamoDbSink(settings, client_for(url))))
 
 
 @pytest.fixture
@@ -46,28 +64,77 @@ def _commits(count: int = 3) -> list[SegmentCommit]:
     return [segment_commit(segment_result(segment)) for segment in planned(count)]
 
 
+def _large_commit(segment: int, intervals: int) -> SegmentCommit:
+    result = replace(
+        segment_result(planned(100)[segment]),
+        presence=tuple(
+            Presence(0, at * 5000, at * 5000 + 123, at * 5000 + 7, 912_345, (101, 203, 1507, 999))
+            for at in range(intervals)
+        ),
+    )
+    return SegmentCommit(result, digest(result))
+
+
 def test_first_run_of_a_job_is_epoch_one(sink: Sink) -> None:
-    assert sink.begin(run_record()).epoch == 1
+    assert sink.begin(run_record()) == replace(run_record(), epoch=1)
 
 
-def test_same_plan_continues_the_epoch_and_another_starts_the_next(sink: Sink) -> None:
-    sink.begin(run_record(plan="plan-a"))
-    assert sink.begin(run_record(plan="plan-a")).epoch == 1
-    assert sink.begin(run_record(plan="plan-b")).epoch == 2
+def test_same_plan_continues_the_epoch_and_another_starts_the_next(open_sink: OpenSink) -> None:
+    open_sink().begin(run_record(plan="plan-a"))
+    assert open_sink().begin(run_record(plan="plan-a")).epoch == 1
+    assert open_sink().begin(run_record(plan="plan-b")) == replace(run_record(plan="plan-b"), epoch=2)
+    assert open_sink().begin(run_record(plan="plan-a")).epoch == 3
 
 
-def test_commit_comes_back_as_it_was_stored(sink: Sink, run: RunRecord) -> None:
-    commits = _commits()
-    outcomes = [sink.commit(run, commit) for commit in reversed(commits)]
-    assert outcomes == [CommitOutcome.STORED] * 3
-    assert list(sink.commits(run)) == commits
-    assert sink.committed(run) == {0, 1, 2}
+def test_racing_begins_of_one_plan_share_an_epoch(open_sink: OpenSink) -> None:
+    sinks = [open_sink() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        epochs = list(pool.map(lambda sink: sink.begin(run_record()).epoch, sinks))
+    assert epochs == [1] * 6
+
+
+def test_racing_begins_of_different_plans_get_different_epochs(open_sink: OpenSink) -> None:
+    sinks = [open_sink() for _ in range(5)]
+    with ThreadPoolExecutor(5) as pool:
+        begun = [pool.submit(sink.begin, run_record(plan=f"plan-{at}")) for at, sink in enumerate(sinks)]
+    assert sorted(future.result().epoch for future in begun) == [1, 2, 3, 4, 5]
+
+
+def test_commits_come_back_as_they_were_stored_by_ascending_index(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record())
+    commits = _commits(11)
+    assert [sink.commit(run, commit) for commit in reversed(commits)] == [CommitOutcome.STORED] * 11
+    assert list(open_sink().commits(run)) == commits
+    assert open_sink().committed(run) == set(range(11))
+
+
+def test_every_field_of_a_result_survives(sink: Sink, run: RunRecord) -> None:
+    first, *_ = planned(1)
+    result = replace(
+        segment_result(replace(first, start_pts=-900, end_pts=2**40)),
+        tracks=(
+            TrackSpan(1, 0, 5, 900, (-1, 0, 20, 30), (4, 5, 6, 7)),
+            TrackSpan(2, 3, 7, 7, (1, 1, 2, 2), (0, 0, 1, 1)),
+        ),
+        gaps=(Gap(40, 80, "InputCorrupt: „Bild“ fehlt"), Gap(90, 95, "")),
+    )
+    commit = segment_commit(result)
+    sink.commit(run, commit)
+    assert list(sink.commits(run)) == [commit]
+
+
+def test_segment_without_any_frame_survives(sink: Sink, run: RunRecord) -> None:
+    commit = segment_commit(replace(segment_result(planned()[0], windows=0), frames_selected=0))
+    sink.commit(run, commit)
+    assert list(sink.commits(run)) == [commit]
 
 
 def test_commit_again_is_recognised_by_its_digest(sink: Sink, run: RunRecord) -> None:
     first, *_ = _commits()
     sink.commit(run, first)
-    assert sink.commit(run, first) is CommitOutcome.ALREADY_STORED
+    again = replace(first, timings=replace(first.timings, wall_s=99.0))
+    assert sink.commit(run, again) is CommitOutcome.ALREADY_STORED
 
 
 def test_a_second_different_result_leaves_the_first(sink: Sink, run: RunRecord) -> None:
@@ -78,23 +145,167 @@ def test_a_second_different_result_leaves_the_first(sink: Sink, run: RunRecord) 
     assert list(sink.commits(run)) == [first]
 
 
+def test_racing_committers_store_every_segment_once(open_sink: OpenSink) -> None:
+    sinks = [open_sink() for _ in range(4)]
+    run = sinks[0].begin(run_record())
+    commits = _commits(12)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda sink: [sink.commit(run, commit) for commit in commits], sinks))
+    flat = [outcome for one in outcomes for outcome in one]
+    assert flat.count(CommitOutcome.STORED) == 12
+    assert flat.count(CommitOutcome.ALREADY_STORED) == 36
+    assert list(sinks[0].commits(run)) == commits
+
+
+def test_threads_may_share_a_sink(sink: Sink, run: RunRecord) -> None:
+    commits = _commits(12)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda commit: sink.commit(run, commit), commits))
+    assert outcomes == [CommitOutcome.STORED] * 12
+
+
 def test_older_epoch_is_fenced_off(sink: Sink, run: RunRecord) -> None:
-    sink.begin(run_record(plan="plan-b"))
+    sink.commit(run, _commits()[0])
+    newer = sink.begin(run_record(plan="plan-b"))
     with pytest.raises(StaleEpoch):
-        sink.commit(run, _commits()[0])
+        sink.commit(run, _commits()[1])
     with pytest.raises(StaleEpoch):
         sink.finalise(run, b'{"a":1}', None)
+    assert sink.committed(newer) == frozenset()
+    assert sink.summary(run.uid) is None
 
 
-def test_finalise_stores_once_and_byte_for_byte(sink: Sink, run: RunRecord) -> None:
+def test_run_that_was_never_begun_cannot_write(sink: Sink) -> None:
+    stranger = replace(run_record(), epoch=1)
+    with pytest.raises(SinkError, match="never begun"):
+        sink.commit(stranger, _commits()[0])
+    with pytest.raises(SinkError, match="never begun"):
+        sink.finalise(stranger, b'{"a":1}', None)
+
+
+def test_jobs_do_not_see_each_other(sink: Sink) -> None:
+    one, other = sink.begin(run_record("uid-1")), sink.begin(run_record("uid-2"))
+    sink.commit(one, _commits()[0])
+    assert sink.committed(other) == frozenset()
+    assert list(sink.commits(other)) == []
+
+
+def test_commits_beyond_one_page_are_all_read(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record(segments=20))
+    commits = [_large_commit(at, 7000) for at in range(0, 80, 4)]
+    for commit in commits:
+        sink.commit(run, commit)
+    assert sink.usage().payload_bytes > 4_000_000
+    assert sink.committed(run) == set(range(0, 80, 4))
+    assert list(open_sink().commits(run)) == commits
+
+
+def test_result_too_large_for_one_item_survives(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record())
+    commits = [_large_commit(0, 2 * _LARGE), _commits()[1], _large_commit(4, _LARGE)]
+    assert [sink.commit(run, commit) for commit in commits] == [CommitOutcome.STORED] * 3
+    assert sink.commit(run, commits[0]) is CommitOutcome.ALREADY_STORED
+    assert sink.commit(run, _large_commit(0, 2 * _LARGE + 1)) is CommitOutcome.OTHER_KEPT
+    assert open_sink().committed(run) == {0, 1, 4}
+    assert list(open_sink().commits(run)) == commits
+
+
+def test_finalise_stores_once_and_byte_for_byte(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record())
     data = encode_summary(summarise(job_description(), [commit.result for commit in _commits()]))
     assert sink.summary(run.uid) is None
     assert sink.finalise(run, data, '{"state":"Completed"}')
-    assert not sink.finalise(run, data, '{"state":"Completed"}')
-    assert sink.summary(run.uid) == data
+    assert not open_sink().finalise(run, data, '{"state":"Completed"}')
+    assert not open_sink().finalise(run, data, None)
+    assert open_sink().summary(run.uid) == data
+
+
+def test_racing_finalisers_store_one_summary(open_sink: OpenSink) -> None:
+    sinks = [open_sink() for _ in range(5)]
+    run = sinks[0].begin(run_record())
+    with ThreadPoolExecutor(5) as pool:
+        stored = list(pool.map(lambda sink: sink.finalise(run, b'{"a":[1,2]}', "{}"), sinks))
+    assert sorted(stored) == [False] * 4 + [True]
+
+
+def test_large_summary_comes_back_byte_for_byte(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record(segments=1))
+    results = [_large_commit(0, 5 * _LARGE).result]
+    data = encode_summary(
+        summarise(job_description((replace(planned(100)[0], end_pts=None),)), [replace(results[0], end_pts=None)])
+    )
+    assert len(data) > 3_000_000
+    assert sink.finalise(run, data, None)
+    assert not sink.finalise(run, data, None)
+    assert open_sink().summary(run.uid) == data
+
+
+def test_summary_of_very_many_videos_comes_back_byte_for_byte(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record())
+    segments = tuple(planned(1, video=at, first_index=at)[0] for at in range(1500))
+    description = job_description(segments, videos=1500)
+    data = encode_summary(summarise(description, [segment_result(segment) for segment in segments]))
+    assert sink.finalise(run, data, None)
+    assert bytes_digest(open_sink().summary(run.uid) or b"") == bytes_digest(data)
 
 
 def test_another_summary_of_a_finished_epoch_is_refused(sink: Sink, run: RunRecord) -> None:
     sink.finalise(run, b'{"a":1}', None)
     with pytest.raises(SinkError, match="another summary"):
         sink.finalise(run, b'{"a":2}', None)
+    assert sink.summary(run.uid) == b'{"a":1}'
+
+
+def test_summary_stays_until_the_next_epoch_is_finished(sink: Sink, run: RunRecord) -> None:
+    sink.finalise(run, b'{"a":1}', "{}")
+    newer = sink.begin(run_record(plan="plan-b"))
+    assert sink.summary(run.uid) == b'{"a":1}'
+    sink.finalise(newer, b'{"a":2}', "{}")
+    assert sink.summary(run.uid) == b'{"a":2}'
+
+
+def test_finished_run_continues_under_the_same_plan(sink: Sink, run: RunRecord) -> None:
+    sink.finalise(run, b'{"a":1}', None)
+    assert sink.begin(run_record()) == run
+
+
+@pytest.mark.parametrize("summary", [canonical({"nested": {"b": [True, None, "ä", ""], "a": -1}, "empty": {}})])
+def test_any_canonical_document_survives(sink: Sink, run: RunRecord, summary: bytes) -> None:
+    sink.finalise(run, summary, None)
+    assert sink.summary(run.uid) == summary
+
+
+def test_summary_that_is_not_canonical_is_refused(sink: Sink, run: RunRecord) -> None:
+    with pytest.raises(ValueError, match="canonical"):
+        sink.finalise(run, b'{"a": 1}', None)
+
+
+def test_runs_lists_the_newest_epoch_of_every_job_by_name(sink: Sink) -> None:
+    sink.begin(run_record("uid-2", name="plates"))
+    first = sink.begin(run_record("uid-1", name="faces"))
+    newer = sink.begin(run_record("uid-1", name="faces", plan="plan-b"))
+    assert first.epoch == 1
+    assert [(run.name, run.epoch) for run in sink.runs()] == [("faces", 2), ("plates", 1)]
+    assert sink.runs()[0] == newer
+
+
+def test_usage_counts_what_was_written(sink: Sink, run: RunRecord) -> None:
+    before = sink.usage()
+    commit = _commits()[0]
+    sink.commit(run, commit)
+    after = sink.usage()
+    assert (before.items, after.items) == (1, 2)
+    assert (before.write_units, after.write_units) == (1.0, 2.0)
+    assert 600 < after.payload_bytes - before.payload_bytes < 1024
+    sink.commit(run, commit)
+    assert sink.usage().items == 2
+
+
+def test_closing_twice_is_harmless(sink: Sink) -> None:
+    sink.close()
+    sink.close()

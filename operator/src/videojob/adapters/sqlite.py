@@ -18,7 +18,7 @@ from pathlib import Path
 
 from videojob.errors import SinkError, SinkUnavailable, StaleEpoch
 from videojob.ports import CommitOutcome
-from videojob.results.codec import bytes_digest, parse
+from videojob.results.codec import bytes_digest, canonical, parse
 from videojob.results.document import (
     Document,
     items,
@@ -114,6 +114,9 @@ class SqliteSink:
 
     def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
         """See `ports.Sink.finalise`."""
+        document = mapping(parse(summary))
+        if canonical(document) != summary:
+            raise ValueError("the summary is not canonical JSON")
         digest = bytes_digest(summary)
         with self._transaction() as db:
             run_id = _owned_run(db, run)
@@ -128,7 +131,7 @@ class SqliteSink:
             if notification is not None:
                 db.execute("insert into outbox (run_id, notification) values (?, ?)", (run_id, notification))
             db.execute("update runs set state = 'Finished' where run_id = ?", (run_id,))
-        spilled = summary_item(run, mapping(parse(summary)), digest)
+        spilled = summary_item(run, document, digest)
         self._count(spilled.parts)
         sent = [] if notification is None else [outbox_item(run, notification)]
         self._count([spilled.head, job_item(run), *sent], transactional=True)

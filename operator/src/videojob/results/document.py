@@ -20,7 +20,7 @@ from videojob.results.values import (
 )
 
 Document: TypeAlias = "Mapping[str, Document] | Sequence[Document] | str | int | None"
-"""A bool counts as int; there are no floats."""
+"""There are no floats; a bool is an int that stays a bool."""
 
 Table: TypeAlias = "dict[str, list[int]]"
 

@@ -45,6 +45,9 @@ SPILL_BYTES = 350_000
 JOB_KEY = "JOB"
 _DIGEST_CHARS = 12
 
+_HEAD_ROOM_BYTES = 16
+"""For the attribute that counts the parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpilledItem:
@@ -67,6 +70,16 @@ def segment_partition(run: RunRecord, shard: int) -> str:
 def segment_sort_key(segment: int) -> str:
     """Sort key of a segment's head item."""
     return f"SEG#{segment:06d}"
+
+
+def is_part_key(sort_key: str) -> bool:
+    """Whether the item is a part of another."""
+    return "#P" in sort_key
+
+
+def segment_from_key(sort_key: str) -> int:
+    """The segment of a head item's sort key."""
+    return int(sort_key.removeprefix("SEG#"))
 
 
 def summary_sort_key(epoch: int) -> str:
@@ -140,7 +153,7 @@ def outbox_item(run: RunRecord, notification: str) -> Item:
 
 
 def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES) -> SpilledItem:
-    """Moves the largest lists of an item into parts until the head is small enough.
+    """Moves lists of an item into parts until the head is small enough.
 
     Args:
         item: with its keys "PK" and "SK".
@@ -153,27 +166,30 @@ def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES) -> SpilledItem:
     size_bytes = item_bytes(item)
     if size_bytes <= max_bytes:
         return SpilledItem(item, ())
-    chunks: list[tuple[str, list[Document]]] = []
     head = cast("Item", _copy(item))
-    lists = sorted(_lists(head, ""), key=lambda found: (-_list_bytes(found[1]), found[0]))
-    for path, values in lists:
-        if size_bytes <= max_bytes:
+    chunks: list[tuple[str, list[Document]]] = []
+    for path, values in _by_urgency(head, max_bytes):
+        if size_bytes <= max_bytes - _HEAD_ROOM_BYTES:
             break
+        moved_bytes = _list_bytes(values)
         # Three quarters leave room for the part's keys and path.
         chunks += [(path, chunk) for chunk in _chunks(values, max_bytes * 3 // 4)]
-        size_bytes -= _list_bytes(values)
         values.clear()
+        size_bytes -= moved_bytes - _list_bytes(values)
+    # A list is filled again before the lists inside its elements are.
+    chunks.sort(key=lambda chunk: chunk[0].count("/"))
     head["parts"] = len(chunks)
-    if item_bytes(head) > max_bytes:
-        raise ItemTooLarge(
-            f"item {item['SK']!r} has {item_bytes(head)} bytes after spilling its lists; {max_bytes} fit",
-            hint="Use longer windows or a higher threshold.",
-        )
     short = digest[:_DIGEST_CHARS]
     parts = tuple(
         {"PK": item["PK"], "SK": f"{item['SK']}#{short}#P{number:03d}", "path": path, "values": chunk}
         for number, (path, chunk) in enumerate(chunks, 1)
     )
+    largest_bytes = max(item_bytes(one) for one in (head, *parts))
+    if largest_bytes > max_bytes:
+        raise ItemTooLarge(
+            f"item {item['SK']!r} has a piece of {largest_bytes} bytes that cannot be divided; {max_bytes} fit",
+            hint="Use longer windows or a higher threshold.",
+        )
     return SpilledItem(head, parts)
 
 
@@ -195,7 +211,7 @@ def join_items(stored: Iterable[Mapping[str, Document]]) -> Iterator[Item]:
         if head is not None:
             yield _finished(head, wanted, seen)
             head = None
-        if "#P" in key:
+        if is_part_key(key):
             continue
         head = cast("Item", _copy(item))
         wanted, seen = whole(head.pop("parts", 0)), 0
@@ -219,17 +235,41 @@ def _copy(value: Document) -> Document:
     return value
 
 
+def _by_urgency(head: Item, max_bytes: int) -> Iterator[tuple[str, list[Document]]]:
+    """Lists to move, with their paths: large columns, then lists of maps as wholes, then whatever is left."""
+    plain: list[tuple[str, list[Document]]] = []
+    nested: list[tuple[str, list[Document]]] = []
+    for path, values in _lists(head, ""):
+        of_maps = any(isinstance(inner, Mapping | list) for inner in values)
+        (nested if of_maps else plain).append((path, values))
+    plain.sort(key=lambda found: (-_list_bytes(found[1]), found[0]))
+    nested.sort(key=lambda found: (found[0].count("/"), -_list_bytes(found[1]), found[0]))
+    large = [found for found in plain if _list_bytes(found[1]) >= max_bytes // 16]
+    yield from large
+    moved: list[str] = []
+    for path, values in nested:
+        if not _is_inside(path, moved):
+            moved.append(path)
+            yield path, values
+    for path, values in plain[len(large) :]:
+        if not _is_inside(path, moved):
+            yield path, values
+
+
+def _is_inside(path: str, outer: Iterable[str]) -> bool:
+    return any(path.startswith(f"{prefix}/") for prefix in outer)
+
+
 def _lists(value: Document, path: str) -> Iterator[tuple[str, list[Document]]]:
-    """Every list of plain values in the document with its path, as in "videos/0/presence/first_ms"."""
+    """Every list in the document with its path, as in "videos/0/presence/first_ms"."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _lists(inner, f"{path}/{name}" if path else name)
     elif isinstance(value, list):
-        if any(isinstance(inner, Mapping | list) for inner in value):
-            for at, inner in enumerate(value):
+        yield path, value
+        for at, inner in enumerate(value):
+            if isinstance(inner, Mapping | list):
                 yield from _lists(inner, f"{path}/{at}")
-        else:
-            yield path, value
 
 
 def _chunks(values: list[Document], max_bytes: int) -> Iterator[list[Document]]:

@@ -60,7 +60,7 @@ def summary_document(summary: Summary) -> dict[str, Document]:
             "presence_gap_ms": settings.presence_gap_ms,
             "threshold_ppm": settings.threshold_ppm,
             "sampling": settings.sampling,
-            "tracked": int(settings.tracked),
+            "tracked": settings.tracked,
         },
         "state": summary.state,
         "message": summary.message,

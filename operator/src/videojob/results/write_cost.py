@@ -51,6 +51,8 @@ def one_item_per_frame(frames: int, frame_item_bytes: int = UNIT_BYTES) -> Write
 def _value_bytes(value: Document) -> int:
     if isinstance(value, str):
         return len(value.encode())
+    if isinstance(value, bool):
+        return 1
     if isinstance(value, int):
         return _number_bytes(value)
     if isinstance(value, Mapping):

@@ -1,0 +1,416 @@
+"""Results in one DynamoDB table; `results.items` has its keys.
+
+Exactly once rests on conditions alone:
+
+- a segment is committed by one put that fails if the key is there, and then the stored digest tells a lost
+  acknowledgement from another result;
+- an epoch is part of the partition key, so a writer of an older run writes where nobody reads;
+- a job is finished by one transaction: summary if absent, state if the epoch still owns it, outbox entry if absent.
+
+There are no counters and no item per frame. Progress is a consistent query.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from videojob.adapters.dynamodb_calls import (
+    CONDITION_FAILED,
+    Caller,
+    RetryPolicy,
+    cancellation_codes,
+    cancellation_reasons,
+    error_code,
+    table_mismatch,
+)
+from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.errors import SetupError, SinkError, StaleEpoch
+from videojob.ports import CommitOutcome
+from videojob.results.codec import bytes_digest, canonical, parse
+from videojob.results.document import Document, mapping, text, whole
+from videojob.results.items import (
+    JOB_KEY,
+    SHARDS,
+    SPILL_BYTES,
+    Item,
+    commit_from_item,
+    commit_item,
+    is_part_key,
+    job_item,
+    join_items,
+    outbox_item,
+    run_from_item,
+    segment_from_key,
+    segment_partition,
+    summary_item,
+    summary_sort_key,
+)
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.write_cost import item_bytes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        ConsumedCapacityTypeDef,
+        QueryInputTypeDef,
+        ScanInputTypeDef,
+        TransactWriteItemTypeDef,
+        WriteRequestTypeDef,
+    )
+
+_BATCH_ITEMS = 25
+_BATCH_BYTES = 8_000_000
+_CONDITION = "attribute_not_exists(PK)"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbSettings:
+    """Which table, and how patiently.
+
+    Attributes:
+        table: its name.
+        region: as in "eu-central-1"; None takes the environment's.
+        endpoint_url: another service than AWS's own, as for DynamoDB Local; None takes the environment's.
+        retry: see `RetryPolicy`.
+        spill_bytes: items above this size are stored in parts.
+    """
+
+    table: str
+    region: str | None = None
+    endpoint_url: str | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    spill_bytes: int = SPILL_BYTES
+
+
+def make_client(settings: DynamoDbSettings) -> DynamoDBClient:
+    """A client whose only retries are ours. Raises SetupError when AWS access is not set up."""
+    config = Config(
+        retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=15, tcp_keepalive=True
+    )
+    try:
+        return boto3.client("dynamodb", region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise SetupError(
+            f"AWS access is not set up: {error}",
+            uri=f"dynamodb:{settings.table}",
+            hint="Set AWS_PROFILE and AWS_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
+        ) from error
+
+
+class DynamoDbSink:
+    """`ports.Sink` over one table. Threads may share an object; a child process makes its own.
+
+    Args:
+        settings: see there.
+        client: takes the place of the one that `make_client` makes.
+    """
+
+    def __init__(self, settings: DynamoDbSettings, client: DynamoDBClient | None = None) -> None:
+        self._settings = settings
+        self._table = settings.table
+        self._client = make_client(settings) if client is None else client
+        self._caller = Caller(settings.table, settings.retry)
+        self._usage = WriteUsage()
+
+    def begin(self, run: RunRecord) -> RunRecord:
+        """See `ports.Sink.begin`."""
+        while True:
+            known = self._get(run.uid, JOB_KEY)
+            if known is not None and known["plan_digest"] == run.plan_digest:
+                return replace(run, epoch=whole(known["epoch"]))
+            epoch = 1 if known is None else whole(known["epoch"]) + 1
+            begun = replace(run, epoch=epoch)
+            # Whoever was faster is read again: the answer is then theirs, or the epoch after.
+            if self._create(begun) if known is None else self._supersede(begun):
+                return begun
+
+    def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
+        """See `ports.Sink.commit`. A stale run is told by reading the job's state first, half a read unit."""
+        self._check_epoch(run, self._get(run.uid, JOB_KEY))
+        spilled = commit_item(run, commit, self._settings.spill_bytes)
+        self._put_all(spilled.parts)
+        stored = self._put_if_absent(spilled.head)
+        if stored is None:
+            return CommitOutcome.STORED
+        same = stored.get("digest") == commit.digest
+        return CommitOutcome.ALREADY_STORED if same else CommitOutcome.OTHER_KEPT
+
+    def committed(self, run: RunRecord) -> frozenset[int]:
+        """See `ports.Sink.committed`."""
+        keys = (
+            text(item["SK"])
+            for shard in range(SHARDS)
+            for item in self._query(segment_partition(run, shard), "SEG#", "SK")
+        )
+        return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
+
+    def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
+        """See `ports.Sink.commits`; one page per shard is in memory at a time."""
+        shards = [
+            map(commit_from_item, join_items(self._query(segment_partition(run, shard), "SEG#")))
+            for shard in range(SHARDS)
+        ]
+        return heapq.merge(*shards, key=lambda commit: commit.result.segment)
+
+    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+        """See `ports.Sink.finalise`."""
+        document = mapping(parse(summary))
+        if canonical(document) != summary:
+            raise ValueError("the summary is not canonical JSON: it could not be given back byte for byte")
+        spilled = summary_item(run, document, bytes_digest(summary), self._settings.spill_bytes)
+        self._put_all(spilled.parts)
+        writes = [spilled.head] if notification is None else [spilled.head, outbox_item(run, notification)]
+        try:
+            self._finish(run, writes)
+        except ClientError as error:
+            return self._explain_cancelled(run, text(spilled.head["digest"]), error)
+        return True
+
+    def summary(self, uid: str) -> bytes | None:
+        """See `ports.Sink.summary`."""
+        job = self._get(uid, JOB_KEY)
+        if job is None or "finished_epoch" not in job:
+            return None
+        stored = self._query(uid, summary_sort_key(whole(job["finished_epoch"])))
+        return next((canonical(item["summary"]) for item in join_items(stored)), None)
+
+    def runs(self) -> Sequence[RunRecord]:
+        """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
+        found = [run_from_item(item) for item in self._scan_jobs()]
+        return sorted(found, key=lambda run: (run.name, run.namespace, run.uid))
+
+    def usage(self) -> WriteUsage:
+        """See `ports.Sink.usage`; units are those that the service reported for writes that succeeded."""
+        return replace(self._usage, throttled=self._caller.throttled)
+
+    def close(self) -> None:
+        """See `ports.Sink.close`."""
+        self._client.close()
+
+    def create_table(self) -> None:
+        """Makes the table, paid per request, and waits until it is usable; does nothing when it is there.
+
+        Raises:
+            SinkError: a table of this name has other keys.
+        """
+        try:
+            self._client.create_table(
+                TableName=self._table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[
+                    {"AttributeName": "PK", "AttributeType": "S"},
+                    {"AttributeName": "SK", "AttributeType": "S"},
+                ],
+                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            )
+        except ClientError as error:
+            if error_code(error) != "ResourceInUseException":
+                raise self._caller.refusal(error) from error
+        except BotoCoreError as error:
+            raise self._caller.failure(error) from error
+        self._client.get_waiter("table_exists").wait(
+            TableName=self._table, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+        self._check_keys()
+
+    def _check_keys(self) -> None:
+        table = self._caller.call(lambda: self._client.describe_table(TableName=self._table))["Table"]
+        kinds = {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]}
+        found = ", ".join(f"{key['AttributeName']} {kinds[key['AttributeName']]}" for key in table["KeySchema"])
+        if found != "PK S, SK S":
+            raise table_mismatch(self._table, found)
+
+    def _check_epoch(self, run: RunRecord, job: Mapping[str, Document] | None) -> None:
+        if job is None:
+            raise SinkError(f"run {run.name!r} was never begun in this table", uri=f"dynamodb:{self._table}")
+        if job["epoch"] != run.epoch:
+            raise StaleEpoch(f"epoch {job['epoch']} of {run.name!r} owns the results, this run is epoch {run.epoch}")
+
+    def _create(self, run: RunRecord) -> bool:
+        return self._put_if_absent(job_item(run)) is None
+
+    def _supersede(self, run: RunRecord) -> bool:
+        """Starts the next epoch unless somebody else just did."""
+        fields = {name: value for name, value in job_item(run).items() if name not in {"PK", "SK"}}
+        names = {f"#{name}": name for name in fields}
+        values = to_attributes({f":{name}": value for name, value in fields.items()} | {":before": run.epoch - 1})
+        changes = ", ".join(f"#{name} = :{name}" for name in fields)
+        try:
+            answer = self._caller.call(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=to_attributes({"PK": run.uid, "SK": JOB_KEY}),
+                    UpdateExpression=f"SET {changes}",
+                    ConditionExpression="#epoch = :before",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                    ReturnConsumedCapacity="TOTAL",
+                )
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return False
+        self._count([job_item(run)], [answer["ConsumedCapacity"]])
+        return True
+
+    def _put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
+        """Stores the item unless its key is there; returns None, or the item that is there."""
+        attributes = to_attributes(item)
+        try:
+            answer = self._caller.call(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=attributes,
+                    ConditionExpression=_CONDITION,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    ReturnConsumedCapacity="TOTAL",
+                )
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return _blocking_item(error.response)
+        self._count([item], [answer["ConsumedCapacity"]])
+        return None
+
+    def _put_all(self, parts: Sequence[Item]) -> None:
+        """Stores items whose keys name their content, so that storing them again changes nothing."""
+        for batch in _batches(parts):
+            pending: Sequence[WriteRequestTypeDef] = [{"PutRequest": {"Item": to_attributes(item)}} for item in batch]
+            self._caller.drain(pending, self._write_batch)
+            self._count(batch, [])
+
+    def _write_batch(self, requests: Sequence[WriteRequestTypeDef]) -> Sequence[WriteRequestTypeDef]:
+        """One batch; returns what the service left over."""
+        answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
+        self._count([], answer.get("ConsumedCapacity", []))
+        return cast("Sequence[WriteRequestTypeDef]", answer["UnprocessedItems"].get(self._table, []))
+
+    def _finish(self, run: RunRecord, writes: Sequence[Item]) -> None:
+        """The transaction that finishes an epoch; `writes` starts with the summary's head."""
+        # One token for all attempts: a repeated attempt whose answer was lost counts as the same transaction. The
+        # service forgets it after ten minutes, and then the conditions hold.
+        token = uuid4().hex
+        items: list[TransactWriteItemTypeDef] = [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": to_attributes(item),
+                    "ConditionExpression": _CONDITION,
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+            for item in writes
+        ]
+        items.append(self._finished_state(run, text(writes[0]["digest"])))
+        answer = self._caller.call(
+            lambda: self._client.transact_write_items(
+                TransactItems=items, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
+            )
+        )
+        self._count([*writes, job_item(run)], answer.get("ConsumedCapacity", []))
+
+    def _finished_state(self, run: RunRecord, digest: str) -> TransactWriteItemTypeDef:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_attributes({"PK": run.uid, "SK": JOB_KEY}),
+                "UpdateExpression": "SET #state = :state, finished_epoch = :epoch, summary_digest = :digest",
+                "ConditionExpression": "epoch = :epoch",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": to_attributes(
+                    {":state": "Finished", ":epoch": run.epoch, ":digest": digest}
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _explain_cancelled(self, run: RunRecord, digest: str, error: ClientError) -> bool:
+        """False when the same summary is there already; raises for every other reason."""
+        reasons = cancellation_reasons(error)
+        if not reasons:
+            raise self._caller.refusal(error) from error
+        if reasons[-1].get("Code") == "ConditionalCheckFailed":
+            job = _blocking_item(reasons[-1])
+            self._check_epoch(run, job or None)
+        if reasons[0].get("Code") == "ConditionalCheckFailed" and _blocking_item(reasons[0]).get("digest") == digest:
+            return False
+        if "ConditionalCheckFailed" in cancellation_codes(error):
+            raise SinkError(
+                f"another summary of run {run.name!r}, epoch {run.epoch}, is stored already",
+                uri=f"dynamodb:{self._table}",
+            ) from error
+        raise self._caller.refusal(error) from error
+
+    def _get(self, partition: str, sort: str) -> dict[str, Document] | None:
+        key = to_attributes({"PK": partition, "SK": sort})
+        answer = self._caller.call(lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
+        return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def _query(self, partition: str, prefix: str, projection: str | None = None) -> Iterator[dict[str, Document]]:
+        """Items of a partition whose sort key starts so, ascending; consistent, page by page."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
+            "ExpressionAttributeValues": to_attributes({":pk": partition, ":prefix": prefix}),
+        }
+        if projection is not None:
+            request["ProjectionExpression"] = projection
+        while True:
+            page = self._caller.call(lambda: self._client.query(**request))
+            yield from map(from_attributes, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _scan_jobs(self) -> Iterator[dict[str, Document]]:
+        request: ScanInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "FilterExpression": "SK = :job",
+            "ExpressionAttributeValues": to_attributes({":job": JOB_KEY}),
+        }
+        while True:
+            page = self._caller.call(lambda: self._client.scan(**request))
+            yield from map(from_attributes, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _count(self, written: Sequence[Item], consumed: Sequence[ConsumedCapacityTypeDef]) -> None:
+        usage = self._usage
+        self._usage = replace(
+            usage,
+            write_units=usage.write_units + sum(entry.get("CapacityUnits", 0.0) for entry in consumed),
+            items=usage.items + len(written),
+            payload_bytes=usage.payload_bytes + sum(map(item_bytes, written)),
+        )
+
+
+def _blocking_item(answer: Mapping[str, Any]) -> Mapping[str, Document]:
+    """The item that stood in a condition's way, as `ReturnValuesOnConditionCheckFailure` returned it."""
+    return from_attributes(answer.get("Item", {}))
+
+
+def _batches(parts: Sequence[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size_bytes = 0
+    for part in parts:
+        part_bytes = item_bytes(part)
+        if batch and (len(batch) == _BATCH_ITEMS or size_bytes + part_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(part)
+        size_bytes += part_bytes
+    if batch:
+        yield batch
