@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, Strict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
@@ -15,6 +23,14 @@ from videojob.api.rules import RULE_ERROR, VALIDATIONS, Rule
 T = TypeVar("T")
 Items = Annotated[tuple[T, ...], Strict(False)]
 """A list in the manifest, a tuple in Python; its items stay strict."""
+
+
+def _whole_float(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole_float)
+"""Annotation behind a whole number's bounds: `2.0` is one too, as it is for the kube-apiserver."""
 
 
 class Model(BaseModel):

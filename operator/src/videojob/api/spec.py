@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from videojob.api.base import Items, Model
+from videojob.api.base import WHOLE, Items, Model
 from videojob.api.rules import ListType, Rule, at_least_one_of, between, exactly_one_of, needs
 from videojob.api.text import (
     Account,
@@ -97,7 +97,7 @@ class ModelRef(Model):
 
     name: ModelName
     """Name of the model's folder in the model repository."""
-    version: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    version: Annotated[int, Field(ge=1, le=2_147_483_647), WHOLE] | None = None
     """Number of the version's folder; without it the server's own choice, by default the highest one."""
     threshold: Annotated[DecimalText, between("0", "1")] = DecimalText("0.5")
     """Lowest score that a detection needs, a decimal string from "0" to "1"."""
@@ -127,7 +127,7 @@ class Sampling(Model):
 
     frames_per_second: Annotated[DecimalText, between("0.001", "240")] | None = None
     """Frames per second of video time, a decimal string such as "2.5"."""
-    every_nth_frame: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    every_nth_frame: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     """One frame of each n, in presentation order."""
     keyframes_only: bool = False
     """Only frames that decode on their own: by far the cheapest, at whatever rate the encoder set them."""
@@ -158,11 +158,11 @@ class Aggregation(Model):
 class Limits(Model):
     """The most that the job may use at one time."""
 
-    cpus: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    cpus: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     """CPU cores of all workers together."""
-    gpus: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    gpus: Annotated[int, Field(ge=0, le=10_000), WHOLE] | None = None
     """GPUs; 0 keeps the job off them."""
-    workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    workers: Annotated[int, Field(ge=1, le=10_000), WHOLE] | None = None
     """Worker processes."""
 
 
@@ -189,7 +189,7 @@ class Compute(Model):
     """Allowed EC2 instance types; without it all that the cluster can have."""
     limits: Limits | None = None
     """The most to use at one time."""
-    segment_seconds: Annotated[int, Field(ge=20, le=60)] = 30
+    segment_seconds: Annotated[int, Field(ge=20, le=60), WHOLE] = 30
     """Aimed-at length of a segment, the unit of work that is lost at most when a machine goes away."""
 
     RULES: ClassVar = (
@@ -358,11 +358,11 @@ class VideoJobSpec(Model):
     """A damaged stretch of video fails the job, or is skipped and named as a gap in the results."""
     suspend: bool = False
     """Holds the job: running segments end, nothing new starts, capacity is given back. False goes on."""
-    backoff_limit: Annotated[int, Field(ge=0, le=20)] = 3
+    backoff_limit: Annotated[int, Field(ge=0, le=20), WHOLE] = 3
     """How often one segment may fail and be tried again before the job fails."""
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S)] | None = None
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S), WHOLE] | None = None
     """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded."""
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=365 * DAY_S)] | None = None
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=365 * DAY_S), WHOLE] | None = None
     """The VideoJob is deleted this many seconds after its end; results stay. Without it, never."""
     priority_class_name: DnsSubdomain | None = None
     """PriorityClass of the worker pods."""

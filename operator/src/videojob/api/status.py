@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from videojob.api.base import Items, Model
+from videojob.api.base import WHOLE, Items, Model
 from videojob.api.rules import ListType
 from videojob.api.text import LongText, Reason, ShortText, Timestamp
 from videojob.api.units import DecimalText
 
 MAX_COUNT = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly."""
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT), WHOLE]
 ConditionType = Literal["Succeeded", "CapacityReady", "ServerReady", "Suspended"]
 
 
@@ -45,7 +45,7 @@ class Progress(Model):
     """Segments committed."""
     segments_total: Count | None = None
     """Segments of all videos."""
-    progress_percentage: Annotated[int, Field(ge=0, le=100)] | None = None
+    progress_percentage: Annotated[int, Field(ge=0, le=100), WHOLE] | None = None
     """Share of the frames that is done."""
     estimated_remaining_seconds: Count | None = None
     """Time to the end at the present rate."""
@@ -118,9 +118,9 @@ class Placement(Model):
     """EC2 instance type of the inference server."""
     capacity_type: Literal["spot", "on-demand"] | None = None
     """How it is paid for."""
-    replicas: Annotated[int, Field(ge=0, le=100_000)] = 0
+    replicas: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 0
     """Inference servers wanted."""
-    gpus: Annotated[int, Field(ge=0, le=100_000)] = 0
+    gpus: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 0
     """GPUs in use."""
     why: LongText = ""
     """Why this place."""
@@ -181,7 +181,7 @@ class VideoJobStatus(Model):
     """Where the results are."""
     columns: Columns | None = None
     """Texts for the columns of `kubectl get videojobs`."""
-    epoch: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
+    epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
     """Number of the run that owns the results; an older one may not write any more."""
     message: LongText = ""
     """The state of the job in one sentence, with what to do when it waits or failed."""

@@ -46,7 +46,8 @@ FORBIDDEN_ADDRESS = (
 LOCAL_NAME = r"^https?://([^/?:]*\.)?(?i:localhost|localdomain|local|internal|intranet|lan|svc|home\.arpa)([:/?]|$)"
 
 PARENT_SEGMENT = r"(^|/)\.\.(/|$)"
-SCHEME = r"^[A-Za-z][A-Za-z0-9+.-]*:"
+SCHEME = r"^([A-Za-z0-9+.-]+:|subfile,)"
+"""What FFmpeg takes for a protocol, its odd one included."""
 
 WORDING = {
     DNS_LABEL: 'lower-case letters, digits and "-", with a letter or digit at both ends',
