@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
 from videojob.vision.boxes import Floats, Ints, corners
-from videojob.vision.decoders.base import Selection, refuse_not_finite
+from videojob.vision.decoders.base import Selection
 from videojob.vision.values import Detections, ModelContract
 
 _ROUNDING = 1e-3
