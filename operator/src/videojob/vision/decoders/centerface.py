@@ -38,6 +38,8 @@ class CenterFaceDecoder:
         scale = tensor(outputs, scale_name, (count, 2, height, width), self._model)
         offset = tensor(outputs, offset_name, (count, 2, height, width), self._model)
         check_scores(heatmap, heatmap_name, self._model)
+        refuse_not_finite(scale, scale_name, self._model)
+        refuse_not_finite(offset, offset_name, self._model)
 
         frames, rows, columns = np.nonzero(heatmap[:, 0] >= threshold)
         with np.errstate(over="ignore"):  # an overflow becomes infinity, and that is refused below
@@ -45,7 +47,7 @@ class CenterFaceDecoder:
         cells = np.stack([columns, rows], axis=1).astype(np.float32)
         centres = (cells + offset[frames, ::-1, rows, columns] + np.float32(0.5)) * _STRIDE
         boxes = corners(centres, sizes)
-        refuse_not_finite(boxes, f"{scale_name} or {offset_name}", self._model)
+        refuse_not_finite(boxes, scale_name, self._model)
         class_ids = np.zeros(len(frames), np.int32)
         found = Candidates(frames, rows * width + columns, class_ids, heatmap[frames, 0, rows, columns])
         return by_frame(found, boxes, count, self._selection, (input_width, input_height))
