@@ -10,10 +10,16 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from videojob.errors import (
@@ -24,10 +30,14 @@ from videojob.errors import (
     NoVideoStream,
     ResolutionLimitExceeded,
 )
-from videojob.media import sniff
+from videojob.media import sniff, structure
 
 MAX_SIDE = 8192
 """Widest and highest picture accepted, in pixels."""
+
+MAX_PIXELS = MAX_SIDE * MAX_SIDE
+
+VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 _DEMUXER_OPTIONS = {
     "protocol_whitelist": "file",
@@ -35,7 +45,7 @@ _DEMUXER_OPTIONS = {
     "probesize": "5000000",
     "analyzeduration": "5000000",
     "max_streams": "64",
-    "max_pixels": str(MAX_SIDE * MAX_SIDE),
+    "max_pixels": str(MAX_PIXELS),
 }
 _PER_DEMUXER = {
     sniff.MOV: {"enable_drefs": "0", "use_absolute_path": "0"},
@@ -66,46 +76,66 @@ def read_head(path: Path, uri: str) -> bytes:
         os.close(handle)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened file.
+
+    Attributes:
+        container, stream: FFmpeg's; every stream but this one is switched off.
+        demuxer: its name, see `sniff`.
+        time_base: seconds per tick of the stream.
+        is_cut_short: the container declares more bytes than the file has.
+    """
+
+    container: InputContainer
+    stream: VideoStream
+    demuxer: str
+    time_base: Fraction
+    is_cut_short: bool
+
+
 @contextmanager
-def opened(path: Path, uri: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path, uri: str) -> Iterator[Source]:
     """The container and its video stream, closed at the end.
 
     Raises:
-        InputError: one of its subclasses, see `sniff.demuxer_for` and below.
-        InputContainerInvalid: the demuxer cannot make sense of it.
+        InputNotVideo, FormatNotAllowed: see `sniff.demuxer_for`.
+        InputContainerInvalid: the demuxer cannot make sense of it, or there is no decoder for what is in it.
         NoVideoStream: there is no picture in it, or only a cover picture.
         ResolutionLimitExceeded: the header claims a picture larger than `MAX_SIDE`.
     """
     demuxer = sniff.demuxer_for(read_head(path, uri), uri)
+    is_cut_short = structure.check(path, demuxer, uri)
+    name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
     try:
-        container = av.open(os.fspath(path), format=demuxer.split(",")[0], options=options, metadata_errors="replace")
+        container = av.open(os.fspath(path), format=name, options=options, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise InputContainerInvalid(
-            f"the {demuxer.split(',')[0]} structure cannot be read: {error.strerror}", uri=uri
-        ) from error
+        raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
     with container:
-        yield container, _video_stream(container, uri)
+        stream = _video_stream(container, uri)
+        yield Source(container, stream, demuxer, stream.time_base or Fraction(1, av.time_base), is_cut_short)
 
 
 def _video_stream(container: InputContainer, uri: str) -> VideoStream:
-    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise NoVideoStream("the container has no video stream", uri=uri)
     stream = streams[0]
     for other in container.streams:
         if other is not stream:
-            other.discard = av.stream.Discard.all
-    context = stream.codec_context
+            other.discard = Discard.all
+    _check_header(stream, uri)
+    return stream
+
+
+def _check_header(stream: VideoStream, uri: str) -> None:
+    # A codec that FFmpeg does not know has no context, against what the type stubs say.
+    context: VideoCodecContext | None = stream.codec_context
     if context is None:
         raise InputContainerInvalid("the video's codec is not one that can be decoded", uri=uri)
     if context.width > MAX_SIDE or context.height > MAX_SIDE:
         raise ResolutionLimitExceeded(
-            f"the header claims {context.width} x {context.height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are accepted",
+            f"the header claims {context.width} x {context.height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are taken",
             uri=uri,
         )
-    return stream
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)

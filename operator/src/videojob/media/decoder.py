@@ -1,28 +1,23 @@
-"""The parent's side of the decoder process: starts it, watches it, restarts it, and turns its words into frames."""
+"""Decoding segments through a process of its own: `DecoderProcess` starts it, and restarts it after a crash."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
-import signal
-import subprocess
-import sys
-import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
-from videojob.errors import DecoderCrashed, DecodeTimeout, error_from_dict
+from videojob.errors import DecoderCrashed, InputError, VideoJobError, error_from_dict
 from videojob.media import protocol
+from videojob.media.child import Child
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.planning.segments import TARGET_MS
 from videojob.planning.video import VideoInfo, video_info_from_dict
 
-START_TIMEOUT_S = 30.0
-"""How long a fresh process may take to lock itself in; imports on a busy machine."""
-
 PROGRESS_TIMEOUT_S = 30.0
-"""How long a decoder may go without decoding one more picture."""
+"""How long a decoder may go without taking one more packet."""
+
+_NONSENSE = (KeyError, TypeError, ValueError)
 
 
 class Ring(Protocol):
@@ -44,75 +39,11 @@ class Ring(Protocol):
         ...
 
 
-class _Child:
-    """One decoder process and the pipes to it."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()
-        command = [sys.executable, "-m", "videojob.media.decoder_process", str(os.getpid())]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0, env=_child_env()
-        )
-        self._unread = b""
-        self.receive(timeout_s, "")
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def send(self, message: protocol.Message) -> None:
-        """Writes a message; raises BrokenPipeError when the child is gone."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(protocol.encode(message))
-
-    def receive(self, timeout_s: float, uri: str) -> protocol.Message:
-        """The next message. Raises DecodeTimeout (the child is killed) and DecoderCrashed."""
-        while b"\n" not in self._unread:
-            self._unread += self._read(timeout_s, uri)
-        line, _, self._unread = self._unread.partition(b"\n")
-        return protocol.decode(line)
-
-    def _read(self, timeout_s: float, uri: str) -> bytes:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], timeout_s)
-        if not ready:
-            self.kill()
-            raise DecodeTimeout(f"the decoder made no progress for {timeout_s:g} s", uri=uri)
-        data = os.read(self._process.stdout.fileno(), 1 << 16)
-        if not data:
-            raise self.crashed(uri)
-        return data
-
-    def crashed(self, uri: str) -> DecoderCrashed:
-        """The error that says how the child ended."""
-        self.kill()
-        code = self._process.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._stderr.seek(0)
-        words = self._stderr.read()[-2000:].decode(errors="replace").strip()
-        last = words.splitlines()[-1] if words else ""
-        return DecoderCrashed(f"the decoder process {how}{': ' if last else ''}{last}", uri=uri)
-
-    def kill(self) -> None:
-        """Ends it and collects its exit code; a second call does nothing."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-def _child_env() -> dict[str, str]:
-    """The child's environment: no credential of the parent's goes into it."""
-    keep = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TZ", "SYSTEMROOT", "VIRTUAL_ENV")
-    env = {name: os.environ[name] for name in keep if name in os.environ}
-    return env | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
 class DecoderProcess:
-    """Implements `ports.Decoder`: one child process for many segments, restarted after a crash.
+    """Implements `ports.Decoder`: one child process for many segments, one at a time.
+
+    The process is started when it is first needed, and again after it crashed or hung. The thread that first uses it
+    must outlive it (see `child.Child`).
 
     Args:
         progress_timeout_s: how long the child may go without progress before it is killed.
@@ -120,92 +51,123 @@ class DecoderProcess:
 
     def __init__(self, progress_timeout_s: float = PROGRESS_TIMEOUT_S) -> None:
         self._timeout_s = progress_timeout_s
-        self._child: _Child | None = None
-        self._open: _OpenSegment | None = None
+        self._child: Child | None = None
+        self._open: OpenSegment | None = None
         self._run = 0
 
-    def probe(self, path: Path, uri: str) -> VideoInfo:
-        """What the video is, found out inside the child. Raises InputError subclasses."""
-        self._drop_open()
-        child = self._started()
-        try:
-            child.send({"op": "probe", "path": str(path), "uri": uri})
-        except BrokenPipeError:
-            raise child.crashed(uri) from None
-        message = child.receive(self._timeout_s, uri)
-        if "error" in message:
-            raise error_from_dict(message["error"])
-        return video_info_from_dict(message["info"])
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None when none runs."""
+        return self._child.pid if self._child is not None and self._child.is_alive else None
 
-    def open(self, request: DecodeRequest, ring: Ring) -> _OpenSegment:
-        """Starts decoding a segment into the ring; what was open before is dropped."""
-        self._drop_open()
+    def probe(self, path: Path, uri: str, *, cut_every_ms: int = TARGET_MS) -> VideoInfo:
+        """What the video is, found out inside the child.
+
+        Args:
+            path: a local regular file.
+            uri: how the manifest named it, for messages.
+            cut_every_ms: how far apart possible cuts are looked for.
+
+        Raises:
+            InputError: the subclass that names what is wrong.
+        """
+        child = self._started()
+        # A probe counts as a run, so that late words of a dropped segment are not taken for its answer.
+        self._run += 1
+        child.send({"op": "probe", "run": self._run, "path": str(path), "uri": uri, "cut_every_ms": cut_every_ms}, uri)
+        while True:
+            message = child.receive(self._timeout_s, uri)
+            if message.get("run") != self._run:
+                continue
+            try:
+                if "info" in message:
+                    return video_info_from_dict(message["info"])
+                error = error_from_dict(message["error"])
+            except _NONSENSE as nonsense:
+                raise child.crashed(uri, "spoke nonsense") from nonsense
+            raise error
+
+    def open(self, request: DecodeRequest, ring: Ring) -> OpenSegment:
+        """Starts decoding a segment into the ring, slots 0, 1, 2, … and round; what was open before is dropped.
+
+        Raises:
+            ValueError: the frames do not fit into the ring's slots.
+            DecoderCrashed: the process did not come up.
+        """
+        geometry = request.geometry
+        if geometry.width * geometry.height * 3 > ring.slot_bytes:
+            raise ValueError(f"frames of {geometry.width} x {geometry.height} need more than {ring.slot_bytes} bytes")
         child = self._started()
         self._run += 1
         where = {"path": str(ring.path), "slots": ring.slots, "slot_bytes": ring.slot_bytes}
         message = protocol.request_to_message(request) | {"op": "open", "run": self._run, "ring": where}
-        try:
-            child.send(message)
-        except BrokenPipeError:
-            raise child.crashed(request.info.uri) from None
-        self._open = _OpenSegment(child, request, self._run, self._timeout_s)
+        child.send(message, request.info.uri)
+        self._open = OpenSegment(child, request, self._run, ring.slots, self._timeout_s)
         return self._open
 
     def close(self) -> None:
         """Ends the process; a second call does nothing."""
+        if self._open is not None:
+            self._open.abandon()
+            self._open = None
         if self._child is not None:
             self._child.kill()
             self._child = None
 
-    def _started(self) -> _Child:
-        if self._child is None or self._child._process.poll() is not None:
-            self._child = _Child(START_TIMEOUT_S)
-        return self._child
-
-    def _drop_open(self) -> None:
+    def _started(self) -> Child:
         if self._open is not None:
             self._open.drop()
             self._open = None
+        if self._child is not None and not self._child.is_alive:
+            self._child.kill()
+            self._child = None
+        if self._child is None:
+            self._child = Child()
+        return self._child
 
 
-class _OpenSegment:
-    """Implements `ports.SegmentFrames`."""
+class OpenSegment:
+    """Implements `ports.SegmentFrames`. Frames are taken in one thread; slots may be released in another."""
 
-    def __init__(self, child: _Child, request: DecodeRequest, run: int, timeout_s: float) -> None:
+    def __init__(self, child: Child, request: DecodeRequest, run: int, slots: int, timeout_s: float) -> None:
         self._child = child
         self._info = request.info
         self._segment = request.segment.index
         self._run = run
+        self._slots = slots
         self._timeout_s = timeout_s
         self._report: DecodeReport | None = None
         self._ended = False
+        self._lock = threading.Lock()
+        self._held: set[int] = set()
+        self._unsent: list[int] = []
+        self._is_waiting = False
 
     def __iter__(self) -> Iterator[Frame]:
+        """Frames in presentation order. Raises InputError subclasses, with the segment in them."""
         seq = 0
         while not self._ended:
-            message = self._child.receive(self._timeout_s, self._info.uri)
-            if message.get("run") != self._run:
-                continue
-            for pts, slot in message.get("frames", ()):
-                yield Frame(seq=seq, pts=pts, time_ms=self._info.time_ms(pts), slot=slot)
-                seq += 1
-            if "report" in message:
-                self._report = protocol.report_from_message(message["report"])
+            try:
+                message = self._next_message()
+                for pts, slot in self._frames(message):
+                    yield Frame(seq=seq, pts=pts, time_ms=self._info.time_ms(pts), slot=slot)
+                    seq += 1
+                self._take_end(message)
+            except InputError as error:
                 self._ended = True
-            elif "error" in message:
-                self._ended = True
-                error = error_from_dict(message["error"])
                 error.segment = self._segment
-                raise error
+                raise
 
     def release(self, slot: int) -> None:
-        """Gives a slot back."""
-        if not self._ended:
-            with contextlib.suppress(BrokenPipeError):
-                self._child.send({"op": "release", "run": self._run, "slots": [slot]})
+        """Gives a slot back. Slots go back several per message, but at once when the decoder may need them."""
+        with self._lock:
+            self._held.discard(slot)
+            self._unsent.append(slot)
+            if self._is_waiting or len(self._unsent) * 4 >= self._slots:
+                self._send_released()
 
     def report(self) -> DecodeReport:
-        """What the decoding came to; raises RuntimeError before the last frame."""
+        """What the decoding came to. Raises RuntimeError before the last frame was taken."""
         if self._report is None:
             raise RuntimeError("the report comes behind the last frame")
         return self._report
@@ -214,5 +176,69 @@ class _OpenSegment:
         """Tells the child to stop; its late words are skipped."""
         if not self._ended:
             self._ended = True
-            with contextlib.suppress(BrokenPipeError):
-                self._child.send({"op": "drop", "run": self._run})
+            self._tell({"op": "drop", "run": self._run})
+
+    def abandon(self) -> None:
+        """No more frames: the child is being ended."""
+        self._ended = True
+
+    def _next_message(self) -> protocol.Message:
+        if not self._child.has_word():
+            with self._lock:
+                self._is_waiting = True
+                self._send_released()
+        try:
+            return self._child.receive(self._timeout_s, self._info.uri, self._child_waits)
+        finally:
+            self._is_waiting = False
+
+    def _child_waits(self) -> bool:
+        """Whether every slot is in the consumer's hands, so that the child cannot go on."""
+        return len(self._held) >= self._slots
+
+    def _frames(self, message: protocol.Message) -> list[tuple[int, int | None]]:
+        """What a message has of this segment, checked: the child is not trusted."""
+        if message.get("run") != self._run:
+            return []
+        frames: list[tuple[int, int | None]] = []
+        try:
+            for pts, slot in message.get("frames", ()):
+                if not isinstance(pts, int) or not (slot is None or 0 <= slot < self._slots):
+                    raise ValueError("no such slot")
+                frames.append((pts, slot))
+        except _NONSENSE as nonsense:
+            raise self._child.crashed(self._info.uri, "spoke nonsense") from nonsense
+        with self._lock:
+            self._held.update(slot for _, slot in frames if slot is not None)
+        return frames
+
+    def _take_end(self, message: protocol.Message) -> None:
+        if message.get("run") != self._run:
+            return
+        error: VideoJobError | None = None
+        try:
+            if "report" in message:
+                self._report = protocol.report_from_message(message["report"])
+            elif "error" in message:
+                error = error_from_dict(message["error"])
+            else:
+                return
+        except _NONSENSE as nonsense:
+            raise self._child.crashed(self._info.uri, "spoke nonsense") from nonsense
+        self._ended = True
+        if error is not None:
+            error.uri = error.uri or self._info.uri
+            raise error
+
+    def _send_released(self) -> None:
+        if self._unsent:
+            self._tell({"op": "release", "run": self._run, "slots": self._unsent})
+            self._unsent = []
+
+    def _tell(self, message: protocol.Message) -> None:
+        """Sends what a dead child need not hear: its death is told where its answers are awaited."""
+        if self._child.is_alive:
+            try:
+                self._child.send(message, self._info.uri)
+            except DecoderCrashed:
+                self._unsent = []

@@ -1,15 +1,31 @@
-"""From a decoded picture to the model's pixels, in one pass. Runs in the decoder process only."""
+"""From a decoded picture to the model's pixels. Runs in the decoder process only.
+
+Planar 8-bit YUV, which is nearly all video, is shrunk plane by plane while it is still YUV (half the bytes of RGB) and
+converted at the model's size; everything else goes through swscale in one pass. Nothing ever holds the source's size
+in RGB. docs/reference/benchmarks.md has the measurements behind both choices.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import av
+import cv2
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from videojob.vision.values import Geometry
+
+Pixels = NDArray[np.uint8]
+
+_PLANAR_8_BIT = frozenset(
+    f"yuv{full}{sampling}p" for full in ("", "j") for sampling in ("420", "422", "444", "440", "411")
+)
+# What a header that names no matrix means, by height, as players and broadcasters have it.
+_HD_HEIGHT = 720
+_UNNAMED_MATRICES = (0, 2, 3)
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class PictureWriter:
@@ -17,33 +33,102 @@ class PictureWriter:
 
     Args:
         geometry: where the upright picture lies in the slot.
-        rotation_deg: clockwise turn that makes the decoded picture upright.
+        rotation_deg: clockwise turn that makes the decoded picture upright: 0, 90, 180 or 270.
         colour: order of the channels.
         pad_value: what lies around the picture.
     """
 
     def __init__(self, geometry: Geometry, rotation_deg: int, colour: Literal["RGB", "BGR"], pad_value: int) -> None:
-        self._geometry = geometry
-        self._turns = rotation_deg // 90
-        self._format = "bgr24" if colour == "BGR" else "rgb24"
+        width, height = geometry.inner_size
+        x, y = geometry.pad_x, geometry.pad_y
+        self._inside = (slice(y, y + height), slice(x, x + width))
+        self._is_padded = (width, height) != (geometry.width, geometry.height)
         self._pad_value = pad_value
+        self._turn = _TURNS.get(rotation_deg)
+        self._size = (height, width) if rotation_deg in (90, 270) else (width, height)
+        self._format = "bgr24" if colour == "BGR" else "rgb24"
         self._reformatter = VideoReformatter()
-        inner = geometry.inner_size
-        self._size = inner if self._turns % 2 == 0 else (inner[1], inner[0])
+        self._shrinker = PlaneShrinker(*self._size)
 
-    def write(self, picture: av.VideoFrame, slot: NDArray[np.uint8]) -> None:
-        """Fills a slot, (height, width, 3) uint8."""
-        width, height = self._size
-        small = self._reformatter.reformat(
-            picture, width=width, height=height, format=self._format, interpolation=Interpolation.BILINEAR, threads=1
-        )
-        plane = small.planes[0]
-        pixels = (
-            np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)[:, : width * 3].reshape(height, width, 3)
-        )
-        upright = np.rot90(pixels, -self._turns) if self._turns else pixels
-        x, y = self._geometry.pad_x, self._geometry.pad_y
-        inner_width, inner_height = self._geometry.inner_size
-        if upright.shape != slot.shape:
+    def pad(self, slot: Pixels) -> None:
+        """Fills what lies around the picture; it stays, as `write` does not touch it."""
+        if self._is_padded:
             slot[...] = self._pad_value
-        slot[y : y + inner_height, x : x + inner_width] = upright
+
+    def write(self, picture: av.VideoFrame, slot: Pixels) -> None:
+        """Writes the picture into a slot, (height, width, 3) uint8."""
+        pixels = self._converted(picture)
+        inside = slot[self._inside]
+        if self._turn is None:
+            inside[...] = pixels
+        else:
+            inside[...] = cv2.rotate(pixels, self._turn)
+
+    def _converted(self, picture: av.VideoFrame) -> Pixels:
+        """(height, width, 3) at the inner size, not turned yet."""
+        width, height = self._size
+        matrix = picture.colorspace
+        if matrix in _UNNAMED_MATRICES:
+            matrix = Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
+        small = picture
+        if picture.format.name in _PLANAR_8_BIT and (picture.width, picture.height) != self._size:
+            small = self._shrinker.shrink(picture)
+        converted = self._reformatter.reformat(
+            small,
+            width=width,
+            height=height,
+            format=self._format,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.AREA,
+            threads=1,
+        )
+        plane = converted.planes[0]
+        return plane_pixels(plane, width * 3).reshape(height, width, 3)
+
+
+class PlaneShrinker:
+    """Scales planar 8-bit YUV to 4:2:0 of one size.
+
+    Halves with 2 x 2 averages until less than a factor of two is left, then interpolates: every source pixel counts,
+    at a fraction of the cost of exact area averaging.
+
+    Args:
+        width: of the result.
+        height: of the result.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._small = av.VideoFrame(width, height, "yuv420p")
+        self._targets = [plane_pixels(plane, plane.width) for plane in self._small.planes]
+        self._halves: dict[tuple[int, int, int], Pixels] = {}
+
+    def shrink(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """The picture at the small size; good until the next call."""
+        for plane, target in zip(picture.planes, self._targets, strict=True):
+            pixels = self.halved(plane_pixels(plane, plane.width), target.shape)
+            cv2.resize(pixels, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+        self._small.color_range = ColorRange.JPEG if _is_full_range(picture) else ColorRange.MPEG
+        return self._small
+
+    def halved(self, pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
+        """The plane, halved as often as it stays at least as large as `shape` asks for."""
+        height, width = shape[:2]
+        while pixels.shape[0] > 2 * height and pixels.shape[1] > 2 * width:
+            size = ((pixels.shape[0] + 1) // 2, (pixels.shape[1] + 1) // 2)
+            # Chroma planes share sizes: the kind of plane is told by the target.
+            half = self._halves.setdefault((*size, width), np.empty(size, np.uint8))
+            cv2.resize(pixels, size[::-1], dst=half, interpolation=cv2.INTER_LINEAR)
+            pixels = half
+        return pixels
+
+
+def _is_full_range(picture: av.VideoFrame) -> bool:
+    return picture.color_range == ColorRange.JPEG or picture.format.name.startswith("yuvj")
+
+
+def plane_pixels(plane: av.video.plane.VideoPlane, row_bytes: int) -> Pixels:
+    """(rows, row_bytes) view on a plane; good as long as its picture lives."""
+    flat = np.frombuffer(memoryview(plane), np.uint8)
+    return flat.reshape(-1, abs(plane.line_size))[:, :row_bytes]

@@ -1,19 +1,20 @@
 """The words between the parent and its decoder process: one JSON object per line, both ways, never a pickle.
 
 Parent to child (stdin):
-    {"op": "probe", "path", "uri"}
+    {"op": "probe", "run", "path", "uri", "cut_every_ms"}
     {"op": "open", "path", "info", "segment", "sampling", "geometry", "colour", "pad_value", "skip_corrupt",
      "ring": {"path", "slots", "slot_bytes"}, "run"}
     {"op": "release", "run", "slots": [n, ...]}
     {"op": "drop", "run"}                        the frames of that run are no longer wanted
 Child to parent (stdout):
     {"ready": true}                              once, when it has locked itself in
-    {"info": {...}}                              the answer to probe
+    {"run", "info": {...}}                       the answer to probe
     {"run", "frames": [[pts, slot or null], ...]}
-    {"run", "beat": n}                           still decoding, n frames so far
+    {"run", "beat": n}                           still decoding, n packets so far
     {"run", "report": {...}}                     the end of a segment
-    {"run", "error": {...}}                      the end of a probe (run 0) or segment: `VideoJobError.as_dict`
-`run` counts the segments opened, so that words about a dropped one are told apart.
+    {"run", "error": {...}}                      the end of a probe or segment: `VideoJobError.as_dict`
+    {"run", "dropped": true}                     the end of a segment that was dropped
+`run` counts probes and segments, so that late words about a dropped one are told apart.
 """
 
 from __future__ import annotations

@@ -1,35 +1,227 @@
-"""The pictures of one segment, in presentation order. Runs in the decoder process only."""
+"""The pictures of one segment, in presentation order. Runs in the decoder process only.
+
+Exactly the pictures whose presentation time lies in the segment come out, whatever the segment's neighbours do:
+decoding starts at a keyframe at or before the start and runs on past the end until a picture behind it appears, as
+pictures that precede a keyframe in time may follow it in the file.
+
+One thread decodes: several segments run in processes of their own, which needs no locks and costs less work in all,
+and a damaged file then gives the same pictures every time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from videojob.planning.video import Segment
+from videojob.errors import DecodeTimeout, InputCorrupt
+from videojob.media.container import MAX_PIXELS, Source, VideoPacket
+from videojob.media.corruption import GapTracker
+from videojob.media.values import DecodeGap, DecodeRequest
+
+Picture = tuple[int, av.VideoFrame]
+
+_SEEK_TRIES = 6
+# A demuxer that has given out more than this many times the file is going round in circles.
+_ENDLESS_FACTOR = 8
+_ENDLESS_SLACK_BYTES = 1 << 20
 
 
-def pictures(container: InputContainer, stream: VideoStream, segment: Segment) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(pts, picture) of every picture of the segment.
+class CannotSeek(Exception):
+    """Seeking does not lead to a keyframe before the segment: read from the start of the file instead."""
 
-    Decoding starts at the keyframe at or before the segment's start and runs on past its end until a picture at or
-    behind the end appears: pictures that precede the next keyframe in time may follow it in the file.
+
+class SegmentReader:
+    """Reads one segment.
+
+    Args:
+        source: the opened file.
+        request: what to read, and whether to go on behind damage.
+        on_packet: called before each packet is decoded; may raise to stop.
     """
-    for packet in _packets(container, stream, segment):
-        for frame in stream.decode(packet):
-            pts = frame.pts if frame.pts is not None else frame.dts
-            if pts is None:
-                continue
-            if segment.end_pts is not None and pts >= segment.end_pts:
-                return
-            if segment.contains(pts):
+
+    def __init__(self, source: Source, request: DecodeRequest, on_packet: Callable[[], None]) -> None:
+        self._source = source
+        self._info = request.info
+        self._segment = request.segment
+        self._skip_corrupt = request.skip_corrupt
+        self._on_packet = on_packet
+        self._tracker = GapTracker()
+        self._interval = _interval_ticks(request)
+        self._last_pts: int | None = None
+        self._last_packet_pts = self._first_possible
+        self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
+        stream = source.stream
+        stream.codec_context.thread_count = 1
+        # Damage must be told, not painted over.
+        stream.codec_context.options = {"err_detect": "crccheck+explode", "max_pixels": str(MAX_PIXELS)}
+        if request.sampling.keyframes_only:
+            stream.codec_context.skip_frame = "NONKEY"
+
+    @property
+    def gaps(self) -> tuple[DecodeGap, ...]:
+        """What could not be decoded, after the last picture."""
+        time_ms = self._info.time_ms
+        return tuple(DecodeGap(time_ms(start), time_ms(end), reason) for start, end, reason in self._tracker.gaps)
+
+    @property
+    def _first_possible(self) -> int:
+        start = self._segment.start_pts
+        return self._info.start_pts if start is None else start
+
+    def pictures(self, *, seek: bool = True) -> Iterator[Picture]:
+        """(pts, picture) in presentation order.
+
+        Args:
+            seek: False reads from where the file stands, which is its start when it was just opened.
+
+        Raises:
+            InputCorrupt: damage inside the segment, and the request does not say to skip it.
+            CannotSeek: before the first picture only.
+            DecodeTimeout: the demuxer goes round in circles.
+        """
+        end = self._segment.end_pts
+        for pts, picture in self._decoded(seek=seek):
+            if end is not None and pts >= end:
+                break
+            if self._segment.contains(pts):
+                yield pts, picture
+        self._tracker.finish(self._end_of_segment())
+
+    def _decoded(self, *, seek: bool) -> Iterator[Picture]:
+        start = self._segment.start_pts
+        packets = self._demuxed() if start is None or not seek else self._packets_from(start)
+        for packet in packets:
+            self._on_packet()
+            if packet.is_keyframe and packet.size and packet.pts is not None:
+                if self._tracker.is_open:
+                    yield from self._sound(self._drained())
+                self._tracker.keyframe(packet.pts)
+            yield from self._sound(self._decode(packet))
+        if self._source.is_cut_short and self._segment.end_pts is None:
+            self._lost(self._next_pts(), "the file ends before its container does")
+
+    def _sound(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
+        """The pictures outside gaps, with their times."""
+        for frame in frames:
+            pts = self._time_of(frame)
+            if frame.is_corrupt:
+                self._lost(pts, "a picture is damaged")
+            if self._tracker.admits(pts):
                 yield pts, frame
 
+    def _time_of(self, frame: av.VideoFrame) -> int:
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None:
+            pts = self._next_pts()
+        self._last_pts = pts
+        return pts
 
-def _packets(container: InputContainer, stream: VideoStream, segment: Segment) -> Iterator[Packet]:
-    if segment.start_pts is not None:
-        container.seek(segment.start_pts, stream=stream)
-    return container.demux(stream)
+    def _next_pts(self) -> int:
+        return self._first_possible if self._last_pts is None else self._last_pts + self._interval
+
+    def _decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
+        if packet.size:
+            self._bytes_left -= packet.size
+            if packet.pts is not None:
+                self._last_packet_pts = max(self._last_packet_pts, packet.pts)
+        if self._bytes_left < 0:
+            raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
+        if packet.is_corrupt:
+            self._lost(self._next_pts() if packet.pts is None else packet.pts, "a packet is damaged")
+        try:
+            return self._source.stream.decode(packet)
+        except av.FFmpegError as error:
+            self._lost(
+                self._next_pts() if packet.pts is None else packet.pts, f"a packet cannot be decoded: {error.strerror}"
+            )
+            return []
+
+    def _drained(self) -> list[av.VideoFrame]:
+        """What the decoder still holds; it then starts afresh, which some need after damage."""
+        context = self._source.stream.codec_context
+        try:
+            frames = context.decode(None)
+        except av.FFmpegError:
+            # More of the damage that opened the gap.
+            frames = []
+        context.flush_buffers()
+        return frames
+
+    def _lost(self, pts: int, reason: str) -> None:
+        """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
+        end = self._segment.end_pts
+        if pts < self._first_possible or (end is not None and pts >= end):
+            return
+        if not self._skip_corrupt:
+            raise InputCorrupt(reason, uri=self._info.uri, time_ms=self._info.time_ms(pts))
+        self._tracker.begin(pts, reason)
+
+    def _end_of_segment(self) -> int:
+        if self._segment.end_pts is not None:
+            return self._segment.end_pts
+        declared = self._info.start_pts + int(self._info.duration_ms / 1000 / self._info.time_base)
+        return max(declared, self._last_packet_pts + self._interval)
+
+    def _packets_from(self, start: int) -> Iterator[VideoPacket]:
+        """Packets from the last keyframe at or before `start`, as far as seeking finds it, and on."""
+        step = max(1, int(1 / self._info.time_base))
+        target = start
+        for attempt in range(_SEEK_TRIES):
+            try:
+                self._source.container.seek(target, stream=self._source.stream)
+            except av.FFmpegError as error:
+                raise CannotSeek from error
+            packets = self._demuxed()
+            first = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
+            if first is not None and first.pts is not None and first.pts <= start:
+                return itertools.chain((first,), packets)
+            target -= step * 4**attempt
+        raise CannotSeek
+
+    def _demuxed(self) -> Iterator[VideoPacket]:
+        """Packets, the empty one that makes the decoder give out its last pictures included."""
+        packets = self._source.container.demux(self._source.stream)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:
+                self._lost(self._next_pts(), f"the container cannot be read on: {error.strerror}")
+                # The generator is spent, and so the empty packet is still owed.
+                yield _empty_packet(self._source.stream)
+                return
+
+
+def _empty_packet(stream: VideoStream) -> VideoPacket:
+    packet = Packet()
+    packet.stream = stream
+    return cast("VideoPacket", packet)
+
+
+def _interval_ticks(request: DecodeRequest) -> int:
+    rate, time_base = request.info.frame_rate, request.info.time_base
+    return max(1, round(1 / rate / time_base)) if rate else 1
+
+
+def last_pts_before(source: Source, start_pts: int) -> int | None:
+    """Presentation time of the picture before `start_pts`, from packets alone; None when seeking does not tell.
+
+    Reads, but does not decode, the stretch between two keyframes.
+    """
+    latest: int | None = None
+    try:
+        source.container.seek(start_pts - 1, stream=source.stream)
+        for packet in source.container.demux(source.stream):
+            if packet.dts is not None and packet.dts >= start_pts:
+                return latest
+            if packet.pts is not None and packet.pts < start_pts and not packet.is_discard:
+                latest = packet.pts if latest is None else max(latest, packet.pts)
+    except av.FFmpegError:
+        return None
+    return latest

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from videojob.planning.video import Segment, VideoInfo
 
 TARGET_MS = 30_000
-"""Length aimed at. Short enough that a lost worker costs little, long enough that seeking and committing cost nothing."""
+"""Length aimed at: so short that a lost worker costs little, so long that seeking and committing cost nothing."""
 
 SHORTEST_MS = 20_000
 """No segment is shorter, unless the whole video is."""
@@ -33,7 +34,7 @@ def cut(infos: Sequence[VideoInfo], target_ms: int = TARGET_MS) -> tuple[Segment
     segments: list[Segment] = []
     for video, info in enumerate(infos):
         bounds: list[int | None] = [None, *_cuts(info, target_ms), None]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             segments.append(Segment(index=len(segments), video=video, start_pts=start, end_pts=end))
     return tuple(segments)
 

@@ -1,0 +1,163 @@
+"""What a video is, from its header and a handful of packets. Runs in the decoder process only.
+
+Never reads the whole file: one packet per possible cut, found by seeking, and the first picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+
+from videojob.errors import InputCorrupt, NoFrames
+from videojob.media import h264, sniff
+from videojob.media.container import Source, VideoPacket, opened
+from videojob.planning.video import VideoInfo
+
+# How many packets may go by before the first picture, and before a keyframe behind a seek.
+_MAX_PACKETS = 500
+_FAR_PTS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How long a stream is: seconds, pictures (0 when nothing tells) and pictures per second."""
+
+    duration_s: Fraction
+    frames: int
+    rate: Fraction | None
+
+
+def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
+    """Everything the planner needs to know of a video.
+
+    Args:
+        path: a local file.
+        uri: for messages and the result.
+        cut_every_ms: how far apart possible cuts are looked for.
+
+    Raises:
+        InputError: the subclass that names what is wrong.
+    """
+    with opened(path, uri) as source:
+        stream = source.stream
+        context = stream.codec_context
+        first = _first_picture(source, uri)
+        start_pts = _pts(first)
+        extent = _extent(source, start_pts)
+        return VideoInfo(
+            uri=uri,
+            size_bytes=path.stat().st_size,
+            demuxer=source.demuxer,
+            codec=context.codec.canonical_name,
+            pixel_format=first.format.name,
+            width=first.width,
+            height=first.height,
+            rotation_deg=-first.rotation % 360,
+            sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+            time_base=source.time_base,
+            start_pts=start_pts,
+            duration_ms=round(extent.duration_s * 1000),
+            frame_rate=extent.rate,
+            frames_estimate=extent.frames or round(extent.duration_s * (extent.rate or 0)),
+            cut_pts=_cut_points(source, start_pts, extent.duration_s, cut_every_ms),
+        )
+
+
+def _first_picture(source: Source, uri: str) -> av.VideoFrame:
+    """The first picture that decodes; damage before it is the decoder's business when its segment is read."""
+    error: av.FFmpegError | None = None
+    packets = source.container.demux(source.stream)
+    try:
+        for packet in islice(packets, _MAX_PACKETS):
+            try:
+                for frame in source.stream.decode(packet):
+                    return frame
+            except av.FFmpegError as this:
+                error = this
+    except av.FFmpegError as this:
+        error = this
+    if error is None:
+        raise NoFrames("the video stream has no picture", uri=uri)
+    raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
+
+
+def _pts(frame: av.VideoFrame) -> int:
+    if frame.pts is not None:
+        return frame.pts
+    return frame.dts if frame.dts is not None else 0
+
+
+def _extent(source: Source, start_pts: int) -> _Extent:
+    rate = source.stream.average_rate or source.stream.guessed_rate
+    if source.demuxer in (sniff.MOV, sniff.AVI) and len(source.stream.index_entries) > 1:
+        return _extent_by_index(source)
+    return _extent_by_header(source, start_pts, rate)
+
+
+def _extent_by_index(source: Source) -> _Extent:
+    """The index has an entry for every picture: it is what the demuxer goes by, whatever the header counts."""
+    entries = source.stream.index_entries
+    count = len(entries)
+    span = (entries[-1].timestamp - entries[0].timestamp) * source.time_base
+    if span <= 0:
+        return _Extent(Fraction(0), count, None)
+    duration_s = span * count / (count - 1)
+    return _Extent(duration_s, count, (count / duration_s).limit_denominator(1001))
+
+
+def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> _Extent:
+    """The header's duration, unless the last keyframe says that it is wrong."""
+    stream = source.stream
+    declared = (stream.duration or 0) * source.time_base or Fraction(source.container.duration or 0, av.time_base)
+    last = _keyframe_at(source, _FAR_PTS)
+    known = Fraction(0) if last is None or last.pts is None else (last.pts - start_pts) * source.time_base
+    interval = 1 / rate if rate else Fraction(0)
+    if not known < declared <= 2 * known + 60:
+        declared = known + interval
+    return _Extent(declared, 0, rate)
+
+
+def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: int) -> tuple[int, ...]:
+    """Presentation times of keyframes about every `every_ms`, without the first.
+
+    Times and file positions must grow together: where a recording's clock jumps back, a time does not name one place.
+    """
+    step = max(1, int(Fraction(every_ms, 1000) / source.time_base))
+    end_pts = start_pts + int(duration_s / source.time_base)
+    found: list[int] = []
+    position = -1
+    for target in range(start_pts + step, end_pts, step):
+        if found and found[-1] >= target:
+            continue
+        packet = _keyframe_at(source, target)
+        if packet is None or packet.pts is None or packet.pts <= (found[-1] if found else start_pts):
+            continue
+        if packet.pos is not None:
+            if packet.pos <= position:
+                return ()
+            position = packet.pos
+        if _is_clean(source, packet):
+            found.append(packet.pts)
+    return tuple(found)
+
+
+def _is_clean(source: Source, packet: VideoPacket) -> bool:
+    context = source.stream.codec_context
+    return context.codec.canonical_name != "h264" or h264.is_clean_entry(bytes(packet), context.extradata)
+
+
+def _keyframe_at(source: Source, pts: int) -> VideoPacket | None:
+    """The keyframe that seeking to `pts` leads to; None when there is none, or it cannot be read."""
+    try:
+        source.container.seek(pts, stream=source.stream)
+        for packet in islice(source.container.demux(source.stream), _MAX_PACKETS):
+            if packet.is_keyframe and packet.size:
+                return None if packet.is_corrupt else packet
+    except av.FFmpegError:
+        # Damage there: the decoder names it when it reads that stretch; here it only means no cut.
+        return None
+    return None

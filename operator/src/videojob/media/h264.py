@@ -1,0 +1,82 @@
+"""Just enough of H.264 to tell whether decoding may start at a picture. Pure.
+
+Containers mark as keyframes also the pictures from which a decoder only recovers after a while (gradual refresh):
+starting there would lose pictures, so no video is cut there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_IDR = 5
+_SEI = 6
+_RECOVERY_POINT = 6
+
+
+def is_clean_entry(packet: bytes, extradata: bytes | None) -> bool:
+    """Whether every picture from this one on, in time, can be decoded without what lies before.
+
+    Args:
+        packet: one access unit.
+        extradata: the stream's configuration record; it tells how the units inside the packet are delimited.
+    """
+    for unit in _units(packet, extradata):
+        kind = unit[0] & 31
+        if kind == _IDR:
+            return True
+        if kind == _SEI:
+            count = _recovery_frame_count(unit[1:])
+            if count is not None:
+                return count == 0
+    return False
+
+
+def _units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
+    """NAL units, without start code or length."""
+    if extradata and extradata[0] == 1 and len(extradata) > 4:
+        yield from _length_prefixed(packet, (extradata[4] & 3) + 1)
+        return
+    for part in packet.split(b"\x00\x00\x01")[1:]:
+        if part:
+            yield part
+
+
+def _length_prefixed(packet: bytes, length_bytes: int) -> Iterator[bytes]:
+    position = 0
+    while position + length_bytes < len(packet):
+        length = int.from_bytes(packet[position : position + length_bytes], "big")
+        position += length_bytes
+        if length:
+            yield packet[position : position + length]
+        position += length
+
+
+def _recovery_frame_count(payload: bytes) -> int | None:
+    """recovery_frame_cnt of the recovery point message; None when there is none in this unit."""
+    data = payload.replace(b"\x00\x00\x03", b"\x00\x00")
+    position = 0
+    while position + 2 < len(data):
+        kind, position = _extended(data, position)
+        size, position = _extended(data, position)
+        if kind == _RECOVERY_POINT:
+            return _exp_golomb(data[position : position + size])
+        position += size
+    return None
+
+
+def _extended(data: bytes, position: int) -> tuple[int, int]:
+    """A number written as a run of 255s and a rest, and the position behind it."""
+    value = 0
+    while position < len(data) and data[position] == 255:
+        value += 255
+        position += 1
+    if position < len(data):
+        value += data[position]
+    return value, position + 1
+
+
+def _exp_golomb(data: bytes) -> int:
+    """The first unsigned Exp-Golomb number."""
+    bits = "".join(f"{byte:08b}" for byte in data[:8])
+    zeros = len(bits) - len(bits.lstrip("0"))
+    return int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1
