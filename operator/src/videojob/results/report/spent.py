@@ -104,11 +104,11 @@ def _row(part: _Part, colour: int, busy_s: float, way_s: float, wall_s: float) -
         name=part.name,
         what=part.what,
         colour=colour,
-        busy=words.duration(part.busy_s * 1000) if part.busy_s else "–",
-        share=words.percent(part.busy_s / busy_s) if part.busy_s else "–",
+        busy=words.duration(part.busy_s * 1000) if part.busy_s else words.DASH,
+        share=words.percent(part.busy_s / busy_s) if part.busy_s else words.DASH,
         busy_width=f"{100 * part.busy_s / busy_s:.2f}",
-        utilisation=words.percent(_utilisation(part, wall_s)) if part.busy_s else "–",
-        way=words.duration(part.way_s * 1000) if part.way_s else "–",
+        utilisation=words.percent(_utilisation(part, wall_s)) if part.busy_s else words.DASH,
+        way=words.duration(part.way_s * 1000) if part.way_s else words.DASH,
         way_width=f"{100 * part.way_s / way_s:.2f}",
     )
 
@@ -121,7 +121,7 @@ def _verdict(parts: Sequence[_Part], wall_s: float) -> str:
     pace = max(parts, key=lambda part: _utilisation(part, wall_s))
     busy = words.percent(_utilisation(pace, wall_s))
     if _utilisation(pace, wall_s) < 0.6:
-        return f"Nothing was busy for more than {busy} of the time: starting and stopping weigh most in a run this short."
+        return f"No part was busy for more than {busy} of the time: they waited for each other, or for the machine."
     advice = {
         "Decode": "fewer frames (sampling) or more cores would speed it up",
         "Compute": "a smaller model, fewer frames (sampling, gate) or an accelerator would speed it up",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
-from videojob.results.merge import VideoResults
 from videojob.results.report import words
 from videojob.results.summary import ClassSummary, ResultSettings, VideoSummary
-from videojob.results.values import ClassStats, Presence, Window
+from videojob.results.values import ClassStats, Gap, Presence, Window
 
 WIDTH = 1000
 BAR_HEIGHT = 44
@@ -68,31 +68,35 @@ class Timeline:
     ticks: tuple[Tick, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    items: Sequence[Window]
+    length_ms: int
+
+
 def timeline_of(
-    video: VideoSummary, results: VideoResults, settings: ResultSettings, colours: dict[int, int]
+    video: VideoSummary, windows: Sequence[Window], settings: ResultSettings, colours: dict[int, int]
 ) -> Timeline:
     """The chart of one video.
 
     Args:
         video: its summary, with presence and gaps.
-        results: its windows.
+        windows: ascending by index.
         settings: for the windows' length.
         colours: class_id to position in the palette.
     """
-    extent_ms = _extent_ms(video, results.windows, settings.window_ms)
+    grid = _Windows(windows, settings.window_ms)
+    extent_ms = _extent_ms(video, grid)
     drawn = sorted(video.classes, key=lambda item: (-item.detections, item.class_id))[:MAX_CLASSES]
     return Timeline(
         title=video.entry.uri,
         note=_note(video, extent_ms),
         rows=tuple(
-            _row(item, colours[item.class_id], results.windows, video.presence, settings.window_ms, extent_ms)
+            _row(item, colours[item.class_id], video.presence, extent_ms, _counts(item, grid, extent_ms))
             for item in sorted(drawn, key=lambda item: item.class_id)
         ),
         hidden_classes=len(video.classes) - len(drawn),
-        gaps=tuple(
-            _bar(gap.start_ms, gap.end_ms, extent_ms, f"Not decodable {words.span(gap.start_ms, gap.end_ms)}: {gap.reason}")
-            for gap in video.gaps
-        ),
+        gaps=tuple(_gap_bar(gap, extent_ms) for gap in video.gaps),
         ticks=ticks(extent_ms),
     )
 
@@ -107,35 +111,33 @@ def ticks(extent_ms: int) -> tuple[Tick, ...]:
     )
 
 
-def _extent_ms(video: VideoSummary, windows: Sequence[Window], window_ms: int) -> int:
+def _extent_ms(video: VideoSummary, windows: _Windows) -> int:
     seen = [span.last_ms for span in video.presence] + [gap.end_ms for gap in video.gaps]
     known = max([video.entry.duration_ms, *seen])
-    return max(1, known or (windows[-1].index + 1 if windows else 0) * window_ms)
+    return max(1, known or (windows.items[-1].index + 1 if windows.items else 0) * windows.length_ms)
 
 
 def _note(video: VideoSummary, extent_ms: int) -> str:
-    size = f"{video.entry.width} × {video.entry.height}" if video.entry.width else ""
+    size = f"{video.entry.width} {words.TIMES} {video.entry.height}" if video.entry.width else ""
     frames = f"{words.count(video.frames.selected)} frames looked at"
     return " · ".join(part for part in (words.duration(extent_ms), size, frames) if part)
 
 
-def _row(
-    item: ClassSummary,
-    colour: int,
-    windows: Sequence[Window],
-    presence: Iterable[Presence],
-    window_ms: int,
-    extent_ms: int,
-) -> Row:
+def _row(item: ClassSummary, colour: int, presence: Iterable[Presence], extent_ms: int, counts: tuple[Bar, ...]) -> Row:
     spans = [span for span in presence if span.class_id == item.class_id]
     return Row(
         label=item.label,
         colour=colour,
         top=words.count(item.max_at_once),
         note=f"in view {words.duration(item.present_ms)}, {words.plural(item.intervals, 'time')}",
-        counts=_counts(item, windows, window_ms, extent_ms),
+        counts=counts,
         presence=tuple(_presence_bar(span, extent_ms) for span in spans),
     )
+
+
+def _gap_bar(gap: Gap, extent_ms: int) -> Bar:
+    title = f"Not decodable {words.span(gap.start_ms, gap.end_ms)}: {gap.reason}"
+    return _bar(gap.start_ms, gap.end_ms, extent_ms, title)
 
 
 def _presence_bar(span: Presence, extent_ms: int) -> Bar:
@@ -146,17 +148,18 @@ def _presence_bar(span: Presence, extent_ms: int) -> Bar:
     return _bar(span.first_ms, span.last_ms, extent_ms, title)
 
 
-def _counts(item: ClassSummary, windows: Sequence[Window], window_ms: int, extent_ms: int) -> tuple[Bar, ...]:
-    per_bar = -(-(-(-extent_ms // window_ms)) // MAX_BARS)
+def _counts(item: ClassSummary, windows: _Windows, extent_ms: int) -> tuple[Bar, ...]:
+    per_bar = ceil(ceil(extent_ms / windows.length_ms) / MAX_BARS)
     groups: dict[int, list[ClassStats]] = {}
-    for window in windows:
+    for window in windows.items:
         for stats in window.classes:
             if stats.class_id == item.class_id:
                 groups.setdefault(window.index // per_bar, []).append(stats)
+    bar_ms = per_bar * windows.length_ms
     bars = []
     for group, found in sorted(groups.items()):
-        start_ms = group * per_bar * window_ms
-        end_ms = min(extent_ms, start_ms + per_bar * window_ms)
+        start_ms = group * bar_ms
+        end_ms = min(extent_ms, start_ms + bar_ms)
         most = max(stats.max_at_once for stats in found)
         boxes = words.plural(sum(stats.detections for stats in found), "box", "boxes")
         title = f"{words.span(start_ms, end_ms)}: at most {words.count(most)} at once, {boxes}"

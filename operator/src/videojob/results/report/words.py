@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+DASH = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 _URL_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
 
 
@@ -31,7 +33,7 @@ def clock(time_ms: int, *, tenths: bool = False) -> str:
 def span(start_ms: int, end_ms: int) -> str:
     """A stretch of a video, with tenths where the seconds would hide it."""
     tenths = end_ms - start_ms < 5000 or bool(start_ms % 1000) or bool(end_ms % 1000)
-    return f"{clock(start_ms, tenths=tenths)}–{clock(end_ms, tenths=tenths)}"
+    return f"{clock(start_ms, tenths=tenths)}{DASH}{clock(end_ms, tenths=tenths)}"
 
 
 def duration(time_ms: float) -> str:
@@ -68,7 +70,7 @@ def dollars(value_usd: float) -> str:
 
 
 def plural(value: int, one: str, many: str = "") -> str:
-    """ "1 video", "2 videos"."""
+    """A number with its noun: 1 video, 2 videos."""
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
 
 
