@@ -12,7 +12,7 @@ import heapq
 import logging
 import queue
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import grpc
@@ -43,7 +43,8 @@ class _Open:
     submitted_s: float
     failures: int = 0
     timeouts: int = 0
-    call: Any = field(default=None, repr=False)
+    call: Any = None
+    """gRPC's future; None while the request waits to be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ class TritonInference:
         if self._region is not None and self._region.ring is ring:
             return
         if self._region is not None:
+            if self._region.path == ring.path:
+                return
             self._region.retire()
             self._region = None
         if self._options.shared_memory and is_loopback(self._channel.url) and lies_in_shared_memory(ring.path):
@@ -161,6 +164,18 @@ class TritonInference:
         self._open.clear()
         self._waiting.clear()
 
+    def abandon(self) -> None:
+        """Cancels every open request; their replies and errors are never seen again.
+
+        What the server has begun it finishes, reading the ring; what it has not begun it drops.
+        """
+        for request in self._open.values():
+            if request.call is not None:
+                request.call.cancel()
+                _release(request, answered=False)
+        self._open.clear()
+        self._waiting.clear()
+
     def statistics(self) -> ServerStatistics:
         """The server's counters for this model."""
         return self._channel.statistics(self._contract.name, self._contract.version)
@@ -194,6 +209,7 @@ class TritonInference:
             data = done.call.result()
         except grpc.RpcError as error:
             _release(request, answered=is_answer(error))
+            request.call = None
             self._retry_or_raise(request, error)
             return None
         _release(request, answered=True)
@@ -247,8 +263,7 @@ class TritonInference:
     def _drain(self) -> None:
         """Waits a moment for what is open: a server must not lose the memory that it reads. Then cancels it."""
         deadline_s = time.monotonic() + _DRAIN_S
-        for _, request_id in self._waiting:
-            self._open.pop(request_id, None)
+        self._open = {key: request for key, request in self._open.items() if request.call is not None}
         while self._open and (left_s := deadline_s - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 done = self._finished.get(timeout=left_s)
@@ -257,8 +272,7 @@ class TritonInference:
                     del self._open[done.request_id]
                     error = done.call.exception()
                     _release(request, answered=error is None or is_answer(error))
-        for request in self._open.values():
-            request.call.cancel()
+        self.abandon()
 
 
 def _release(request: _Open, *, answered: bool) -> None:

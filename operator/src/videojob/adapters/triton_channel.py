@@ -55,7 +55,7 @@ class TritonOptions:
 
     headers: tuple[tuple[str, str], ...] = ()
     shared_memory: bool = True
-    call_timeout_s: float = 30.0
+    call_timeout_s: float = 60.0
     connect_timeout_s: float = 30.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 

@@ -25,26 +25,28 @@ def parse_config(text: str, source: str) -> dict[str, Any]:
     return values
 
 
-def embedded_config(text: str, source: str, *, instances: int, preferred_batch: int) -> str:
-    """The same model for the embedded server: Python backend, on CPUs, everything that clients see unchanged.
+def embedded_config(text: str, source: str, *, instances: int, max_batch: int, on_gpu: bool) -> str:
+    """The same model for the embedded server: Python backend, sized for this machine, its tensors unchanged.
 
     Args:
         text: content of a config.pbtxt for the official image.
         source: the file's name, for messages.
         instances: executions at once.
-        preferred_batch: frames that the dynamic batcher should put together; 0 leaves it to the batcher.
+        max_batch: frames per execution; not more than the config's own.
+        on_gpu: whether the shim uses a GPU; on CPUs waiting for fuller batches gains nothing.
     """
     config = _parse(text, source)
     config.backend = "python"
+    config.max_batch_size = max_batch
     for field in ("platform", "default_model_filename", "cc_model_filenames", "optimization", "model_warmup"):
         config.ClearField(field)
     config.ClearField("instance_group")
     group = config.instance_group.add()
+    # The Python stub places nothing on a GPU by itself, so this holds with one, too.
     group.kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
     group.count = instances
-    if config.HasField("dynamic_batching") and preferred_batch:
+    if config.HasField("dynamic_batching") and not on_gpu:
         config.dynamic_batching.ClearField("preferred_batch_size")
-        config.dynamic_batching.preferred_batch_size.append(preferred_batch)
         config.dynamic_batching.max_queue_delay_microseconds = 0
     return str(text_format.MessageToString(config))
 

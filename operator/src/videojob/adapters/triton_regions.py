@@ -20,9 +20,15 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the place itself, where POSIX 
 
 
 class Region:
-    """One ring, known to the server under a name of its own."""
+    """One ring, known to the server under a name of its own.
+
+    Attributes:
+        path: the ring's file.
+        name: what the server calls it.
+    """
 
     def __init__(self, channel: TritonChannel, ring: FrameRing) -> None:
+        self.path = ring.path
         self._channel = channel
         self.ring = ring
         self._slot_bytes = ring.slot_bytes

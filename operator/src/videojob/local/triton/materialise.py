@@ -1,22 +1,26 @@
 """Turns a repository written for the official Triton image into one that the embedded server can run.
 
-An `onnxruntime` model keeps its name, tensors and parameters, and gets the Python backend with our shim, which opens the
-original ONNX file where it lies. A `python` model passes through unchanged.
+An `onnxruntime` model keeps its name, tensors and parameters, and gets the Python backend with our shim, which opens
+the original ONNX file where it lies. A `python` model passes through unchanged.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from videojob.adapters.triton_config import embedded_config, parse_config
-from videojob.errors import ModelLoadFailed, ModelNotFound
+from videojob.adapters.model_repository import CONFIG_NAME, RepositoryModel, find_model
+from videojob.adapters.triton_config import embedded_config
+from videojob.errors import ModelLoadFailed
+from videojob.local.triton.calibration import ShimPlan, free_memory_bytes, make_plan, timings_for
 
 _SHIM = Path(__file__).parent / "shim"
+_SHIM_FILES = ("model.py", "onnx_engine.py")
 _DEFAULT_FILE = "model.onnx"
+_ONNX_BACKENDS = ("onnxruntime", "onnxruntime_onnx")
 
 
 def materialise(repository: Path, models: Sequence[str], target: Path, *, cache_folder: Path, cpus: int) -> None:
@@ -27,7 +31,7 @@ def materialise(repository: Path, models: Sequence[str], target: Path, *, cache_
         models: names to prepare; an ensemble brings its parts along.
         target: where the result goes.
         cache_folder: for calibrations.
-        cpus: cores that the models may use in total.
+        cpus: cores that a model may use.
 
     Raises:
         ModelNotFound: no such folder; names those that are there.
@@ -39,66 +43,60 @@ def materialise(repository: Path, models: Sequence[str], target: Path, *, cache_
         if name in done:
             continue
         done.add(name)
-        folder = _model_folder(repository, name)
-        config = _read_config(folder)
-        waiting += [str(step["model_name"]) for step in config.get("ensemble_scheduling", {}).get("step", ())]
-        if _is_onnx(config):
-            _materialise_onnx(folder, config, target / name, cpus=cpus)
-        elif config.get("backend") == "python" or config.get("platform") == "ensemble":
-            shutil.copytree(folder, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        model = find_model(repository, name)
+        waiting += [str(step["model_name"]) for step in model.config.get("ensemble_scheduling", {}).get("step", ())]
+        if model.backend in _ONNX_BACKENDS:
+            _materialise_onnx(model, target / name, cache_folder=cache_folder, cpus=cpus)
+        elif model.backend in {"python", "ensemble"}:
+            shutil.copytree(model.folder, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            backend = config.get("backend") or config.get("platform") or "none"
             raise ModelLoadFailed(
-                f"the embedded Triton runs ONNX and Python models, not backend {backend!r}",
+                f"the embedded Triton runs ONNX and Python models, not backend {model.backend!r}",
                 uri=name,
                 hint="Export the model to ONNX, or point at a server that has it: --triton-url HOST:PORT.",
             )
 
 
-def _model_folder(repository: Path, name: str) -> Path:
-    folder = repository / name
-    if "/" not in name and name not in {"", ".", ".."} and (folder / "config.pbtxt").is_file():
-        return folder
-    known = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-    raise ModelNotFound(
-        f"the repository {repository} has no model of this name",
-        uri=name,
-        hint=f"It has: {', '.join(known)}." if known else "It has no model at all.",
-    )
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.pbtxt"
-    config = parse_config(path.read_text(encoding="utf-8"), str(path))
-    if config.get("name", folder.name) != folder.name:
-        raise ModelLoadFailed(f"config.pbtxt names the model {config['name']!r}", uri=folder.name)
-    return config
-
-
-def _is_onnx(config: Mapping[str, Any]) -> bool:
-    return config.get("backend") == "onnxruntime" or config.get("platform") == "onnxruntime_onnx"
-
-
-def _materialise_onnx(folder: Path, config: Mapping[str, Any], target: Path, *, cpus: int) -> None:
-    versions = sorted(path for path in folder.iterdir() if path.is_dir() and path.name.isdigit())
-    if not versions:
-        raise ModelLoadFailed("the model has no version folder", uri=folder.name, hint="Put its file into 1/.")
+def _materialise_onnx(model: RepositoryModel, target: Path, *, cache_folder: Path, cpus: int) -> None:
+    weights = _weights(model)
+    timings = timings_for(model.config, weights[max(weights)], cache_folder)
+    max_batch = int(model.config.get("max_batch_size", 0))
+    plan = make_plan(timings, max_batch=max_batch, cpus=cpus, free_bytes=free_memory_bytes())
     target.mkdir()
-    for path in folder.iterdir():
-        if path.is_file() and path.name != "config.pbtxt":
+    for path in model.folder.iterdir():
+        if path.is_file() and path.name != CONFIG_NAME:
             shutil.copy2(path, target / path.name)
-    for version in versions:
-        weights = version / str(config.get("default_model_filename") or _DEFAULT_FILE)
-        if not weights.exists():
-            raise ModelLoadFailed(
-                f"{weights} is missing", uri=folder.name, hint="Run `videojob models build`, or put the file there."
-            )
-        place = target / version.name
-        place.mkdir()
-        for source in ("model.py", "onnx_engine.py"):
-            shutil.copy2(_SHIM / source, place / source)
-        settings = {"weights": str(weights.resolve()), "chunk": 1, "threads": 1}
-        (place / "shim.json").write_text(json.dumps(settings), encoding="utf-8")
-    path = folder / "config.pbtxt"
-    text = embedded_config(path.read_text(encoding="utf-8"), str(path), instances=max(1, cpus), preferred_batch=1)
-    (target / "config.pbtxt").write_text(text, encoding="utf-8")
+    for version, file in weights.items():
+        _write_shim(target / str(version), file, plan)
+    path = model.folder / CONFIG_NAME
+    text = embedded_config(
+        path.read_text(encoding="utf-8"),
+        str(path),
+        instances=plan.instances,
+        max_batch=plan.max_batch,
+        on_gpu=plan.provider.startswith("CUDA"),
+    )
+    (target / CONFIG_NAME).write_text(text, encoding="utf-8")
+
+
+def _weights(model: RepositoryModel) -> dict[int, Path]:
+    """The ONNX file of each version."""
+    name = str(model.config.get("default_model_filename") or _DEFAULT_FILE)
+    found = {version: model.folder / str(version) / name for version in model.versions}
+    missing = [path for path in found.values() if not path.is_file()]
+    if missing or not found:
+        path = missing[0] if missing else model.folder / "1" / name
+        raise ModelLoadFailed(
+            f"the weights {path} are missing",
+            uri=model.name,
+            hint="Run `videojob models build`, or put the file there.",
+        )
+    return found
+
+
+def _write_shim(folder: Path, weights: Path, plan: ShimPlan) -> None:
+    folder.mkdir()
+    for name in _SHIM_FILES:
+        shutil.copy2(_SHIM / name, folder / name)
+    settings = {"weights": str(weights.resolve()), **asdict(plan)}
+    (folder / "shim.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -19,7 +19,12 @@ class TritonPythonModel:
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._batched = int(config.get("max_batch_size", 0)) > 0
         settings = json.loads((Path(__file__).parent / "shim.json").read_text(encoding="utf-8"))
-        self._engine = OnnxEngine(settings["weights"], threads=settings["threads"], chunk=settings["chunk"])
+        self._engine = OnnxEngine(
+            settings["weights"],
+            threads=settings["threads"],
+            chunk=settings["chunk"],
+            provider=settings["provider"],
+        )
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers each request, in order; one that fails gets its own error."""
