@@ -26,14 +26,14 @@ from videojob.results.run_facts import VideoFacts
 from videojob.vision.values import Geometry
 
 Region = tuple[int, int, int, int]
-TILE_ASPECT = Fraction(16, 9)
+TILE_ASPECT = 16 / 9
 TILE_WIDTH = 480
 BUDGET_S = 20.0
 """How long all pictures together may take; those that are left when it is over get a remark instead."""
 
 _MAX_LEAD_MS = 60_000  # decoding begins at a keyframe: further back than this, one picture would take too long
 _BOX_SHARE = 4  # the region is this many times as wide as the box,
-_LEAST_SHARE = Fraction(3, 10)  # and no less than this share of the picture
+_LEAST_SHARE = 0.3  # and no less than this share of the picture
 _JPEG_QUALITY = 82
 
 
@@ -138,7 +138,8 @@ def _frame(path: Path, info: VideoInfo, peak: Peak, decoder: DecoderProcess, sca
     with closing(FileRing(slots=2, slot_bytes=width * height * 3)) as ring:
         for frame in decoder.open(request, ring):
             if frame.slot is not None:
-                return ring.view(frame.slot, 1, (height, width, 3))[0].copy()
+                pixels: NDArray[np.uint8] = ring.view(frame.slot, 1, (height, width, 3))[0].copy()
+                return pixels
     raise InputNotFound("the video has no frame at this time any more", uri=info.uri)
 
 
