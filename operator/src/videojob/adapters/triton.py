@@ -158,9 +158,6 @@ class TritonInference:
             if reply is not None:
                 return reply
 
-    def abandon(self) -> None:
-        """Cancels every open request; their replies and errors are never seen again."""
-        self._drain()
         self._open.clear()
         self._waiting.clear()
 
