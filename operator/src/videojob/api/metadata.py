@@ -10,7 +10,10 @@ from videojob.api.base import Items, Model
 from videojob.api.text import DnsLabel, JobName, LabelKey, LabelValue
 
 MAX_LABELS = 256
-MAX_ANNOTATION_BYTES = 256 * 1024
+
+
+def _is_empty(value: dict[str, str] | tuple[object, ...]) -> bool:
+    return not value
 
 
 class Metadata(Model):
@@ -20,9 +23,13 @@ class Metadata(Model):
     """Name of the job, at most 52 characters: lower-case letters, digits and "-"."""
     namespace: DnsLabel = "default"
     """Namespace on a cluster; a mere label on a laptop."""
-    labels: Annotated[dict[LabelKey, LabelValue], Field(default_factory=dict, max_length=MAX_LABELS)]
+    labels: Annotated[
+        dict[LabelKey, LabelValue], Field(default_factory=dict, max_length=MAX_LABELS, exclude_if=_is_empty)
+    ]
     """For selecting; `kueue.x-k8s.io/queue-name` puts the job into a Kueue queue."""
-    annotations: Annotated[dict[LabelKey, str], Field(default_factory=dict, max_length=MAX_LABELS)]
+    annotations: Annotated[
+        dict[LabelKey, str], Field(default_factory=dict, max_length=MAX_LABELS, exclude_if=_is_empty)
+    ]
     """Free notes."""
     uid: str | None = None
     """Set by the cluster."""
@@ -36,9 +43,9 @@ class Metadata(Model):
     """Set by the cluster."""
     deletion_grace_period_seconds: int | None = None
     """Set by the cluster."""
-    finalizers: Items[str] = ()
+    finalizers: Annotated[Items[str], Field(exclude_if=_is_empty)] = ()
     """Who must agree to the deletion."""
-    owner_references: Items[dict[str, Any]] = ()
+    owner_references: Annotated[Items[dict[str, Any]], Field(exclude_if=_is_empty)] = ()
     """Owners on a cluster."""
-    managed_fields: Items[dict[str, Any]] = ()
+    managed_fields: Annotated[Items[dict[str, Any]], Field(exclude_if=_is_empty)] = ()
     """Set by the cluster."""

@@ -76,11 +76,8 @@ class Input(Model):
     name: DnsLabel | None = None
     """Short name of the input in results and reports; unique in the job. By default its address is shown."""
     s3: S3Input | None = None
-    """Objects in an S3 bucket."""
     http: HttpInput | None = None
-    """A file on a web server."""
     file: FileInput | None = None
-    """A file or folder on this machine."""
 
     RULES: ClassVar = (exactly_one_of("s3", "http", "file"),)
 
@@ -106,7 +103,10 @@ class ModelRef(Model):
 
 
 class Gate(Model):
-    """Motion gate: a frame that hardly differs from the last inferred one repeats its detections, at no cost."""
+    """Motion gate: a frame that hardly differs from the last inferred one repeats its detections, at no cost.
+
+    `gate: {}` takes the defaults.
+    """
 
     threshold: Annotated[DecimalText, between("0.001", "255")] = DecimalText("2")
     """Mean difference in brightness, on a scale of 0 to 255, from which a frame counts as moved."""
@@ -132,7 +132,6 @@ class Sampling(Model):
     keyframes_only: bool = False
     """Only frames that decode on their own: by far the cheapest, at whatever rate the encoder set them."""
     gate: Gate | None = None
-    """Skips frames in which nothing moved; `gate: {}` takes the defaults."""
 
     RULES: ClassVar = (
         Rule(
@@ -188,7 +187,6 @@ class Compute(Model):
     instance_types: Annotated[Items[InstanceType], Field(min_length=1, max_length=50), ListType("set")] | None = None
     """Allowed EC2 instance types; without it all that the cluster can have."""
     limits: Limits | None = None
-    """The most to use at one time."""
     segment_seconds: Annotated[int, Field(ge=20, le=60), WHOLE] = 30
     """Aimed-at length of a segment, the unit of work that is lost at most when a machine goes away."""
 
@@ -210,14 +208,14 @@ class Compute(Model):
 
 
 class Deadline(Model):
-    """By when the results must be there."""
+    """By when the results must be there; without it, the cheapest plan is taken."""
 
     complete_within: Annotated[Duration, between("1s", "720h")]
     """Time from the start of the job to its results; capacity is sized for it. Missing it does not stop the job."""
 
 
 class Budget(Model):
-    """What the job may cost."""
+    """What the job may cost; without it, there is no bound."""
 
     max_cost: Annotated[DecimalText, between("0.000001", "10000000")]
     """US dollars, a decimal string such as "2.50". A dearer plan does not start, a job that reaches it stops."""
@@ -339,21 +337,13 @@ class VideoJobSpec(Model):
     inputs: Annotated[Items[Input], Field(min_length=1, max_length=MAX_INPUTS), ListType("atomic")]
     """The videos, in the order of the results. One S3 prefix or folder may stand for many."""
     model: ModelRef
-    """The model that looks at the frames."""
     sampling: Sampling = Sampling()
-    """Which frames are looked at; by default every one."""
     aggregation: Aggregation = Aggregation()
-    """How detections become results."""
     compute: Compute = Compute()
-    """Where the job may run; by default wherever it is cheapest."""
     deadline: Deadline | None = None
-    """By when it must be done; without it, whatever is cheapest."""
     budget: Budget | None = None
-    """What it may cost; without it, no bound."""
     results: Results = Results()
-    """Where results go."""
     notifications: Notifications | None = None
-    """Who is told at the end."""
     on_corruption: Literal["Fail", "Skip"] = "Fail"
     """A damaged stretch of video fails the job, or is skipped and named as a gap in the results."""
     suspend: bool = False

@@ -85,7 +85,6 @@ class Cost(Model):
     forecast: DecimalText | None = None
     """Expected in all, at the end."""
     breakdown: CostBreakdown | None = None
-    """What the accrued cost consists of."""
     wasted: DecimalText | None = None
     """Part of the accrued cost for work that was lost or for capacity that waited."""
     price_source: Literal["karpenter", "aws", "static"] | None = None
@@ -170,17 +169,11 @@ class VideoJobStatus(Model):
     completion_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
     """When the job ended, whichever way."""
     progress: Progress | None = None
-    """How far it is."""
     throughput: Throughput | None = None
-    """How fast it is."""
     cost: Cost | None = None
-    """What it costs."""
     placement: Placement | None = None
-    """Where it runs, and why."""
     results: ResultsLocation | None = None
-    """Where the results are."""
     columns: Columns | None = None
-    """Texts for the columns of `kubectl get videojobs`."""
     epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
     """Number of the run that owns the results; an older one may not write any more."""
     message: LongText = ""

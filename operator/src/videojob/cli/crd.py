@@ -1,0 +1,20 @@
+"""`videojob crd`: the CustomResourceDefinition, for `kubectl apply -f -`, and its reference page."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from videojob.api.crd import crd_yaml
+from videojob.api.docs import reference_markdown
+
+
+class CrdFormat(StrEnum):
+    """What to write."""
+
+    YAML = "yaml"
+    MARKDOWN = "markdown"
+
+
+def crd_text(form: CrdFormat = CrdFormat.YAML) -> str:
+    """The CRD as YAML (the content of crds/videojob.yaml), or its reference (docs/reference/videojob.md)."""
+    return crd_yaml() if form is CrdFormat.YAML else reference_markdown()

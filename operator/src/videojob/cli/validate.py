@@ -1,0 +1,68 @@
+"""`videojob validate`: every problem of every manifest, for a person or for a script. No terminal in here: text out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from videojob.api.load import load_manifests
+from videojob.api.problems import ManifestProblem, ManifestProblems
+from videojob.errors import ManifestError
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What came of checking some files.
+
+    Attributes:
+        jobs: (file, name of the job) of every good manifest.
+        problems: everything that is wrong, by file and place.
+    """
+
+    jobs: tuple[tuple[str, str], ...]
+    problems: tuple[ManifestProblem, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing is wrong, else 1."""
+        return 1 if self.problems else 0
+
+
+def validate_files(paths: Sequence[Path]) -> Validation:
+    """Checks manifests without touching a video, a server or a cluster.
+
+    Args:
+        paths: files; each is checked, whatever is wrong with the others.
+    """
+    jobs: list[tuple[str, str]] = []
+    problems: list[ManifestProblem] = []
+    for path in paths:
+        try:
+            jobs += [(str(path), job.metadata.name) for job in load_manifests(path)]
+        except ManifestProblems as error:
+            problems += error.problems
+        except ManifestError as error:
+            problems.append(ManifestProblem(str(path), 1, 1, "", error.message, error.hint))
+    return Validation(tuple(jobs), tuple(problems))
+
+
+def validation_text(result: Validation) -> str:
+    """One line per problem as `file:line:column: field: what. fix`, one per good job, and a count of the problems."""
+    lines = [str(problem) for problem in result.problems]
+    lines += [f"{file}: {name} is valid" for file, name in result.jobs]
+    if result.problems:
+        count = len(result.problems)
+        lines.append(f"{count} problem{'' if count == 1 else 's'}")
+    return "\n".join(lines)
+
+
+def validation_json(result: Validation) -> str:
+    """The same for a script: `valid`, `jobs` and `problems`."""
+    values = {
+        "valid": not result.problems,
+        "jobs": [{"file": file, "name": name} for file, name in result.jobs],
+        "problems": [problem.as_dict() for problem in result.problems],
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False)
