@@ -114,8 +114,6 @@ class TritonInference:
 
         The ring that is attached already stays as it is.
         """
-        if self._region is not None and self._region.ring is ring:
-            return
         if self._region is not None:
             if self._region.path == ring.path:
                 return
@@ -157,9 +155,6 @@ class TritonInference:
             reply = self._finish(done)
             if reply is not None:
                 return reply
-
-        self._open.clear()
-        self._waiting.clear()
 
     def abandon(self) -> None:
         """Cancels every open request; their replies and errors are never seen again.

@@ -30,7 +30,6 @@ class Region:
     def __init__(self, channel: TritonChannel, ring: FrameRing) -> None:
         self.path = ring.path
         self._channel = channel
-        self.ring = ring
         self._slot_bytes = ring.slot_bytes
         self._size_bytes = ring.slots * ring.slot_bytes
         self._key = f"/{ring.path.relative_to(_SHARED_MEMORY)}"
