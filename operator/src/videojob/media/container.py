@@ -93,6 +93,22 @@ class Source:
     time_base: Fraction
     is_cut_short: bool
 
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec, whichever decoder is used for it."""
+        return self.stream.codec_context.codec.canonical_name
+
+    @property
+    def has_presentation_times(self) -> bool:
+        """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
+        return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
+
+    def time_of(self, picture: av.VideoFrame) -> int | None:
+        """The picture's time of presentation; None when nothing tells."""
+        if self.has_presentation_times and picture.pts is not None:
+            return picture.pts
+        return picture.dts
+
 
 @contextmanager
 def opened(path: Path, uri: str) -> Iterator[Source]:

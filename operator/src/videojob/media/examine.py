@@ -5,6 +5,7 @@ Never reads the whole file: one packet per possible cut, found by seeking, and t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -19,6 +20,7 @@ from videojob.planning.video import VideoInfo
 
 # How many packets may go by before the first picture, and before a keyframe behind a seek.
 _MAX_PACKETS = 500
+_RATE_PACKETS = 32
 _FAR_PTS = 1 << 62
 
 
@@ -44,15 +46,14 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
     """
     with opened(path, uri) as source:
         stream = source.stream
-        context = stream.codec_context
         first = _first_picture(source, uri)
-        start_pts = _pts(first)
+        start_pts = source.time_of(first) or 0
         extent = _extent(source, start_pts)
         return VideoInfo(
             uri=uri,
             size_bytes=path.stat().st_size,
             demuxer=source.demuxer,
-            codec=context.codec.canonical_name,
+            codec=source.codec,
             pixel_format=first.format.name,
             width=first.width,
             height=first.height,
@@ -85,12 +86,6 @@ def _first_picture(source: Source, uri: str) -> av.VideoFrame:
     raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
 
 
-def _pts(frame: av.VideoFrame) -> int:
-    if frame.pts is not None:
-        return frame.pts
-    return frame.dts if frame.dts is not None else 0
-
-
 def _extent(source: Source, start_pts: int) -> _Extent:
     rate = source.stream.average_rate or source.stream.guessed_rate
     if source.demuxer in (sniff.MOV, sniff.AVI) and len(source.stream.index_entries) > 1:
@@ -110,22 +105,39 @@ def _extent_by_index(source: Source) -> _Extent:
 
 
 def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> _Extent:
-    """The header's duration, unless the last keyframe says that it is wrong."""
+    """The header's duration and rate, unless packets say that they are wrong."""
     stream = source.stream
     declared = (stream.duration or 0) * source.time_base or Fraction(source.container.duration or 0, av.time_base)
     last = _keyframe_at(source, _FAR_PTS)
     known = Fraction(0) if last is None or last.pts is None else (last.pts - start_pts) * source.time_base
-    interval = 1 / rate if rate else Fraction(0)
     if not known < declared <= 2 * known + 60:
-        declared = known + interval
-    return _Extent(declared, 0, rate)
+        declared = known + (1 / rate if rate else Fraction(0))
+    measured = _measured_rate(source, start_pts, declared)
+    if measured and rate and not rate * 3 / 4 <= measured <= rate * 4 / 3:
+        rate = measured
+    return _Extent(declared, 0, rate or measured)
+
+
+def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Fraction | None:
+    """Pictures per second over short runs of packets at a few places; None when they tell nothing."""
+    pictures, span = 0, 0
+    for tenth in (0, 3, 6, 9):
+        target = start_pts + int(duration_s * tenth / 10 / source.time_base)
+        times = sorted(packet.pts for packet in _packets_at(source, target, _RATE_PACKETS) if packet.pts is not None)
+        if len(times) > 1:
+            pictures += len(times) - 1
+            span += times[-1] - times[0]
+    return Fraction(pictures, span) / source.time_base if span else None
 
 
 def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: int) -> tuple[int, ...]:
     """Presentation times of keyframes about every `every_ms`, without the first.
 
     Times and file positions must grow together: where a recording's clock jumps back, a time does not name one place.
+    Ogg and AVI with reordered pictures are not cut: the times of their pictures depend on where decoding began.
     """
+    if source.demuxer == sniff.OGG or not source.has_presentation_times:
+        return ()
     step = max(1, int(Fraction(every_ms, 1000) / source.time_base))
     end_pts = start_pts + int(duration_s / source.time_base)
     found: list[int] = []
@@ -146,18 +158,23 @@ def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: 
 
 
 def _is_clean(source: Source, packet: VideoPacket) -> bool:
-    context = source.stream.codec_context
-    return context.codec.canonical_name != "h264" or h264.is_clean_entry(bytes(packet), context.extradata)
+    extradata = source.stream.codec_context.extradata
+    return source.codec != "h264" or h264.is_clean_entry(bytes(packet), extradata)
 
 
 def _keyframe_at(source: Source, pts: int) -> VideoPacket | None:
     """The keyframe that seeking to `pts` leads to; None when there is none, or it cannot be read."""
+    for packet in _packets_at(source, pts, _MAX_PACKETS):
+        if packet.is_keyframe and packet.size:
+            return None if packet.is_corrupt else packet
+    return None
+
+
+def _packets_at(source: Source, pts: int, limit: int) -> Iterator[VideoPacket]:
+    """Up to `limit` packets from where seeking to `pts` leads; none when it leads nowhere."""
     try:
         source.container.seek(pts, stream=source.stream)
-        for packet in islice(source.container.demux(source.stream), _MAX_PACKETS):
-            if packet.is_keyframe and packet.size:
-                return None if packet.is_corrupt else packet
+        yield from islice(source.container.demux(source.stream), limit)
     except av.FFmpegError:
-        # Damage there: the decoder names it when it reads that stretch; here it only means no cut.
-        return None
-    return None
+        # Damage there: the decoder names it when it reads that stretch; here it only means that nothing is known.
+        return

@@ -26,6 +26,9 @@ from videojob.media.values import DecodeGap, DecodeRequest
 Picture = tuple[int, av.VideoFrame]
 
 _SEEK_TRIES = 6
+# Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on damage.
+# The H.264 decoder must not be asked: it then refuses sound pictures behind a seek to an open group of pictures.
+_STRICT_CODECS = ("hevc", "mjpeg")
 # A demuxer that has given out more than this many times the file is going round in circles.
 _ENDLESS_FACTOR = 8
 _ENDLESS_SLACK_BYTES = 1 << 20
@@ -57,8 +60,8 @@ class SegmentReader:
         self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
         stream = source.stream
         stream.codec_context.thread_count = 1
-        # Damage must be told, not painted over.
-        stream.codec_context.options = {"err_detect": "crccheck+explode", "max_pixels": str(MAX_PIXELS)}
+        detect = "crccheck+explode" if source.codec in _STRICT_CODECS else "crccheck"
+        stream.codec_context.options = {"err_detect": detect, "max_pixels": str(MAX_PIXELS)}
         if request.sampling.keyframes_only:
             stream.codec_context.skip_frame = "NONKEY"
 
@@ -115,7 +118,7 @@ class SegmentReader:
                 yield pts, frame
 
     def _time_of(self, frame: av.VideoFrame) -> int:
-        pts = frame.pts if frame.pts is not None else frame.dts
+        pts = self._source.time_of(frame)
         if pts is None:
             pts = self._next_pts()
         self._last_pts = pts
