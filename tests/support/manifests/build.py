@@ -32,15 +32,15 @@ class Case:
         return manifest(self.changes)
 
 
-def manifest(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A good manifest with as little as possible, changed; parents that are missing are made."""
+def manifest(*changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A good manifest with as little as possible, changed step by step; parents that are missing are made."""
     values: dict[str, Any] = {
         "apiVersion": "videojob.dev/v1alpha1",
         "kind": "VideoJob",
         "metadata": {"name": "lobby"},
         "spec": {"inputs": [{"file": {"path": "lobby.mp4"}}], "model": {"name": "face_detector"}},
     }
-    for path, value in (changes or {}).items():
+    for path, value in (change for step in changes for change in step.items()):
         _change(values, path, copy.deepcopy(value) if value is not ABSENT else ABSENT)
     return values
 
