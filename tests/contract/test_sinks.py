@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dynamodb import client_for, dynamodb_local, settings_for
+from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.results import job_description, planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.sqlite import SqliteSink
@@ -37,17 +37,18 @@ def dynamodb_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
-def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSink]:
+def open_sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenSink]:
     """Opens one more sink on the same, initially empty store."""
     with ExitStack() as opened:
         if request.param == "sqlite":
             yield lambda: opened.enter_context(closing(SqliteSink(tmp_path / "results.db")))
             return
-        url = request.getfixturevalue("dynamodb_url")
-        settings = settings_for(url)
-        with closing(DynamoDbSink(settings, client_for(url))) as sink:
+        for name, value in AWS_ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        settings = settings_for(request.getfixturevalue("dynamodb_url"))
+        with closing(DynamoDbSink(settings)) as sink:
             sink.create_table()
-        yield lambda: opened.enter_context(closing(DynamoDbSink(settings, client_for(url))))
+        yield lambda: opened.enter_context(closing(DynamoDbSink(settings)))
 
 
 @pytest.fixture
@@ -193,21 +194,21 @@ def test_jobs_do_not_see_each_other(sink: Sink) -> None:
 def test_commits_beyond_one_page_are_all_read(open_sink: OpenSink) -> None:
     sink = open_sink()
     run = sink.begin(run_record(segments=20))
-    commits = [_large_commit(at, 7000) for at in range(0, 80, 4)]
+    commits = [_large_commit(at, 7500) for at in range(0, 20, 4)]
     for commit in commits:
         sink.commit(run, commit)
-    assert sink.usage().payload_bytes > 4_000_000
-    assert sink.committed(run) == set(range(0, 80, 4))
+    assert sink.usage().payload_bytes > 1_200_000
+    assert sink.committed(run) == set(range(0, 20, 4))
     assert list(open_sink().commits(run)) == commits
 
 
 def test_result_too_large_for_one_item_survives(open_sink: OpenSink) -> None:
     sink = open_sink()
     run = sink.begin(run_record())
-    commits = [_large_commit(0, 2 * _LARGE), _commits()[1], _large_commit(4, _LARGE)]
+    commits = [_large_commit(0, _LARGE), _commits()[1], segment_commit(segment_result(planned(9)[4]))]
     assert [sink.commit(run, commit) for commit in commits] == [CommitOutcome.STORED] * 3
     assert sink.commit(run, commits[0]) is CommitOutcome.ALREADY_STORED
-    assert sink.commit(run, _large_commit(0, 2 * _LARGE + 1)) is CommitOutcome.OTHER_KEPT
+    assert sink.commit(run, _large_commit(0, _LARGE + 1)) is CommitOutcome.OTHER_KEPT
     assert open_sink().committed(run) == {0, 1, 4}
     assert list(open_sink().commits(run)) == commits
 
@@ -234,11 +235,10 @@ def test_racing_finalisers_store_one_summary(open_sink: OpenSink) -> None:
 def test_large_summary_comes_back_byte_for_byte(open_sink: OpenSink) -> None:
     sink = open_sink()
     run = sink.begin(run_record(segments=1))
-    results = [_large_commit(0, 5 * _LARGE).result]
-    data = encode_summary(
-        summarise(job_description((replace(planned(100)[0], end_pts=None),)), [replace(results[0], end_pts=None)])
-    )
-    assert len(data) > 3_000_000
+    whole = replace(planned(100)[0], end_pts=None)
+    result = replace(_large_commit(0, _LARGE).result, end_pts=None)
+    data = encode_summary(summarise(job_description((whole,)), [result]))
+    assert len(data) > 500_000
     assert sink.finalise(run, data, None)
     assert not sink.finalise(run, data, None)
     assert open_sink().summary(run.uid) == data

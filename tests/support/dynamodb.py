@@ -18,18 +18,21 @@ from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
-
-import boto3
-from botocore.config import Config
 
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_calls import RetryPolicy
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+"""Credentials that DynamoDB Local takes, and nothing of the machine's own."""
 
 ROOT = Path(__file__).parents[2]
 QUICK = RetryPolicy(give_up_s=5.0, first_wait_s=0.001, max_wait_s=0.01)
@@ -68,18 +71,6 @@ def dynamodb_local() -> Iterator[str]:
         server.wait(timeout=30)
 
 
-def client_for(url: str) -> DynamoDBClient:
-    """A client without retries of its own, with credentials that DynamoDB Local takes."""
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=15),
-    )
-
-
 def settings_for(url: str, *, table: str | None = None, retry: RetryPolicy = QUICK) -> DynamoDbSettings:
     """Settings for a table of its own unless one is named."""
     return DynamoDbSettings(table or f"results-{uuid4().hex[:12]}", "us-east-1", url, retry)
@@ -92,6 +83,7 @@ class Fault(Enum):
     """The server gets the request, the client never hears of it."""
     THROTTLE = auto()
     SERVER_ERROR = auto()
+    DENY = auto()
     LEAVE_OVER = auto()
     """All but the first write of a batch come back unprocessed."""
 
@@ -155,6 +147,8 @@ class _Proxy(BaseHTTPRequestHandler):
             self._refuse(400, "ProvisionedThroughputExceededException")
         elif fault is Fault.SERVER_ERROR:
             self._refuse(500, "InternalServerError")
+        elif fault is Fault.DENY:
+            self._refuse(400, "AccessDeniedException")
         elif fault is Fault.LEAVE_OVER:
             self._leave_over(json.loads(body))
         else:

@@ -1,0 +1,307 @@
+"""The DynamoDB sink against a real server behind a proxy that loses answers, throttles and fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, Rule, dynamodb_local, faulty_proxy, settings_for
+from support.results import planned, run_record, segment_commit, segment_result
+from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink, make_client
+from videojob.adapters.dynamodb_calls import RetryPolicy
+from videojob.adapters.sqlite import SqliteSink
+from videojob.errors import SetupError, SinkError, SinkUnavailable
+from videojob.ports import CommitOutcome, Sink
+from videojob.results.codec import digest
+from videojob.results.values import Presence, RunRecord, SegmentCommit
+
+IMPATIENT = RetryPolicy(give_up_s=0.2, first_wait_s=0.01, max_wait_s=0.02)
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def proxy(dynamodb_url: str) -> Iterator[FaultyDynamoDb]:
+    with faulty_proxy(dynamodb_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(proxy: FaultyDynamoDb) -> DynamoDbSettings:
+    """A fresh table behind the proxy."""
+    settings = replace(settings_for(proxy.url), spill_bytes=20_000)
+    with closing(DynamoDbSink(settings)) as sink:
+        sink.create_table()
+    proxy.seen.clear()
+    return settings
+
+
+@pytest.fixture
+def sink(settings: DynamoDbSettings) -> Iterator[DynamoDbSink]:
+    with closing(DynamoDbSink(settings)) as sink:
+        yield sink
+
+
+def on(operation: str, fault: Fault, *, times: int = 1) -> Rule:
+    """The fault for the first `times` calls of one operation."""
+    left = [fault] * times
+
+    def rule(name: str, _before: int) -> Fault | None:
+        return left.pop() if name == operation and left else None
+
+    return rule
+
+
+def share(fault: Fault, probability: float, seed: int) -> Rule:
+    """The fault for a random share of all calls."""
+    chance = np.random.default_rng(seed)
+    return lambda _name, _before: fault if chance.random() < probability else None
+
+
+def always(fault: Fault) -> Rule:
+    return lambda _name, _before: fault
+
+
+def commits(count: int = 6) -> list[SegmentCommit]:
+    return [segment_commit(segment_result(segment)) for segment in planned(count)]
+
+
+def large_commit(segment: int = 0, intervals: int = 1500) -> SegmentCommit:
+    """A result of about 50 KB as an item, more than `settings` leave whole."""
+    spans = tuple(
+        Presence(0, at * 5000, at * 5000 + 123, at * 5000, 912_345, (101, 203, 1507, 999)) for at in range(intervals)
+    )
+    result = replace(segment_result(planned(9)[segment]), presence=spans)
+    return SegmentCommit(result, digest(result))
+
+
+def whole_job(sink: Sink) -> tuple[list[SegmentCommit], bytes | None]:
+    """Begins, commits and finishes a job; returns what a reader finds."""
+    run = sink.begin(run_record(segments=6))
+    for commit in commits(6):
+        sink.commit(run, commit)
+    sink.finalise(run, b'{"a":[1,2,3]}', '{"state":"Completed"}')
+    return list(sink.commits(run)), sink.summary(run.uid)
+
+
+def test_lost_acknowledgement_of_a_commit_is_no_second_result(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    first, *_ = commits()
+    proxy.rule = on("PutItem", Fault.DROP_ANSWER)
+    assert sink.commit(run, first) is CommitOutcome.ALREADY_STORED
+    assert list(sink.commits(run)) == [first]
+    assert proxy.faults == 1
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
+def test_lost_acknowledgement_of_a_begin_starts_one_epoch(
+    proxy: FaultyDynamoDb, sink: DynamoDbSink, operation: str
+) -> None:
+    proxy.rule = on(operation, Fault.DROP_ANSWER)
+    assert sink.begin(run_record()).epoch == 1
+    assert proxy.faults == 1
+
+
+def test_lost_acknowledgement_of_a_new_epoch_starts_one_epoch(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    sink.begin(run_record())
+    proxy.rule = on("UpdateItem", Fault.DROP_ANSWER)
+    assert sink.begin(run_record(plan="plan-b")).epoch == 2
+    assert proxy.faults == 1
+
+
+def test_lost_acknowledgement_of_the_finish_counts_as_stored(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    proxy.rule = on("TransactWriteItems", Fault.DROP_ANSWER)
+    assert sink.finalise(run, b'{"a":1}', "{}")
+    assert not sink.finalise(run, b'{"a":1}', "{}")
+    assert sink.summary(run.uid) == b'{"a":1}'
+    assert proxy.faults == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "probability"), [(Fault.THROTTLE, 0.3), (Fault.SERVER_ERROR, 0.3), (Fault.DROP_ANSWER, 0.3)]
+)
+def test_job_ends_the_same_when_a_third_of_all_calls_fail(
+    proxy: FaultyDynamoDb, sink: DynamoDbSink, fault: Fault, probability: float
+) -> None:
+    proxy.rule = share(fault, probability, seed=7)
+    assert whole_job(sink) == (commits(6), b'{"a":[1,2,3]}')
+    assert proxy.faults > 3
+    assert (sink.usage().throttled > 3) == (fault is Fault.THROTTLE)
+
+
+def test_items_that_a_batch_left_over_are_written(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    commit = large_commit()
+    proxy.rule = on("BatchWriteItem", Fault.LEAVE_OVER, times=2)
+    assert sink.commit(run, commit) is CommitOutcome.STORED
+    assert list(sink.commits(run)) == [commit]
+    assert proxy.seen.count("BatchWriteItem") == 3
+    assert sink.usage().throttled == 2
+
+
+def test_parts_are_written_before_the_item_that_commits_them(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    proxy.seen.clear()
+    sink.commit(run, large_commit())
+    assert proxy.seen == ["GetItem", "BatchWriteItem", "PutItem"]
+
+
+def test_parts_of_a_writer_that_died_disturb_nobody(proxy: FaultyDynamoDb, settings: DynamoDbSettings) -> None:
+    proxy.rule = lambda name, _before: Fault.DENY if name == "PutItem" and "BatchWriteItem" in proxy.seen else None
+    with closing(DynamoDbSink(settings)) as dying:
+        run = dying.begin(run_record())
+        with pytest.raises(SinkError):
+            dying.commit(run, large_commit(intervals=1501))
+    proxy.rule = lambda _name, _before: None
+    with closing(DynamoDbSink(settings)) as sink:
+        assert sink.committed(run) == frozenset()
+        assert list(sink.commits(run)) == []
+        assert sink.commit(run, large_commit()) is CommitOutcome.STORED
+        assert list(sink.commits(run)) == [large_commit()]
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.SERVER_ERROR, Fault.DROP_ANSWER])
+def test_store_that_never_recovers_is_given_up_in_time(
+    proxy: FaultyDynamoDb, settings: DynamoDbSettings, fault: Fault
+) -> None:
+    with closing(DynamoDbSink(replace(settings, retry=IMPATIENT))) as sink:
+        run = sink.begin(run_record())
+        proxy.rule = always(fault)
+        with pytest.raises(SinkUnavailable) as caught:
+            sink.commit(run, commits()[0])
+    assert caught.value.retryable
+    assert proxy.faults > 3
+
+
+def test_batch_that_is_never_taken_whole_is_given_up_in_time(proxy: FaultyDynamoDb, settings: DynamoDbSettings) -> None:
+    with closing(DynamoDbSink(replace(settings, retry=IMPATIENT))) as sink:
+        run = sink.begin(run_record())
+        proxy.rule = lambda name, _before: Fault.THROTTLE if name == "BatchWriteItem" else None
+        with pytest.raises(SinkUnavailable):
+            sink.commit(run, large_commit())
+
+
+def test_server_that_is_not_there_is_unavailable() -> None:
+    gone = DynamoDbSink(settings_for("http://127.0.0.1:1", retry=IMPATIENT))
+    with closing(gone) as sink, pytest.raises(SinkUnavailable, match="no answer"):
+        sink.begin(run_record())
+
+
+def test_missing_table_is_named_with_the_command_that_makes_it(dynamodb_url: str) -> None:
+    missing = DynamoDbSink(settings_for(dynamodb_url, table="nowhere"))
+    with closing(missing) as sink, pytest.raises(SinkError, match="nowhere") as caught:
+        sink.begin(run_record())
+    assert "--create-table" in caught.value.hint
+    assert "aws dynamodb create-table --table-name nowhere" in caught.value.hint
+    assert not caught.value.retryable
+
+
+def test_table_with_other_keys_is_refused(dynamodb_url: str) -> None:
+    settings = settings_for(dynamodb_url)
+    make_client(settings).create_table(
+        TableName=settings.table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    with closing(DynamoDbSink(settings)) as sink:
+        with pytest.raises(SinkError, match="other keys") as begun:
+            sink.begin(run_record())
+        with pytest.raises(SinkError, match="other keys"):
+            sink.create_table()
+    assert "PK" in begun.value.hint
+
+
+def test_creating_a_table_twice_is_harmless(sink: DynamoDbSink) -> None:
+    sink.create_table()
+
+
+def test_denied_call_says_what_to_allow(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    proxy.rule = always(Fault.DENY)
+    with pytest.raises(SinkError, match="AccessDenied") as caught:
+        sink.begin(run_record())
+    assert "PutItem" in caught.value.hint
+    assert proxy.seen == ["GetItem"]
+
+
+@pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "region"])
+def test_missing_aws_access_is_named(dynamodb_url: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_for(dynamodb_url)
+    if missing == "region":
+        settings = replace(settings, region=None)
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    else:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    def use() -> None:
+        with closing(DynamoDbSink(settings)) as sink:
+            sink.begin(run_record())
+
+    with pytest.raises(SetupError, match="not set up") as caught:
+        use()
+    assert "AWS_PROFILE" in caught.value.hint
+
+
+def test_segment_item_is_readable_native_attributes(settings: DynamoDbSettings, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record("u"))
+    sink.commit(run, segment_commit(segment_result(planned(9)[6], windows=1)))
+    stored = make_client(settings).get_item(
+        TableName=settings.table, Key={"PK": {"S": "u#1#2"}, "SK": {"S": "SEG#000006"}}
+    )["Item"]
+    assert stored["frames_selected"] == {"N": "10"}
+    assert stored["start_pts"] == {"N": "6000"}
+    assert stored["windows"] == {"M": {"window": {"L": [{"N": "6"}]}, "frames": {"L": [{"N": "10"}]}}}
+    assert stored["window_classes"]["M"]["detections"] == {"L": [{"N": "12"}, {"N": "3"}]}
+    assert not [name for name, value in stored.items() if "B" in value]
+
+
+def test_outbox_holds_the_notification(settings: DynamoDbSettings, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record("u"))
+    sink.finalise(run, b'{"a":1}', '{"state":"Completed"}')
+    stored = make_client(settings).get_item(
+        TableName=settings.table, Key={"PK": {"S": "u"}, "SK": {"S": "OUTBOX#000001"}}
+    )["Item"]
+    assert stored["notification"] == {"S": '{"state":"Completed"}'}
+    assert stored["published"] == {"N": "0"}
+
+
+def _write(open_sink: Callable[[], Sink], wanted: list[SegmentCommit]) -> float:
+    with closing(open_sink()) as sink:
+        run = sink.begin(run_record())
+        for commit in wanted:
+            sink.commit(run, commit)
+        return sink.usage().write_units
+
+
+@pytest.mark.parametrize("windows", [1, 6, 60, 240])
+def test_units_by_the_published_rule_are_those_that_the_service_reports(
+    settings: DynamoDbSettings, tmp_path: Path, windows: int
+) -> None:
+    # Not for the last transaction: DynamoDB Local reports 4 units for any.
+    wanted = [segment_commit(segment_result(segment, windows=windows)) for segment in planned(4)]
+    reported = _write(lambda: DynamoDbSink(settings), wanted)
+    by_rule = _write(lambda: SqliteSink(tmp_path / "results.db"), wanted)
+    assert by_rule == pytest.approx(reported, rel=0.01)
+
+
+def test_run_survives_in_the_state_item(sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    assert sink.runs() == [RunRecord(run.uid, "default", "faces", "plan-a", 3, 1)]
