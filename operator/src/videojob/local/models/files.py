@@ -22,17 +22,17 @@ def locked(repository: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replace_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `folder` at the end, or is removed when the block raises.
+    """An empty folder of that name which takes the place of `folder` at the end, or is removed when the block raises.
 
     Triton looks at folders with a config.pbtxt inside; what is unfinished lies one level deeper, out of its sight.
     """
     workshop = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
     try:
-        unfinished = workshop / "new"
+        unfinished = workshop / folder.name
         unfinished.mkdir()
         yield unfinished
         if folder.exists():
-            folder.rename(workshop / "old")
+            folder.rename(workshop / ".replaced")
         unfinished.rename(folder)
         _sync(folder.parent)
     finally:

@@ -36,6 +36,7 @@ def declare(values: Sequence[ValueInfoProto], shapes: Mapping[str, Sequence[int 
     for value in values:
         if value.name in shapes:
             axes = value.type.tensor_type.shape
+            axes.SetInParent()
             axes.ClearField("dim")
             for length in shapes[value.name]:
                 axis = axes.dim.add()
@@ -67,15 +68,30 @@ def drop_unused(graph: GraphProto) -> None:
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(node.input)
-            # A subgraph reads from outside by name only.
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    needed.update(name for inner in attribute.g.node for name in inner.input)
+            needed |= _reads(node)
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(reversed(kept))
     graph.initializer.extend(weights)
+
+
+def subgraphs(node: NodeProto) -> list[GraphProto]:
+    """The graphs inside a node, as an If or Loop has them."""
+    return [
+        graph
+        for attribute in node.attribute
+        for graph in ([attribute.g] if attribute.HasField("g") else list(attribute.graphs))
+    ]
+
+
+def _reads(node: NodeProto) -> set[str]:
+    """Names that a node may read; a subgraph reads from around it by name only."""
+    names = set(node.input)
+    for graph in subgraphs(node):
+        names.update(value.name for value in graph.output)
+        for inner in graph.node:
+            names |= _reads(inner)
+    return names
 
 
 def prepend(graph: GraphProto, nodes: Sequence[NodeProto], frames: ValueInfoProto) -> None:
