@@ -21,12 +21,10 @@ from videojob.cli.outcome import outcome_document, show_outcome
 from videojob.errors import ManifestError
 from videojob.local.clock import SystemClock
 from videojob.local.pool import StopRequest
+from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.run import LocalRun
 from videojob.local.values import RunOptions, RunOutcome, SinkConfig
 from videojob.ports import Clock
-
-OUTPUT_ROOT = Path("videojob-output")
-DATABASE = "results.sqlite3"
 
 _EXIT = {
     "Completed": ExitCode.OK,

@@ -8,11 +8,13 @@ from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
 from videojob.local.dispatch import Dispatcher
 from videojob.local.observers import join_video_previews
-from videojob.local.record import RUN_FILE, RunTimes, run_facts, write_facts
+from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, run_facts, write_facts
+from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import WorkDone, add_usage
 from videojob.planning.settings import sampling_text
 from videojob.ports import Clock, Sink
+from videojob.results.run_facts import RunFacts
 from videojob.results.summary import (
     FailedInput,
     JobDescription,
@@ -64,10 +66,11 @@ class Conclusion:
         sink.finalise(self.plan.run, encoded, None)
         join_video_previews(self.options.output / "preview")
         usage = self.usage(sink)
-        self._record(usage)
-        return replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units)
+        facts = self._record(usage)
+        report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
+        return replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units, report=report)
 
-    def _record(self, usage: WriteUsage) -> None:
+    def _record(self, usage: WriteUsage) -> RunFacts:
         # A rerun that found everything done says nothing new: the facts of the run that did the work stay.
         if self.work.segments or not (self.options.output / RUN_FILE).exists():
             times = RunTimes(self.started_s, self.clock.now_s())
@@ -75,6 +78,8 @@ class Conclusion:
                 self.job, self.options, self.plan, self.work, server=self.server, times=times, usage=usage
             )
             write_facts(self.options.output, facts)
+            return facts
+        return read_facts(self.options.output)
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""

@@ -18,7 +18,11 @@ from videojob.local.work import WorkDone
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
 from videojob.results.values import WriteUsage
 
+OUTPUT_ROOT = Path("videojob-output")
+"""Where runs go when nothing else is said, a folder per job."""
+DATABASE = "results.sqlite3"
 RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
 _TRANSPORTS = {"grpc": "gRPC", "shared-memory": "shared memory"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.adapters.dynamodb import DynamoDbSink
+from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import SetupError
 from videojob.local.values import SinkConfig
@@ -24,4 +24,4 @@ def open_sink(config: SinkConfig) -> Sink:
         raise SetupError(
             "the DynamoDB sink needs a table", hint="Set results.dynamodb.tableName in the manifest, or give --table."
         )
-    return DynamoDbSink(config.table, region=config.region, endpoint_url=config.endpoint_url)
+    return DynamoDbSink(DynamoDbSettings(config.table, config.region, config.endpoint_url))

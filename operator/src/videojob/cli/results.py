@@ -1,0 +1,141 @@
+"""`videojob results NAME` and `videojob report NAME`: what a finished run found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from videojob.cli.display import short_uri
+from videojob.cli.outcome import show_summary
+from videojob.cli.stored import (
+    EndpointOption,
+    NameArgument,
+    OutputOption,
+    RegionOption,
+    SinkOption,
+    TableOption,
+    finished_run,
+    place,
+)
+from videojob.local.clock import SystemClock
+from videojob.local.record import REPORT_FILE, RUN_FILE, read_facts
+from videojob.local.report import write_report
+from videojob.results.merge import JobResults, fold
+from videojob.results.summary import Summary, class_label, decimal_ppm
+from videojob.results.summary_codec import decode_summary
+
+_COLUMNS = (
+    "video",
+    "uri",
+    "start_s",
+    "end_s",
+    "frames",
+    "class",
+    "detections",
+    "frames_with",
+    "max_at_once",
+    "mean_score",
+    "max_score",
+)
+
+
+class ResultsFormat(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def results(
+    name: NameArgument,
+    *,
+    output: OutputOption = None,
+    sink: SinkOption = "sqlite",
+    table: TableOption = None,
+    region: RegionOption = None,
+    endpoint_url: EndpointOption = None,
+    form: Annotated[
+        ResultsFormat, typer.Option("--format", help="table for people, json: the summary, csv: a row per window.")
+    ] = ResultsFormat.TABLE,
+) -> None:
+    """Show what a finished run found."""
+    where = place(name, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    with finished_run(where) as (store, run, encoded):
+        summary = decode_summary(encoded)
+        if form is ResultsFormat.JSON:
+            sys.stdout.write(encoded.decode() + "\n")
+        elif form is ResultsFormat.CSV:
+            merged = fold((commit.result for commit in store.commits(run)), summary.settings.presence_gap_ms)
+            sys.stdout.write(windows_csv(summary, merged))
+        else:
+            console = Console()
+            console.print(f"{run.name}: {summary.state}", highlight=False)
+            show_summary(console, summary)
+            console.print(videos_table(summary))
+
+
+def windows_csv(summary: Summary, merged: JobResults) -> str:
+    """One row per video, window and class; a window without any detection has one row without a class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    uris = {video.video: video.entry.uri for video in summary.videos}
+    window_ms = summary.settings.window_ms
+    for video in merged.videos:
+        for window in video.windows:
+            start_s, end_s = window.index * window_ms / 1000, (window.index + 1) * window_ms / 1000
+            head = [video.video, uris.get(video.video, ""), start_s, end_s, window.frames]
+            if not window.classes:
+                writer.writerow([*head, "", 0, 0, 0, "", ""])
+            for stats in window.classes:
+                label = class_label(summary.identity.labels, stats.class_id)
+                mean = decimal_ppm((2 * stats.score_sum_ppm + stats.detections) // (2 * stats.detections))
+                counts = [stats.detections, stats.frames, stats.max_at_once]
+                writer.writerow([*head, label, *counts, mean, decimal_ppm(stats.score_max_ppm)])
+    return text.getvalue()
+
+
+def videos_table(summary: Summary) -> Table:
+    """One row per video."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("video")
+    for title in ("frames", "segments", "detections", "present", "gaps"):
+        table.add_column(title, justify="right")
+    for video in summary.videos:
+        present_s = sum(item.present_ms for item in video.classes) / 1000
+        table.add_row(
+            short_uri(video.entry.uri),
+            f"{video.frames.selected:,}",
+            str(video.segments),
+            f"{sum(item.detections for item in video.classes):,}",
+            f"{present_s:.1f} s",
+            str(len(video.gaps)),
+        )
+    return table
+
+
+def report(
+    name: NameArgument,
+    *,
+    output: OutputOption = None,
+    sink: SinkOption = "sqlite",
+    table: TableOption = None,
+    region: RegionOption = None,
+    endpoint_url: EndpointOption = None,
+    to: Annotated[Path | None, typer.Option(help="File to write.", show_default="OUTPUT/report.html")] = None,
+) -> None:
+    """Write the report of a finished run: one HTML file that needs nothing else."""
+    where = place(name, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    facts = read_facts(where.output) if (where.output / RUN_FILE).is_file() else None
+    with finished_run(where) as (store, run, _):
+        path = write_report(store, run, facts, SystemClock(), to or where.output / REPORT_FILE)
+    Console().print(str(path), highlight=False, soft_wrap=True)

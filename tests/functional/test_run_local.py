@@ -1,0 +1,191 @@
+"""`videojob run` as a person meets it: real video, the embedded Triton, SQLite; killed, stopped, fed with rubbish."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from support.clips import looped
+from support.command import Finished, manifest, running, videojob
+from support.samples import sample_path
+from videojob.adapters.sqlite import SqliteSink
+
+SPARSE = {"framesPerSecond": "0.7"}  # no divisor of the loop: it meets other frames in each round
+LOOPS = 24  # 240 s of video: eight segments
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return looped(sample_path("bikes.mp4"), tmp_path_factory.mktemp("clips") / "long.mp4", LOOPS)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(long_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = videojob("run", long_job(folder, long_clip), "--output", folder / "out", "--json")
+    assert done.code == 0, done.err
+    return done
+
+
+def long_job(folder: Path, clip: Path) -> Path:
+    return manifest(folder, clip, sampling=SPARSE)
+
+
+def summary_bytes(output: Path) -> bytes:
+    sink = SqliteSink(output / "results.sqlite3")
+    try:
+        (run,) = sink.runs()
+        found = sink.summary(run.uid)
+    finally:
+        sink.close()
+    assert found is not None
+    return found
+
+
+def wait_for_a_commit(process: subprocess.Popen[str]) -> int:
+    """Reads progress lines until at least one segment is committed and some are not; returns how many are."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        found = re.search(r"(\d+)/(\d+) segments", line)
+        if found and 0 < int(found[1]) < int(found[2]):
+            return int(found[1])
+    raise AssertionError("the run ended before a segment was committed alone")
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_every_frame_is_in_the_results(undisturbed: Finished) -> None:
+    document = undisturbed.document
+    assert document["state"] == "Completed"
+    assert document["summary"]["frames"]["selected"] == 168
+    assert document["segments_run"] == 8
+    faces = document["summary"]["classes"]
+    assert [item["label"] for item in faces] == ["face"]
+    assert faces[0]["detections"] > 0
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_the_number_of_workers_changes_nothing(
+    workers: str, long_clip: Path, undisturbed: Finished, tmp_path: Path
+) -> None:
+    done = videojob("run", long_job(tmp_path, long_clip), "--output", tmp_path / "out", "--workers", workers, "--json")
+    assert done.document["summary"] == undisturbed.document["summary"]
+
+
+def test_after_kill_9_a_rerun_goes_on_and_ends_byte_for_byte_the_same(
+    long_clip: Path, undisturbed: Finished, tmp_path: Path
+) -> None:
+    job, output = long_job(tmp_path, long_clip), tmp_path / "out"
+    with running("run", job, "--output", output, "--workers", "1") as process:
+        committed = wait_for_a_commit(process)
+        children = family(process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == [], "no process outlives the command"
+    again = videojob("run", job, "--output", output, "--json")
+    assert again.document["segments_kept"] >= committed
+    assert again.document["segments_kept"] + again.document["segments_run"] == 8
+    assert again.document["summary"] == undisturbed.document["summary"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_keeps_what_is_done_and_says_so(
+    number: signal.Signals, long_clip: Path, undisturbed: Finished, tmp_path: Path
+) -> None:
+    job, output = long_job(tmp_path, long_clip), tmp_path / "out"
+    with running("run", job, "--output", output, "--workers", "1", "--grace", "0") as process:
+        wait_for_a_commit(process)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run it again to go on" in out
+    again = videojob("run", job, "--output", output, "--json")
+    assert again.document["segments_kept"] >= 1
+    assert again.document["summary"] == undisturbed.document["summary"]
+
+
+def test_a_finished_job_is_not_run_again(long_clip: Path, undisturbed: Finished, tmp_path: Path) -> None:
+    job, output = long_job(tmp_path, long_clip), tmp_path / "out"
+    first = videojob("run", job, "--output", output, "--json")
+    before = summary_bytes(output)
+    second = videojob("run", job, "--output", output, "--json")
+    assert (first.document["segments_run"], second.document["segments_run"]) == (8, 0)
+    assert summary_bytes(output) == before
+
+
+def test_a_changed_setting_starts_over(long_clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    short = {"everyNthFrame": 250}
+    videojob("run", manifest(tmp_path, long_clip, sampling=short), "--output", output, "--json")
+    other = manifest(tmp_path, long_clip, sampling=short, aggregation={"window": "5s"})
+    done = videojob("run", other, "--output", output, "--json")
+    assert (done.document["segments_run"], done.document["segments_kept"]) == (8, 0)
+    assert done.document["summary"]["settings"]["window_ms"] == 5000
+
+
+def test_a_bad_video_does_not_stop_the_others(tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("this is no video\n" * 100)
+    job = manifest(tmp_path, text, sample_path("carphone.mp4"), tmp_path / "missing.mp4")
+    done = videojob("run", job, "--output", tmp_path / "out", "--json")
+    assert done.code == 3
+    assert done.document["state"] == "PartiallyCompleted"
+    reasons = [item["error"]["reason"] for item in done.document["failed_inputs"]]
+    assert reasons == ["InputNotVideo", "InputNotFound"]
+    assert done.document["summary"]["frames"]["selected"] == 120
+
+
+def test_only_bad_videos_fail_the_job_with_the_reason(tmp_path: Path) -> None:
+    done = videojob("run", manifest(tmp_path, "missing.mp4"), "--output", tmp_path / "out")
+    assert done.code == 1
+    assert "InputNotFound" in done.out
+    assert "a retry does not help" in done.out
+
+
+def test_a_truncated_video_fails_or_is_skipped_as_asked(tmp_path: Path) -> None:
+    source = sample_path("bikes.mp4").read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(source[: len(source) * 2 // 3])
+    failed = videojob("run", manifest(tmp_path, cut), "--output", tmp_path / "fail", "--json")
+    assert failed.code == 1, failed.out
+    job = manifest(tmp_path, cut, onCorruption="Skip", name="skip")
+    skipped = videojob("run", job, "--output", tmp_path / "skip", "--json")
+    if "moov" in failed.out:  # the index is at the end of this file and is gone with it: nothing can be skipped
+        assert skipped.code == 1
+    else:
+        assert skipped.code == 3, skipped.out
+        assert skipped.document["summary"]["videos"][0]["gaps"]
+
+
+def test_an_unknown_model_is_named(tmp_path: Path) -> None:
+    job = manifest(tmp_path, sample_path("carphone.mp4"), model={"name": "no_such_model"})
+    done = videojob("run", job, "--output", tmp_path / "out")
+    assert done.code == 1
+    assert "ModelNotFound" in done.err
+    assert "no_such_model" in done.err
+
+
+def test_an_unknown_class_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    job = manifest(tmp_path, sample_path("carphone.mp4"), model={"name": "face_detector", "classes": ["cat"]})
+    done = videojob("run", job, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "its classes are: face" in done.err.lower()
+
+
+def test_detections_and_preview_are_written_beside_the_results(tmp_path: Path) -> None:
+    extra: dict[str, Any] = {"detections": {}, "preview": {"mode": "blur"}}
+    job = manifest(tmp_path, sample_path("carphone.mp4"), results=extra, aggregation={"track": True})
+    done = videojob("run", job, "--output", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert (tmp_path / "out" / "preview" / "video-0000.mp4").stat().st_size > 1000
+    assert list((tmp_path / "out" / "detections").rglob("*.parquet"))
+    assert done.document["summary"]["classes"][0]["unique"] >= 1
