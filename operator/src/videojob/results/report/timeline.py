@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from videojob.results.merge import join_presence
 from videojob.results.report import words
 from videojob.results.summary import ClassSummary, ResultSettings, VideoSummary
 from videojob.results.values import ClassStats, Gap, Presence, Window
@@ -124,12 +125,13 @@ def _note(video: VideoSummary, extent_ms: int) -> str:
 
 
 def _row(item: ClassSummary, colour: int, presence: Iterable[Presence], extent_ms: int, counts: tuple[Bar, ...]) -> Row:
-    spans = [span for span in presence if span.class_id == item.class_id]
+    spans = _joined([span for span in presence if span.class_id == item.class_id], extent_ms // WIDTH)
+    top = words.count(item.max_at_once)
     return Row(
         label=item.label,
         colour=colour,
-        top=words.count(item.max_at_once),
-        note=f"in view {words.duration(item.present_ms)}, {words.plural(item.intervals, 'time')}",
+        top=top,
+        note=f"in view {words.in_view(item.present_ms)}, {words.plural(item.intervals, 'time')}",
         counts=counts,
         presence=tuple(_presence_bar(span, extent_ms) for span in spans),
     )
@@ -138,6 +140,17 @@ def _row(item: ClassSummary, colour: int, presence: Iterable[Presence], extent_m
 def _gap_bar(gap: Gap, extent_ms: int) -> Bar:
     title = f"Not decodable {words.span(gap.start_ms, gap.end_ms)}: {gap.reason}"
     return _bar(gap.start_ms, gap.end_ms, extent_ms, title)
+
+
+def _joined(spans: Sequence[Presence], least_ms: int) -> list[Presence]:
+    """Intervals over breaks that could not be seen on the chart: thousands of them would be drawn for nothing."""
+    joined: list[Presence] = []
+    for span in spans:
+        if joined and span.first_ms - joined[-1].last_ms <= least_ms:
+            joined[-1] = join_presence(joined[-1], span)
+        else:
+            joined.append(span)
+    return joined
 
 
 def _presence_bar(span: Presence, extent_ms: int) -> Bar:

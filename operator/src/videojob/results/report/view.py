@@ -17,6 +17,7 @@ from videojob.results.write_cost import cost_of, one_item_per_frame
 
 MAX_TIMELINES = 40
 MAX_WINDOW_ROWS = 400
+MAX_TROUBLES = 30
 PALETTE = 8
 _STATE_WORDS = {"Completed": "Completed", "PartiallyCompleted": "Partially completed", "Failed": "Failed"}
 
@@ -116,6 +117,7 @@ class Page:
     classes: tuple[ClassRow, ...]
     tracked: bool
     troubles: tuple[Trouble, ...]
+    hidden_troubles: int
     timelines: tuple[Timeline, ...]
     hidden_timelines: int
     pictures: tuple[Picture, ...]
@@ -134,6 +136,7 @@ def page_of(data: ReportData) -> Page:
     summary, facts = data.summary, data.facts
     colours = {item.class_id: at % PALETTE for at, item in enumerate(summary.classes)}
     windows, hidden_windows = _windows(data, colours)
+    troubles = list(_troubles(summary))
     results = {video.video: video.windows for video in data.results.videos}
     drawn = summary.videos[:MAX_TIMELINES]
     return Page(
@@ -146,7 +149,8 @@ def page_of(data: ReportData) -> Page:
         figures=_figures(summary, facts),
         classes=tuple(_class_row(item, colours) for item in summary.classes),
         tracked=summary.settings.tracked,
-        troubles=tuple(_troubles(summary)),
+        troubles=tuple(troubles[:MAX_TROUBLES]),
+        hidden_troubles=max(0, len(troubles) - MAX_TROUBLES),
         timelines=tuple(timeline_of(video, results.get(video.video, ()), summary.settings, colours) for video in drawn),
         hidden_timelines=len(summary.videos) - len(drawn),
         pictures=tuple(_picture(picture, summary, colours) for picture in data.pictures),
@@ -167,28 +171,25 @@ def _footage_ms(summary: Summary) -> int:
 
 def _lead(summary: Summary) -> str:
     """What happened, for somebody who reads one sentence."""
-    done, failed = len(summary.videos), len(summary.failed_inputs)
-    looked = f"{summary.identity.model} looked at {words.plural(done, 'video')}"
+    looked = f"{summary.identity.model} looked at {words.plural(len(summary.videos), 'video')}"
     if _footage_ms(summary):
         looked += f", {words.duration(_footage_ms(summary))} of footage"
-    found = _found(summary.classes)
-    missing = f" {words.plural(failed, 'input')} could not be processed." if failed else ""
-    return f"{looked}, and {found}.{missing}"
+    missing = f" {summary.message[:1].upper()}{summary.message[1:]}." if summary.message else ""
+    return f"{looked}. {_found(summary.classes)}.{missing}"
 
 
 def _found(classes: tuple[ClassSummary, ...]) -> str:
     if not classes:
-        return "found nothing"
-    most = sorted(classes, key=lambda item: (-item.detections, item.class_id))
-    named = [f"{item.label} for {words.duration(item.present_ms)}" for item in most[:3]]
+        return "It found nothing"
+    most = sorted(classes, key=lambda item: (-item.present_ms, -item.detections, item.class_id))
+    named = [f"{item.label} ({words.in_view(item.present_ms)})" for item in most[:3]]
     more = f" and {words.plural(len(most) - 3, 'more class', 'more classes')}" if len(most) > 3 else ""
-    return f"saw {', '.join(named)}{more}"
+    return f"In view: {', '.join(named)}{more}"
 
 
 def _figures(summary: Summary, facts: RunFacts | None) -> tuple[Figure, ...]:
     frames = summary.frames
-    saved = frames.decoded - frames.inferred
-    looked_remark = f"{words.count(saved)} of {words.count(frames.decoded)} decoded were not needed" if saved else ""
+    looked_remark = f"of {words.count(frames.decoded)} decoded" if frames.decoded != frames.inferred else ""
     detections = sum(item.detections for item in summary.classes)
     most = max((item.max_at_once for item in summary.classes), default=0)
     figures = [
@@ -203,7 +204,7 @@ def _figures(summary: Summary, facts: RunFacts | None) -> tuple[Figure, ...]:
         )
         figures.append(Figure(words.number(facts.frames_per_s), "frames per second", remark))
     if facts is not None and facts.mean_batch:
-        figures.append(Figure(words.number(facts.mean_batch), "frames per batch", "on average, on the server"))
+        figures.append(Figure(words.number(facts.mean_batch), "frames per batch", "on average"))
     return tuple(figures)
 
 
@@ -214,7 +215,7 @@ def _class_row(item: ClassSummary, colours: Mapping[int, int]) -> ClassRow:
         detections=words.count(item.detections),
         frames=words.count(item.frames),
         most=words.count(item.max_at_once),
-        present=words.duration(item.present_ms),
+        present=words.in_view(item.present_ms),
         mean=words.score(float(item.mean_score)),
         best=words.score(float(item.max_score)),
         unique="" if item.unique is None else words.count(item.unique),

@@ -15,7 +15,9 @@ def count(value: int) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands separated, no exponent."""
+    """Three significant digits, thousands separated, no exponent; what is too small for that is "<0.01"."""
+    if 0 < value < 0.01:
+        return "<0.01"
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -41,12 +43,17 @@ def duration(time_ms: float) -> str:
     if time_ms < 1000:
         return f"{number(time_ms)} ms" if time_ms else "0 s"
     if time_ms < 59_950:
-        return f"{time_ms / 1000:.1f} s"
+        return f"{time_ms / 1000:.1f} s".replace(".0 s", " s")
     minutes, seconds = divmod(round(time_ms / 1000), 60)
     if minutes < 60:
-        return f"{minutes} min {seconds} s"
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def in_view(time_ms: int) -> str:
+    """How long something was seen; an interval of one frame has no length, but it was there."""
+    return duration(time_ms) if time_ms else "one frame"
 
 
 def percent(share: float) -> str:
