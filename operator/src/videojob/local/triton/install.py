@@ -24,6 +24,7 @@ _OTHER_SERVER = (
     "Install the `local` extra on Linux x86_64, or use a server that runs elsewhere: --triton-url HOST:PORT."
 )
 _STUB = "triton_python_backend_stub"
+_SYSTEM_LIBRARIES = tuple(Path(place) for place in ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,19 @@ class ServerInstall:
     version: str
 
 
-def find_server(cache_folder: Path) -> ServerInstall:
+def find_server(cache_folder: Path, *, distribution: str = DISTRIBUTION) -> ServerInstall:
     """The wheel's server, its backend folder copied into `cache_folder` once per wheel and Python version.
 
+    Args:
+        cache_folder: where the copy goes.
+        distribution: the installed package that holds the server.
+
     Raises:
-        SetupError: no wheel is installed here, or it has nothing for this platform or Python.
+        SetupError: no such package is installed here, or it has nothing for this platform or Python.
     """
-    version, root = _wheel_root()
+    version, root = _wheel_root(distribution)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    stub = root / "python_backend_stubs" / python / _STUB
-    if not stub.is_file():
-        known = ", ".join(sorted(folder.name for folder in stub.parents[1].glob("3.*")))
-        raise SetupError(
-            f"the embedded Triton has no part for Python {python}, only for {known}",
-            hint=f"Use one of those Pythons. {_OTHER_SERVER}",
-        )
+    stub = find_stub(root, python)
     place = hashlib.sha256(str(root).encode()).hexdigest()[:8]
     backends = cache_folder / f"triton-{version}-py{python}-{place}"
     if not (backends / "python" / _STUB).is_file():
@@ -73,19 +72,33 @@ def find_server(cache_folder: Path) -> ServerInstall:
     )
 
 
-def _wheel_root() -> tuple[str, Path]:
+def find_stub(root: Path, python: str) -> Path:
+    """The Python backend's stub for a Python version such as "3.11"; raises SetupError when there is none."""
+    stubs = root / "python_backend_stubs"
+    stub = stubs / python / _STUB
+    if not stub.is_file():
+        known = sorted((path.parent.name for path in stubs.glob(f"*/{_STUB}")), key=lambda name: (len(name), name))
+        raise SetupError(
+            f"the embedded Triton has no part for Python {python}, only for {', '.join(known) or 'none'}",
+            hint=f"Use one of those Pythons. {_OTHER_SERVER}",
+        )
+    return stub
+
+
+def _wheel_root(name: str) -> tuple[str, Path]:
+    """(version, folder with the server) of the wheel."""
     try:
-        distribution = metadata.distribution(DISTRIBUTION)
+        distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError as error:
         raise SetupError(
             f"there is no embedded Triton on this machine ({platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}): the package {DISTRIBUTION} is not installed",
+            f"Python {platform.python_version()}): the package {name} is not installed",
             hint=_OTHER_SERVER,
         ) from error
     root = Path(str(distribution.locate_file("pytriton/tritonserver")))
     if not os.access(root / "bin" / "tritonserver", os.X_OK):
         raise SetupError(
-            f"{DISTRIBUTION} {distribution.version} holds no Triton for {platform.system()} {platform.machine()}",
+            f"{name} {distribution.version} holds no Triton for {platform.system()} {platform.machine()}",
             hint=_OTHER_SERVER,
         )
     return distribution.version, root
@@ -112,11 +125,6 @@ def _copy_backends(source: Path, stub: Path, target: Path) -> None:
 def _python_library_path() -> tuple[Path, ...]:
     """The stub is linked against libpython, which a Python built without a system prefix keeps beside itself."""
     folder, name = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME")
-    if not folder or not name or not str(name).endswith((".so", ".so.1.0")):
+    if not folder or not name or any((place / name).exists() for place in _SYSTEM_LIBRARIES):
         return ()
-    if any((place / name).exists() for place in _SYSTEM_LIBRARIES):
-        return ()
-    return (Path(folder),) if (Path(folder) / name).exists() else ()
-
-
-_SYSTEM_LIBRARIES = tuple(Path(place) for place in ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"))
+    return (Path(folder),) if ".so" in name and (Path(folder) / name).exists() else ()

@@ -12,11 +12,9 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from videojob.errors import ModelLoadFailed, ServerStartFailed
-from videojob.local.triton import supervisor
+from videojob.local.triton import leftovers, supervisor
 from videojob.local.triton.health import HealthProbe, log_tail
 from videojob.local.triton.install import ServerInstall, find_server
 from videojob.local.triton.materialise import materialise
@@ -33,7 +31,6 @@ _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _RESTRICTED = "model-repository,shared-memory,trace,logging"
 _SECRET_KEY = "videojob-run"  # noqa: S105 - the header's name, not its value
-_SHARED_MEMORY_PREFIX = "videojob-triton-"
 _STOP_LIMIT_S = 5.0
 _START_ATTEMPTS = 3
 _READY_POLL_S = 0.05
@@ -58,18 +55,16 @@ class _Launch:
     models: tuple[str, ...]
     ports: Ports
     secret: str
-    shared_memory_prefix: str
+    prefix: str
     log_path: Path
 
 
 class EmbeddedTriton:
     """A running server; made by `start`, ended by `stop` or the end of a `with` block."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ports: Ports, secret: str, log_path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], launch: _Launch) -> None:
         self._process = process
-        self._secret = secret
-        self.ports = ports
-        self.log_path = log_path
+        self._launch = launch
 
     @classmethod
     def start(
@@ -101,28 +96,38 @@ class EmbeddedTriton:
             ServerStartFailed: it ended or hung while starting; the message has the end of its log.
         """
         install = find_server(cache_folder)
-        _sweep_shared_memory()
+        leftovers.sweep()
         for _ in range(1 if ports else _START_ATTEMPTS):
             # The supervisor removes the folder when its server ends, so each attempt has its own.
-            prepared = Path(tempfile.mkdtemp(prefix="videojob-models-"))
+            prefix = leftovers.new_prefix()
+            launch = _Launch(
+                install=install,
+                repository=leftovers.new_folder(prefix),
+                models=tuple(models),
+                ports=ports or _free_ports(),
+                secret=secrets.token_urlsafe(24),
+                prefix=prefix,
+                log_path=log_path.absolute(),
+            )
             try:
-                materialise(repository, models, prepared, cache_folder=cache_folder, cpus=cpus)
-                launch = _Launch(
-                    install=install,
-                    repository=prepared,
-                    models=tuple(models),
-                    ports=ports or _free_ports(),
-                    secret=secrets.token_urlsafe(24),
-                    shared_memory_prefix=f"{_SHARED_MEMORY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-",
-                    log_path=log_path.absolute(),
-                )
+                materialise(repository, models, launch.repository, cache_folder=cache_folder, cpus=cpus)
                 server = _try_start(launch, ready_timeout_s)
             except BaseException:
-                shutil.rmtree(prepared, ignore_errors=True)
+                leftovers.remove(prefix)
                 raise
             if server is not None:
                 return server
         raise _start_failure(log_path, "its ports are taken")
+
+    @property
+    def ports(self) -> Ports:
+        """Where it listens."""
+        return self._launch.ports
+
+    @property
+    def log_path(self) -> Path:
+        """Its output."""
+        return self._launch.log_path
 
     @property
     def grpc_address(self) -> str:
@@ -142,7 +147,7 @@ class EmbeddedTriton:
     @property
     def grpc_headers(self) -> tuple[tuple[str, str], ...]:
         """Metadata that opens the restricted gRPC calls, shared memory among them."""
-        return ((f"triton-grpc-protocol-{_SECRET_KEY}", self._secret),)
+        return ((f"triton-grpc-protocol-{_SECRET_KEY}", self._launch.secret),)
 
     @property
     def supervisor_pid(self) -> int:
@@ -164,6 +169,7 @@ class EmbeddedTriton:
             _LOG.warning("the server's supervisor %s hangs and is killed", self._process.pid)
             self._process.kill()
             self._process.wait()
+        leftovers.remove(self._launch.prefix)
 
     def __enter__(self) -> EmbeddedTriton:
         return self
@@ -177,7 +183,7 @@ class EmbeddedTriton:
 def _try_start(launch: _Launch, ready_timeout_s: float) -> EmbeddedTriton | None:
     """A ready server; None when somebody took a port between our choosing and its binding."""
     log_start = launch.log_path.stat().st_size if launch.log_path.exists() else 0
-    server = EmbeddedTriton(_spawn(launch), launch.ports, launch.secret, launch.log_path)
+    server = EmbeddedTriton(_spawn(launch), launch)
     try:
         _wait_ready(server, launch, ready_timeout_s)
     except ServerStartFailed:
@@ -200,7 +206,7 @@ def _spawn(launch: _Launch) -> subprocess.Popen[bytes]:
         environment=_environment(launch.install),
         log=str(launch.log_path),
         limit_s=_STOP_LIMIT_S,
-        shared_memory_prefix=launch.shared_memory_prefix,
+        shared_memory_prefix=launch.prefix,
         folder=str(launch.repository),
     )
     process = subprocess.Popen(
@@ -248,7 +254,7 @@ def _command(launch: _Launch) -> list[str]:
         str(launch.install.binary),
         f"--model-repository={launch.repository}",
         f"--backend-directory={launch.install.backends}",
-        f"--backend-config=python,shm-region-prefix-name={launch.shared_memory_prefix}",
+        f"--backend-config=python,shm-region-prefix-name={launch.prefix}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in launch.models),
         "--disable-auto-complete-config",
@@ -291,12 +297,3 @@ def _free_ports() -> Ports:
             held.bind((_HOST, 0))
         grpc, http, metrics = (int(held.getsockname()[1]) for held in sockets)
     return Ports(grpc=grpc, http=http, metrics=metrics)
-
-
-def _sweep_shared_memory() -> None:
-    """Removes regions of servers whose starter is gone and whose supervisor was killed too."""
-    for path in Path("/dev/shm").glob(f"{_SHARED_MEMORY_PREFIX}*"):  # noqa: S108 - recognised by our own prefix
-        owner = path.name.removeprefix(_SHARED_MEMORY_PREFIX).split("-", 1)[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            with contextlib.suppress(OSError):
-                path.unlink()
