@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -25,6 +25,14 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         text = text.lower()
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def is_consequence(error: ErrorDetails) -> bool:
+    """Whether an error only follows from another one: pydantic counts a list's good items, not those that are there."""
+    if error["type"] != "too_short":
+        return False
+    value, least = error["input"], int(error["ctx"]["min_length"])
+    return isinstance(value, Sized) and len(value) >= least
 
 
 def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[str, str]:

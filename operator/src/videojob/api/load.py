@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from videojob.api.explain import explain
+from videojob.api.explain import explain, is_consequence
 from videojob.api.problems import ManifestProblem, ManifestProblems, field_text
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.api.yaml_tree import Plain, Tree, YamlProblem, parse
@@ -92,12 +93,14 @@ def _job(tree: Tree, file: str) -> VideoJob | list[ManifestProblem]:
     try:
         return VideoJob.from_manifest(values)
     except ValidationError as error:
-        problems = []
-        for detail in error.errors(include_url=False):
-            place = tree.place(detail["loc"])
-            what, fix = explain(detail, VideoJob)
-            problems.append(ManifestProblem(file, place.line, place.column, field_text(detail["loc"]), what, fix))
-        return problems
+        found = [detail for detail in error.errors(include_url=False) if not is_consequence(detail)]
+        return [_problem(detail, tree, file) for detail in found]
+
+
+def _problem(detail: ErrorDetails, tree: Tree, file: str) -> ManifestProblem:
+    place = tree.place(detail["loc"])
+    what, fix = explain(detail, VideoJob)
+    return ManifestProblem(file, place.line, place.column, field_text(detail["loc"]), what, fix)
 
 
 def _kind_problem(tree: Tree, file: str) -> ManifestProblem | None:

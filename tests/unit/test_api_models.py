@@ -1,0 +1,116 @@
+"""VideoJob in Python: strict, immutable, with its rules and the words of its reasons."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from support.manifests.bad import BAD
+from support.manifests.build import Case, manifest
+from videojob import errors
+from videojob.api.problems import field_text
+from videojob.api.reasons import REASONS, Phase
+from videojob.api.spec import DetectionsOutput, FileInput, Input, PreviewOutput, Results, Sampling
+from videojob.api.units import DecimalText
+from videojob.api.videojob import VideoJob
+
+
+def job(*changes: dict[str, Any]) -> VideoJob:
+    return VideoJob.from_manifest(manifest(*changes))
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
+def test_a_bad_manifest_is_refused_at_its_field(case: Case) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        VideoJob.from_manifest(case.manifest())
+    fields = [field_text(detail["loc"]) for detail in refusal.value.errors()]
+    assert any(field.startswith(case.field) for field in fields)
+
+
+def test_there_are_many_bad_manifests() -> None:
+    assert len(BAD) >= 200
+    assert len({case.name for case in BAD}) == len(BAD)
+
+
+def test_python_words_make_the_same_model_but_are_no_words_of_a_manifest() -> None:
+    assert Sampling(frames_per_second=DecimalText("2.5")) == Sampling.model_validate({"framesPerSecond": "2.5"})
+    with pytest.raises(ValidationError):
+        job({"spec.sampling": {"frames_per_second": "2.5"}})
+
+
+def test_values_are_ready_to_compute_with() -> None:
+    spec = job({"spec.sampling.framesPerSecond": "29.97", "spec.deadline.completeWithin": "1h30m"}).spec
+    assert spec.sampling.frames_per_second is not None
+    assert spec.sampling.frames_per_second.fraction == Fraction(2997, 100)
+    assert spec.deadline is not None
+    assert spec.deadline.complete_within.ms == 5_400_000
+    assert spec.model.threshold.ppm == 500_000
+
+
+def test_a_job_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        job().spec.backoff_limit = 7  # type: ignore[misc]
+
+
+def test_an_input_knows_its_source() -> None:
+    assert Input(file=FileInput(path="a.mp4")).source == FileInput(path="a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("results", "detections", "preview"),
+    [
+        (Results(), False, False),
+        (Results(detections=DetectionsOutput(), preview=PreviewOutput()), True, True),
+        (Results(detections=DetectionsOutput(enabled=False), preview=PreviewOutput(enabled=False)), False, False),
+    ],
+)
+def test_outputs_are_on_when_they_are_named_and_not_switched_off(
+    results: Results, detections: bool, preview: bool
+) -> None:
+    assert (results.detections_enabled, results.preview_enabled) == (detections, preview)
+
+
+def test_all_broken_rules_of_one_object_are_told_at_once() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        job({"spec.inputs": [manifest()["spec"]["inputs"][0], {"s3": {"bucket": "videos", "versionId": "x"}}]})
+    assert [field_text(detail["loc"]) for detail in refusal.value.errors()] == [
+        "spec.inputs[1].s3",
+        "spec.inputs[1].s3.versionId",
+    ]
+
+
+def test_a_job_that_has_not_started_may_change_and_a_started_one_not() -> None:
+    new = job({"spec.backoffLimit": 1})
+    assert job().update_problems(new) == []
+    started = job({"status": {"startTime": "2026-01-31T12:00:00Z"}})
+    assert [rule.field for rule in started.update_problems(new)] == ["spec.backoffLimit"]
+    assert started.update_problems(job({"spec.suspend": True, "spec.budget.maxCost": "1"})) == []
+
+
+def test_a_manifest_is_written_without_what_is_absent() -> None:
+    written = job().as_manifest()
+    assert written["metadata"] == {"name": "lobby", "namespace": "default"}
+    assert "deadline" not in written["spec"]
+    assert "status" not in written
+
+
+def all_errors(kind: type[errors.VideoJobError] = errors.VideoJobError) -> list[type[errors.VideoJobError]]:
+    return [kind, *(found for child in kind.__subclasses__() for found in all_errors(child))]
+
+
+@pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
+def test_every_error_has_its_reason_explained(kind: type[errors.VideoJobError]) -> None:
+    info = REASONS[kind.reason]
+    assert info.phase is Phase.FAILED
+    assert info.retryable == kind.default_retryable
+
+
+@pytest.mark.parametrize("info", REASONS.values(), ids=lambda info: info.word)
+def test_every_reason_says_what_it_means_and_what_to_do(info: Any) -> None:
+    assert info.word.isalnum()
+    assert info.word[0].isupper()
+    assert info.meaning.endswith(".")
+    assert info.next_step.endswith(".")
