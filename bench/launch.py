@@ -1,0 +1,87 @@
+"""Runs variants in processes of their own and collects their samples."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.clips import ROOT
+from bench.measure import interleaved, paired
+from bench.values import Sample, Task
+
+_LIMIT_S = 900.0
+
+
+class VariantFailed(Exception):
+    """A measured process ended without a sample; the message has its last words."""
+
+
+def run(variant: str, task: Task) -> Sample:
+    """One run of one variant, in a folder that is gone afterwards.
+
+    Raises:
+        VariantFailed: it ended without a sample.
+    """
+    with tempfile.TemporaryDirectory(prefix="videojob-bench-") as folder:
+        scratch = Path(folder)
+        task_path, sample_path, log_path = (scratch / name for name in ("task.json", "sample.json", "log.txt"))
+        task_path.write_text(json.dumps(replace(task, scratch=scratch).as_dict()), encoding="utf-8")
+        command = [sys.executable, "-m", "bench.child", variant, str(task_path), str(sample_path)]
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            try:
+                process.wait(_LIMIT_S)
+            except subprocess.TimeoutExpired as error:
+                raise VariantFailed(f"{variant} took longer than {_LIMIT_S:.0f} s\n{_tail(log_path)}") from error
+            finally:
+                process.kill()
+                process.wait()
+        if not sample_path.is_file():
+            raise VariantFailed(f"{variant} ended with code {process.returncode}\n{_tail(log_path)}")
+        return Sample(**json.loads(sample_path.read_text(encoding="utf-8")))
+
+
+def compare(ours: str, peers: Sequence[str], task: Task, rounds: int) -> Interleaved:
+    """Runs ours and its peers in A-B-B-A order and says each run on stderr."""
+    order = interleaved(ours, peers, rounds)
+    samples = []
+    for number, name in enumerate(order, 1):
+        sample = run(name, task)
+        samples.append(sample)
+        print(
+            f"  {number}/{len(order)} {task.clip.stem} {name}: {sample.frames_per_s:.1f} frames/s, "
+            f"{sample.cpu_ms_per_frame:.2f} CPU-ms per frame",
+            file=sys.stderr,
+            flush=True,
+        )
+    return Interleaved(ours, tuple(order), tuple(samples))
+
+
+class Interleaved:
+    """The samples of one interleaved series."""
+
+    def __init__(self, ours: str, order: tuple[str, ...], samples: tuple[Sample, ...]) -> None:
+        self._ours = ours
+        self._order = order
+        self._samples = samples
+
+    def of(self, variant: str) -> list[Sample]:
+        """All samples of one variant."""
+        return [sample for name, sample in zip(self._order, self._samples, strict=True) if name == variant]
+
+    def rates(self, peer: str) -> list[tuple[float, float]]:
+        """(ours, peer) frames per second of neighbouring runs."""
+        return paired(self._ours, self._order, [sample.frames_per_s for sample in self._samples])[peer]
+
+    def cpu_costs(self, peer: str) -> list[tuple[float, float]]:
+        """(ours, peer) CPU-ms per frame of neighbouring runs."""
+        return paired(self._ours, self._order, [sample.cpu_ms_per_frame for sample in self._samples])[peer]
+
+
+def _tail(path: Path) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-15:])

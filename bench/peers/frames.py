@@ -1,0 +1,62 @@
+"""A thread that decodes ahead with PyAV, straight to the model's pixels: what a good script has."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from bench.peers.model import Pixels
+from videojob.media.picture import PictureWriter
+from videojob.vision.values import Geometry, PixelInput
+
+AHEAD_FRAMES = 64
+
+
+def decode(clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> Iterator[Pixels]:
+    """(height, width, 3) pixels of the first frames, each in memory of its own.
+
+    The pictures are scaled by the code that ours uses, so that boxes can be equal; what is compared is everything
+    around it.
+    """
+    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for number, picture in enumerate(container.decode(stream)):
+            if number == frames:
+                return
+            slot = np.empty((geometry.height, geometry.width, 3), np.uint8)
+            writer.write(picture, slot)
+            yield slot
+
+
+class DecodeThread:
+    """Runs `decode` in a thread, `AHEAD_FRAMES` ahead.
+
+    Args:
+        clip, frames, geometry, pixels: as `decode` takes them.
+    """
+
+    def __init__(self, clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> None:
+        self._source = decode(clip, frames, geometry, pixels)
+        self._queue: queue.Queue[tuple[int, Pixels] | None] = queue.Queue(AHEAD_FRAMES)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for numbered in enumerate(self._source):
+                self._queue.put(numbered)
+        finally:
+            self._queue.put(None)
+
+    def __iter__(self) -> Iterator[tuple[int, Pixels]]:
+        """(number, pixels), shared between all threads that iterate."""
+        while (item := self._queue.get()) is not None:
+            yield item
+        self._queue.put(None)
