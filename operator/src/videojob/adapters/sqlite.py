@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -61,10 +61,15 @@ class SqliteSink:
         self._path = path
         self._lock = threading.RLock()
         self._usage = WriteUsage()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._errors():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"the folder of the result file cannot be made: {error}", uri=str(path)) from error
+        with self._errors(), ExitStack() as opened:
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            opened.callback(self._db.close)
             _prepare(self._db, path, busy_s)
+            opened.pop_all()
 
     def begin(self, run: RunRecord) -> RunRecord:
         """See `ports.Sink.begin`."""
@@ -224,7 +229,6 @@ def _prepare(db: sqlite3.Connection, path: Path, busy_s: float) -> None:
         script = resources.files("videojob.adapters").joinpath(_SCHEMA_FILE).read_text("utf-8")
         db.executescript(script)
     elif found != _SCHEMA_VERSION:
-        db.close()
         raise SinkError(
             f"the result file has layout {found}, this version writes {_SCHEMA_VERSION}",
             uri=str(path),

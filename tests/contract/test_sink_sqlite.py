@@ -1,0 +1,157 @@
+"""What only the SQLite sink promises: it survives kill -9, many processes, and people with a shell."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.results import job_description, planned, run_record, segment_commit, segment_result
+from videojob.adapters.sqlite import SqliteSink
+from videojob.errors import SinkError, SinkUnavailable
+from videojob.results.summary import summarise
+from videojob.results.summary_codec import encode_summary
+from videojob.results.values import Gap
+
+WRITER = Path(__file__).parents[1] / "support" / "sqlite_writer.py"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "output" / "results.db"
+
+
+@pytest.fixture
+def sink(path: Path) -> Iterator[SqliteSink]:
+    with closing(SqliteSink(path)) as sink:
+        yield sink
+
+
+def writer(path: Path, segments: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, WRITER, path, str(segments)], stdout=subprocess.PIPE, text=True)
+
+
+def query(path: Path, statement: str) -> list[dict[str, object]]:
+    with closing(sqlite3.connect(path)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute(statement)]
+
+
+def test_acknowledged_commits_survive_kill_9_and_a_rerun_finishes(path: Path) -> None:
+    with writer(path, 5000) as process:
+        assert process.stdout is not None
+        acknowledged = [int(process.stdout.readline()) for _ in range(40)]
+        process.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in process.stdout]
+    with closing(SqliteSink(path)) as sink:
+        run = sink.begin(run_record())
+        stored = sink.committed(run)
+        assert set(acknowledged) <= stored
+        assert len(stored - set(acknowledged)) <= 1
+        commits = {commit.result.segment: commit for commit in sink.commits(run)}
+    expected = {segment.index: segment_commit(segment_result(segment)) for segment in planned(5000)}
+    assert commits == {index: expected[index] for index in stored}
+
+
+def test_many_processes_open_a_new_file_and_write_at_once(path: Path) -> None:
+    processes = [writer(path, 25) for _ in range(4)]
+    for process in processes:
+        with process:
+            assert process.stdout is not None
+            assert len(process.stdout.readlines()) == 25
+        assert process.returncode == 0
+    with closing(SqliteSink(path)) as sink:
+        run = sink.begin(run_record())
+        assert run.epoch == 1
+        assert [commit.result.segment for commit in sink.commits(run)] == list(range(25))
+
+
+def test_writer_waits_no_longer_than_told_for_another(path: Path, sink: SqliteSink) -> None:
+    with closing(SqliteSink(path, busy_s=0.05)) as impatient, closing(sqlite3.connect(path)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(SinkUnavailable, match="other writers"):
+            impatient.begin(run_record())
+        other.rollback()
+        assert impatient.begin(run_record()).epoch == 1
+    assert sink.begin(run_record()).epoch == 1
+
+
+@pytest.mark.parametrize("content", [b"hello, I am no database, and longer than a header of one" * 4])
+def test_file_that_is_something_else_is_refused(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match="cannot be used") as caught:
+        SqliteSink(path)
+    assert caught.value.uri == str(path)
+    assert path.read_bytes() == content
+
+
+def test_file_of_a_later_version_is_refused(path: Path, sink: SqliteSink) -> None:
+    sink.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("pragma user_version = 99")
+    with pytest.raises(SinkError, match="layout 99"):
+        SqliteSink(path)
+
+
+def test_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SinkError, match="cannot be read or written"):
+        SqliteSink(tmp_path / "taken")
+
+
+def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(SinkError, match="folder"):
+        SqliteSink(tmp_path / "taken" / "results.db")
+
+
+def test_use_after_close_is_an_error_of_ours(sink: SqliteSink) -> None:
+    sink.close()
+    with pytest.raises(SinkError):
+        sink.begin(run_record())
+
+
+def test_people_can_query_windows_presence_and_progress(path: Path, sink: SqliteSink) -> None:
+    run = sink.begin(run_record())
+    left, *others = planned()
+    results = [segment_result(left, windows=1), *(segment_result(segment, windows=2) for segment in others)]
+    spanning = replace(results[1], windows=(replace(results[1].windows[0], index=0), results[1].windows[1]))
+    results[1] = replace(spanning, gaps=(Gap(10, 20, "InputCorrupt"),))
+    for result in results:
+        sink.commit(run, segment_commit(result))
+    assert query(path, "select job, state, segments_done, segments_planned, frames from progress_view") == [
+        {"job": "faces", "state": "Running", "segments_done": 3, "segments_planned": 3, "frames": 50}
+    ]
+    sink.finalise(run, encode_summary(summarise(job_description(), results)), None)
+    assert query(path, "select * from windows_view where class_id = 0")[0] == {
+        "job": "faces",
+        "epoch": 1,
+        "video": 0,
+        "uri": "file:///videos/0.mp4",
+        "window": 0,
+        "class_id": 0,
+        "label": "face",
+        "detections": 24,
+        "frames": 16,
+        "max_at_once": 2,
+        "mean_score": 0.9,
+        "max_score": 0.9,
+    }
+    assert query(path, "select uri, label, first_s, last_s, peak_s, peak_score from presence_view")[0] == {
+        "uri": "file:///videos/0.mp4",
+        "label": "face",
+        "first_s": 1.0,
+        "last_s": 5.0,
+        "peak_s": 1.5,
+        "peak_score": 0.9,
+    }
+    assert query(path, "select reason from gaps") == [{"reason": "InputCorrupt"}]
+    assert query(path, "select state from progress_view") == [{"state": "Finished"}]
