@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
 OPSET = 17
 Floats = NDArray[np.float32]
@@ -33,23 +33,16 @@ class GraphInput:
         return [self.batch, self.height, self.width, self.channels]
 
 
-def answering(
-    outputs: Mapping[str, Floats], picture: GraphInput | None = None, *, first_pixel: str | None = None
-) -> ModelProto:
+def answering(outputs: Mapping[str, Floats], picture: GraphInput | None = None) -> ModelProto:
     """A graph that answers the same for every picture.
 
     Args:
         outputs: by name, without the batch axis; each picture of a batch gets them.
         picture: the input.
-        first_pixel: name of one more output (n, 3): the first pixel's channels, as the network sees them.
     """
     picture = picture or GraphInput()
-    nodes = [
-        helper.make_node("Shape", [picture.name], ["n"], start=0, end=1),
-        # What a constant answer needs of the picture: nothing, times zero.
-        helper.make_node("Cast", [picture.name], ["values"], to=TensorProto.FLOAT),
-    ]
-    weights, values = [], []
+    nodes = [helper.make_node("Shape", [picture.name], ["n"], start=0, end=1)]
+    weights = []
     for name, answer in outputs.items():
         weights += [
             numpy_helper.from_array(answer[None].astype(np.float32), f"{name}_answer"),
@@ -59,23 +52,54 @@ def answering(
             helper.make_node("Concat", ["n", f"{name}_shape"], [f"{name}_full"], axis=0),
             helper.make_node("Expand", [f"{name}_answer", f"{name}_full"], [name]),
         ]
-        values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [picture.batch, *answer.shape]))
-    if first_pixel is not None:
-        axes, squeezed = ([2, 3], [2, 3]) if picture.layout == "NCHW" else ([1, 2], [1, 2])
-        weights += [
-            numpy_helper.from_array(np.zeros(2, np.int64), "start"),
-            numpy_helper.from_array(np.ones(2, np.int64), "end"),
-            numpy_helper.from_array(np.array(axes, np.int64), "axes"),
-            numpy_helper.from_array(np.array(squeezed, np.int64), "squeezed"),
-        ]
-        nodes += [
-            helper.make_node("Slice", ["values", "start", "end", "axes"], ["corner"]),
-            helper.make_node("Squeeze", ["corner", "squeezed"], [first_pixel]),
-        ]
-        values.append(helper.make_tensor_value_info(first_pixel, TensorProto.FLOAT, [picture.batch, 3]))
-    graph = helper.make_graph(
-        nodes, "answering", [helper.make_tensor_value_info(picture.name, picture.dtype, picture.shape)], values, weights
-    )
+    return _model(nodes, picture, {name: [picture.batch, *answer.shape] for name, answer in outputs.items()}, weights)
+
+
+def one_at_a_time(classes: int = 3, batch: int | str = 1, size: int = 64) -> ModelProto:
+    """A classifier that counts on a batch of one: it reshapes to [1, ...], as many exporters write it."""
+    weights = [
+        numpy_helper.from_array(np.array([1, -1], np.int64), "flat"),
+        numpy_helper.from_array(np.array([0], np.int64), "start"),
+        numpy_helper.from_array(np.array([classes], np.int64), "end"),
+        numpy_helper.from_array(np.array([1], np.int64), "axis"),
+    ]
+    nodes = [
+        helper.make_node("Reshape", ["images", "flat"], ["values"]),
+        helper.make_node("Slice", ["values", "start", "end", "axis"], ["scores"]),
+    ]
+    picture = GraphInput(batch=batch, height=size, width=size)
+    return _model(nodes, picture, {"scores": [batch, classes]}, weights)
+
+
+def mixing_frames(batch: int | str = "batch") -> ModelProto:
+    """A classifier whose answer for a frame depends on the other frames of its batch."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Softmax", ["means"], ["shares"], axis=0),
+        helper.make_node("Flatten", ["shares"], ["scores"]),
+    ]
+    return _model(nodes, GraphInput(batch=batch), {"scores": [batch, 3]}, [])
+
+
+def averaging(picture: GraphInput) -> ModelProto:
+    """Three scores: the mean of each colour, as the network sees it."""
+    nodes = [helper.make_node("Cast", [picture.name], ["values"], to=TensorProto.FLOAT)]
+    if picture.layout == "NHWC":
+        nodes.append(helper.make_node("Transpose", ["values"], ["planes"], perm=[0, 3, 1, 2]))
+    planes = "values" if picture.layout == "NCHW" else "planes"
+    nodes += [
+        helper.make_node("GlobalAveragePool", [planes], ["means"]),
+        helper.make_node("Flatten", ["means"], ["scores"]),
+    ]
+    return _model(nodes, picture, {"scores": [picture.batch, 3]}, [])
+
+
+def _model(
+    nodes: list[NodeProto], picture: GraphInput, outputs: Mapping[str, list[int | str]], weights: list[TensorProto]
+) -> ModelProto:
+    inputs = [helper.make_tensor_value_info(picture.name, picture.dtype, picture.shape)]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
+    graph = helper.make_graph(nodes, "test", inputs, values, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-    checker.check_model(model, full_check=True)
+    checker.check_model(model)
     return model

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, helper
 
 from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, RepositoryModel, read_labels, read_model
@@ -192,6 +193,8 @@ def _normalisation(picture: PictureInput, options: PixelOptions, defaults: Pixel
 def _settle_batch(model: ModelProto, picture: PictureInput, frames_name: str, weights: Path) -> str:
     """Writes the weights, with a free batch axis where the graph bears one; returns a note when it was not free."""
     fixed = model.SerializeToString(deterministic=True)
+    weights.write_bytes(fixed)
+    OnnxRun(weights).run({frames_name: _noise(picture, picture.batch or 1)})  # what fails here is no matter of batches
     for value in (*model.graph.input, *model.graph.output):
         declare([value], {value.name: ["batch", *shape_of(value)[1:]]})
     del model.graph.value_info[:]
@@ -212,8 +215,7 @@ def _settle_batch(model: ModelProto, picture: PictureInput, frames_name: str, we
 
 def _refuses_batches(weights: Path, frames_name: str, picture: PictureInput) -> str:
     """Why two frames at once do not give what each gives alone; "" when they do."""
-    size = (picture.height or _ANY_SIZE, picture.width or _ANY_SIZE)
-    frames = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    frames = _noise(picture, 2)
     try:
         network = OnnxRun(weights)
         together = network.run({frames_name: frames})
@@ -229,6 +231,11 @@ def _refuses_batches(weights: Path, frames_name: str, picture: PictureInput) -> 
         ):
             return f"the output {name!r} depends on the other frames of the batch"
     return ""
+
+
+def _noise(picture: PictureInput, count: int) -> NDArray[np.uint8]:
+    size = (picture.height or _ANY_SIZE, picture.width or _ANY_SIZE)
+    return np.random.default_rng(0).integers(0, 256, (count, *size, 3), dtype=np.uint8)
 
 
 def _frames_text(name: str, picture: PictureInput, batched: bool) -> TensorText:

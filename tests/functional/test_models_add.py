@@ -1,0 +1,451 @@
+"""`videojob models add`: what fits is served, what does not is told, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from support.onnx_graphs import GraphInput, answering, averaging, mixing_frames, one_at_a_time
+from videojob.adapters.model_repository import find_model
+from videojob.errors import (
+    InvalidModelOutput,
+    ModelError,
+    ModelLoadFailed,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    SetupError,
+)
+from videojob.local.models.add import AddOutcome, AddRequest, PixelOptions, add
+from videojob.local.models.picture import Normalisation, lead_frames_in, picture_input
+from videojob.local.models.runtime import OnnxRun
+from videojob.local.models.trial import weights_path
+from videojob.vision.decoders import create_decoder
+from videojob.vision.prepare import prepare
+from videojob.vision.values import PixelInput
+
+LABELS = ("person", "car", "dog")
+YOLO = {"predictions": np.zeros((7, 84), np.float32)}
+YOLO["predictions"][:, 5] = [32, 32, 20, 10, 0.1, 0.9, 0.2]
+
+
+class Workshop:
+    """A folder with an ONNX file and labels, and an empty repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.repository = folder / "repository"
+        self.path = folder / "export.onnx"
+        self.labels = folder / "names.txt"
+        self.labels.write_text("\n".join(LABELS), encoding="utf-8")
+
+    def add(self, model: ModelProto | None = None, /, **changes: Any) -> AddOutcome:
+        if model is not None:
+            onnx.save(model, self.path)
+        request = AddRequest(path=self.path, name="cars", decoder="yolo", labels=self.labels)
+        return add(replace(request, **changes), self.repository)
+
+    def left_behind(self) -> list[str]:
+        return [path.name for path in self.repository.glob("*") if path.name != ".lock"]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def test_a_model_that_fits_is_ready_to_be_served(workshop: Workshop) -> None:
+    done = workshop.add(answering(YOLO))
+    model = find_model(workshop.repository, "cars")
+    contract = model.contract()
+    assert (contract.decoder, contract.labels, contract.max_batch, contract.outputs) == (
+        "yolo",
+        LABELS,
+        16,
+        ("predictions",),
+    )
+    pixels = contract.pixels
+    assert (pixels.dtype, pixels.layout, pixels.colour, pixels.width, pixels.height) == ("UINT8", "NHWC", "RGB", 64, 64)
+    assert done.notes == ()
+    assert (done.trial.width, done.trial.height) == (64, 64)
+    assert done.trial.frame_ms > 0
+    assert sorted(path.name for path in model.folder.iterdir()) == ["1", "config.pbtxt", "labels.txt"]
+
+
+def test_what_was_added_finds_its_boxes(workshop: Workshop) -> None:
+    workshop.add(answering(YOLO))
+    model = find_model(workshop.repository, "cars")
+    outputs = OnnxRun(weights_path(model)).run({"frames": np.zeros((2, 64, 64, 3), np.uint8)})
+    found = create_decoder(model.contract()).decode(outputs, 64, 64, 0.5)
+    assert [boxes.boxes.tolist() for boxes in found] == [[[22, 27, 42, 37]]] * 2
+    assert found[0].class_ids.tolist() == [1]
+
+
+IMAGENET = Normalisation(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        GraphInput(),
+        GraphInput(layout="NHWC"),
+        GraphInput(dtype=TensorProto.FLOAT16),
+        GraphInput(height="height", width="width"),
+    ],
+    ids=["NCHW", "NHWC", "half precision", "any size"],
+)
+@pytest.mark.parametrize(
+    "normalisation", [Normalisation(), Normalisation(255.0), IMAGENET], ids=["raw", "unit", "imagenet"]
+)
+def test_frames_led_in_are_normalised_as_a_client_would(picture: GraphInput, normalisation: Normalisation) -> None:
+    original = averaging(picture)
+    wrapped = ModelProto()
+    wrapped.CopyFrom(original)
+    found = picture_input(wrapped.graph)
+    name = lead_frames_in(wrapped, found, normalisation)
+    onnx.checker.check_model(wrapped, full_check=True)
+
+    frames = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    pixels = PixelInput(
+        name=found.name,
+        dtype=found.dtype,
+        layout=found.layout,
+        colour="RGB",
+        scale=normalisation.scale,
+        mean=normalisation.mean,
+        std=normalisation.std,
+    )
+    expected = OnnxRun(original.SerializeToString()).run({found.name: prepare(frames, pixels)})["scores"]
+    answer = OnnxRun(wrapped.SerializeToString()).run({name: frames})["scores"]
+    assert answer == pytest.approx(expected, rel=1e-3 if found.dtype == "FP16" else 1e-5, abs=1e-5)
+
+
+def test_byte_inputs_stay_as_they_are() -> None:
+    model = averaging(GraphInput(dtype=TensorProto.UINT8, layout="NHWC"))
+    before = len(model.graph.node)
+    assert lead_frames_in(model, picture_input(model.graph), Normalisation()) == "images"
+    assert len(model.graph.node) == before
+
+
+def test_a_tensor_that_is_called_frames_already_gets_no_double(workshop: Workshop) -> None:
+    workshop.add(answering(YOLO, GraphInput(name="frames")))
+    assert find_model(workshop.repository, "cars").contract().pixels.name == "frames_"
+
+
+@pytest.mark.parametrize(("decoder", "colour", "resize"), [("yolo", "RGB", "letterbox"), ("yolox", "BGR", "letterbox")])
+def test_pixels_are_what_the_decoders_family_usually_wants(
+    workshop: Workshop, decoder: str, colour: str, resize: str
+) -> None:
+    predictions = np.zeros((84, 8) if decoder == "yolox" else (7, 84), np.float32)
+    workshop.add(answering({"predictions": predictions}), decoder=decoder)
+    pixels = find_model(workshop.repository, "cars").contract().pixels
+    assert (pixels.colour, pixels.resize) == (colour, resize)
+
+
+def test_options_come_before_what_is_usual(workshop: Workshop) -> None:
+    workshop.add(
+        answering(YOLO, GraphInput(height="height", width="width")),
+        pixels=PixelOptions(colour="BGR", resize="stretch", pad_value=0, long_side=96, stride=32),
+        decoder_options={"iou": "0.6"},
+        max_batch=4,
+    )
+    contract = find_model(workshop.repository, "cars").contract()
+    pixels = contract.pixels
+    assert (pixels.colour, pixels.resize, pixels.pad_value) == ("BGR", "stretch", 0)
+    assert (pixels.width, pixels.long_side, pixels.stride) == (0, 96, 32)
+    assert (contract.decoder_options, contract.max_batch) == ({"iou": "0.6"}, 4)
+
+
+def test_outputs_that_nobody_reads_are_cut_off(workshop: Workshop) -> None:
+    workshop.add(answering({"features": np.zeros((3, 9), np.float32), **YOLO}), outputs=("predictions",))
+    model = find_model(workshop.repository, "cars")
+    graph = onnx.load(weights_path(model)).graph
+    assert [value.name for value in graph.output] == ["predictions"]
+    assert not [tensor for tensor in graph.initializer if "features" in tensor.name]
+
+
+@pytest.mark.parametrize("labels", ["person, sitting\ncar\ndog\n", "person\nvéhicule\ndog\n", '[x\n"car"\nd\\g\n'])
+def test_labels_of_any_spelling_survive(workshop: Workshop, labels: str) -> None:
+    workshop.labels.write_text(labels, encoding="utf-8")
+    workshop.add(answering(YOLO))
+    assert find_model(workshop.repository, "cars").contract().labels == tuple(labels.split("\n")[:3])
+
+
+def test_a_batch_that_was_fixed_needlessly_is_made_free(workshop: Workshop) -> None:
+    done = workshop.add(answering(YOLO, GraphInput(batch=4)))
+    assert "fixed at 4" in done.notes[0]
+    assert find_model(workshop.repository, "cars").contract().max_batch == 16
+
+
+def test_a_model_that_takes_one_frame_only_is_served_one_by_one(workshop: Workshop) -> None:
+    done = workshop.add(one_at_a_time(), decoder="classification")
+    contract = find_model(workshop.repository, "cars").contract()
+    assert contract.max_batch == 0
+    assert "stays at 1 frame" in done.notes[0]
+    assert (contract.pixels.width, contract.pixels.height) == (64, 64)
+
+
+def test_weights_in_files_of_their_own_come_along(workshop: Workshop) -> None:
+    model = answering({"predictions": np.zeros((7, 84), np.float32)})
+    onnx.save(model, workshop.path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    workshop.add()
+    served = find_model(workshop.repository, "cars")
+    assert (served.folder / "1" / "weights.bin").is_file()
+    OnnxRun(weights_path(served)).run({"frames": np.zeros((1, 64, 64, 3), np.uint8)})
+
+
+def external(location: str) -> ModelProto:
+    """A model with one weight that is said to lie in another file."""
+    model = answering(YOLO)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "predictions_answer")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+    return model
+
+
+def test_a_model_of_that_name_is_replaced_on_demand_only(workshop: Workshop) -> None:
+    workshop.add(answering(YOLO))
+    with pytest.raises(SetupError, match="already") as caught:
+        workshop.add(answering(YOLO), max_batch=2)
+    assert "--replace" in caught.value.hint
+    workshop.add(answering(YOLO), max_batch=2, replace=True)
+    assert find_model(workshop.repository, "cars").contract().max_batch == 2
+
+
+def test_a_replacement_that_fails_leaves_the_old_model(workshop: Workshop) -> None:
+    workshop.add(answering(YOLO))
+    with pytest.raises(ModelSignatureMismatch):
+        workshop.add(answering({"predictions": np.zeros((9, 84), np.float32)}), replace=True)
+    assert find_model(workshop.repository, "cars").versions == (1,)
+    assert workshop.left_behind() == ["cars"]
+
+
+@pytest.mark.parametrize("name", ["", "../cars", ".cars", "my cars", "c" * 64])
+def test_names_that_are_no_folder_names_are_refused(workshop: Workshop, name: str) -> None:
+    with pytest.raises(SetupError, match="cannot be a model's name"):
+        workshop.add(answering(YOLO), name=name)
+
+
+def two_inputs() -> ModelProto:
+    model = answering(YOLO)
+    model.graph.input.append(helper.make_tensor_value_info("sizes", TensorProto.INT64, [1, 2]))
+    return model
+
+
+def nodes_missing() -> ModelProto:
+    model = answering(YOLO)
+    del model.graph.node[:]
+    return model
+
+
+def unknown_operator() -> ModelProto:
+    model = answering(YOLO)
+    model.graph.node[0].op_type = "Shapes"
+    return model
+
+
+def old_operators() -> ModelProto:
+    model = answering(YOLO)
+    model.opset_import[0].version = 6
+    return model
+
+
+def answers(**outputs: Any) -> ModelProto:
+    return answering({name: np.asarray(values, np.float32) for name, values in outputs.items()})
+
+
+ROW = [32, 32, 20, 10, 0.1, 0.9, 0.2]
+MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelError], str, str]] = [
+    (
+        "two inputs",
+        two_inputs,
+        {},
+        ModelSignatureMismatch,
+        r"2 inputs \(images .*, sizes \[1, 2\]\)",
+        "one: the frames",
+    ),
+    ("no nodes", nodes_missing, {}, ModelLoadFailed, "no nodes", "export"),
+    ("unknown operator", unknown_operator, {}, ModelLoadFailed, "ONNX Runtime does not load it.*Shapes", ""),
+    ("old operators", old_operators, {}, ModelSignatureMismatch, "version 6", "opset 7"),
+    (
+        "integers",
+        lambda: averaging(GraphInput(dtype=TensorProto.INT64)),
+        {},
+        ModelSignatureMismatch,
+        "type INT64",
+        "UINT8, FLOAT or FLOAT16",
+    ),
+    (
+        "grey pictures",
+        lambda: answering(YOLO, GraphInput(channels=1)),
+        {},
+        ModelSignatureMismatch,
+        "none of them holds the 3 colours",
+        "--layout",
+    ),
+    (
+        "three wide",
+        lambda: answering(YOLO, GraphInput(width=3)),
+        {},
+        ModelSignatureMismatch,
+        "both the second and the last",
+        "--layout NCHW or NHWC",
+    ),
+    (
+        "layout that is not there",
+        lambda: answering(YOLO),
+        {"pixels": PixelOptions(layout="NHWC")},
+        ModelSignatureMismatch,
+        "none of them",
+        "Check --layout",
+    ),
+    (
+        "one side free",
+        lambda: answering(YOLO, GraphInput(width="width")),
+        {},
+        ModelSignatureMismatch,
+        "one side is fixed",
+        "both fixed or both free",
+    ),
+    (
+        "unknown output",
+        lambda: answering(YOLO),
+        {"outputs": ("boxes",)},
+        ModelSignatureMismatch,
+        "no output 'boxes'",
+        "predictions",
+    ),
+    (
+        "too many outputs",
+        lambda: answers(a=[ROW], b=[ROW]),
+        {},
+        ModelSignatureMismatch,
+        r"reads 1 outputs \(predictions\), the model gives 2",
+        "outputs",
+    ),
+    (
+        "another number of labels",
+        lambda: answers(predictions=np.zeros((9, 84))),
+        {},
+        ModelSignatureMismatch,
+        r"with 3 labels one axis must be 7 \(v8\) or 8 \(v5\)",
+        "one label for each class",
+    ),
+    ("no labels", lambda: answering(YOLO), {"labels": None}, ModelSignatureMismatch, "needs labels", "labels"),
+    ("NaN", lambda: answers(predictions=[[np.nan] * 7]), {}, InvalidModelOutput, "NaN", ""),
+    ("logits", lambda: answers(predictions=[[*ROW[:4], 3, -2, 5]]), {}, InvalidModelOutput, "0 to 1", "sigmoid"),
+    ("unknown decoder", lambda: answering(YOLO), {"decoder": "yolo99"}, ModelSignatureMismatch, "yolo99", "yolox"),
+    (
+        "unknown option",
+        lambda: answering(YOLO),
+        {"decoder_options": {"nms": "0.5"}},
+        ModelSignatureMismatch,
+        "decoder_nms",
+        "decoder_iou",
+    ),
+    (
+        "scaled bytes",
+        lambda: averaging(GraphInput(dtype=TensorProto.UINT8)),
+        {"pixels": PixelOptions(scale=255.0)},
+        ModelSignatureMismatch,
+        "takes bytes",
+        "--scale",
+    ),
+    (
+        "scale of nothing",
+        lambda: answering(YOLO),
+        {"pixels": PixelOptions(scale=0.0)},
+        ModelSignatureMismatch,
+        "--scale",
+        "divided",
+    ),
+    (
+        "size of a fixed graph",
+        lambda: answering(YOLO),
+        {"pixels": PixelOptions(long_side=640)},
+        ModelSignatureMismatch,
+        "64 x 64 pixels only",
+        "--long-side",
+    ),
+    (
+        "frames that mix",
+        mixing_frames,
+        {"decoder": "classification"},
+        ModelSignatureMismatch,
+        "any number of frames at once, but the output 'scores' depends on the other frames",
+        "batch of 1",
+    ),
+    (
+        "a batch of four only",
+        lambda: one_at_a_time(batch=4),
+        {"decoder": "classification"},
+        ModelSignatureMismatch,
+        "exactly 4 frames at once",
+        "batch of 1",
+    ),
+    ("weights missing", lambda: external("away.bin"), {}, ModelLoadFailed, "'away.bin' are missing", "beside"),
+    ("weights outside", lambda: external("../etc/passwd"), {}, ModelLoadFailed, "outside of its own folder", ""),
+    ("weights at a path", lambda: external("/etc/passwd"), {}, ModelLoadFailed, "outside of its own folder", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "kind", "message", "hint"), [case[1:] for case in MISFITS], ids=[case[0] for case in MISFITS]
+)
+def test_a_misfit_is_named_with_its_remedy_and_leaves_nothing(
+    workshop: Workshop,
+    make: Callable[[], ModelProto],
+    changes: dict[str, Any],
+    kind: type[ModelError],
+    message: str,
+    hint: str,
+) -> None:
+    workshop.path.write_bytes(make().SerializeToString())
+    with pytest.raises(kind, match=message) as caught:
+        workshop.add(**changes)
+    assert hint in caught.value.hint
+    assert caught.value.uri == str(workshop.path)
+    assert workshop.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        (None, ModelNotFound, "no such file"),
+        (b"", ModelLoadFailed, "no nodes"),
+        (b"PK\x03\x04 a zip file, say of PyTorch", ModelLoadFailed, "not an ONNX file"),
+    ],
+)
+def test_a_file_that_is_no_graph_is_refused(
+    workshop: Workshop, content: bytes | None, kind: type[ModelError], message: str
+) -> None:
+    if content is not None:
+        workshop.path.write_bytes(content)
+    with pytest.raises(kind, match=message):
+        workshop.add()
+    assert workshop.left_behind() == []
+
+
+def test_a_graph_inside_a_graph_keeps_what_it_reads_from_outside(workshop: Workshop) -> None:
+    """An If whose branches read a weight by name only: cutting off outputs must not take it away."""
+    model = answering({"features": np.zeros((3, 9), np.float32), **YOLO})
+    graph = model.graph
+    final = next(node for node in graph.node if node.output[0] == "predictions")
+    final.output[0] = "plain"
+    graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    branches = {}
+    for key in ("then_branch", "else_branch"):
+        value = helper.make_tensor_value_info(key, TensorProto.FLOAT, None)
+        branches[key] = helper.make_graph([helper.make_node("Add", ["plain", "nothing"], [key])], key, [], [value])
+    graph.node.append(helper.make_node("If", ["yes"], ["predictions"], **branches))
+    workshop.add(model, outputs=("predictions",))
+    assert find_model(workshop.repository, "cars").versions == (1,)
