@@ -56,14 +56,17 @@ def html(request: pytest.FixtureRequest) -> str:
     return render_report(CASES[request.param]())
 
 
-def test_every_tag_is_closed_in_order(html: str) -> None:
-    page = read_page(html)
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return read_page(html)
+
+
+def test_every_tag_is_closed_in_order(page: Page) -> None:
     assert [element.tag for element in page.elements[:2]] == ["html", "head"]
     assert len(page.all("h1")) == 1
 
 
-def test_the_page_loads_nothing_and_runs_nothing(html: str) -> None:
-    page = read_page(html)
+def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
     assert not {"script", "link", "iframe", "object", "embed", "base", "form", "img"} & {e.tag for e in page.elements}
     for element in page.elements:
         for name, value in element.attributes.items():
@@ -77,11 +80,11 @@ def test_the_page_loads_nothing_and_runs_nothing(html: str) -> None:
     assert policy[0].attributes["content"].startswith("default-src 'none'")
 
 
-def test_every_drawing_has_finite_numbers_inside_its_frame(html: str) -> None:
-    for element in read_page(html).all("rect"):
+def test_every_drawing_has_finite_numbers_inside_its_frame(page: Page) -> None:
+    for element in page.all("rect"):
         place = {name: float(element.attributes[name]) for name in ("x", "y", "width", "height")}
         assert all(math.isfinite(value) and value >= 0 for value in place.values()), place
-    for element in read_page(html).all("svg"):
+    for element in page.all("svg"):
         left, top, width, height = map(float, element.attributes["viewbox"].split())
         assert width > 0
         assert height > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def write_report(sink: Sink, run: RunRecord, facts: RunFacts | None, clock: Cloc
         part.write_text(page, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SetupError(
-            f"the report cannot be written to {path}: {error.strerror}", hint="Give another path."
-        ) from error
+        with contextlib.suppress(OSError):
+            part.unlink()
+        message = f"the report cannot be written to {path}: {error.strerror}"
+        raise SetupError(message, hint="Give another path.") from error
     return path

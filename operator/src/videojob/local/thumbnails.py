@@ -96,13 +96,13 @@ def region_around(box: Region, size: tuple[int, int]) -> Region:
         size: (width, height) of the upright source picture.
 
     Returns:
-        Like `box`; inside the picture, at least one pixel wide and high. Only a box that is taller than the picture's
-        width allows gets another aspect.
+        Like `box`, which it contains; inside the picture. It has another aspect only where the picture's own shape
+        leaves no choice.
     """
     width, height = size
     box_width, box_height = box[2] - box[0], box[3] - box[1]
     wish = max(_BOX_SHARE * box_width, _BOX_SHARE * box_height * TILE_ASPECT, width * _LEAST_SHARE)
-    region_width = max(1, min(width, ceil(wish), int(height * TILE_ASPECT)))
+    region_width = max(1, min(width, max(box_width, min(ceil(wish), int(height * TILE_ASPECT)))))
     region_height = max(1, min(height, max(int(region_width / TILE_ASPECT), box_height)))
     left = _centred(box[0] + box[2], region_width, width)
     top = _centred(box[1] + box[3], region_height, height)
