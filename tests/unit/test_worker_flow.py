@@ -120,7 +120,8 @@ def test_any_order_of_events_keeps_the_bounds_and_ends(seed: int) -> None:
     chance = random.Random(seed)
     slots, in_flight, size = chance.randint(2, 12), chance.randint(1, 10), chance.randint(1, 6)
     state = flow(slots=slots, in_flight=in_flight, group=size)
-    total, next_slot, seen = 60, 0, []
+    total, next_slot = 60, 0
+    seen: list[int] = []
     open_groups: deque[Group] = deque()
 
     def send(*, flush: bool) -> None:
