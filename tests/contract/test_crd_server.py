@@ -21,6 +21,7 @@ from videojob.api.crd import crd, crd_yaml
 from videojob.api.status import VideoJobStatus
 from videojob.api.videojob import VideoJob
 
+pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces/default/videojobs"
 CRD = f"{CRDS}/videojobs.videojob.dev"
 NOW = "2026-01-31T12:00:00Z"

@@ -19,6 +19,7 @@ from support.manifests.good import GOOD
 from videojob.api.problems import field_text
 from videojob.api.videojob import VideoJob
 
+pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces/default/videojobs"
 STRICT = {"fieldValidation": "Strict", "dryRun": "All"}
 

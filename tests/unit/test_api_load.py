@@ -11,10 +11,10 @@ import yaml
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
 from support.manifests.good import GOOD
-from videojob.api.load import MAX_BYTES, load_manifests, parse_manifests
+from videojob.api.load import MAX_BYTES, MAX_PROBLEMS, load_manifests, parse_manifests
 from videojob.api.problems import ManifestProblem, ManifestProblems
 from videojob.cli.validate import validate_files, validation_json, validation_text
-from videojob.errors import ManifestError
+from videojob.errors import ManifestError, error_from_dict
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "apiVersion: videojob.dev/v1alpha1\nkind: VideoJob\n"
@@ -118,6 +118,7 @@ def test_every_problem_is_told_in_the_order_of_its_place() -> None:
         ("backoffLimit: -1", "spec.backoffLimit", 3, "-1 is too small", "The least is 0."),
         ("suspend: 'true'", "spec.suspend", 3, "found text", "true or false, without quotes"),
         ("onCorruption: skip", "spec.onCorruption", 3, "'skip' is not one of the words", "Did you mean Skip?"),
+        ("sampling: [1]", "spec.sampling", 3, "found a list", "a group of fields"),
         ("onCorruption: maybe", "spec.onCorruption", 3, "not one of the words", "Write Fail or Skip."),
         ("deadline: {completeWithin: 2 hours}", "spec.deadline.completeWithin", 14, "does not fit", '"1h30m"'),
         ("deadline: {completeWithin: 999h}", "spec.deadline.completeWithin", 14, "at most 720h", ""),
@@ -138,6 +139,20 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_right(
 def test_a_bad_item_is_one_problem_not_also_a_missing_item() -> None:
     problem = the_problem(GOOD_TEXT.replace("lobby.mp4", "../lobby.mp4"))
     assert (problem.line, problem.field) == (6, "spec.inputs[0].file.path")
+
+
+def test_beyond_a_hundred_problems_the_rest_is_counted() -> None:
+    problems = problems_of(with_spec(*(f"field{n}: 1" for n in range(150))))
+    assert len(problems) == MAX_PROBLEMS + 1
+    assert problems[-1].what == "there are 50 more problems"
+
+
+def test_problems_cross_process_borders_as_a_manifest_error() -> None:
+    with pytest.raises(ManifestProblems) as refusal:
+        parse_manifests(with_spec("xyz: 1"), "job.yaml")
+    again = error_from_dict(refusal.value.as_dict())
+    assert type(again) is ManifestError
+    assert again.message == refusal.value.message
 
 
 @pytest.mark.parametrize("case", [case for case in BAD if "MiB" not in case.name], ids=lambda case: case.name)
@@ -172,6 +187,7 @@ def test_every_bad_manifest_is_told_in_plain_words(case: Case) -> None:
         ("a: b: c\n", "not YAML"),
         ("%YAML 9.9\n---\na: 1\n", "not YAML"),
         ("a: \x00\n", "control character"),
+        ("a: \ufffe\n", "not YAML"),
         ("[" * 1000, "deeper than 20"),
         ("{a: " * 1000, "deeper than 20"),
         ("- " * 1000, "deeper than 20"),

@@ -12,6 +12,7 @@
     ├── ServerError               the inference server: ServerUnavailable, ServerStartFailed, InferenceTimeout
     ├── SinkError                 the result store: SinkUnavailable, StaleEpoch, ItemTooLarge, ResultsIncomplete
     ├── SetupError                this machine lacks a part; the hint says how to get it
+    ├── WorkerLost                a worker process died in the middle of a segment
     └── Cancelled                 a signal asked for the stop: nothing is lost, a rerun goes on
 
 `reason` is a stable CamelCase word: it is what `kubectl get vj` shows, what a script may test for and what the
@@ -290,6 +291,14 @@ class SetupError(VideoJobError):
     reason = "SetupIncomplete"
 
 
+class WorkerLost(VideoJobError):
+    """A worker process died in the middle of a segment."""
+
+    reason = "WorkerLost"
+    default_retryable = True
+    default_hint = "Out of memory is the usual cause: use fewer workers."
+
+
 class Cancelled(VideoJobError):
     """A signal asked for the stop."""
 
@@ -301,7 +310,7 @@ class Cancelled(VideoJobError):
 def _subclasses(root: type[VideoJobError]) -> dict[str, type[VideoJobError]]:
     found = {root.reason: root}
     for child in root.__subclasses__():
-        found |= _subclasses(child)
+        found = _subclasses(child) | found  # where a subclass shares its parent's reason, the parent stands for both
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +17,8 @@ from videojob.errors import ManifestError
 
 MAX_BYTES = 1024 * 1024
 """etcd, where a cluster keeps its objects, takes little more."""
+MAX_PROBLEMS = 100
+"""Of one job; further ones are only counted."""
 
 
 def load_manifests(path: Path) -> list[VideoJob]:
@@ -94,7 +97,11 @@ def _job(tree: Tree, file: str) -> VideoJob | list[ManifestProblem]:
         return VideoJob.from_manifest(values)
     except ValidationError as error:
         found = [detail for detail in error.errors(include_url=False) if not is_consequence(detail)]
-        return [_problem(detail, tree, file) for detail in found]
+        problems = [_problem(detail, tree, file) for detail in found[:MAX_PROBLEMS]]
+        if len(found) > MAX_PROBLEMS:
+            what = f"there are {len(found) - MAX_PROBLEMS} more problems"
+            problems.append(replace(problems[-1], field="", what=what, fix="Put these right first."))
+        return problems
 
 
 def _problem(detail: ErrorDetails, tree: Tree, file: str) -> ManifestProblem:
