@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from support.decoding import WHOLE, decode, decode_all, request_for
 from support.samples import sample_path
 from support.videos import Spec, picture_number, write_video
-
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
 

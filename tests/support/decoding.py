@@ -75,6 +75,4 @@ def decode_all(
     decoder: DecoderProcess, path: Path, info: VideoInfo, segments: Sequence[Segment], **changes: object
 ) -> list[Decoded]:
     """Every frame of several segments, one after the other."""
-    return [
-        frame for segment in segments for frame in decode(decoder, request_for(path, info, segment, **changes))[0]
-    ]
+    return [frame for segment in segments for frame in decode(decoder, request_for(path, info, segment, **changes))[0]]

@@ -28,14 +28,10 @@ from videojob.errors import (
     InputNotVideo,
     InputUnavailable,
     NoVideoStream,
-    ResolutionLimitExceeded,
 )
 from videojob.media import sniff, structure
-
-MAX_SIDE = 8192
-"""Widest and highest picture accepted, in pixels."""
-
-MAX_PIXELS = MAX_SIDE * MAX_SIDE
+from videojob.media.complaints import Complaints, collected
+from videojob.media.limits import MAX_PIXELS, check_size
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
@@ -85,6 +81,7 @@ class Source:
         demuxer: its name, see `sniff`.
         time_base: seconds per tick of the stream.
         is_cut_short: the container declares more bytes than the file has.
+        complaints: what FFmpeg logs while the file is open.
     """
 
     container: InputContainer
@@ -92,6 +89,7 @@ class Source:
     demuxer: str
     time_base: Fraction
     is_cut_short: bool
+    complaints: Complaints
 
     @property
     def codec(self) -> str:
@@ -118,19 +116,29 @@ def opened(path: Path, uri: str) -> Iterator[Source]:
         InputNotVideo, FormatNotAllowed: see `sniff.demuxer_for`.
         InputContainerInvalid: the demuxer cannot make sense of it, or there is no decoder for what is in it.
         NoVideoStream: there is no picture in it, or only a cover picture.
-        ResolutionLimitExceeded: the header claims a picture larger than `MAX_SIDE`.
+        ResolutionLimitExceeded: the header claims a picture larger than `limits.MAX_SIDE`.
     """
     demuxer = sniff.demuxer_for(read_head(path, uri), uri)
     is_cut_short = structure.check(path, demuxer, uri)
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
-    try:
-        container = av.open(os.fspath(path), format=name, options=options, metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
-    with container:
-        stream = _video_stream(container, uri)
-        yield Source(container, stream, demuxer, stream.time_base or Fraction(1, av.time_base), is_cut_short)
+    with collected() as complaints:
+        try:
+            container = av.open(os.fspath(path), format=name, options=options, metadata_errors="replace")
+        except av.FFmpegError as error:
+            _check_refused(complaints, uri)
+            raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
+        with container:
+            _check_refused(complaints, uri)
+            stream = _video_stream(container, uri)
+            time_base = stream.time_base or Fraction(1, av.time_base)
+            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints)
+
+
+def _check_refused(complaints: Complaints, uri: str) -> None:
+    refused = complaints.refused_size()
+    if refused is not None:
+        check_size(*refused, uri)
 
 
 def _video_stream(container: InputContainer, uri: str) -> VideoStream:
@@ -150,8 +158,4 @@ def _check_header(stream: VideoStream, uri: str) -> None:
     context: VideoCodecContext | None = stream.codec_context
     if context is None:
         raise InputContainerInvalid("the video's codec is not one that can be decoded", uri=uri)
-    if context.width > MAX_SIDE or context.height > MAX_SIDE:
-        raise ResolutionLimitExceeded(
-            f"the header claims {context.width} x {context.height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are taken",
-            uri=uri,
-        )
+    check_size(context.width, context.height, uri)

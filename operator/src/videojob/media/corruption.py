@@ -15,7 +15,7 @@ class GapTracker:
     """Follows packets and pictures of one segment in the order in which the decoder takes and gives them.
 
     Attributes:
-        gaps: closed ones, `[start, end)` in ticks, with the reason.
+        gaps: closed ones, `[start, end)` in ticks, ascending and apart, each with the reason of its beginning.
     """
 
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
@@ -44,8 +44,13 @@ class GapTracker:
     def keyframe(self, pts: int) -> None:
         """A keyframe is about to be decoded."""
         self._newest_key = pts
-        if self._start is not None and self._end is None and pts > self._start:
+        if self._start is None or self._end is not None:
+            return
+        if pts > self._start:
             self._end = pts
+        else:
+            # Damage between two pictures: nothing of this segment was in it.
+            self._start = None
 
     def admits(self, pts: int) -> bool:
         """Whether a picture at `pts` lies outside every gap."""
@@ -64,5 +69,8 @@ class GapTracker:
 
     def _close(self) -> None:
         if self._start is not None and self._end is not None:
+            if self.gaps and self.gaps[-1][1] >= self._start:
+                start, _, self._reason = self.gaps.pop()
+                self._start = start
             self.gaps.append((self._start, self._end, self._reason))
             self._start = self._end = None

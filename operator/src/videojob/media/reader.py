@@ -19,19 +19,21 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from videojob.errors import DecodeTimeout, InputCorrupt
-from videojob.media.container import MAX_PIXELS, Source, VideoPacket
+from videojob.media import sniff
+from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import GapTracker
+from videojob.media.limits import MAX_PIXELS
 from videojob.media.values import DecodeGap, DecodeRequest
 
 Picture = tuple[int, av.VideoFrame]
 
 _SEEK_TRIES = 6
-# Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on damage.
+# Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on it.
 # The H.264 decoder must not be asked: it then refuses sound pictures behind a seek to an open group of pictures.
 _STRICT_CODECS = ("hevc", "mjpeg")
 # A demuxer that has given out more than this many times the file is going round in circles.
 _ENDLESS_FACTOR = 8
-_ENDLESS_SLACK_BYTES = 1 << 20
+_ENDLESS_SLACK_BYTES = 1 << 18
 
 
 class CannotSeek(Exception):
@@ -68,8 +70,11 @@ class SegmentReader:
     @property
     def gaps(self) -> tuple[DecodeGap, ...]:
         """What could not be decoded, after the last picture."""
-        time_ms = self._info.time_ms
-        return tuple(DecodeGap(time_ms(start), time_ms(end), reason) for start, end, reason in self._tracker.gaps)
+        return tuple(self._gap(*gap) for gap in self._tracker.gaps)
+
+    def _gap(self, start: int, end: int, reason: str) -> DecodeGap:
+        start_ms = self._info.time_ms(start)
+        return DecodeGap(start_ms, max(self._info.time_ms(end), start_ms + 1), reason)
 
     @property
     def _first_possible(self) -> int:
@@ -100,6 +105,7 @@ class SegmentReader:
         packets = self._demuxed() if start is None or not seek else self._packets_from(start)
         for packet in packets:
             self._on_packet()
+            self._note_complaints()
             if packet.is_keyframe and packet.size and packet.pts is not None:
                 if self._tracker.is_open:
                     yield from self._sound(self._drained())
@@ -143,6 +149,12 @@ class SegmentReader:
                 self._next_pts() if packet.pts is None else packet.pts, f"a packet cannot be decoded: {error.strerror}"
             )
             return []
+
+    def _note_complaints(self) -> None:
+        """The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none."""
+        words = self._source.complaints.take(sniff.MATROSKA)
+        if words is not None:
+            self._lost(self._last_packet_pts + self._interval, f"the container is damaged: {words}")
 
     def _drained(self) -> list[av.VideoFrame]:
         """What the decoder still holds; it then starts afresh, which some need after damage."""

@@ -20,6 +20,7 @@ OGG = "ogg"
 
 _MOV_FIRST_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx"))
 _TS_SYNC = 0x47
+_TS_SYNCS = 3
 # Plain, with a 4-byte timecode in front (Blu-ray), with a checksum behind: (packet length, offset of the sync byte).
 _TS_LAYOUTS = ((188, 0), (192, 4), (204, 0))
 _PLAYLISTS: tuple[tuple[bytes, str], ...] = (
@@ -64,18 +65,19 @@ def demuxer_for(head: bytes, uri: str) -> str:
         return FLV
     if head.startswith(b"OggS"):
         return OGG
-    if _is_mpeg_ts(head):
+    if ts_packet_bytes(head):
         return MPEG_TS
     _refuse_playlists(head, uri)
     raise InputNotVideo(f"{_description(head)} is not the start of a supported container", uri=uri)
 
 
-def _is_mpeg_ts(head: bytes) -> bool:
+def ts_packet_bytes(head: bytes) -> int:
+    """Length of a transport stream's packets; 0 when the bytes do not begin one."""
     for length, offset in _TS_LAYOUTS:
         syncs = head[offset::length]
-        if len(syncs) >= 3 and all(byte == _TS_SYNC for byte in syncs):
-            return True
-    return False
+        if len(syncs) >= _TS_SYNCS and all(byte == _TS_SYNC for byte in syncs):
+            return length
+    return 0
 
 
 def _refuse_playlists(head: bytes, uri: str) -> None:

@@ -5,15 +5,19 @@ A few dozen bytes per box are read, never the media. Runs in the decoder process
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from videojob.errors import FormatNotAllowed, InputContainerInvalid
 from videojob.media import sniff
+from videojob.media.limits import check_size
 
 _MAX_BOXES = 100_000
-_PATH = (b"moov", b"trak", b"mdia", b"minf", b"dinf")
+_TO_REFERENCES = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
+_TO_DESCRIPTIONS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+_TO_HANDLER = (b"moov", b"trak", b"mdia", b"hdlr")
 _SELF_CONTAINED = 1
 _MATROSKA_SEGMENT = 0x18538067
 _RIFF_HEADER_BYTES = 8
@@ -25,6 +29,8 @@ def check(path: Path, demuxer: str, uri: str) -> bool:
     Raises:
         InputContainerInvalid: an MP4 without its index.
         FormatNotAllowed: an MP4 whose media lie in another file.
+        ResolutionLimitExceeded: an MP4 or AVI header claims a picture that is too large. Other containers keep it
+            where FFmpeg reads it before it decodes.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -33,9 +39,21 @@ def check(path: Path, demuxer: str, uri: str) -> bool:
         if demuxer == sniff.MATROSKA:
             return _matroska_end(file) > size
         if demuxer == sniff.AVI:
-            head = file.read(_RIFF_HEADER_BYTES)
-            return int.from_bytes(head[4:8], "little") + _RIFF_HEADER_BYTES > size
+            return _check_avi(file, uri) > size
+        if demuxer == sniff.MPEG_TS:
+            return size % sniff.ts_packet_bytes(file.read(sniff.HEAD_BYTES)) != 0
     return False
+
+
+def _check_avi(file: BinaryIO, uri: str) -> int:
+    """Where the first RIFF chunk ends."""
+    head = file.read(sniff.HEAD_BYTES)
+    format_at = head.find(b"strf", max(0, head.find(b"vids")))
+    if format_at > 0 and len(head) >= format_at + 20:
+        width, height = struct.unpack_from("<ii", head, format_at + 12)
+        # A negative height means rows from the top down.
+        check_size(width, abs(height), uri)
+    return int.from_bytes(head[4:8], "little") + _RIFF_HEADER_BYTES
 
 
 def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
@@ -45,10 +63,46 @@ def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
         kinds.add(kind)
         end = max(end, stop)
         if kind == b"moov":
-            _refuse_references(file, start, min(stop, size), uri, level=1)
+            _check_references(file, (start, min(stop, size)), uri)
+            _check_descriptions(file, (start, min(stop, size)), uri)
     if b"moov" not in kinds:
         raise InputContainerInvalid("the MP4 has no moov box, the index of its pictures", uri=uri)
     return end > size
+
+
+def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
+    for start, stop in _at_path(file, moov, _TO_REFERENCES):
+        # Version, flags and count come before the entries, each a box with version and flags of its own.
+        for _, entry, _ in _boxes(file, start + 8, stop):
+            file.seek(entry)
+            if not int.from_bytes(file.read(4), "big") & _SELF_CONTAINED:
+                raise FormatNotAllowed("the MP4 refers to media in another file", uri=uri)
+
+
+def _check_descriptions(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
+    handlers = [_bytes_at(file, start + 8, 4) for start, _ in _at_path(file, moov, _TO_HANDLER)]
+    tables = _at_path(file, moov, _TO_DESCRIPTIONS)
+    for handler, (start, stop) in zip(handlers, tables, strict=False):
+        if handler != b"vide":
+            continue
+        for _, entry, _ in _boxes(file, start + 8, stop):
+            size = _bytes_at(file, entry + 24, 4)
+            check_size(int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big"), uri)
+
+
+def _bytes_at(file: BinaryIO, position: int, count: int) -> bytes:
+    file.seek(position)
+    return file.read(count)
+
+
+def _at_path(file: BinaryIO, inside: tuple[int, int], path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """Contents of all boxes at a path; `inside` is the content of its first box."""
+    if len(path) == 1:
+        yield inside
+        return
+    for kind, start, stop in _boxes(file, *inside):
+        if kind == path[1]:
+            yield from _at_path(file, (start, min(stop, inside[1])), path[1:])
 
 
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
@@ -67,19 +121,6 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
             return
         yield kind, content, start + length
         start += length
-
-
-def _refuse_references(file: BinaryIO, start: int, stop: int, uri: str, level: int) -> None:
-    """Follows the one path on which references lie; `level` is how many boxes of it were entered."""
-    for kind, content, end in _boxes(file, start, stop):
-        if level < len(_PATH) and kind == _PATH[level]:
-            _refuse_references(file, content, min(end, stop), uri, level + 1)
-        elif level == len(_PATH) and kind == b"dref":
-            # Version, flags and count come before the entries, each a box with version and flags of its own.
-            for _, entry, _ in _boxes(file, content + 8, min(end, stop)):
-                file.seek(entry)
-                if not int.from_bytes(file.read(4), "big") & _SELF_CONTAINED:
-                    raise FormatNotAllowed("the MP4 refers to media in another file", uri=uri)
 
 
 def _matroska_end(file: BinaryIO) -> int:

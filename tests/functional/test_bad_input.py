@@ -1,0 +1,299 @@
+"""Each class of bad input gets its named error, takes at most the decoder process down, and leaves the rest alone."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from support import bad_videos as bad
+from support.decoding import decode, request_for, ring_for, same_size
+from support.samples import sample_path
+from support.videos import Spec, write_video
+from videojob.errors import (
+    DecoderCrashed,
+    DecodeTimeout,
+    FormatNotAllowed,
+    InputContainerInvalid,
+    InputCorrupt,
+    InputError,
+    InputNotFound,
+    InputNotVideo,
+    NoFrames,
+    NoVideoStream,
+    ResolutionLimitExceeded,
+)
+from videojob.media.decoder import DecoderProcess
+from videojob.media.probe import probe
+
+Maker = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[DecoderProcess]:
+    process = DecoderProcess(progress_timeout_s=20)
+    yield process
+    process.close()
+
+
+def content(data: bytes) -> Maker:
+    return lambda path: path.write_bytes(data)
+
+
+HLS = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nhttp://169.254.169.254/latest/meta-data/\n"
+MPD = (
+    b'<?xml version="1.0"?>\n<!-- x -->\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>http://x/</BaseURL></MPD>'
+)
+SDP = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\nc=IN IP4 127.0.0.1\r\nm=video 5004 RTP/AVP 96\r\n"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28)
+NULL_TS = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 30
+FLV_HEADER = b"FLV\x01\x01\x00\x00\x00\x09\x00\x00\x00\x00"
+EBML_THEN_NOISE = b"\x1a\x45\xdf\xa3\x84\x42\x86\x81\x01" + b"noise" * 100
+FTYP = struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0)
+DUMMY_MOOV = FTYP + struct.pack(">I4s", 8, b"moov")
+
+# file name, how to make it, the error
+REFUSED: list[tuple[str, Maker, type[InputError]]] = [
+    ("empty.mp4", content(b""), InputNotVideo),
+    ("one_byte.mp4", content(b"\x00"), InputNotVideo),
+    ("text.mp4", content(b"This is not a video.\n" * 50), InputNotVideo),
+    ("random.mp4", content(bytes(range(255, 0, -1)) * 20), InputNotVideo),
+    ("zeros.mkv", content(bytes(5000)), InputNotVideo),
+    ("page.mp4", content(b"<!DOCTYPE html><html><body>404</body></html>"), InputNotVideo),
+    ("json.mp4", content(b'{"error": "AccessDenied"}'), InputNotVideo),
+    ("picture.mp4", content(PNG), InputNotVideo),
+    ("wave.avi", content(WAV), InputNotVideo),
+    ("archive.mp4", content(gzip.compress(b"video")), InputNotVideo),
+    ("raw_yuv.mp4", content(b"YUV4MPEG2 W16 H16 F25:1\nFRAME\n" + bytes(384)), InputNotVideo),
+    ("script.mp4", content(b"#!/bin/sh\nexec curl http://example.invalid\n"), InputNotVideo),
+    ("hls.mp4", content(HLS), FormatNotAllowed),
+    ("hls_with_bom.ts", content(b"\xef\xbb\xbf\r\n" + HLS), FormatNotAllowed),
+    ("hls_utf16.mp4", content(HLS.decode().encode("utf-16")), FormatNotAllowed),
+    ("concat.mp4", content(b"ffconcat version 1.0\nfile '/etc/passwd'\n"), FormatNotAllowed),
+    ("concat_plain.mp4", content(b"file '/etc/passwd'\n"), FormatNotAllowed),
+    ("dash.mp4", content(MPD), FormatNotAllowed),
+    ("session.mp4", content(SDP), FormatNotAllowed),
+    ("asx.mp4", content(b'<ASX version="3.0"><Entry><Ref href="http://x"/></Entry></ASX>'), FormatNotAllowed),
+    ("smil.mp4", content(b"<smil><body><video src='http://x'/></body></smil>"), FormatNotAllowed),
+    ("stream_address.mp4", content(b"rtsp://127.0.0.1/stream"), FormatNotAllowed),
+    ("refers_elsewhere.mov", bad.index_refers_elsewhere, FormatNotAllowed),
+    ("no_index.mp4", bad.without_index, InputContainerInvalid),
+    ("cut_before_index.mp4", bad.cut_short, InputContainerInvalid),
+    ("only_ftyp.mp4", content(FTYP), InputContainerInvalid),
+    ("noise_in_matroska.mkv", content(EBML_THEN_NOISE), InputContainerInvalid),
+    ("unknown_codec.mp4", bad.unknown_codec, InputContainerInvalid),
+    ("boxes_in_boxes.mp4", bad.boxes_all_the_way_down, InputContainerInvalid),
+    ("sound.mp4", bad.sound_only, NoVideoStream),
+    ("sound.mkv", bad.sound_only, NoVideoStream),
+    ("sound.ts", bad.sound_only, NoVideoStream),
+    ("empty_moov.mp4", content(DUMMY_MOOV), NoVideoStream),
+    ("null_packets.ts", content(NULL_TS), InputContainerInvalid),
+    ("header.flv", content(FLV_HEADER), InputContainerInvalid),
+    ("no_pictures.mp4", bad.no_pictures, NoFrames),
+    ("huge.mp4", bad.huge_in_mp4, ResolutionLimitExceeded),
+    ("huge.mkv", bad.huge_in_matroska, ResolutionLimitExceeded),
+    ("huge.avi", bad.huge_in_avi, ResolutionLimitExceeded),
+    ("huge.ts", bad.huge_in_stream, ResolutionLimitExceeded),
+    ("all_noise.mkv", bad.all_noise, InputCorrupt),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "error"), REFUSED, ids=[name for name, _, _ in REFUSED])
+def test_refuses_what_is_no_video(
+    decoder: DecoderProcess, tmp_path: Path, name: str, make: Maker, error: type[InputError]
+) -> None:
+    path = tmp_path / name
+    make(path)
+    with pytest.raises(InputError) as caught:
+        decoder.probe(path, f"s3://bucket/{name}")
+    assert type(caught.value) is error, str(caught.value)
+    assert caught.value.uri == f"s3://bucket/{name}"
+    assert caught.value.hint
+    assert not caught.value.retryable
+    assert decoder.pid is not None, "the decoder process died of it"
+
+
+def test_a_missing_file_is_not_found(decoder: DecoderProcess, tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound):
+        decoder.probe(tmp_path / "absent.mp4", "absent.mp4")
+
+
+def test_only_regular_files_are_read(decoder: DecoderProcess, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    link = tmp_path / "link.mp4"
+    link.symlink_to(pipe)
+    for path in (pipe, link, tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputNotVideo, match="not a regular file"):
+            decoder.probe(path, str(path))
+
+
+def test_a_link_to_a_video_is_followed(decoder: DecoderProcess, tmp_path: Path) -> None:
+    link = tmp_path / "link.mp4"
+    link.symlink_to(sample_path("carphone.mp4"))
+    assert decoder.probe(link, "link").frames_estimate == 120
+
+
+def test_the_widest_picture_allowed_is_decoded(decoder: DecoderProcess, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "wide.mp4", Spec(size=(8192, 16), frames=2, options={"preset": "ultrafast"}))
+    frames, _ = decode(decoder, request_for(path, decoder.probe(path, "wide.mp4")))
+    assert len(frames) == 2
+
+
+def test_a_wrong_duration_in_the_header_does_not_matter(decoder: DecoderProcess, tmp_path: Path) -> None:
+    data = write_video(tmp_path / "sound.mp4").read_bytes()
+    header, _ = bad.box(data, b"moov", b"trak", b"mdia", b"mdhd")
+    path = bad.patched(tmp_path / "long.mp4", data, header + 24, struct.pack(">I", 0x7FFFFFFF))
+    info = decoder.probe(path, "long.mp4")
+    assert (info.duration_ms, info.frames_estimate) == (2400, 60)
+    assert len(decode(decoder, request_for(path, info))[0]) == 60
+
+
+AVI_CLIP = Spec(codec="mpeg4", time_base=Fraction(1, 25))
+CUT_SHORT = [
+    ("index_first.mp4", bad.faststart()),
+    ("fragmented.mp4", Spec(mux_options={"movflags": "frag_keyframe+empty_moov"})),
+    ("clip.mkv", None),
+    ("clip.avi", AVI_CLIP),
+    ("clip.flv", None),
+    ("clip.ts", Spec(frames=61)),
+]
+
+
+@pytest.mark.parametrize(("name", "spec"), CUT_SHORT, ids=[name for name, _ in CUT_SHORT])
+def test_a_file_cut_short_fails_or_ends_in_a_named_gap(
+    decoder: DecoderProcess, tmp_path: Path, name: str, spec: Spec | None
+) -> None:
+    path = bad.cut_short(tmp_path / name, spec, share=0.601)
+    info = decoder.probe(path, name)
+    with pytest.raises(InputCorrupt) as caught:
+        decode(decoder, request_for(path, info))
+    frames, report = decode(decoder, request_for(path, info, skip_corrupt=True))
+
+    assert 20 <= len(frames) < 60
+    assert len(report.gaps) == 1
+    gap = report.gaps[0]
+    assert frames[-1].time_ms < gap.start_ms < gap.end_ms
+    assert caught.value.time_ms == gap.start_ms
+    assert caught.value.segment == 0
+
+
+DAMAGED = [
+    ("clip.mp4", bad.SOUND),
+    ("clip.mkv", bad.SOUND),
+    ("clip.ts", bad.SOUND),
+    ("clip.flv", bad.SOUND),
+    ("mpeg4.mp4", Spec(codec="mpeg4", options={"bf": "1"})),
+    ("av1.mp4", Spec(codec="libsvtav1", options={"preset": "12"})),
+]
+
+
+@pytest.mark.parametrize(("name", "spec"), DAMAGED, ids=[name for name, _ in DAMAGED])
+def test_a_damaged_stretch_fails_or_becomes_named_gaps(
+    decoder: DecoderProcess, tmp_path: Path, name: str, spec: Spec
+) -> None:
+    data = write_video(tmp_path / f"sound_{name}", spec).read_bytes()
+    path = bad.flipped(tmp_path / name, data, first=0.45, last=0.55, flips=40, seed=3)
+    info = decoder.probe(path, name)
+    with pytest.raises(InputCorrupt) as caught:
+        decode(decoder, request_for(path, info))
+    frames, report = decode(decoder, request_for(path, info, skip_corrupt=True))
+    again, same_report = decode(decoder, request_for(path, info, skip_corrupt=True))
+
+    assert report.gaps, "damage went unnoticed"
+    assert caught.value.time_ms == report.gaps[0].start_ms
+    assert len(frames) >= 30
+    for gap in report.gaps:
+        assert 0 <= gap.start_ms < gap.end_ms
+        assert gap.reason
+        assert not [frame.time_ms for frame in frames if gap.start_ms <= frame.time_ms < gap.end_ms]
+    assert frames[-1].time_ms > report.gaps[-1].start_ms, "decoding did not resume"
+    assert [frame.digest for frame in again] == [frame.digest for frame in frames]
+    assert same_report.gaps == report.gaps
+
+
+def test_a_file_that_yields_more_data_than_it_holds_is_stopped(decoder: DecoderProcess) -> None:
+    path = sample_path("bigbuckbunny.mp4")
+    info = replace(decoder.probe(path, "endless"), size_bytes=1)
+    with pytest.raises(DecodeTimeout, match="again and again"):
+        decode(decoder, request_for(path, info))
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_crash_of_the_decoder_is_named_and_the_next_file_is_decoded(signal_number: signal.Signals) -> None:
+    path = sample_path("carphone.mp4")
+    decoder = DecoderProcess()
+    try:
+        info = decoder.probe(path, "carphone")
+        with ring_for(same_size(info), slots=2) as ring:
+            frames = iter(decoder.open(request_for(path, info), ring))
+            next(frames)
+            assert decoder.pid is not None
+            os.kill(decoder.pid, signal_number)
+            with pytest.raises(DecoderCrashed, match=signal_number.name):
+                list(frames)
+        assert len(decode(decoder, request_for(path, info))[0]) == 120
+    finally:
+        decoder.close()
+
+
+def test_a_decoder_without_progress_is_killed_and_replaced() -> None:
+    path = sample_path("carphone.mp4")
+    decoder = DecoderProcess(progress_timeout_s=0.5)
+    try:
+        info = decoder.probe(path, "carphone")
+        stopped = decoder.pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        with pytest.raises(DecodeTimeout):
+            decode(decoder, request_for(path, info))
+        with pytest.raises(ProcessLookupError):
+            os.kill(stopped, 0)
+        assert len(decode(decoder, request_for(path, info))[0]) == 120
+    finally:
+        decoder.close()
+
+
+def test_one_call_probes_one_file() -> None:
+    info = probe(sample_path("bikes.mp4"), "bikes.mp4")
+    assert (info.codec, info.width, info.height, info.frames_estimate) == ("h264", 640, 272, 250)
+
+
+SEEDS = [
+    ("seed.mp4", Spec(frames=12, gop=4, options=bad.SOUND.options)),
+    ("fast.mp4", Spec(frames=12, gop=4, mux_options={"movflags": "faststart"})),
+    ("seed.mkv", Spec(frames=12, gop=4)),
+    ("seed.ts", Spec(frames=12, gop=4)),
+    ("seed.flv", Spec(frames=12, gop=4)),
+    ("seed.avi", Spec(codec="mpeg4", frames=12, gop=4, time_base=Fraction(1, 25))),
+    ("seed.webm", Spec(codec="libvpx", frames=12, gop=4, options={"deadline": "realtime"})),
+    ("hevc.mp4", Spec(codec="libx265", frames=12, gop=4, options={"x265-params": "log-level=none:pools=none"})),
+]
+
+
+@pytest.mark.parametrize(("name", "spec"), SEEDS, ids=[name for name, _ in SEEDS])
+def test_any_mutation_ends_in_frames_or_a_named_error(
+    decoder: DecoderProcess, tmp_path: Path, name: str, spec: Spec
+) -> None:
+    data = write_video(tmp_path / name, spec).read_bytes()
+    outcomes: set[str] = set()
+    for number, mutate in enumerate(bad.mutations(data, 60, seed=len(name))):
+        path = tmp_path / f"{number}_{name}"
+        path.write_bytes(mutate())
+        try:
+            info = decoder.probe(path, name, cut_every_ms=100)
+            decode(decoder, request_for(path, info, skip_corrupt=number % 2 == 0))
+            outcomes.add("decoded")
+        except InputError as error:
+            outcomes.add(error.reason)
+        path.unlink()
+    assert "decoded" in outcomes
+    assert len(outcomes) > 1
