@@ -130,12 +130,12 @@ def plan_text(plan: JobPlan) -> str:
     good = sum(video.error is None for video in plan.videos)
     frames = sum(plan.frames_of(segment) for segment in plan.segments)
     bad = len(plan.videos) - good
-    parts = [f"{good} {_plural(good, 'video')}", f"{len(plan.segments)} {_plural(len(plan.segments), 'segment')}"]
+    parts = [f"{good} {plural(good, 'video')}", f"{len(plan.segments)} {plural(len(plan.segments), 'segment')}"]
     parts.append(f"about {frames:,} frames")
     if bad:
-        parts.append(f"{bad} {_plural(bad, 'input')} cannot be used")
+        parts.append(f"{bad} {plural(bad, 'input')} cannot be used")
     if plan.committed:
-        parts.append(f"{len(plan.committed)} {_plural(len(plan.committed), 'segment')} kept from an earlier run")
+        parts.append(f"{len(plan.committed)} {plural(len(plan.committed), 'segment')} kept from an earlier run")
     return f"{plan.run.name}: {', '.join(parts)}"
 
 
@@ -164,7 +164,7 @@ def progress_view(progress: RunProgress) -> RenderableType:
     for video in sorted(shown, key=lambda video: video.video):
         table.add_row(short_uri(video.uri), _bar(video.frames_done, video.frames_total), _video_counts(video))
     hidden = len(progress.videos) - len(shown)
-    more = [Text(f"and {hidden} more {_plural(hidden, 'video')}", style="dim")] if hidden else []
+    more = [Text(f"and {hidden} more {plural(hidden, 'video')}", style="dim")] if hidden else []
     return Group(Text(progress_text(progress)), table, *more)
 
 
@@ -203,5 +203,6 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _plural(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
+    """The word for so many."""
     return word if count == 1 else f"{word}s"

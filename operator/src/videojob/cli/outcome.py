@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from videojob.cli.display import duration_text, short_uri
+from videojob.cli.display import duration_text, plural, short_uri
 from videojob.local.record import results_place
 from videojob.local.values import RunOptions, RunOutcome
 from videojob.results.codec import parse
 from videojob.results.summary import ClassSummary, Summary
 from videojob.results.summary_codec import decode_summary
+from videojob.results.write_cost import one_item_per_frame
 
 _STYLES = {"Completed": "green", "PartiallyCompleted": "yellow", "Failed": "red", "Interrupted": "yellow"}
 
@@ -36,8 +37,8 @@ def show_summary(console: Console, summary: Summary) -> None:
     """What was found: a row per class, then what is missing."""
     frames = summary.frames
     console.print(
-        f"  {frames.selected:,} frames of {len(summary.videos)} videos: {frames.inferred:,} inferred, "
-        f"{frames.gated:,} repeated by the motion gate",
+        f"  {frames.selected:,} frames of {len(summary.videos)} {plural(len(summary.videos), 'video')}: "
+        f"{frames.inferred:,} inferred, {frames.gated:,} repeated by the motion gate",
         highlight=False,
     )
     if summary.classes:
@@ -83,6 +84,12 @@ def _show_speed(console: Console, outcome: RunOutcome) -> None:
         parts.append(f"{outcome.segments_kept} segments kept from an earlier run")
     if parts:
         console.print(f"  {', '.join(parts)}", highlight=False, soft_wrap=True)
+    if outcome.segments_run and outcome.write_units:
+        naive = one_item_per_frame(outcome.frames_selected).write_units
+        console.print(
+            f"  stored in {outcome.write_units:g} write units; one item per frame would take {naive:g}",
+            highlight=False,
+        )
 
 
 def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> None:
@@ -109,12 +116,14 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
         ],
         "segments_run": outcome.segments_run,
         "segments_kept": outcome.segments_kept,
+        "frames_selected": outcome.frames_selected,
         "frames_inferred": outcome.frames_inferred,
         "frames_per_s": round(outcome.frames_per_s, 2),
         "mean_batch": None if outcome.mean_batch is None else round(outcome.mean_batch, 3),
         "wall_s": round(outcome.wall_s, 3),
         "transport": outcome.transport,
         "write_units": outcome.write_units,
+        "write_units_one_item_per_frame": one_item_per_frame(outcome.frames_selected).write_units,
         "results": results_place(options.sink),
         "report": None if outcome.report is None else str(outcome.report),
         "summary": None if outcome.summary is None else parse(outcome.summary),

@@ -96,6 +96,7 @@ class Conclusion:
             failed=tuple(video for video in videos if video.error is not None),
             segments_run=work.segments,
             segments_kept=len(self.plan.committed),
+            frames_selected=work.frames_selected,
             frames_inferred=work.frames_inferred,
             wall_s=work.wall_s,
             frames_per_s=work.frames_per_s,

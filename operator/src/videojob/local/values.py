@@ -173,7 +173,9 @@ class RunOutcome:
         error: why the job failed.
         failed: inputs that could not be processed.
         segments_run, segments_kept: this time, and by earlier runs.
-        frames_per_s: inferred frames of this run / its processing time.
+        frames_selected: by sampling, this time; `frames_inferred` of them went through the model.
+        frames_per_s: selected frames of this run / its processing time.
+        write_units: what storing this run's results took.
         report: path of the HTML report; None when there is no summary.
     """
 
@@ -184,6 +186,7 @@ class RunOutcome:
     failed: tuple[VideoPlan, ...] = ()
     segments_run: int = 0
     segments_kept: int = 0
+    frames_selected: int = 0
     frames_inferred: int = 0
     wall_s: float = 0.0
     frames_per_s: float = 0.0
