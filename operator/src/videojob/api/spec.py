@@ -11,82 +11,48 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from videojob.api.base import WHOLE, Items, Model
-from videojob.api.rules import ListType, Rule, at_least_one_of, between, exactly_one_of, needs
-from videojob.api.text import (
-    Account,
-    Bucket,
-    ClassName,
-    DnsLabel,
-    DnsSubdomain,
-    FilePath,
-    HttpUrl,
-    InstanceType,
-    ModelName,
-    ObjectKey,
-    Region,
-    TableName,
-    TopicArn,
-    VersionId,
+from videojob.api.inputs import FileInput, HttpInput, Input, S3Input
+from videojob.api.outputs import (
+    DetectionsOutput,
+    DynamoDbTarget,
+    Notifications,
+    PreviewOutput,
+    Results,
+    S3Target,
+    SnsTarget,
 )
+from videojob.api.rules import ListType, Rule, between
+from videojob.api.text import ClassName, DnsSubdomain, InstanceType, ModelName
 from videojob.api.units import DecimalText, Duration
+
+__all__ = [
+    "MUTABLE_AFTER_START",
+    "Aggregation",
+    "Budget",
+    "Compute",
+    "Deadline",
+    "DetectionsOutput",
+    "DynamoDbTarget",
+    "FileInput",
+    "Gate",
+    "HttpInput",
+    "Input",
+    "Limits",
+    "ModelRef",
+    "Notifications",
+    "PreviewOutput",
+    "Results",
+    "S3Input",
+    "S3Target",
+    "Sampling",
+    "SnsTarget",
+    "VideoJobSpec",
+]
 
 MAX_INPUTS = 256
 DAY_S = 86_400
 Backend = Literal["auto", "local", "kubernetes", "lambda", "sagemaker"]
 CLUSTER_BACKENDS = ("kubernetes", "lambda", "sagemaker")
-
-
-class S3Input(Model):
-    """Videos in an S3 bucket: one by `key`, or all below a `prefix`."""
-
-    bucket: Bucket
-    """The bucket's name."""
-    key: ObjectKey | None = None
-    """Key of one video."""
-    prefix: ObjectKey | None = None
-    """Beginning of the keys of many videos: each object below it with a video's extension, in natural order."""
-    version_id: VersionId | None = None
-    """Version of the object; without it the newest one at the start of the job is pinned."""
-    expected_bucket_owner: Account | None = None
-    """AWS account that must own the bucket; a request to another owner's bucket fails."""
-
-    RULES: ClassVar = (exactly_one_of("key", "prefix"), needs("versionId", "key"))
-
-
-class HttpInput(Model):
-    """A video on a public web server."""
-
-    url: HttpUrl
-    """Address of the video, http or https, without user name or fragment. Addresses inside private networks are
-    refused, also when a redirect or a name leads there."""
-
-
-class FileInput(Model):
-    """Videos on the machine that runs the job; for `videojob run`, not for a cluster."""
-
-    path: FilePath
-    """Path of a video, or of a folder: each video directly in it, by extension and in natural order of the names.
-    A relative path starts at the manifest's folder. No URL, no protocol, no ".."; a file name with a colon is written
-    with "./" before it."""
-
-
-class Input(Model):
-    """One source of video: exactly one of `s3`, `http` and `file`."""
-
-    name: DnsLabel | None = None
-    """Short name of the input in results and reports; unique in the job. By default its address is shown."""
-    s3: S3Input | None = None
-    http: HttpInput | None = None
-    file: FileInput | None = None
-
-    RULES: ClassVar = (exactly_one_of("s3", "http", "file"),)
-
-    @property
-    def source(self) -> S3Input | HttpInput | FileInput:
-        """The one source that is set."""
-        source = self.s3 or self.http or self.file
-        assert source is not None, "RULES demand exactly one"  # noqa: S101 - for the type checker
-        return source
 
 
 class ModelRef(Model):
@@ -219,86 +185,6 @@ class Budget(Model):
 
     max_cost: Annotated[DecimalText, between("0.000001", "10000000")]
     """US dollars, a decimal string such as "2.50". A dearer plan does not start, a job that reaches it stops."""
-
-
-class DynamoDbTarget(Model):
-    """A DynamoDB table for the aggregated results."""
-
-    table_name: TableName
-    """The table's name."""
-    region: Region | None = None
-    """AWS region of the table; by default the job's own."""
-
-
-class S3Target(Model):
-    """A place in S3 to write to."""
-
-    bucket: Bucket
-    """The bucket's name."""
-    prefix: ObjectKey | None = None
-    """Beginning of the keys to write."""
-    expected_bucket_owner: Account | None = None
-    """AWS account that must own the bucket; a request to another owner's bucket fails."""
-
-
-class DetectionsOutput(Model):
-    """Every single detection of every frame, as Parquet files beside the aggregated results."""
-
-    enabled: bool = True
-    """Whether they are written; lets an overlay switch them off."""
-    s3: S3Target | None = None
-    """Where they go. Without it into the output folder of `videojob run`; on a cluster it is needed."""
-
-
-class PreviewOutput(Model):
-    """A small copy of each video in which the detections are drawn."""
-
-    enabled: bool = True
-    """Whether it is made; lets an overlay switch it off."""
-    mode: Literal["boxes", "blur"] = "boxes"
-    """Draw boxes around detections, or blur what is inside."""
-    s3: S3Target | None = None
-    """Where it goes. Without it into the output folder of `videojob run`; on a cluster it is needed."""
-
-
-class Results(Model):
-    """Where results go, and which ones are made beside the aggregated ones."""
-
-    dynamodb: DynamoDbTarget | None = None
-    """Table for the aggregated results. `videojob run` uses it with `--sink dynamodb`, else a SQLite file; on a cluster
-    the operator's own table is the default."""
-    detections: DetectionsOutput | None = None
-    """Per-frame detections; off by default, `detections: {}` switches them on."""
-    preview: PreviewOutput | None = None
-    """Annotated preview; off by default, `preview: {}` switches it on."""
-
-    @property
-    def detections_enabled(self) -> bool:
-        """Whether per-frame detections are to be written."""
-        return self.detections is not None and self.detections.enabled
-
-    @property
-    def preview_enabled(self) -> bool:
-        """Whether a preview is to be made."""
-        return self.preview is not None and self.preview.enabled
-
-
-class SnsTarget(Model):
-    """An SNS topic."""
-
-    sns_topic_arn: TopicArn
-    """ARN of the topic. A message is published at least once, with a notificationId that stays the same."""
-
-
-class Notifications(Model):
-    """Who is told when the job has ended."""
-
-    success: SnsTarget | None = None
-    """Told when all results are there."""
-    error: SnsTarget | None = None
-    """Told when the job failed, or has gaps."""
-
-    RULES: ClassVar = (at_least_one_of("success", "error"),)
 
 
 def _names_unique(spec: VideoJobSpec) -> bool:
