@@ -20,8 +20,10 @@ from support.reports import (
 )
 from videojob.results.merge import fold
 from videojob.results.report import PeakPicture, ReportData, choose_peaks, render_report
-from videojob.results.report.view import MAX_TIMELINES, MAX_TROUBLES, MAX_WINDOW_ROWS
+from videojob.results.report.tables import MAX_WINDOW_ROWS
+from videojob.results.report.view import MAX_TIMELINES, MAX_TROUBLES
 from videojob.results.report.words import DASH
+from videojob.results.run_facts import VideoFacts
 from videojob.results.summary import VideoEntry, summarise
 from videojob.results.values import Gap, SegmentResult, Window
 
@@ -143,6 +145,24 @@ def test_each_class_of_each_video_has_its_row_over_one_axis() -> None:
     words = text(page, "timeline")
     assert "in view 19 min 44 s, 14 times, at most 12" in words
     assert "0:00 5:00 10:00" in words
+
+
+def test_a_video_is_called_what_the_user_calls_it() -> None:
+    facts = run_facts(100, videos=(VideoFacts(0, "a.mp4", name="north door"),))
+    page = read_page(render_report(replace(report_data(), facts=facts)))
+    first, second = page.all("figcaption")
+    assert first.text.split(" 40 min")[0].strip() == "north door"
+    assert "s3://footage/2026/03/entrance-north.mp4" in first.text
+    assert second.text.startswith("https://media.example/clip.mp4?…")
+    assert page.all("td", "path")[0].text == "north door"
+
+
+def test_a_job_without_any_good_input_says_so_and_draws_nothing() -> None:
+    description = job((VideoEntry("gone.mp4", 0, 0, 0),), (not_found(0, "gone.mp4"),))
+    page = read_page(render_report(ReportData(summarise(description, []), fold([], 2000))))
+    assert "No video could be processed." in page.text
+    assert page.section("attention") is not None
+    assert page.section("found") is None
 
 
 def test_nothing_seen_is_said_and_still_drawn() -> None:

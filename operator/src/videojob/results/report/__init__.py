@@ -3,7 +3,7 @@
 `render_report(ReportData)` is the way in. The page makes no request of any kind, holds no script, and works printed,
 dark, on a telephone and as an attachment to a mail; every word that comes from outside is escaped by the template.
 
-Numbers become words and places in `view`, `timeline` and `spent`; the templates only set them.
+Numbers become words and places in `view`, `tables`, `timeline` and `spent`; the templates only set them.
 """
 
 from videojob.results.report.page import render_report

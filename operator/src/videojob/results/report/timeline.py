@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -76,11 +76,12 @@ class _Windows:
 
 
 def timeline_of(
-    video: VideoSummary, windows: Sequence[Window], settings: ResultSettings, colours: dict[int, int]
+    name: str, video: VideoSummary, windows: Sequence[Window], settings: ResultSettings, colours: Mapping[int, int]
 ) -> Timeline:
     """The chart of one video.
 
     Args:
+        name: what the user calls it; "" when the manifest gives no name.
         video: its summary, with presence and gaps.
         windows: ascending by index.
         settings: for the windows' length.
@@ -90,8 +91,8 @@ def timeline_of(
     extent_ms = _extent_ms(video, grid)
     drawn = sorted(video.classes, key=lambda item: (-item.detections, item.class_id))[:MAX_CLASSES]
     return Timeline(
-        title=video.entry.uri,
-        note=_note(video, extent_ms),
+        title=name or video.entry.uri,
+        note=_note(video, extent_ms, video.entry.uri if name else ""),
         rows=tuple(
             _row(item, colours[item.class_id], video.presence, extent_ms, _counts(item, grid, extent_ms))
             for item in sorted(drawn, key=lambda item: item.class_id)
@@ -103,12 +104,13 @@ def timeline_of(
 
 
 def ticks(extent_ms: int) -> tuple[Tick, ...]:
-    """Marks at round times, at most `_MAX_TICKS`, the first at 0."""
+    """Marks at round times, few of them, the first at 0; none so near the end that its label would stand out."""
     step_ms = next((int(step * 1000) for step in _TICK_STEPS_S if extent_ms / (step * 1000) < _MAX_TICKS), 0)
     step_ms = step_ms or -(-extent_ms // _MAX_TICKS)
     tenths = step_ms % 1000 != 0
+    last_ms = max(1, extent_ms * 95 // 100)
     return tuple(
-        Tick(f"{100 * at / extent_ms:.2f}", words.clock(at, tenths=tenths)) for at in range(0, extent_ms, step_ms)
+        Tick(f"{100 * at / extent_ms:.2f}", words.clock(at, tenths=tenths)) for at in range(0, last_ms, step_ms)
     )
 
 
@@ -118,10 +120,10 @@ def _extent_ms(video: VideoSummary, windows: _Windows) -> int:
     return max(1, known or (windows.items[-1].index + 1 if windows.items else 0) * windows.length_ms)
 
 
-def _note(video: VideoSummary, extent_ms: int) -> str:
+def _note(video: VideoSummary, extent_ms: int, uri: str) -> str:
     size = f"{video.entry.width} {words.TIMES} {video.entry.height}" if video.entry.width else ""
     frames = f"{words.count(video.frames.selected)} frames looked at"
-    return " · ".join(part for part in (words.duration(extent_ms), size, frames) if part)
+    return " · ".join(part for part in (words.duration(extent_ms), size, frames, uri) if part)
 
 
 def _row(item: ClassSummary, colour: int, presence: Iterable[Presence], extent_ms: int, counts: tuple[Bar, ...]) -> Row:
