@@ -179,7 +179,7 @@ class SegmentAccumulator:
             sums.add(seen)
             self._see(time_ms, seen)
         if detections.track_ids is not None:
-            self._add_tracks(time_ms, detections)
+            self._add_tracks(time_ms, detections, detections.track_ids.tolist())
 
     def _see(self, time_ms: int, seen: _FrameClass) -> None:
         """Opens, prolongs or replaces the class's presence interval."""
