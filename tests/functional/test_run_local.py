@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,24 @@ import pytest
 
 from support.clips import looped
 from support.command import Finished, manifest, running, videojob
+from support.dynamodb import dynamodb_local
 from support.samples import sample_path
 from videojob.adapters.sqlite import SqliteSink
 
 SPARSE = {"framesPerSecond": "0.7"}  # no divisor of the loop: it meets other frames in each round
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 LOOPS = 24  # 240 s of video: eight segments
 
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return looped(sample_path("bikes.mp4"), tmp_path_factory.mktemp("clips") / "long.mp4", LOOPS)
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +199,20 @@ def test_detections_and_preview_are_written_beside_the_results(tmp_path: Path) -
     assert (tmp_path / "out" / "preview" / "video-0000.mp4").stat().st_size > 1000
     assert list((tmp_path / "out" / "detections").rglob("*.parquet"))
     assert done.document["summary"]["classes"][0]["unique"] >= 1
+
+
+def test_dynamodb_holds_the_same_summary_as_sqlite(
+    long_clip: Path, undisturbed: Finished, tmp_path: Path, dynamodb_url: str
+) -> None:
+    output = tmp_path / "out"
+    where = ["--sink", "dynamodb", "--table", "results", "--endpoint-url", dynamodb_url]
+    job = long_job(tmp_path, long_clip)
+    missing = videojob("run", job, "--output", output, *where, **AWS)
+    assert missing.code == 1
+    assert "--create-table" in missing.err
+    done = videojob("run", job, "--output", output, "--create-table", "--json", *where, **AWS)
+    assert done.code == 0, done.err
+    assert done.document["summary"] == undisturbed.document["summary"]
+    assert 0 < done.document["write_units"] < done.document["write_units_one_item_per_frame"]
+    shown = videojob("results", "job", "--output", output, "--format", "json", *where, **AWS)
+    assert json.loads(shown.out) == undisturbed.document["summary"]

@@ -108,7 +108,7 @@ def make_client(settings: DynamoDbSettings) -> DynamoDBClient:
         raise SetupError(
             f"AWS access is not set up: {error}",
             uri=f"dynamodb:{settings.table}",
-            hint="Set AWS_PROFILE and AWS_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
+            hint="Set AWS_PROFILE and AWS_DEFAULT_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
         ) from error
 
 

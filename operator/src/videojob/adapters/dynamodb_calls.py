@@ -187,7 +187,7 @@ class Caller:
             return SetupError(
                 f"AWS access is not set up: {error}",
                 uri=self._uri,
-                hint="Set AWS_PROFILE and AWS_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
+                hint="Set AWS_PROFILE and AWS_DEFAULT_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
             )
         if isinstance(error, _NO_ANSWER):
             return self._unavailable(f"no answer within {self._policy.give_up_s:g} s: {error}")

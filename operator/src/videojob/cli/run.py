@@ -43,7 +43,11 @@ def run(
     ] = None,
     sink: Annotated[Literal["sqlite", "dynamodb"], typer.Option(help="Where results go.")] = "sqlite",
     table: Annotated[str | None, typer.Option(help="DynamoDB table, instead of the manifest's.")] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region of the table, instead of the manifest's.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Endpoint of DynamoDB, as for DynamoDB Local.")] = None,
+    create_table: Annotated[
+        bool, typer.Option("--create-table", help="Make the DynamoDB table if there is none.")
+    ] = False,
     triton_url: Annotated[
         str | None, typer.Option(help="HOST:PORT of a running Triton's gRPC, instead of the embedded one.")
     ] = None,
@@ -60,10 +64,11 @@ def run(
     options = RunOptions(
         manifest=manifest,
         output=folder,
-        sink=sink_config(job, sink, folder, table=table, endpoint_url=endpoint_url),
+        sink=sink_config(job, sink, folder, table=table, region=region, endpoint_url=endpoint_url),
         triton_url=triton_url,
         model_repository=model_repository,
         workers=workers,
+        create_table=create_table,
         grace_s=grace,
     )
     clock = SystemClock()
@@ -92,7 +97,13 @@ def pick(jobs: list[VideoJob], name: str | None, manifest: Path) -> VideoJob:
 
 
 def sink_config(
-    job: VideoJob, kind: Literal["sqlite", "dynamodb"], output: Path, *, table: str | None, endpoint_url: str | None
+    job: VideoJob,
+    kind: Literal["sqlite", "dynamodb"],
+    output: Path,
+    *,
+    table: str | None,
+    region: str | None,
+    endpoint_url: str | None,
 ) -> SinkConfig:
     """Where the job's results go."""
     if kind == "sqlite":
@@ -101,7 +112,7 @@ def sink_config(
     return SinkConfig(
         "dynamodb",
         table=table or (None if target is None else target.table_name),
-        region=None if target is None else target.region,
+        region=region or (None if target is None else target.region),
         endpoint_url=endpoint_url,
     )
 

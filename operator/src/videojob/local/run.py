@@ -20,7 +20,7 @@ from videojob.local.plan import make_plan, probe_inputs
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer, serve, usable_cpus
-from videojob.local.sinks import open_sink
+from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import Work, WorkDone, in_flight_frames, tasks_of
 from videojob.planning.settings import run_settings
@@ -51,6 +51,8 @@ class LocalRun:
         model = self.job.spec.model
         self.observer.stage(f"Starting the server for {model.name}")
         with contextlib.ExitStack() as stack:
+            if self.options.create_table:
+                create_table(self.options.sink)
             sink = open_sink(self.options.sink)
             stack.callback(sink.close)
             server = stack.enter_context(serve(self.options, model.name))

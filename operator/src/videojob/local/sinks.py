@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import SetupError
 from videojob.local.values import SinkConfig
 from videojob.ports import Sink
+
+
+def create_table(config: SinkConfig) -> None:
+    """Makes the DynamoDB table when it is not there; a SQLite file needs no making.
+
+    Raises:
+        SinkError: the store does not answer, or the table has other keys.
+    """
+    if config.kind == "dynamodb":
+        with closing(_dynamodb(config)) as sink:
+            sink.create_table()
 
 
 def open_sink(config: SinkConfig) -> Sink:
@@ -20,6 +33,10 @@ def open_sink(config: SinkConfig) -> Sink:
             raise SetupError("the SQLite sink needs a file")
         config.path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteSink(config.path)
+    return _dynamodb(config)
+
+
+def _dynamodb(config: SinkConfig) -> DynamoDbSink:
     if config.table is None:
         raise SetupError(
             "the DynamoDB sink needs a table", hint="Set results.dynamodb.tableName in the manifest, or give --table."

@@ -41,6 +41,7 @@ class RunOptions:
         triton_url: host:port of a running server's gRPC; None starts the embedded one.
         model_repository: folder of models for the embedded server; None takes the project's own.
         workers: segment runners side by side; None takes one per core.
+        create_table: make the DynamoDB table when it is not there.
         grace_s: how long running segments may go on after the first stop signal.
     """
 
@@ -50,6 +51,7 @@ class RunOptions:
     triton_url: str | None = None
     model_repository: Path | None = None
     workers: int | None = None
+    create_table: bool = False
     grace_s: float = 10.0
 
 

@@ -224,7 +224,7 @@ def _error(error: Exception, uri: str) -> VideoJobError:
     if isinstance(error, botocore.exceptions.ParamValidationError):
         return InputNotFound(f"not a bucket and key that S3 can have: {error}", uri=uri, hint="Correct the manifest.")
     if isinstance(error, _SETUP_ERRORS):
-        hint = "Log in to AWS, for example with `aws sso login` or AWS_PROFILE, and set AWS_REGION."
+        hint = "Log in to AWS, for example with `aws sso login` or AWS_PROFILE, and set AWS_DEFAULT_REGION."
         return SetupError(f"AWS cannot be used from here: {error}", uri=uri, hint=hint)
     return InputUnavailable(f"S3 cannot be read: {error}", uri=uri)
 
