@@ -196,10 +196,8 @@ class SegmentAccumulator:
             self._presence.append(span.freeze(seen.class_id))
         self._open_presence[seen.class_id] = _OpenPresence(time_ms, time_ms, time_ms, seen.score_max_ppm, seen.best_box)
 
-    def _add_tracks(self, time_ms: int, detections: Detections) -> None:
-        if detections.track_ids is None:
-            return
-        rows = zip(detections.track_ids.tolist(), detections.class_ids.tolist(), detections.boxes.tolist(), strict=True)
+    def _add_tracks(self, time_ms: int, detections: Detections, track_ids: Sequence[int]) -> None:
+        rows = zip(track_ids, detections.class_ids.tolist(), detections.boxes.tolist(), strict=True)
         for track_id, class_id, corners in rows:
             if track_id < 0:
                 continue
