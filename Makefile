@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SCRIPTS := $(wildcard scripts/*)
 
 .PHONY: help setup samples test-tools demo test test-unit check verify generate bench format clean
 help:  ## this list
@@ -41,9 +42,10 @@ test-unit: setup  ## the tests that take seconds
 	$(BIN)/pytest tests/unit -q
 
 check: $(STAMP)  ## format, lint, types, layers
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check . $(SCRIPTS)
+	$(BIN)/ruff check . $(SCRIPTS)
 	$(BIN)/mypy
+	$(BIN)/mypy --scripts-are-modules $(SCRIPTS)
 	$(BIN)/lint-imports
 
 verify: $(STAMP)  ## generated files are current
@@ -57,8 +59,8 @@ bench: setup  ## ratios against peers, one table; takes about half an hour on a 
 	$(BIN)/python -m bench
 
 format: $(STAMP)  ## format and mend what can be mended
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format . $(SCRIPTS)
+	$(BIN)/ruff check --fix . $(SCRIPTS)
 
 clean:  ## remove results and caches of the tools; .cache and .venv stay
 	rm -rf videojob-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
