@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SCRIPTS := $(wildcard scripts/*)
+SCRIPTS := $(shell grep -l "^.!.*python3" scripts/*)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup samples test-tools demo test test-unit check verify generate bench format clean
 help:  ## this list
@@ -21,12 +22,12 @@ setup: $(STAMP) samples  ## the virtual environment, the sample videos, the face
 	@$(BIN)/videojob models build
 
 samples: $(STAMP)
-	@$(BIN)/python scripts/samples
+	@scripts/samples
 	@ln -sfn ../.cache/samples examples/samples
 
 test-tools: setup
-	@$(BIN)/python scripts/dynamodb-local
-	@$(BIN)/python scripts/kube-tools
+	@scripts/dynamodb-local
+	@scripts/kube-tools
 
 demo: setup  ## run the quickstart on real video; a second run starts afresh
 	@rm -rf videojob-output/quickstart
@@ -49,13 +50,13 @@ check: $(STAMP)  ## format, lint, types, layers
 	$(BIN)/lint-imports
 
 verify: $(STAMP)  ## generated files are current
-	$(BIN)/python scripts/generate --check
+	scripts/generate --check
 
 generate: $(STAMP)  ## write the generated files again
-	$(BIN)/python scripts/generate
+	scripts/generate
 
 bench: setup  ## ratios against peers, one table; takes about half an hour on a quiet machine
-	@$(BIN)/python scripts/perf-analyzer
+	@scripts/perf-analyzer
 	$(BIN)/python -m bench
 
 format: $(STAMP)  ## format and mend what can be mended

@@ -36,11 +36,10 @@ def command_line(*arguments: str | Path) -> list[str]:
     return [str(Path(sys.executable).parent / "videojob"), *map(str, arguments)]
 
 
-def videojob(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Finished:
+def videojob(*arguments: str | Path, **environment: str) -> Finished:
     """Runs to the end."""
     done = subprocess.run(
         command_line(*arguments),
-        cwd=cwd,
         env=os.environ | environment,
         capture_output=True,
         text=True,
