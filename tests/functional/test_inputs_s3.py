@@ -100,7 +100,7 @@ def test_a_missing_object_is_not_found(tmp_path: Path, uri: str) -> None:
     assert caught.value.uri == uri
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "é ü/☂ +&=%2F?.mp4"])
+@pytest.mark.parametrize("name", ["a.mp4", "é ü/☂ +&=%2F?.mp4", "deep/" + "é" * 300 + ".mp4", "...", "a/ "])
 def test_any_key_makes_a_file(moto: str, tmp_path: Path, name: str) -> None:
     direct_client(moto).put_object(Bucket="plain", Key=name, Body=b"x")
     fetched = objects().fetch(f"s3://plain/{name}", None, tmp_path)

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from typing import BinaryIO
 from videojob.errors import InputTooLarge, InputUnavailable, SetupError
 
 _NAME_CHARACTERS = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 Progress = Callable[[str, int, int | None], None]
 """Told (uri, bytes here, bytes in all or None) while a download runs."""
@@ -120,7 +122,7 @@ def cache_entry(folder: Path, uri: str, version: str, name: str) -> CacheEntry:
         name: the object's own last name, kept so that people recognise the file.
     """
     key = hashlib.sha256(f"{uri}\n{version}".encode()).hexdigest()[:24]
-    safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in name)[-_NAME_CHARACTERS:]
+    safe = _UNSAFE.sub("_", name)[-_NAME_CHARACTERS:]
     return CacheEntry(uri, folder / key / f"video-{safe}")
 
 
