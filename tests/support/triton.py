@@ -97,10 +97,18 @@ def write_emulated(repository: Path, *, changes: Mapping[str, str]) -> Path:
     return folder
 
 
-def start(repository: Path, model: str, folder: Path, *, ports: Ports | None = None) -> EmbeddedTriton:
+def start(
+    repository: Path, model: str, folder: Path, *, ports: Ports | None = None, restarts: int = 0
+) -> EmbeddedTriton:
     """A server for one model; its log lies in `folder`."""
     return EmbeddedTriton.start(
-        repository, [model], cache_folder=CACHE, log_path=folder / "triton.log", cpus=2, ports=ports
+        repository,
+        [model],
+        cache_folder=CACHE,
+        log_path=folder / "triton.log",
+        cpus=2,
+        ports=ports,
+        restarts=restarts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import time
@@ -68,8 +69,13 @@ def target_of(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether the address can only be this host (or this pod)."""
-    host = target_of(url).removeprefix("dns:///").rsplit(":", 1)[0]
-    return host in {"localhost", "[::1]", "unix"} or host.startswith("127.")
+    host = target_of(url).removeprefix("dns:///").rsplit(":", 1)[0].strip("[]")
+    if host in {"localhost", "unix"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class TritonChannel:

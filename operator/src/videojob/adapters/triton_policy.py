@@ -34,7 +34,7 @@ class RetryPolicy:
     give_up_after_s: float = 60.0
     timeouts: int = 3
     first_delay_s: float = 0.1
-    max_delay_s: float = 5.0
+    max_delay_s: float = 2.0
 
     def delay_s(self, request_id: int, failures: int) -> float:
         """Pause before the next attempt: exponential, spread over (0.5, 1] of it, the same for the same arguments."""

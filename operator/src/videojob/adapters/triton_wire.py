@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2
 
@@ -111,7 +112,7 @@ def parse_reply(data: bytes) -> WireReply:
     try:
         head, raw = _split(data)
         message = service_pb2.ModelInferResponse.FromString(head)
-    except (IndexError, ValueError) as error:
+    except (DecodeError, IndexError, ValueError) as error:
         raise InvalidModelOutput(f"the server's answer cannot be read: {error}") from error
     if len(raw) != len(message.outputs):
         raise InvalidModelOutput(

@@ -56,6 +56,7 @@ class _Launch:
     ports: Ports
     secret: str
     prefix: str
+    restarts: int
     log_path: Path
 
 
@@ -76,6 +77,7 @@ class EmbeddedTriton:
         log_path: Path,
         cpus: int,
         ports: Ports | None = None,
+        restarts: int = 3,
         ready_timeout_s: float = 120.0,
     ) -> EmbeddedTriton:
         """Starts the server and returns when every model answers.
@@ -86,7 +88,8 @@ class EmbeddedTriton:
             cache_folder: for what is prepared once (the backend's copy, calibrations).
             log_path: the server's output is appended here.
             cpus: cores that the models may use in total.
-            ports: fixed ports, for a server that must come back where it was; free ones by default.
+            ports: fixed ports; free ones by default.
+            restarts: how often a server that dies is started again, on the same ports; clients retry meanwhile.
             ready_timeout_s: how long starting and loading may take.
 
         Raises:
@@ -107,6 +110,7 @@ class EmbeddedTriton:
                 ports=ports or _free_ports(),
                 secret=secrets.token_urlsafe(24),
                 prefix=prefix,
+                restarts=restarts,
                 log_path=log_path.absolute(),
             )
             try:
@@ -155,8 +159,14 @@ class EmbeddedTriton:
         return self._process.pid
 
     def alive(self) -> bool:
-        """Whether the server still runs."""
+        """Whether the server runs, or is being started again."""
         return self._process.poll() is None
+
+    def arm(self) -> None:
+        """Tells the supervisor that the server was ready once: from now on its death is an accident."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(b"ready\n")
+            self._process.stdin.flush()
 
     def stop(self) -> None:
         """Ends the server and removes what it left; a second call does nothing."""
@@ -195,6 +205,7 @@ def _try_start(launch: _Launch, ready_timeout_s: float) -> EmbeddedTriton | None
     except BaseException:
         server.stop()
         raise
+    server.arm()
     return server
 
 
@@ -205,6 +216,7 @@ def _spawn(launch: _Launch) -> subprocess.Popen[bytes]:
         command=_command(launch),
         environment=_environment(launch.install),
         log=str(launch.log_path),
+        restarts=launch.restarts,
         limit_s=_STOP_LIMIT_S,
         shared_memory_prefix=launch.prefix,
         folder=str(launch.repository),

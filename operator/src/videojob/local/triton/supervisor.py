@@ -1,10 +1,13 @@
-"""A tiny process between us and the server, so that the server never outlives us, however we end.
+"""A tiny process between us and the server: the server never outlives us, and comes back when it dies under us.
 
-Started as a plain script with nothing but the standard library. It reads one line of JSON from stdin (`Orders`), starts
-the server, and ends it when stdin closes, when the process that started it is gone (watched by a pidfd, because other
-children of that process may hold copies of the pipe), or when the server ends by itself. Then it kills whatever the
-server left behind (as a subreaper it inherits the Python stubs) and removes the server's files. If somebody kills the
-supervisor, the kernel kills the server.
+Started as a plain script with nothing but the standard library. It reads one line of JSON from stdin (`Orders`) and
+starts the server. The end comes when stdin closes, or when the process that started it is gone (watched by a pidfd,
+because other children of that process may hold copies of the pipe). Then it kills the server and whatever came out of
+it (as a subreaper it inherits the Python stubs) and removes the server's files. If somebody kills the supervisor, the
+kernel kills the server.
+
+A line "ready" on stdin arms the restart: from then on, a server that dies, or one of whose stubs dies (Triton does not
+replace it, and answers with errors for ever), is started again on the same ports, a few times. Clients retry meanwhile.
 """
 
 from __future__ import annotations
@@ -34,7 +37,10 @@ class Orders:
 
     Attributes:
         parent: process id that must live.
-        command, environment: of the server. log: file for its output.
+        command: of the server.
+        environment: of the server, all of it.
+        log: file for the server's output.
+        restarts: how often a server that was ready may be started again.
         limit_s: how long the end may take.
         shared_memory_prefix: names in /dev/shm that are the server's.
         folder: the server's model repository, removed at the end.
@@ -44,9 +50,81 @@ class Orders:
     command: list[str]
     environment: dict[str, str]
     log: str
+    restarts: int
     limit_s: float
     shared_memory_prefix: str
     folder: str
+
+
+class Watch:
+    """Waits for whatever ends first: the owner, or a process of the server."""
+
+    def __init__(self, parent: int) -> None:
+        self._poller = select.poll()
+        self._poller.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
+        self._parent = parent
+        self._parent_handle = _pidfd(parent)
+        self._handles: list[int] = []
+        self._stubs: set[int] = set()
+        self.armed = False
+        if self._parent_handle is not None:
+            self._poller.register(self._parent_handle, select.POLLIN)
+
+    def owner_gone(self, server: int) -> bool:
+        """Returns at the end of something: True when it is the owner's end or wish, False when the server failed."""
+        self._add(server)
+        try:
+            while os.getppid() == self._parent and self._parent_handle is not None:
+                if self.armed:
+                    self._watch_stubs(server)
+                events = [handle for handle, _ in self._poller.poll(_POLL_MS)]
+                if self._parent_handle in events or (sys.stdin.fileno() in events and not self._listen()):
+                    return True
+                if any(handle in self._handles for handle in events):
+                    return False
+            return True
+        finally:
+            self._forget()
+
+    def _listen(self) -> bool:
+        """Reads what the owner says; False when it hung up."""
+        said = os.read(sys.stdin.fileno(), 4096)
+        self.armed = self.armed or bool(said)
+        return bool(said)
+
+    def _watch_stubs(self, server: int) -> None:
+        for pid in set(_children_of(server)) - self._stubs:
+            self._stubs.add(pid)
+            self._add(pid)
+
+    def _add(self, pid: int) -> None:
+        handle = _pidfd(pid)
+        if handle is not None:
+            self._handles.append(handle)
+            self._poller.register(handle, select.POLLIN)
+
+    def _forget(self) -> None:
+        for handle in self._handles:
+            self._poller.unregister(handle)
+            os.close(handle)
+        self._handles.clear()
+        self._stubs.clear()
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _children_of(parent: int) -> list[int]:
+    """Every thread's children: Triton starts stubs from several."""
+    found: list[int] = []
+    for path in Path(f"/proc/{parent}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in path.read_text().split()]
+    return found
 
 
 def _die_with_parent() -> None:
@@ -54,88 +132,79 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _children_of(parent: int) -> list[int]:
-    path = Path(f"/proc/{parent}/task/{parent}/children")
-    try:
-        return [int(word) for word in path.read_text().split()]
-    except (OSError, ValueError):
-        return []
+def _start(orders: Orders) -> subprocess.Popen[bytes]:
+    with Path(orders.log).open("ab") as log:
+        return subprocess.Popen(
+            orders.command,
+            env=orders.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread, and nothing else ties the server to us
+        )
 
 
-def _reap() -> int | None:
-    """Collects every ended child; the last one's exit status, or None when all live on."""
-    status = None
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, code = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            status = code
-    return status
-
-
-def _wait_for_end(orders: Orders, server: subprocess.Popen[bytes]) -> None:
-    """Returns when the server ended, or has to."""
-    poller = select.poll()
-    poller.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
-    watched = [os.pidfd_open(server.pid)]
-    with contextlib.suppress(ProcessLookupError):
-        watched.append(os.pidfd_open(orders.parent))
-    for handle in watched:
-        poller.register(handle, select.POLLIN)
-    while len(watched) == 2 and os.getppid() == orders.parent:
-        for handle, _ in poller.poll(_POLL_MS):
-            if handle != sys.stdin.fileno() or not os.read(handle, 4096):
-                return
-
-
-def _stop(server: subprocess.Popen[bytes], limit_s: float) -> None:
-    """Kills the server and everything that came out of it: it holds nothing worth a slow goodbye."""
+def _stop(server: subprocess.Popen[bytes], orders: Orders) -> None:
+    """Kills the server and everything that came out of it, removes its memory; it holds nothing worth a goodbye."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + orders.limit_s
     while (left := _children_of(os.getpid())) and time.monotonic() < deadline:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         _reap()
         time.sleep(0.01)
-
-
-def _clean(orders: Orders) -> None:
     for path in _SHARED_MEMORY.glob(f"{orders.shared_memory_prefix}*"):
         path.unlink(missing_ok=True)
-    shutil.rmtree(orders.folder, ignore_errors=True)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _note(orders: Orders, words: str) -> None:
+    with Path(orders.log).open("a", encoding="utf-8") as log:
+        log.write(f"supervisor: {words}\n")
+
+
+def supervise(orders: Orders) -> int:
+    """Runs the server until the owner's end or the last restart; the exit code is the server's last one."""
+    watch = Watch(orders.parent)
+    left = orders.restarts
+    while True:
+        server = _start(orders)
+        try:
+            over = watch.owner_gone(server.pid) or not watch.armed or not left
+        finally:
+            _stop(server, orders)
+        if over:
+            return server.returncode
+        left -= 1
+        _note(orders, f"the server or a part of it died ({server.returncode}); started again, {left} times left")
 
 
 def main() -> int:
-    """Runs the server to its end; the exit code is the server's, negative for a signal."""
+    """Reads the orders and carries them out."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     # Turns into an orderly end: the handler only interrupts, `finally` does the work.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     orders = Orders(**json.loads(_first_line()))
-    server: subprocess.Popen[bytes] | None = None
     try:
-        with Path(orders.log).open("ab") as log:
-            server = subprocess.Popen(
-                orders.command,
-                env=orders.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread, and nothing else ties the server to us
-            )
-        _wait_for_end(orders, server)
+        return supervise(orders)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if server is not None:
-            _stop(server, orders.limit_s)
-        _clean(orders)
-    return server.returncode
+        shutil.rmtree(orders.folder, ignore_errors=True)
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def _first_line() -> bytes:

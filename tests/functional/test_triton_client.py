@@ -1,0 +1,344 @@
+"""TritonInference against the real server: transports, order, retries, and a server that dies, hangs or comes back."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from support.triton import (
+    EMULATED_MODEL,
+    FRAME_BYTES,
+    HEIGHT,
+    WIDTH,
+    client,
+    frames,
+    start,
+    still_running,
+    traces,
+    write_emulated,
+    write_filter,
+)
+from videojob.adapters.triton import TritonInference, connect
+from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton_policy import RetryPolicy
+from videojob.errors import (
+    InferenceTimeout,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    ServerUnavailable,
+)
+from videojob.local.triton.server import EmbeddedTriton
+from videojob.media.ring import FileRing
+from videojob.ports import InferenceReply
+
+SLOTS = 32
+SHAPE = (HEIGHT, WIDTH, 3)
+IMPATIENT = RetryPolicy(give_up_after_s=1.0, timeouts=2, first_delay_s=0.05)
+
+
+@pytest.fixture
+def ring() -> Iterator[FileRing]:
+    """A ring full of pixels."""
+    made = FileRing(SLOTS, FRAME_BYTES)
+    made.view(0, SLOTS, SHAPE)[:] = frames(SLOTS)
+    yield made
+    made.close()
+
+
+def options(server: EmbeddedTriton, *, retry: RetryPolicy | None = None, call_timeout_s: float = 60.0) -> TritonOptions:
+    """For this server, with a patience of its own."""
+    return TritonOptions(headers=server.grpc_headers, retry=retry or RetryPolicy(), call_timeout_s=call_timeout_s)
+
+
+def collect_all(inference: TritonInference) -> dict[int, InferenceReply]:
+    """Every open request's reply by its id; each must come within 20 s."""
+    found = {}
+    while inference.open_requests:
+        reply = inference.collect(20)
+        assert reply is not None
+        found[reply.request_id] = reply
+    return found
+
+
+def first_pixels(reply: InferenceReply) -> list[int]:
+    """What the emulated model repeats of each frame: its first byte."""
+    return [round(float(score) * 255) for score in reply.outputs["scores"].reshape(-1)]
+
+
+def sent_pixels(ring: FileRing, first_slot: int, count: int = 1) -> list[int]:
+    """The first byte of frames in the ring."""
+    return [int(value) for value in ring.view(first_slot, count, SHAPE)[:, 0, 0, 0]]
+
+
+def test_both_transports_give_the_same_bits(filter_server: EmbeddedTriton, ring: FileRing) -> None:
+    with client(filter_server, "filter") as inference:
+        for number in range(8):
+            inference.submit(number, ring.view(number, 2, SHAPE), None)
+        by_grpc = collect_all(inference)
+        inference.attach(ring)
+        assert inference.transport == "shared-memory"
+        for number in range(8):
+            inference.submit(number, ring.view(number, 2, SHAPE), number)
+        by_memory = collect_all(inference)
+    for number in range(8):
+        assert by_grpc[number].outputs.keys() == {"mean", "mixed"}
+        for name, value in by_grpc[number].outputs.items():
+            np.testing.assert_array_equal(by_memory[number].outputs[name], value, strict=True)
+
+
+def test_only_the_contracts_outputs_come_back(tmp_path: Path) -> None:
+    path = write_filter(tmp_path) / "config.pbtxt"
+    path.write_text(path.read_text(encoding="utf-8").replace("mean,mixed", "mean"), encoding="utf-8")
+    with start(tmp_path, "filter", tmp_path) as server, client(server, "filter") as inference:
+        inference.submit(1, frames(1), None)
+        reply = inference.collect(20)
+    assert reply is not None
+    assert reply.outputs.keys() == {"mean"}
+
+
+def test_a_server_that_takes_no_shared_memory_gets_the_pixels_by_grpc_and_the_log_says_so(
+    quick_server: EmbeddedTriton, ring: FileRing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), client(quick_server, EMULATED_MODEL, TritonOptions()) as inference:
+        inference.attach(ring)
+        assert inference.transport == "grpc"
+        inference.submit(1, ring.view(3, 1, SHAPE), 3)
+        reply = inference.collect(20)
+    assert "takes no shared memory" in caplog.text
+    assert reply is not None
+    assert first_pixels(reply) == sent_pixels(ring, 3)
+
+
+class RingElsewhere(FileRing):
+    """A ring on a machine without a place for shared memory."""
+
+    @property
+    def path(self) -> Path:
+        """Not where POSIX shared memory lies."""
+        return Path("/tmp/ring")
+
+
+def test_a_ring_outside_shared_memory_goes_by_grpc(quick_server: EmbeddedTriton) -> None:
+    elsewhere = RingElsewhere(1, FRAME_BYTES)
+    try:
+        with client(quick_server, EMULATED_MODEL) as inference:
+            inference.attach(elsewhere)
+            assert inference.transport == "grpc"
+    finally:
+        elsewhere.close()
+
+
+def test_replies_come_in_any_order_each_with_its_own_answer(quick_server: EmbeddedTriton, ring: FileRing) -> None:
+    sent = {number: (number * 5) % (SLOTS - 4) for number in range(200)}
+    with client(quick_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        for number, slot in sent.items():
+            inference.submit(number, ring.view(slot, 1 + number % 4, SHAPE), slot)
+        found = collect_all(inference)
+    assert found.keys() == sent.keys()
+    for number, reply in found.items():
+        assert first_pixels(reply) == sent_pixels(ring, sent[number], 1 + number % 4)
+        assert reply.retries == 0
+
+
+def test_an_id_that_is_open_cannot_be_used_again(quick_server: EmbeddedTriton) -> None:
+    with client(quick_server, EMULATED_MODEL) as inference:
+        inference.submit(1, frames(1), None)
+        with pytest.raises(ValueError, match="request 1 is open"):
+            inference.submit(1, frames(1), None)
+
+
+def test_collect_returns_nothing_when_no_reply_comes_in_time(quick_server: EmbeddedTriton) -> None:
+    with client(quick_server, EMULATED_MODEL) as inference:
+        assert inference.collect(0) is None
+        assert inference.collect(0.01) is None
+
+
+def test_abandoned_requests_are_never_seen_again(quick_server: EmbeddedTriton, ring: FileRing) -> None:
+    with client(quick_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        for number in range(20):
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
+        inference.abandon()
+        assert inference.open_requests == 0
+        inference.submit(100, ring.view(7, 1, SHAPE), 7)
+        found = collect_all(inference)
+    assert found.keys() == {100}
+
+
+def test_closing_with_open_requests_harms_neither_server_nor_other_clients(quick_server: EmbeddedTriton) -> None:
+    with client(quick_server, EMULATED_MODEL) as other:
+        for _ in range(5):
+            ring = FileRing(SLOTS, FRAME_BYTES)
+            with client(quick_server, EMULATED_MODEL) as inference:
+                inference.attach(ring)
+                for number in range(SLOTS):
+                    inference.submit(number, ring.view(number, 1, SHAPE), number)
+            ring.close()
+            other.submit(1, frames(1), None)
+            assert other.collect(20) is not None
+    assert quick_server.alive()
+
+
+def test_another_ring_takes_the_place_of_the_first_while_requests_are_open(
+    quick_server: EmbeddedTriton, ring: FileRing
+) -> None:
+    second = FileRing(4, FRAME_BYTES)
+    second.view(0, 4, SHAPE)[:] = 200
+    with client(quick_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        for number in range(16):
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
+        inference.attach(second)
+        inference.submit(100, second.view(1, 2, SHAPE), 1)
+        found = collect_all(inference)
+    second.close()
+    assert len(found) == 17
+    assert first_pixels(found[100]) == [200, 200]
+
+
+def test_statistics_count_frames_batches_and_requests(quick_server: EmbeddedTriton) -> None:
+    with client(quick_server, EMULATED_MODEL) as inference:
+        before = inference.statistics()
+        inference.submit(1, frames(3), None)
+        inference.submit(2, frames(5), None)
+        collect_all(inference)
+        after = inference.statistics()
+    assert after.inferences - before.inferences == 8
+    assert after.requests - before.requests == 2
+    assert 1 <= after.executions - before.executions <= 2
+    assert after.compute_infer_s > before.compute_infer_s
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        (np.zeros((1, HEIGHT, WIDTH, 4), np.uint8), "shape"),
+        (np.zeros((17, HEIGHT, WIDTH, 3), np.uint8), "batch"),
+    ],
+    ids=["four channels", "more than the largest batch"],
+)
+def test_frames_that_do_not_fit_the_model_are_refused_at_once(
+    batch: NDArray[np.uint8], words: str, quick_server: EmbeddedTriton
+) -> None:
+    with client(quick_server, EMULATED_MODEL) as inference:
+        inference.submit(1, batch, None)
+        with pytest.raises(ModelSignatureMismatch, match=words):
+            inference.collect(20)
+        assert inference.open_requests == 0
+
+
+def test_an_unknown_model_is_not_found(quick_server: EmbeddedTriton) -> None:
+    with pytest.raises(ModelNotFound, match="nonesuch"):
+        connect(quick_server.grpc_address, "nonesuch", options=options(quick_server))
+
+
+def test_no_server_at_the_address_is_said_after_the_time_allowed() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with pytest.raises(ServerUnavailable, match=f"127.0.0.1:{port}"):
+            connect(f"127.0.0.1:{port}", "any", options=TritonOptions(connect_timeout_s=0.3, call_timeout_s=1.0))
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[EmbeddedTriton]:
+    """A server to be harmed; 50 ms a batch."""
+    write_emulated(tmp_path / "repository", changes={'string_value: "20"': 'string_value: "50"'})
+    with start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server:
+        yield server
+
+
+def test_a_killed_server_ends_open_requests_with_an_error_in_bounded_time(
+    own_server: EmbeddedTriton, ring: FileRing
+) -> None:
+    with client(own_server, EMULATED_MODEL, options(own_server, retry=IMPATIENT)) as inference:
+        inference.attach(ring)
+        for number in range(8):
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
+        traces(own_server.supervisor_pid).processes[1].kill()
+        with pytest.raises(ServerUnavailable) as caught:
+            collect_all(inference)
+    assert caught.value.retryable
+    assert own_server.grpc_address in caught.value.message
+
+
+def test_another_server_at_the_address_gets_the_requests_again_by_grpc(
+    own_server: EmbeddedTriton, ring: FileRing, tmp_path: Path
+) -> None:
+    with client(own_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        for number in range(8):
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
+        own_server.stop()
+        # Another run's server at the same address: it does not know this run's secret, so it refuses the ring.
+        with start(tmp_path / "repository", EMULATED_MODEL, tmp_path / "second", ports=own_server.ports):
+            found = collect_all(inference)
+            assert inference.transport == "grpc"
+    assert sorted(found) == list(range(8))
+    for number, reply in found.items():
+        assert first_pixels(reply) == sent_pixels(ring, number)
+    assert any(reply.retries for reply in found.values())
+
+
+def test_a_server_that_hangs_is_a_timeout_after_the_tries_allowed(own_server: EmbeddedTriton) -> None:
+    hurried = options(own_server, call_timeout_s=0.3, retry=replace(IMPATIENT, give_up_after_s=30.0))
+    server = traces(own_server.supervisor_pid).processes[1]
+    with client(own_server, EMULATED_MODEL, hurried) as inference:
+        server.send_signal(signal.SIGSTOP)
+        try:
+            inference.submit(1, frames(1), None)
+            with pytest.raises(InferenceTimeout, match="after 2 attempts"):
+                inference.collect(20)
+        finally:
+            server.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("victim", ["tritonserver", "triton_python_backend_stub"])
+def test_an_embedded_server_that_dies_comes_back_and_gets_requests_and_ring_again(
+    victim: str, ring: FileRing, tmp_path: Path
+) -> None:
+    write_emulated(tmp_path / "repository", changes={'string_value: "20"': 'string_value: "50"'})
+    with start(tmp_path / "repository", EMULATED_MODEL, tmp_path, restarts=1) as server:
+        first = traces(server.supervisor_pid)
+        with client(server, EMULATED_MODEL) as inference:
+            inference.attach(ring)
+            for number in range(8):
+                inference.submit(number, ring.view(number, 1, SHAPE), number)
+            next(process for process in first.processes if process.name() == victim).kill()
+            found = collect_all(inference)
+            assert inference.transport == "shared-memory"
+            inference.submit(100, ring.view(9, 2, SHAPE), 9)
+            found |= collect_all(inference)
+        assert still_running(first.processes[1:], 0) == [], "nothing of the first server is left"
+        assert "started again" in server.log_path.read_text(encoding="utf-8")
+        second = traces(server.supervisor_pid)
+    assert second.left(0) == []
+    assert first_pixels(found.pop(100)) == sent_pixels(ring, 9, 2)
+    assert sorted(found) == list(range(8))
+    for number, reply in found.items():
+        assert first_pixels(reply) == sent_pixels(ring, number)
+
+
+def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+    write_emulated(
+        tmp_path / "repository",
+        changes={"dynamic_batching { }": "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"},
+    )
+    with (
+        start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server,
+        client(server, EMULATED_MODEL) as inference,
+    ):
+        for number in range(24):
+            inference.submit(number, frames(1), None)
+        found = collect_all(inference)
+    assert len(found) == 24
+    assert any(reply.retries for reply in found.values())

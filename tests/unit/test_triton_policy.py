@@ -1,0 +1,138 @@
+"""Which gRPC status is tried again, and which error it becomes."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from videojob.adapters.triton_channel import is_loopback, target_of
+from videojob.adapters.triton_policy import (
+    RetryPolicy,
+    final_error,
+    is_answer,
+    is_passing,
+    is_timeout,
+    is_unknown_region,
+)
+from videojob.errors import (
+    InferenceTimeout,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    ServerError,
+    ServerUnavailable,
+    VideoJobError,
+)
+
+Code = grpc.StatusCode
+
+
+class Failed(grpc.RpcError, grpc.Call):  # type: ignore[misc]
+    """A finished call with a status."""
+
+    def __init__(self, code: grpc.StatusCode, words: str = "words") -> None:
+        self._code, self._words = code, words
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._words
+
+    def initial_metadata(self) -> tuple[()]:
+        return ()
+
+    def trailing_metadata(self) -> tuple[()]:
+        return ()
+
+    def is_active(self) -> bool:
+        return False
+
+    def time_remaining(self) -> None:
+        return None
+
+    def cancel(self) -> bool:
+        return False
+
+    def add_callback(self, callback: object) -> bool:
+        return callback is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "again", "kind"),
+    [
+        (Code.UNAVAILABLE, "connection refused", True, ServerUnavailable),
+        (Code.UNAVAILABLE, "Exceeds maximum queue size", True, ServerUnavailable),
+        (Code.CANCELLED, "the server went", True, ServerUnavailable),
+        (Code.RESOURCE_EXHAUSTED, "quota", True, ServerUnavailable),
+        (Code.INTERNAL, "Stub process 'm_0_0' is not healthy.", True, ServerUnavailable),
+        (Code.INTERNAL, "ONNX Runtime: bad", False, ServerError),
+        (Code.UNKNOWN, "anything", False, ServerError),
+        (Code.UNIMPLEMENTED, "no such method", False, ServerError),
+        (Code.INVALID_ARGUMENT, "unexpected shape", False, ModelSignatureMismatch),
+        (Code.NOT_FOUND, "unknown model", False, ModelNotFound),
+        (Code.DEADLINE_EXCEEDED, "late", False, InferenceTimeout),
+    ],
+)
+def test_a_status_is_passing_or_final_and_has_its_error(
+    code: grpc.StatusCode, words: str, again: bool, kind: type[VideoJobError]
+) -> None:
+    failed = Failed(code, words)
+    assert is_passing(failed) is again
+    assert is_timeout(failed) is (code is Code.DEADLINE_EXCEEDED)
+    error = final_error(failed, model="m", address="host:1", attempts=3)
+    assert type(error) is kind
+    assert error.uri == "m"
+    assert "host:1" in error.message or words in error.message
+
+
+def test_only_an_answer_of_the_server_lets_go_of_the_requests_memory() -> None:
+    assert is_answer(Failed(Code.INVALID_ARGUMENT))
+    assert not is_answer(Failed(Code.DEADLINE_EXCEEDED))
+    assert not is_answer(Failed(Code.CANCELLED))
+    assert not is_answer(Failed(Code.UNAVAILABLE))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "lost"),
+    [
+        (Code.NOT_FOUND, "Unable to find shared memory region: 'videojob-1'", True),
+        (Code.INVALID_ARGUMENT, "Invalid offset for shared memory region: 'videojob-1'", True),
+        (Code.UNAVAILABLE, "no shared memory region", False),
+        (Code.NOT_FOUND, "unknown model", False),
+    ],
+)
+def test_a_lost_registration_is_recognised(code: grpc.StatusCode, words: str, lost: bool) -> None:
+    assert is_unknown_region(Failed(code, words)) is lost
+
+
+def test_delays_grow_to_their_limit_and_are_the_same_for_the_same_request() -> None:
+    policy = RetryPolicy(first_delay_s=0.1, max_delay_s=1.0)
+    delays = [policy.delay_s(7, failures) for failures in range(1, 40)]
+    assert delays == [policy.delay_s(7, failures) for failures in range(1, 40)]
+    for failures, delay in enumerate(delays, start=1):
+        full = min(1.0, 0.1 * 2 ** (failures - 1))
+        assert full / 2 <= delay <= full
+
+
+def test_requests_that_fail_together_do_not_come_back_together() -> None:
+    policy = RetryPolicy()
+    assert len({policy.delay_s(request, 1) for request in range(100)}) > 90
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "loopback"),
+    [
+        ("localhost:8001", "dns:///localhost:8001", True),
+        ("127.0.0.1:8001", "dns:///127.0.0.1:8001", True),
+        ("[::1]:8001", "dns:///[::1]:8001", True),
+        ("grpc://127.3.2.1:8001", "dns:///127.3.2.1:8001", True),
+        ("triton.models.svc:8001", "dns:///triton.models.svc:8001", False),
+        ("dns:///triton:8001", "dns:///triton:8001", False),
+        ("10.0.0.7:8001", "dns:///10.0.0.7:8001", False),
+        ("unix:/run/triton.sock", "unix:/run/triton.sock", True),
+        ("127.evil.example:8001", "dns:///127.evil.example:8001", False),
+    ],
+)
+def test_addresses_become_targets_and_only_this_host_is_this_host(url: str, target: str, loopback: bool) -> None:
+    assert target_of(url) == target
+    assert is_loopback(url) is loopback
