@@ -58,7 +58,9 @@ def compare(ours: Sequence[FrameBoxes], theirs: Sequence[FrameBoxes]) -> Agreeme
         scores_near = np.abs(left[:, None, 4] - right[None, :, 4]) <= EQUAL_SCORE
         equal += _matches((overlap >= EQUAL_IOU) & scores_near)
         same += _matches(overlap >= SAME_IOU)
-    return Agreement(len(pairs), sum(len(left) for left, _ in pairs), sum(len(right) for _, right in pairs), equal, same)
+    return Agreement(
+        len(pairs), sum(len(left) for left, _ in pairs), sum(len(right) for _, right in pairs), equal, same
+    )
 
 
 def save(path: Path, frames: Sequence[FrameBoxes]) -> None:

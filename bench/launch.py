@@ -18,7 +18,7 @@ _LIMIT_S = 900.0
 
 
 class VariantFailed(Exception):
-    """A measured process ended without a sample; the message has its last words."""
+    """A measured process ended without a sample, or left frames out; the message has its last words."""
 
 
 def run(variant: str, task: Task) -> Sample:
@@ -43,7 +43,10 @@ def run(variant: str, task: Task) -> Sample:
                 process.wait()
         if not sample_path.is_file():
             raise VariantFailed(f"{variant} ended with code {process.returncode}\n{_tail(log_path)}")
-        return Sample(**json.loads(sample_path.read_text(encoding="utf-8")))
+        sample = Sample(**json.loads(sample_path.read_text(encoding="utf-8")))
+        if sample.frames % task.frames:
+            raise VariantFailed(f"{variant} processed {sample.frames} frames of {task.frames}\n{_tail(log_path)}")
+        return sample
 
 
 def compare(ours: str, peers: Sequence[str], task: Task, rounds: int) -> Interleaved:

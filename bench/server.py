@@ -7,10 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.clips import FOLDER, ROOT
 from bench.values import ServerPlace
+from videojob.adapters.model_repository import read_model
 from videojob.local.models.paths import cache_folder, ensure_built
 from videojob.local.triton.server import EmbeddedTriton
 
@@ -67,3 +69,36 @@ def _with_value(config: str, parameter: str, value: str) -> str:
         raise ValueError(f"the emulated model's config has {len(places)} lines for {parameter}")
     lines[places[0]] = f'parameters {{ key: "{parameter}" value {{ string_value: "{value}" }} }}'
     return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the emulated accelerator's config says.
+
+    Attributes:
+        batch_ms, frame_ms: what a batch takes, and each frame in it.
+        max_batch: frames in a full batch. instances: executions that the server hands it at once.
+    """
+
+    batch_ms: float
+    frame_ms: float
+    max_batch: int
+    instances: int
+
+    @property
+    def ceiling_per_s(self) -> float:
+        """Frames per second of a device that is never idle and gets full batches only: B / (t0 + t1 * B)."""
+        return 1000 * self.max_batch / (self.batch_ms + self.frame_ms * self.max_batch)
+
+
+def emulated_device() -> Device:
+    """Read from the emulated model's config."""
+    model = read_model(_EMULATED_FOLDER / EMULATED)
+    parameters = {key: str(value["string_value"]) for key, value in model.config["parameters"].items()}
+    contract = model.contract()
+    return Device(
+        batch_ms=float(parameters["emulated_batch_ms"]),
+        frame_ms=float(parameters["emulated_frame_ms"]),
+        max_batch=contract.max_batch,
+        instances=contract.instances,
+    )

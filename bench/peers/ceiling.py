@@ -69,6 +69,8 @@ def _decode(task: Task, kept: list[Pixels]) -> None:
     geometry = Boxes(contract, video_size(task.clip)).geometry
     writer = PictureWriter(geometry, 0, contract.pixels.colour, contract.pixels.pad_value)
     slots = [np.empty((geometry.height, geometry.width, 3), np.uint8) for _ in range(_KEPT_FRAMES)]
+    for slot in slots:
+        writer.pad(slot)
     with av.open(str(task.clip)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1

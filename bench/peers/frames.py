@@ -17,20 +17,26 @@ from videojob.vision.values import Geometry, PixelInput
 AHEAD_FRAMES = 64
 
 
-def decode(clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> Iterator[Pixels]:
+def decode(
+    clip: Path, frames: int, geometry: Geometry, pixels: PixelInput, *, threads: int | None = None
+) -> Iterator[Pixels]:
     """(height, width, 3) pixels of the first frames, each in memory of its own.
 
     The pictures are scaled by the code that ours uses, so that boxes can be equal; what is compared is everything
-    around it.
+    around it. `threads` None lets FFmpeg take as many as it likes.
     """
     writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        if threads is None:
+            stream.thread_type = "AUTO"
+        else:
+            stream.codec_context.thread_count = threads
         for number, picture in enumerate(container.decode(stream)):
             if number == frames:
                 return
             slot = np.empty((geometry.height, geometry.width, 3), np.uint8)
+            writer.pad(slot)
             writer.write(picture, slot)
             yield slot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bench.agreement import save
+from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import Boxes, Letterbox, Session, contract_of, video_size
 from bench.values import Sample, Task
@@ -17,7 +17,7 @@ def run(task: Task) -> Sample:
     boxes, session = Boxes(contract, video_size(task.clip)), Session(task.weights)
     letterbox = Letterbox(boxes.geometry, contract.pixels.pad_value)
     session.run(np.zeros((1, boxes.geometry.height, boxes.geometry.width, 3), np.uint8))
-    found = []
+    found: list[FrameBoxes] = []
     with measured(task) as measurement:
         capture = cv2.VideoCapture(str(task.clip))
         while len(found) < task.frames:

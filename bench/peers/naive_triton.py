@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from tritonclient import grpc as triton
 
-from bench.agreement import save
+from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import Boxes, Letterbox, contract_of, video_size
 from bench.peers.stock import outputs_of, request_of, wanted
@@ -24,7 +24,7 @@ def run(task: Task) -> Sample:
     outputs = wanted(contract)
     blank = np.zeros((1, boxes.geometry.height, boxes.geometry.width, 3), np.uint8)
     client.infer(task.model, [request_of(contract, blank)], outputs=outputs)
-    found = []
+    found: list[FrameBoxes] = []
     with measured(task) as measurement:
         capture = cv2.VideoCapture(str(task.clip))
         while len(found) < task.frames:

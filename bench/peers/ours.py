@@ -1,8 +1,8 @@
 """Ours: the laptop's own pool of workers over the clip's segments, the server already up.
 
 The pool is warm when the measuring begins: every worker has connected, opened its store and run one short segment, as
-in the middle of a job. Everything else is what `videojob run` does: spawned workers, a decoder process each, requests to
-Triton, windows, one conditional commit per segment into SQLite.
+in the middle of a job. Everything else is what `videojob run` does: spawned workers, a decoder process each, requests
+to Triton, windows, one conditional commit per segment into SQLite.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from videojob.local.clock import SystemClock
 from videojob.local.dispatch import Dispatcher, Verdict
 from videojob.local.observers import OutputConfig
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
-from videojob.local.process import Done, WorkerConfig
+from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.local.work import WorkDone, in_flight_frames
-from videojob.media.probe import probe
+from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Sampling, Segment, VideoInfo
@@ -50,7 +50,11 @@ class Job:
 
 def job_of(task: Task, contract: ModelContract, sampling: Sampling | None = None) -> Job:
     """The clip, cut as the task says."""
-    info = probe(task.clip, task.clip.name)
+    decoder = DecoderProcess()
+    try:
+        info = decoder.probe(task.clip, task.clip.name, cut_every_ms=task.segment_ms)
+    finally:
+        decoder.close()
     settings = RunSettings(
         sampling=sampling or Sampling(),
         threshold_ppm=500_000,
@@ -130,9 +134,7 @@ def _warm_up(job: Job, workers: int) -> tuple[Segment, ...]:
     return tuple(Segment(index, 0, None, end) for index in range(workers))
 
 
-def _work(
-    pool: WorkerPool, config: WorkerConfig, segments: tuple[Segment, ...], job: Job, task: Task
-) -> WorkDone:
+def _work(pool: WorkerPool, config: WorkerConfig, segments: tuple[Segment, ...], job: Job, task: Task) -> WorkDone:
     sink = open_sink(config.sink)
     record = sink.begin(run_record(f"run-{os.getpid()}-{len(segments)}-{segments[0].end_pts}", len(segments)))
     sink.close()

@@ -1,4 +1,4 @@
-"""The stock `tritonclient`, tuned: PyAV decodes ahead, `async_infer` keeps the batcher full, answers come by callback."""
+"""The stock `tritonclient`, tuned: PyAV decodes ahead, `async_infer` keeps the batcher full, callbacks answer."""
 
 from __future__ import annotations
 

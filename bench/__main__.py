@@ -1,0 +1,70 @@
+"""`python -m bench`: measures and prints the table; `--quick` takes minutes, the whole most of an hour."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bench.plan import FULL, QUICK, Plan
+from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
+from bench.table import Row, markdown_table, text_table
+
+ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
+    "end-to-end": end_to_end.rows,
+    "decode": decode.rows,
+    "emulated": emulated.rows,
+    "transport": transport.rows,
+    "writes": writes.rows,
+    "memory": memory.rows,
+    "resume": resume.rows,
+}
+
+
+def main() -> int:
+    """Parses the arguments, measures, prints."""
+    options = _arguments()
+    plan = QUICK if options.quick else FULL
+    if options.clips:
+        plan = replace(plan, clips=tuple(options.clips.split(",")))
+    if options.rounds:
+        plan = replace(plan, rounds=options.rounds)
+    chosen = options.only.split(",") if options.only else list(ROWS)
+    print(_conditions(), file=sys.stderr)
+    rows: list[Row] = []
+    for theme in chosen:
+        print(f"{theme} …", file=sys.stderr, flush=True)
+        rows += ROWS[theme](plan)
+    print(f"{_conditions()}\n\n{text_table(rows)}")
+    if options.markdown:
+        options.markdown.write_text(markdown_table(rows) + "\n", encoding="utf-8")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Ratios to peers, from interleaved runs.")
+    parser.add_argument("--quick", action="store_true", help="short runs, one round: figures to look at, not to quote")
+    parser.add_argument("--only", metavar="THEME,…", help=f"some of: {', '.join(ROWS)}")
+    parser.add_argument("--clips", metavar="NAME,…", help="some of: small, 1080p")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds, two pairs each")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="writes the table there too")
+    options = parser.parse_args()
+    unknown = set(options.only.split(",") if options.only else ()) - set(ROWS)
+    if unknown:
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
+    return options
+
+
+def _conditions() -> str:
+    """What a reader must know of the machine; a load of others makes every figure doubtful."""
+    load = os.getloadavg()[0]
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores {platform.machine()}, Python {platform.python_version()}, load average {load:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The batcher against a device whose ceiling is known exactly: a model that sleeps. EMULATED, no accelerator."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bench import launch
+from bench.measure import ratio_of
+from bench.plan import Plan, with_frame_size
+from bench.server import EMULATED, emulated_device, serving_emulated
+from bench.table import Row
+
+_VARIANTS = {
+    "ours": ("ours, from the file to results", 0.97),
+    "client_ours": ("our client, frames ready in memory", 0.97),
+    "client_stock": ("stock tritonclient, frames ready", None),
+    "perf_analyzer": ("perf_analyzer", None),
+}
+
+
+def rows(plan: Plan) -> Iterator[Row]:
+    """Each way of feeding the device / its ceiling."""
+    device = emulated_device()
+    with serving_emulated() as place:
+        task = plan.task("small", plan.long_loops, place, EMULATED)
+        in_flight = str(2 * device.max_batch * device.instances)
+        task = with_frame_size(task, in_flight=in_flight, group="1")
+        grouped = replace(task, options={**task.options, "group": str(device.max_batch // 2)})
+        rates: dict[str, list[float]] = {variant: [] for variant in _VARIANTS}
+        for _ in range(plan.rounds):
+            for variant in (*_VARIANTS, *reversed(_VARIANTS)):
+                sample = launch.run(variant, grouped if variant == "client_ours" else task)
+                rates[variant].append(sample.frames_per_s)
+    for variant, (words, aim) in _VARIANTS.items():
+        yield Row(
+            name=f"emulated accelerator: {words} / ceiling",
+            clip="small",
+            ours=statistics.median(rates[variant]),
+            against=device.ceiling_per_s,
+            unit="frames/s",
+            ratio=ratio_of([(rate, device.ceiling_per_s) for rate in rates[variant]]),
+            aim=aim,
+            note=f"emulated: {device.batch_ms:g} ms + {device.frame_ms:g} ms per frame, batches of {device.max_batch}",
+        )
