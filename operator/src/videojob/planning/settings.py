@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 
 from videojob.api.spec import Sampling as SamplingSpec
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.video import Gate, Sampling, Segment
+from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
+
+_KEYFRAME_STEP_MS = Fraction(10_000)  # encoders set keyframes about this far apart at the most, 250 frames at 25/s
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,20 @@ def _sampling(asked: SamplingSpec) -> Sampling:
         keyframes_only=asked.keyframes_only,
         gate=None if gate is None else Gate(threshold=float(gate.threshold.fraction), max_skip_ms=gate.max_skip.ms),
     )
+
+
+def track_memory_ms(settings: RunSettings, info: VideoInfo) -> int:
+    """How long a track may go unseen before it has ended: the presence gap, or two sampled frames if that is longer."""
+    sampling = settings.sampling
+    if sampling.frames_per_second is not None:
+        step_ms = 1000 / sampling.frames_per_second
+    elif sampling.keyframes_only:
+        step_ms = _KEYFRAME_STEP_MS
+    elif info.frame_rate is not None:
+        step_ms = 1000 * (sampling.every_nth_frame or 1) / info.frame_rate
+    else:
+        step_ms = Fraction(0)
+    return max(settings.presence_gap_ms, math.ceil(2 * step_ms))
 
 
 def sampling_text(sampling: Sampling) -> str:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from videojob.errors import Cancelled, InferenceTimeout, InvalidModelOutput, VideoJobError
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.planning.settings import track_memory_ms
 from videojob.ports import FrameRing, InferenceReply, SegmentFrames
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
@@ -22,6 +23,7 @@ from videojob.vision.decoders import BoxDecoder, create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.prepare import prepare
 from videojob.vision.select import class_ids, keep_classes
+from videojob.vision.tracking import MotionTracker, Tracker
 from videojob.vision.values import Detections
 from videojob.worker.flow import FrameFlow, Group
 from videojob.worker.stopwatch import Stopwatch
@@ -125,6 +127,8 @@ class _Pipe:
             presence_gap_ms=settings.presence_gap_ms,
         )
         self._observers: Sequence[FrameObserver] = tools.observers(task, request.geometry)
+        memory_ms = track_memory_ms(settings, task.info)
+        self._tracker: Tracker | None = MotionTracker(memory_ms) if settings.track else None
         self._last = Detections.empty()
         self._done = 0
         self._inferred = 0
@@ -211,10 +215,10 @@ class _Pipe:
 
     def _drain(self, frames: SegmentFrames) -> None:
         for frame, found in self._flow.drain():
-            if found is not None:
-                self._last = found
-                self._inferred += 1
             with self._watch.lap("aggregate"):
+                if found is not None:
+                    self._inferred += 1
+                    self._last = found if self._tracker is None else self._tracker.update(frame.time_ms, found)
                 self._accumulator.add(frame.time_ms, self._last, gated=found is None)
             self._observe(frame)
             self._done += 1
