@@ -29,7 +29,7 @@ from videojob.errors import (
     InputUnavailable,
     NoVideoStream,
 )
-from videojob.media import sniff, structure
+from videojob.media import h264, sniff, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 
@@ -100,6 +100,12 @@ class Source:
     def has_presentation_times(self) -> bool:
         """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
         return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
+
+    def is_entry(self, packet: VideoPacket) -> bool:
+        """Whether decoding can begin at a packet without losing a picture that is presented behind it."""
+        if not packet.is_keyframe or packet.is_corrupt:
+            return False
+        return self.codec != "h264" or h264.is_clean_entry(bytes(packet), self.stream.codec_context.extradata)
 
     def time_of(self, picture: av.VideoFrame) -> int | None:
         """The picture's time of presentation; None when nothing tells."""

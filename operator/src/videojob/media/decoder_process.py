@@ -13,13 +13,14 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
 
 from videojob.errors import DecoderCrashed, VideoJobError
 from videojob.media import protocol, sandbox
-from videojob.media.container import opened
+from videojob.media.container import Source, opened
 from videojob.media.examine import examine
 from videojob.media.gate import MotionGate
 from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox
@@ -65,17 +66,26 @@ class _SegmentDecoder:
     def _attempt(self, *, seek: bool) -> None:
         request = self._request
         with opened(request.path, request.info.uri) as source:
-            start = request.segment.start_pts
-            before = None
-            if start is not None and request.sampling.frames_per_second is not None:
-                before = last_pts_before(source, start)
-            selector = FrameSelector(request.sampling, request.info, request.segment, before)
-            reader = SegmentReader(source, request, self._on_packet)
+            before = self._time_before(source)
+            select = partial(FrameSelector, request.sampling, request.info, request.segment, before)
+            # Once for the packets, to decode no more than is needed, and once for the pictures that come out.
+            ahead = select().wants if self._is_sparse else None
+            selector = select()
+            reader = SegmentReader(source, request, self._on_packet, ahead)
             for pts, picture in reader.pictures(seek=seek):
                 self._count(pts)
                 if selector.wants(pts):
                     self._hand_out((pts, picture))
             self._gaps = reader.gaps
+
+    @property
+    def _is_sparse(self) -> bool:
+        return self._request.sampling.frames_per_second is not None
+
+    def _time_before(self, source: Source) -> int | None:
+        """The time of the picture before the segment, where sampling depends on it."""
+        start = self._request.segment.start_pts
+        return last_pts_before(source, start) if self._is_sparse and start is not None else None
 
     def _on_packet(self) -> None:
         self._inbox.check(self._run)

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 
 from videojob.errors import InputCorrupt, NoFrames
-from videojob.media import h264, sniff
+from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.planning.video import VideoInfo
 
@@ -152,14 +152,9 @@ def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: 
             if packet.pos <= position:
                 return ()
             position = packet.pos
-        if _is_clean(source, packet):
+        if source.is_entry(packet):
             found.append(packet.pts)
     return tuple(found)
-
-
-def _is_clean(source: Source, packet: VideoPacket) -> bool:
-    extradata = source.stream.codec_context.extradata
-    return source.codec != "h264" or h264.is_clean_entry(bytes(packet), extradata)
 
 
 def _keyframe_at(source: Source, pts: int) -> VideoPacket | None:

@@ -24,6 +24,7 @@ from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import GapTracker
 from videojob.media.limits import MAX_PIXELS
 from videojob.media.values import DecodeGap, DecodeRequest
+from videojob.planning.lookahead import Planned, plan
 
 Picture = tuple[int, av.VideoFrame]
 
@@ -47,14 +48,23 @@ class SegmentReader:
         source: the opened file.
         request: what to read, and whether to go on behind damage.
         on_packet: called before each packet is decoded; may raise to stop.
+        wants: which pictures are asked for, when that is known from their times alone; then only what they need is
+            decoded, and others may come out, too. None decodes everything.
     """
 
-    def __init__(self, source: Source, request: DecodeRequest, on_packet: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        request: DecodeRequest,
+        on_packet: Callable[[], None],
+        wants: Callable[[int], bool] | None = None,
+    ) -> None:
         self._source = source
         self._info = request.info
         self._segment = request.segment
         self._skip_corrupt = request.skip_corrupt
         self._on_packet = on_packet
+        self._wants = wants
         self._tracker = GapTracker()
         self._interval = _interval_ticks(request)
         self._last_pts: int | None = None
@@ -103,16 +113,32 @@ class SegmentReader:
     def _decoded(self, *, seek: bool) -> Iterator[Picture]:
         start = self._segment.start_pts
         packets = self._demuxed() if start is None or not seek else self._packets_from(start)
-        for packet in packets:
+        for planned in self._planned(packets):
+            packet = planned.packet
             self._on_packet()
-            self._note_complaints()
-            if packet.is_keyframe and packet.size and packet.pts is not None:
-                if self._tracker.is_open:
-                    yield from self._sound(self._drained())
+            if packet.opaque is not None:
+                self._lost(self._behind_packets(), str(packet.opaque))
+            is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
+            if planned.is_fresh or (is_key and self._tracker.is_open):
+                yield from self._drained()
+            if is_key and packet.pts is not None:
                 self._tracker.keyframe(packet.pts)
             yield from self._sound(self._decode(packet))
+        yield from self._drained()
         if self._source.is_cut_short and self._segment.end_pts is None:
-            self._lost(self._next_pts(), "the file ends before its container does")
+            self._lost(self._behind_packets(), "the file ends before its container does")
+
+    def _planned(self, packets: Iterator[VideoPacket]) -> Iterator[Planned[VideoPacket]]:
+        """What is to be decoded, the decoder set for each packet."""
+        wants, contains = self._wants, self._segment.contains
+        if wants is None:
+            yield from map(Planned, packets)
+            return
+        context = self._source.stream.codec_context
+        chosen = plan(packets, lambda pts: contains(pts) and wants(pts), self._source.is_entry, self._segment.end_pts)
+        for planned in chosen:
+            context.skip_frame = "DEFAULT" if planned.is_wanted else "NONREF"
+            yield planned
 
     def _sound(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         """The pictures outside gaps, with their times."""
@@ -129,6 +155,9 @@ class SegmentReader:
             pts = self._next_pts()
         self._last_pts = pts
         return pts
+
+    def _behind_packets(self) -> int:
+        return self._last_packet_pts + self._interval
 
     def _next_pts(self) -> int:
         return self._first_possible if self._last_pts is None else self._last_pts + self._interval
@@ -150,22 +179,16 @@ class SegmentReader:
             )
             return []
 
-    def _note_complaints(self) -> None:
-        """The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none."""
-        words = self._source.complaints.take(sniff.MATROSKA)
-        if words is not None:
-            self._lost(self._last_packet_pts + self._interval, f"the container is damaged: {words}")
-
-    def _drained(self) -> list[av.VideoFrame]:
-        """What the decoder still holds; it then starts afresh, which some need after damage."""
+    def _drained(self) -> Iterator[Picture]:
+        """What the decoder still holds; it then starts anew."""
         context = self._source.stream.codec_context
         try:
             frames = context.decode(None)
         except av.FFmpegError:
-            # More of the damage that opened the gap.
+            # It has been drained already, or more of the damage that opened a gap shows.
             frames = []
+        yield from self._sound(frames)
         context.flush_buffers()
-        return frames
 
     def _lost(self, pts: int, reason: str) -> None:
         """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
@@ -180,7 +203,7 @@ class SegmentReader:
         if self._segment.end_pts is not None:
             return self._segment.end_pts
         declared = self._info.start_pts + int(self._info.duration_ms / 1000 / self._info.time_base)
-        return max(declared, self._last_packet_pts + self._interval)
+        return max(declared, self._behind_packets())
 
     def _packets_from(self, start: int) -> Iterator[VideoPacket]:
         """Packets from the last keyframe at or before `start`, as far as seeking finds it, and on."""
@@ -199,18 +222,27 @@ class SegmentReader:
         raise CannotSeek
 
     def _demuxed(self) -> Iterator[VideoPacket]:
-        """Packets, the empty one that makes the decoder give out its last pictures included."""
+        """Packets, the empty one included that makes the decoder give out its last pictures.
+
+        One that comes behind damage to the container carries the words for it.
+        """
         packets = self._source.container.demux(self._source.stream)
         while True:
             try:
-                yield next(packets)
+                packet = next(packets)
             except StopIteration:
                 return
             except av.FFmpegError as error:
-                self._lost(self._next_pts(), f"the container cannot be read on: {error.strerror}")
                 # The generator is spent, and so the empty packet is still owed.
-                yield _empty_packet(self._source.stream)
+                packet = _empty_packet(self._source.stream)
+                packet.opaque = f"the container cannot be read on: {error.strerror}"
+                yield packet
                 return
+            # The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none.
+            words = self._source.complaints.take(sniff.MATROSKA)
+            if words is not None:
+                packet.opaque = f"the container is damaged: {words}"
+            yield packet
 
 
 def _empty_packet(stream: VideoStream) -> VideoPacket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -41,19 +42,23 @@ def cut(infos: Sequence[VideoInfo], target_ms: int = TARGET_MS) -> tuple[Segment
 
 def _cuts(info: VideoInfo, target_ms: int) -> list[int]:
     """Chosen cut points: from each chosen one, the candidate nearest to the target, never nearer than two thirds."""
-    target = Fraction(target_ms, 1000) / info.time_base
-    shortest = target * SHORTEST_MS / TARGET_MS
-    end_pts = info.start_pts + Fraction(info.duration_ms, 1000) / info.time_base
-    candidates = [pts for pts in info.cut_pts if pts > info.start_pts]
+    target = max(1, int(Fraction(target_ms, 1000) / info.time_base))
+    shortest = max(1, target * SHORTEST_MS // TARGET_MS)
+    end_pts = info.start_pts + int(Fraction(info.duration_ms, 1000) / info.time_base)
     chosen: list[int] = []
     start = info.start_pts
     while True:
-        allowed = [pts for pts in candidates if pts - start >= shortest]
-        if not allowed:
-            return chosen
-        best = min(allowed, key=lambda pts: (abs(pts - start - target), pts))
+        best = _nearest(info.cut_pts, start + target, start + shortest)
         # A rest too short to be a segment joins the one before it; an unknown duration (0) tells nothing of the rest.
-        if info.duration_ms and end_pts - best < shortest:
+        if best is None or (info.duration_ms and end_pts - best < shortest):
             return chosen
         chosen.append(best)
         start = best
+
+
+def _nearest(ascending: Sequence[int], aim: int, least: int) -> int | None:
+    """The number nearest to `aim`, the smaller of two, among those not below `least`; None when there is none."""
+    first = bisect_left(ascending, least)
+    above = bisect_left(ascending, aim, lo=first)
+    around = ascending[max(first, above - 1) : above + 1]
+    return min(around, key=lambda value: (abs(value - aim), value), default=None)
