@@ -250,11 +250,15 @@ def _output_text(value: ValueInfoProto, batched: bool) -> TensorText:
 
 
 def _preprocessing(picture: PictureInput, normalisation: Normalisation) -> str:
+    """What the graph does with pixels, for the reader of config.pbtxt."""
     if normalisation.changes_nothing:
         return "nothing but the change to its own type and layout"
-    return (
-        f"(pixel / {normalisation.scale:g} - {list(normalisation.mean)}) / {list(normalisation.std)}, {picture.layout}"
-    )
+    steps = [f"pixel / {normalisation.scale:g}"]
+    if any(normalisation.mean):
+        steps.append(f"- {list(normalisation.mean)}")
+    if set(normalisation.std) != {1.0}:
+        steps.append(f"/ {list(normalisation.std)}")
+    return f"{' '.join(steps)}, then {picture.layout}"
 
 
 def _parameters(

@@ -14,7 +14,7 @@ import videojob
 from videojob.adapters.model_repository import find_model
 from videojob.errors import SetupError
 
-_PACKAGE = Path(videojob.__file__).parent
+_PACKAGE = Path(videojob.__file__).resolve().parent
 BUILT_IN_MODELS = ("face_detector",)
 """Models that come with the project; their weights are built on first use."""
 
@@ -22,7 +22,9 @@ BUILT_IN_MODELS = ("face_detector",)
 def checkout() -> Path | None:
     """The project's folder when the package runs from a checkout, None when it is installed."""
     root = _PACKAGE.parents[2]
-    return root if (root / "model_repository").is_dir() and (root / "pyproject.toml").is_file() else None
+    return (
+        root if (root / "operator" / "src" / "videojob") == _PACKAGE and (root / "model_repository").is_dir() else None
+    )
 
 
 def cache_folder() -> Path:
