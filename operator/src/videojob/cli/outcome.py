@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -100,8 +101,13 @@ def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> 
     if outcome.summary is None:
         return
     console.print(f"  results  {results_place(options.sink)}", highlight=False, soft_wrap=True)
-    if outcome.report is not None:
-        console.print(f"  report   {outcome.report}", highlight=False, soft_wrap=True)
+    for title, path in (("report", outcome.report), ("boxes", outcome.detections), ("preview", outcome.preview)):
+        if path is not None:
+            console.print(f"  {title:<8} {path}", highlight=False, soft_wrap=True)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]:
@@ -125,6 +131,8 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
         "write_units": outcome.write_units,
         "write_units_one_item_per_frame": one_item_per_frame(outcome.frames_selected).write_units,
         "results": results_place(options.sink),
-        "report": None if outcome.report is None else str(outcome.report),
+        "report": _text(outcome.report),
+        "detections": _text(outcome.detections),
+        "preview": _text(outcome.preview),
         "summary": None if outcome.summary is None else parse(outcome.summary),
     }

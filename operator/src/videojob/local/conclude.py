@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
 from videojob.local.dispatch import Dispatcher
-from videojob.local.observers import join_video_previews
+from videojob.local.observers import OutputConfig, join_video_previews
 from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
@@ -32,6 +32,7 @@ class Conclusion:
     """Everything that is known when the pool has stopped.
 
     Attributes:
+        outputs: the per-frame outputs that were asked for.
         server: what served the model, in words.
         started_s: when the run began, seconds since the epoch.
     """
@@ -40,6 +41,7 @@ class Conclusion:
     options: RunOptions
     plan: JobPlan
     work: WorkDone
+    outputs: OutputConfig
     server: str
     started_s: float
     clock: Clock
@@ -64,7 +66,8 @@ class Conclusion:
         summary = summarise(description, (commit.result for commit in sink.commits(self.plan.run)))
         encoded = encode_summary(summary)
         sink.finalise(self.plan.run, encoded, None)
-        join_video_previews(self.options.output / "preview")
+        if self.outputs.preview is not None:
+            join_video_previews(self.outputs.preview)
         usage = self.usage(sink)
         facts = self._record(usage)
         report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
@@ -103,6 +106,8 @@ class Conclusion:
             mean_batch=work.mean_batch,
             transport=work.transport,
             timings=work.timings,
+            detections=self.outputs.detections,
+            preview=self.outputs.preview,
         )
 
 

@@ -68,6 +68,7 @@ class LocalRun:
                 self.options,
                 plan,
                 work,
+                outputs=self._outputs(),
                 server=server.description,
                 started_s=started_s,
                 clock=self.clock,

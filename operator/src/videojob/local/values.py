@@ -179,6 +179,7 @@ class RunOutcome:
         frames_per_s: selected frames of this run / its processing time.
         write_units: what storing this run's results took.
         report: path of the HTML report; None when there is no summary.
+        detections, preview: folders of the per-frame outputs; None when they were not asked for.
     """
 
     state: Literal["Completed", "PartiallyCompleted", "Failed", "Interrupted"]
@@ -197,3 +198,5 @@ class RunOutcome:
     write_units: float = 0.0
     timings: SegmentTimings = field(default_factory=SegmentTimings)
     report: Path | None = None
+    detections: Path | None = None
+    preview: Path | None = None
