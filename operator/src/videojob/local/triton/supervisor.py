@@ -27,7 +27,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_POLL_MS = 500
+_POLL_MS = 50
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the server's own files, recognised by their unguessable prefix
 
 
@@ -57,58 +57,60 @@ class Orders:
 
 
 class Watch:
-    """Waits for whatever ends first: the owner, or a process of the server."""
+    """Waits for whatever ends first: the owner, or a process of the server. Sleeps once it knows all of them."""
 
     def __init__(self, parent: int) -> None:
+        self.armed = False
         self._poller = select.poll()
         self._poller.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
-        self._parent = parent
-        self._parent_handle = _pidfd(parent)
-        self._handles: list[int] = []
-        self._stubs: set[int] = set()
-        self.armed = False
-        if self._parent_handle is not None:
-            self._poller.register(self._parent_handle, select.POLLIN)
+        self._parent = _pidfd(parent)
+        self._parts: dict[int, int] = {}
+        self._complete = 0
+        if self._parent is not None:
+            self._poller.register(self._parent, select.POLLIN)
 
     def owner_gone(self, server: int) -> bool:
         """Returns at the end of something: True when it is the owner's end or wish, False when the server failed."""
         self._add(server)
         try:
-            while os.getppid() == self._parent and self._parent_handle is not None:
-                if self.armed:
-                    self._watch_stubs(server)
-                events = [handle for handle, _ in self._poller.poll(_POLL_MS)]
-                if self._parent_handle in events or (sys.stdin.fileno() in events and not self._listen()):
+            while self._parent is not None:
+                # One that was started again gets its stubs after a while.
+                growing = self.armed and len(self._parts) < self._complete
+                events = {handle for handle, _ in self._poller.poll(_POLL_MS if growing else None)}
+                if self._parent in events or (sys.stdin.fileno() in events and not self._listen(server)):
                     return True
-                if any(handle in self._handles for handle in events):
+                if not events.isdisjoint(self._parts.values()):
                     return False
+                if growing:
+                    self._add_stubs(server)
             return True
         finally:
             self._forget()
 
-    def _listen(self) -> bool:
+    def _listen(self, server: int) -> bool:
         """Reads what the owner says; False when it hung up."""
-        said = os.read(sys.stdin.fileno(), 4096)
-        self.armed = self.armed or bool(said)
-        return bool(said)
+        if not os.read(sys.stdin.fileno(), 4096):
+            return False
+        self._add_stubs(server)
+        self._complete = len(self._parts)
+        self.armed = True
+        return True
 
-    def _watch_stubs(self, server: int) -> None:
-        for pid in set(_children_of(server)) - self._stubs:
-            self._stubs.add(pid)
+    def _add_stubs(self, server: int) -> None:
+        for pid in _children_of(server):
             self._add(pid)
 
     def _add(self, pid: int) -> None:
-        handle = _pidfd(pid)
+        handle = None if pid in self._parts else _pidfd(pid)
         if handle is not None:
-            self._handles.append(handle)
+            self._parts[pid] = handle
             self._poller.register(handle, select.POLLIN)
 
     def _forget(self) -> None:
-        for handle in self._handles:
+        for handle in self._parts.values():
             self._poller.unregister(handle)
             os.close(handle)
-        self._handles.clear()
-        self._stubs.clear()
+        self._parts.clear()
 
 
 def _pidfd(pid: int) -> int | None:
