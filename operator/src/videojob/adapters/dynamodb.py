@@ -31,8 +31,10 @@ from videojob.adapters.dynamodb_calls import (
     error_code,
     table_mismatch,
 )
+from videojob.adapters.dynamodb_reads import TableReader
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
-from videojob.errors import SetupError, SinkError, StaleEpoch
+from videojob.adapters.sink_errors import never_begun, other_summary, stale
+from videojob.errors import SetupError
 from videojob.ports import CommitOutcome
 from videojob.results.codec import bytes_digest, canonical, parse
 from videojob.results.document import Document, mapping, text, whole
@@ -60,8 +62,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         ConsumedCapacityTypeDef,
-        QueryInputTypeDef,
-        ScanInputTypeDef,
         TransactWriteItemTypeDef,
         WriteRequestTypeDef,
     )
@@ -125,12 +125,13 @@ class DynamoDbSink:
         self._table = settings.table
         self._client = make_client(settings) if client is None else client
         self._caller = Caller(settings.table, settings.retry)
+        self._reader = TableReader(settings.table, self._client, self._caller)
         self._usage = WriteUsage()
 
     def begin(self, run: RunRecord) -> RunRecord:
         """See `ports.Sink.begin`."""
         while True:
-            known = self._get(run.uid, JOB_KEY)
+            known = self._reader.get(run.uid, JOB_KEY)
             if known is not None and known["plan_digest"] == run.plan_digest:
                 return replace(run, epoch=whole(known["epoch"]))
             epoch = 1 if known is None else whole(known["epoch"]) + 1
@@ -141,7 +142,7 @@ class DynamoDbSink:
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
         """See `ports.Sink.commit`. A stale run is told by reading the job's state first, half a read unit."""
-        self._check_epoch(run, self._get(run.uid, JOB_KEY))
+        self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         spilled = commit_item(run, commit, self._settings.spill_bytes)
         self._put_all(spilled.parts)
         stored = self._put_if_absent(spilled.head)
@@ -155,14 +156,14 @@ class DynamoDbSink:
         keys = (
             text(item["SK"])
             for shard in range(SHARDS)
-            for item in self._query(segment_partition(run, shard), "SEG#", "SK")
+            for item in self._reader.query(segment_partition(run, shard), "SEG#", "SK")
         )
         return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         """See `ports.Sink.commits`; one page per shard is in memory at a time."""
         shards = [
-            map(commit_from_item, join_items(self._query(segment_partition(run, shard), "SEG#")))
+            map(commit_from_item, join_items(self._reader.query(segment_partition(run, shard), "SEG#")))
             for shard in range(SHARDS)
         ]
         return heapq.merge(*shards, key=lambda commit: commit.result.segment)
@@ -183,15 +184,15 @@ class DynamoDbSink:
 
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
-        job = self._get(uid, JOB_KEY)
+        job = self._reader.get(uid, JOB_KEY)
         if job is None or "finished_epoch" not in job:
             return None
-        stored = self._query(uid, summary_sort_key(whole(job["finished_epoch"])))
+        stored = self._reader.query(uid, summary_sort_key(whole(job["finished_epoch"])))
         return next((canonical(item["summary"]) for item in join_items(stored)), None)
 
     def runs(self) -> Sequence[RunRecord]:
         """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
-        found = [run_from_item(item) for item in self._scan_jobs()]
+        found = [run_from_item(item) for item in self._reader.scan_jobs()]
         return sorted(found, key=lambda run: (run.name, run.namespace, run.uid))
 
     def usage(self) -> WriteUsage:
@@ -237,9 +238,13 @@ class DynamoDbSink:
 
     def _check_epoch(self, run: RunRecord, job: Mapping[str, Document] | None) -> None:
         if job is None:
-            raise SinkError(f"run {run.name!r} was never begun in this table", uri=f"dynamodb:{self._table}")
+            raise never_begun(run, self._store)
         if job["epoch"] != run.epoch:
-            raise StaleEpoch(f"epoch {job['epoch']} of {run.name!r} owns the results, this run is epoch {run.epoch}")
+            raise stale(run, whole(job["epoch"]), self._store)
+
+    @property
+    def _store(self) -> str:
+        return f"dynamodb:{self._table}"
 
     def _create(self, run: RunRecord) -> bool:
         return self._put_if_absent(job_item(run)) is None
@@ -352,47 +357,8 @@ class DynamoDbSink:
         if reasons[0].get("Code") == "ConditionalCheckFailed" and _blocking_item(reasons[0]).get("digest") == digest:
             return False
         if "ConditionalCheckFailed" in cancellation_codes(error):
-            raise SinkError(
-                f"another summary of run {run.name!r}, epoch {run.epoch}, is stored already",
-                uri=f"dynamodb:{self._table}",
-            ) from error
+            raise other_summary(run, self._store) from error
         raise self._caller.refusal(error) from error
-
-    def _get(self, partition: str, sort: str) -> dict[str, Document] | None:
-        key = to_attributes({"PK": partition, "SK": sort})
-        answer = self._caller.call(lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
-        return from_attributes(answer["Item"]) if "Item" in answer else None
-
-    def _query(self, partition: str, prefix: str, projection: str | None = None) -> Iterator[dict[str, Document]]:
-        """Items of a partition whose sort key starts so, ascending; consistent, page by page."""
-        request: QueryInputTypeDef = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
-            "ExpressionAttributeValues": to_attributes({":pk": partition, ":prefix": prefix}),
-        }
-        if projection is not None:
-            request["ProjectionExpression"] = projection
-        while True:
-            page = self._caller.call(lambda: self._client.query(**request))
-            yield from map(from_attributes, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _scan_jobs(self) -> Iterator[dict[str, Document]]:
-        request: ScanInputTypeDef = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "FilterExpression": "SK = :job",
-            "ExpressionAttributeValues": to_attributes({":job": JOB_KEY}),
-        }
-        while True:
-            page = self._caller.call(lambda: self._client.scan(**request))
-            yield from map(from_attributes, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _count(self, written: Sequence[Item], consumed: Sequence[ConsumedCapacityTypeDef]) -> None:
         usage = self._usage

@@ -16,7 +16,8 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from videojob.errors import SinkError, SinkUnavailable, StaleEpoch
+from videojob.adapters.sink_errors import never_begun, other_summary, stale
+from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
 from videojob.results.codec import bytes_digest, canonical, parse
 from videojob.results.document import (
@@ -90,7 +91,7 @@ class SqliteSink:
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
         """See `ports.Sink.commit`."""
         with self._transaction() as db:
-            run_id = _owned_run(db, run)
+            run_id = self._owned_run(db, run)
             row = db.execute(
                 "select digest from segments where run_id = ? and segment = ?", (run_id, commit.result.segment)
             ).fetchone()
@@ -124,11 +125,11 @@ class SqliteSink:
             raise ValueError("the summary is not canonical JSON")
         digest = bytes_digest(summary)
         with self._transaction() as db:
-            run_id = _owned_run(db, run)
+            run_id = self._owned_run(db, run)
             row = db.execute("select digest from summaries where run_id = ?", (run_id,)).fetchone()
             if row is not None:
                 if row[0] != digest:
-                    raise SinkError(f"another summary of run {run.name!r}, epoch {run.epoch}, is stored already")
+                    raise other_summary(run, str(self._path))
                 return False
             db.execute(
                 "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, digest, summary.decode())
@@ -168,6 +169,17 @@ class SqliteSink:
         """See `ports.Sink.close`."""
         with self._lock:
             self._db.close()
+
+    def _owned_run(self, db: sqlite3.Connection, run: RunRecord) -> int:
+        """The run's row, if no newer epoch owns the job."""
+        row = db.execute(
+            "select run_id, epoch from runs where uid = ? order by epoch desc limit 1", (run.uid,)
+        ).fetchone()
+        if row is None:
+            raise never_begun(run, str(self._path))
+        if row[1] != run.epoch:
+            raise stale(run, row[1], str(self._path))
+        return int(row[0])
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -248,16 +260,6 @@ def _while_locked(action: Callable[[], object], busy_s: float) -> None:
             time.sleep(_RETRY_S)
         else:
             return
-
-
-def _owned_run(db: sqlite3.Connection, run: RunRecord) -> int:
-    """The run's row, if no newer epoch owns the job."""
-    row = db.execute("select run_id, epoch from runs where uid = ? order by epoch desc limit 1", (run.uid,)).fetchone()
-    if row is None:
-        raise SinkError(f"run {run.name!r} was never begun in this store")
-    if row[1] != run.epoch:
-        raise StaleEpoch(f"epoch {row[1]} of {run.name!r} owns the results, this run is epoch {run.epoch}")
-    return int(row[0])
 
 
 def _insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) -> None:

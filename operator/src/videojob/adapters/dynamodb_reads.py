@@ -1,0 +1,68 @@
+"""Reading the result table: consistent, page by page, as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from videojob.adapters.dynamodb_calls import Caller
+from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.results.document import Document
+from videojob.results.items import JOB_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
+
+
+class TableReader:
+    """Reads of one table. All raise what `Caller.call` raises.
+
+    Args:
+        table: its name.
+        client: the connection.
+        caller: repeats and counts.
+    """
+
+    def __init__(self, table: str, client: DynamoDBClient, caller: Caller) -> None:
+        self._table = table
+        self._client = client
+        self._caller = caller
+
+    def get(self, partition: str, sort: str) -> dict[str, Document] | None:
+        """One item; None when it is not there."""
+        key = to_attributes({"PK": partition, "SK": sort})
+        answer = self._caller.call(lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
+        return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def query(self, partition: str, prefix: str, projection: str | None = None) -> Iterator[dict[str, Document]]:
+        """Items of a partition whose sort key starts so, ascending; `projection` names the attributes to return."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
+            "ExpressionAttributeValues": to_attributes({":pk": partition, ":prefix": prefix}),
+        }
+        if projection is not None:
+            request["ProjectionExpression"] = projection
+        while True:
+            page = self._caller.call(lambda: self._client.query(**request))
+            yield from map(from_attributes, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def scan_jobs(self) -> Iterator[dict[str, Document]]:
+        """The state items of all jobs; reads the whole table."""
+        request: ScanInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "FilterExpression": "SK = :job",
+            "ExpressionAttributeValues": to_attributes({":job": JOB_KEY}),
+        }
+        while True:
+            page = self._caller.call(lambda: self._client.scan(**request))
+            yield from map(from_attributes, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
