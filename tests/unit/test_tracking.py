@@ -83,6 +83,13 @@ def test_thing_hidden_for_a_while_is_the_same_thing() -> None:
     assert things(track(scene, every(40))) == {1}
 
 
+def test_thing_that_stopped_while_hidden_is_the_same_thing() -> None:
+    def scene(time_ms: int) -> list[tuple[int, Box]]:
+        return [] if 1000 <= time_ms < 1900 else [(0, square(0.1 * min(time_ms, 1100), 100))]
+
+    assert things(track(scene, every(40))) == {1}
+
+
 def test_thing_that_was_away_for_longer_is_another() -> None:
     def scene(time_ms: int) -> list[tuple[int, Box]]:
         return [] if 1000 <= time_ms < 2200 else [(0, square(100, 100))]

@@ -52,8 +52,9 @@ class Tracker(Protocol):
 class MotionTracker:
     """Follows boxes of one class by overlap with where they should be by now, at constant velocity.
 
-    In every frame the best overlapping pairs are matched first; what is left is looked at again with grown boxes. Works
-    on presentation times, so a variable frame rate, gated frames and sparse sampling need no setting.
+    In every frame the best overlapping pairs are matched first; what is left is looked at again with grown boxes, where
+    it should be and where it was seen last. Works on presentation times, so a variable frame rate, gated frames and
+    sparse sampling need no setting.
 
     Args:
         max_lost_ms: a track that was not seen for longer has ended, in milliseconds. Give at least twice the distance
@@ -98,7 +99,9 @@ class MotionTracker:
         same_class = self._class_ids[:, None] == class_ids[None, :]
         pairs = _best_pairs(np.where(same_class, overlaps(predicted, boxes), 0.0), _MIN_IOU)
         if len(pairs) < min(same_class.shape):
-            second = np.where(same_class, overlaps(_grown(predicted), _grown(boxes)), 0.0)
+            # Where it was seen last counts as well: what was hidden has often slowed down or stopped.
+            near = np.maximum(overlaps(_grown(predicted), _grown(boxes)), overlaps(_grown(self._boxes), _grown(boxes)))
+            second = np.where(same_class, near, 0.0)
             for track, found in pairs:
                 second[track, :] = 0.0
                 second[:, found] = 0.0
