@@ -82,7 +82,7 @@ def _show_speed(console: Console, outcome: RunOutcome) -> None:
     if outcome.transport:
         parts.append(f"pixels by {outcome.transport}")
     if outcome.segments_kept:
-        parts.append(f"{outcome.segments_kept} segments kept from an earlier run")
+        parts.append(f"{outcome.segments_kept} {plural(outcome.segments_kept, 'segment')} kept from an earlier run")
     if parts:
         console.print(f"  {', '.join(parts)}", highlight=False, soft_wrap=True)
     if outcome.segments_run and outcome.write_units:
