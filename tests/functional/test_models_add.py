@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from support.onnx_graphs import GraphInput, answering, averaging, mixing_frames, one_at_a_time
+from support.onnx_graphs import GraphInput, answering, averaging, mixing_frames, one_at_a_time, traced_with_one
 from videojob.adapters.model_repository import find_model
 from videojob.errors import (
     InvalidModelOutput,
@@ -183,6 +183,21 @@ def test_a_batch_that_was_fixed_needlessly_is_made_free(workshop: Workshop) -> N
     assert find_model(workshop.repository, "cars").contract().max_batch == 16
 
 
+@pytest.mark.parametrize("shape_as_node", [False, True], ids=["weight", "node"])
+def test_a_batch_that_the_exporter_wrote_into_shapes_is_made_free(workshop: Workshop, shape_as_node: bool) -> None:
+    original = traced_with_one(shape_as_node=shape_as_node)
+    done = workshop.add(
+        original, decoder="classification", pixels=PixelOptions(scale=1.0, mean=(0, 0, 0), std=(1, 1, 1))
+    )
+    assert "it is free now" in done.notes[0]
+    frames = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    found = OnnxRun(weights_path(done.model)).run({"frames": frames})["scores"]
+    alone = OnnxRun(original.SerializeToString())
+    planes = frames.transpose(0, 3, 1, 2).astype(np.float32)
+    expected = [alone.run({"images": planes[index : index + 1]})["scores"][0] for index in range(3)]
+    assert found == pytest.approx(np.stack(expected), rel=1e-5)
+
+
 def test_a_model_that_takes_one_frame_only_is_served_one_by_one(workshop: Workshop) -> None:
     done = workshop.add(one_at_a_time(), decoder="classification")
     contract = find_model(workshop.repository, "cars").contract()
@@ -273,7 +288,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelErr
         "one: the frames",
     ),
     ("no nodes", nodes_missing, {}, ModelLoadFailed, "no nodes", "export"),
-    ("unknown operator", unknown_operator, {}, ModelLoadFailed, "ONNX Runtime does not load it.*Shapes", ""),
+    ("unknown operator", unknown_operator, {}, ModelLoadFailed, "ONNX Runtime does not load it: In Node.*Shapes", ""),
     ("old operators", old_operators, {}, ModelSignatureMismatch, "version 6", "opset 7"),
     (
         "integers",
@@ -385,7 +400,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelErr
     ),
     (
         "a batch of four only",
-        lambda: one_at_a_time(batch=4),
+        lambda: mixing_frames(batch=4),
         {"decoder": "classification"},
         ModelSignatureMismatch,
         "exactly 4 frames at once",

@@ -55,20 +55,28 @@ def answering(outputs: Mapping[str, Floats], picture: GraphInput | None = None) 
     return _model(nodes, picture, {name: [picture.batch, *answer.shape] for name, answer in outputs.items()}, weights)
 
 
-def one_at_a_time(classes: int = 3, batch: int | str = 1, size: int = 64) -> ModelProto:
-    """A classifier that counts on a batch of one: it reshapes to [1, ...], as many exporters write it."""
-    weights = [
-        numpy_helper.from_array(np.array([1, -1], np.int64), "flat"),
-        numpy_helper.from_array(np.array([0], np.int64), "start"),
-        numpy_helper.from_array(np.array([classes], np.int64), "end"),
-        numpy_helper.from_array(np.array([1], np.int64), "axis"),
-    ]
+def traced_with_one(batch: int | str = 1, *, shape_as_node: bool = False) -> ModelProto:
+    """A classifier whose exporter saw one frame and wrote that into a shape: it reshapes to [1, -1]."""
+    shape = numpy_helper.from_array(np.array([1, -1], np.int64), "shape")
     nodes = [
-        helper.make_node("Reshape", ["images", "flat"], ["values"]),
-        helper.make_node("Slice", ["values", "start", "end", "axis"], ["scores"]),
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Reshape", ["means", "shape"], ["scores"]),
     ]
-    picture = GraphInput(batch=batch, height=size, width=size)
-    return _model(nodes, picture, {"scores": [batch, classes]}, weights)
+    if shape_as_node:
+        nodes.insert(0, helper.make_node("Constant", [], ["shape"], value=shape))
+    return _model(nodes, GraphInput(batch=batch), {"scores": [batch, 3]}, [] if shape_as_node else [shape])
+
+
+def one_at_a_time() -> ModelProto:
+    """A classifier that cannot take more than one frame: it drops the batch axis on the way."""
+    weights = [numpy_helper.from_array(np.array([0], np.int64), "first")]
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Squeeze", ["means", "first"], ["alone"]),
+        helper.make_node("Unsqueeze", ["alone", "first"], ["again"]),
+        helper.make_node("Flatten", ["again"], ["scores"]),
+    ]
+    return _model(nodes, GraphInput(batch=1), {"scores": [1, 3]}, weights)
 
 
 def mixing_frames(batch: int | str = "batch") -> ModelProto:

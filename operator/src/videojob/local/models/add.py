@@ -17,7 +17,7 @@ from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, Reposit
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch, SetupError, VideoJobError
 from videojob.local.models.config_text import ConfigText, TensorText, labels_text
 from videojob.local.models.files import locked, replace_folder
-from videojob.local.models.graph import declare, drop_unused, shape_of
+from videojob.local.models.graph import declare, drop_unused, free_reshapes, shape_of
 from videojob.local.models.picture import Layout, Normalisation, PictureInput, lead_frames_in, picture_input
 from videojob.local.models.runtime import OnnxRun
 from videojob.local.models.trial import Trial, triton_type, try_out
@@ -198,10 +198,14 @@ def _settle_batch(model: ModelProto, picture: PictureInput, frames_name: str, we
     for value in (*model.graph.input, *model.graph.output):
         declare([value], {value.name: ["batch", *shape_of(value)[1:]]})
     del model.graph.value_info[:]
-    weights.write_bytes(model.SerializeToString(deterministic=True))
-    reason = _refuses_batches(weights, frames_name, picture)
-    if not reason:
-        return f"The batch axis was fixed at {picture.batch}, needlessly: it is free now." if picture.batch else ""
+    reason = ""
+    for change in (lambda _: None, free_reshapes):
+        change(model.graph)
+        weights.write_bytes(model.SerializeToString(deterministic=True))
+        refused = _refuses_batches(weights, frames_name, picture)
+        if not refused:
+            return "" if picture.batch is None else f"The batch axis was fixed at {picture.batch}; it is free now."
+        reason = reason or refused
     if picture.batch != 1:
         promised = "any number of frames" if picture.batch is None else f"exactly {picture.batch} frames"
         raise ModelSignatureMismatch(

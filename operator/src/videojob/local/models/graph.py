@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 IR_VERSION = 8
 """Old enough for every Triton release of this decade, new enough for initializers that are no inputs."""
@@ -73,6 +73,28 @@ def drop_unused(graph: GraphProto) -> None:
     del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(reversed(kept))
     graph.initializer.extend(weights)
+
+
+def free_reshapes(graph: GraphProto) -> None:
+    """Lets Reshape nodes that write a batch of 1 take the batch as it comes: 0 stands for "as in the input".
+
+    Exporters that trace one frame leave such ones behind. Whether the first axis is the batch at all cannot be seen
+    from here: whoever calls this must compare what the graph gives before and after.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer} | {
+        node.output[0]: attribute.t
+        for node in graph.node
+        if node.op_type == "Constant"
+        for attribute in node.attribute
+        if attribute.name == "value"
+    }
+    for node in graph.node:
+        if node.op_type == "Reshape" and node.input[1] in constants:
+            shape = constants[node.input[1]]
+            lengths = numpy_helper.to_array(shape).copy()
+            if lengths.ndim == 1 and len(lengths) > 1 and lengths[0] == 1:
+                lengths[0] = 0
+                shape.CopyFrom(numpy_helper.from_array(lengths, shape.name))
 
 
 def subgraphs(node: NodeProto) -> list[GraphProto]:

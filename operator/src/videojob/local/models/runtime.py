@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from videojob.errors import ModelLoadFailed
 
 _ERRORS_ONLY = 3
+_PREAMBLE = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(This is an invalid model\. )?"
+)
 
 
 class OnnxRun:
@@ -32,7 +36,7 @@ class OnnxRun:
         try:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except _failures() as error:
-            raise ModelLoadFailed(f"ONNX Runtime does not load it: {error}") from error
+            raise ModelLoadFailed(f"ONNX Runtime does not load it: {_words(error)}") from error
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """All outputs by name.
@@ -44,7 +48,12 @@ class OnnxRun:
         try:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except _failures() as error:
-            raise ModelLoadFailed(f"ONNX Runtime does not run it: {error}") from error
+            raise ModelLoadFailed(f"ONNX Runtime does not run it: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    """The reason in what ONNX Runtime says, without its codes and the place of a file that is about to go."""
+    return _PREAMBLE.sub("", str(error)).strip()
 
 
 def _failures() -> tuple[type[Exception], ...]:
