@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable
 from typing import IO, cast
 
-from videojob.errors import DecoderCrashed, DecodeTimeout
+from videojob.errors import DecoderCrashed, DecodeTimeout, InputError, SetupError
 from videojob.media import protocol
 
 START_TIMEOUT_S = 60.0
 """How long a fresh process may take to import its libraries and lock itself in; machines are busy."""
+
+MODULE = "videojob.media.decoder_process"
+"""What the process runs."""
 
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TZ", "VIRTUAL_ENV", "TMPDIR")
 _MAX_LINE_BYTES = 64 << 20
@@ -31,20 +34,24 @@ class Child:
     thread should be the one that uses it.
 
     Raises:
-        DecoderCrashed: it did not come up; the message has its last words.
+        SetupError: it did not come up; the message has its last words.
     """
 
     def __init__(self) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process; closed by `kill`
         # -P: a module in the working folder must not stand in for one of ours.
-        command = [sys.executable, "-P", "-m", "videojob.media.decoder_process", str(os.getpid())]
+        command = [sys.executable, "-P", "-m", MODULE, str(os.getpid())]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0, env=_environment()
         )
         self._stdin = cast("IO[bytes]", self._process.stdin)
         self._stdout = cast("IO[bytes]", self._process.stdout)
         self._unread = bytearray()
-        self.receive(START_TIMEOUT_S, "")
+        try:
+            self.receive(START_TIMEOUT_S, "")
+        except InputError as error:
+            # No file was opened yet: this is not the input's fault.
+            raise SetupError(f"the decoder cannot start: {error.message}") from error
 
     @property
     def pid(self) -> int:

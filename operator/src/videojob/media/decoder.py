@@ -92,7 +92,8 @@ class DecoderProcess:
 
         Raises:
             ValueError: the frames do not fit into the ring's slots.
-            DecoderCrashed: the process did not come up.
+            SetupError: the process did not come up.
+            DecoderCrashed: it died just now.
         """
         geometry = request.geometry
         if geometry.width * geometry.height * 3 > ring.slot_bytes:

@@ -8,7 +8,6 @@ only take this process down.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 import threading
@@ -129,8 +128,14 @@ class _SegmentDecoder:
             last_ms=None if self._last_pts is None else time_ms(self._last_pts),
             gaps=self._gaps,
             busy_s=time.monotonic() - self._started_s - self._waited_s,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            peak_rss_bytes=_peak_rss_bytes(),
         )
+
+
+def _peak_rss_bytes() -> int:
+    """Highest resident memory of this process; what getrusage says would include the parent's from before the exec."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol.Message:

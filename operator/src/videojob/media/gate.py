@@ -8,10 +8,12 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from videojob.media.picture import plane_pixels
+from videojob.media.picture import Halver, plane_pixels
 from videojob.planning.video import Gate
 
 _WIDTH, _HEIGHT = 64, 36
+# Of a high picture, every so many rows are enough to see motion.
+_ROWS = 540
 _EIGHT_BIT_LUMA_FIRST = ("yuv4", "yuvj4", "gray", "nv12", "nv21")
 
 
@@ -27,6 +29,7 @@ class MotionGate:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._reformatter = VideoReformatter()
+        self._halver = Halver()
         self._reference: NDArray[np.uint8] | None = None
         self._reference_ms = 0
 
@@ -43,12 +46,13 @@ class MotionGate:
         return True
 
     def _small(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
-        """(36, 64) grey, every source pixel averaged in."""
+        """(36, 64) grey, averaged."""
         name = picture.format.name
         if name.startswith(_EIGHT_BIT_LUMA_FIRST) and picture.format.components[0].bits == 8:
-            luma = plane_pixels(picture.planes[0], picture.width)
+            luma = plane_pixels(picture.planes[0], picture.width)[:: max(1, picture.height // _ROWS)]
             small = np.empty((_HEIGHT, _WIDTH), np.uint8)
-            cv2.resize(luma, (_WIDTH, _HEIGHT), dst=small, interpolation=cv2.INTER_AREA)
+            halved = self._halver.halved(luma, _HEIGHT, _WIDTH)
+            cv2.resize(halved, (_WIDTH, _HEIGHT), dst=small, interpolation=cv2.INTER_AREA)
             return small
         grey = self._reformatter.reformat(
             picture, width=_WIDTH, height=_HEIGHT, format="gray", interpolation=Interpolation.AREA, threads=1

@@ -91,9 +91,6 @@ class PictureWriter:
 class PlaneShrinker:
     """Scales planar 8-bit YUV to 4:2:0 of one size.
 
-    Halves with 2 x 2 averages until less than a factor of two is left, then interpolates: every source pixel counts,
-    at a fraction of the cost of exact area averaging.
-
     Args:
         width: of the result.
         height: of the result.
@@ -102,23 +99,34 @@ class PlaneShrinker:
     def __init__(self, width: int, height: int) -> None:
         self._small = av.VideoFrame(width, height, "yuv420p")
         self._targets = [plane_pixels(plane, plane.width) for plane in self._small.planes]
-        self._halves: dict[tuple[int, int, int], Pixels] = {}
+        self._halvers = [Halver() for _ in self._targets]
 
     def shrink(self, picture: av.VideoFrame) -> av.VideoFrame:
         """The picture at the small size; good until the next call."""
-        for plane, target in zip(picture.planes, self._targets, strict=True):
-            pixels = self.halved(plane_pixels(plane, plane.width), target.shape)
+        for plane, target, halver in zip(picture.planes, self._targets, self._halvers, strict=True):
+            pixels = halver.halved(plane_pixels(plane, plane.width), *target.shape)
             cv2.resize(pixels, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
         self._small.color_range = ColorRange.JPEG if _is_full_range(picture) else ColorRange.MPEG
         return self._small
 
-    def halved(self, pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
-        """The plane, halved as often as it stays at least as large as `shape` asks for."""
-        height, width = shape[:2]
+
+class Halver:
+    """Halves a plane with 2 x 2 averages until less than a factor of two is left to a size.
+
+    Interpolating the rest then makes every source pixel count, at a fraction of the cost of exact area averaging.
+    Keeps its buffers: one for each plane of a video.
+    """
+
+    def __init__(self) -> None:
+        self._halves: dict[tuple[int, int], Pixels] = {}
+
+    def halved(self, pixels: Pixels, height: int, width: int) -> Pixels:
+        """The plane, halved as often as it stays larger than the size; good until the next call."""
         while pixels.shape[0] > 2 * height and pixels.shape[1] > 2 * width:
             size = ((pixels.shape[0] + 1) // 2, (pixels.shape[1] + 1) // 2)
-            # Chroma planes share sizes: the kind of plane is told by the target.
-            half = self._halves.setdefault((*size, width), np.empty(size, np.uint8))
+            half = self._halves.get(size)
+            if half is None:
+                half = self._halves[size] = np.empty(size, np.uint8)
             cv2.resize(pixels, size[::-1], dst=half, interpolation=cv2.INTER_LINEAR)
             pixels = half
         return pixels

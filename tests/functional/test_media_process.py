@@ -1,0 +1,252 @@
+"""The decoder process itself: locked in, bounded in memory, patient with a slow consumer, gone with its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.decoding import decode, request_for, ring_for, same_size
+from support.samples import sample_path
+from support.videos import Spec, write_video
+from videojob.errors import SetupError
+from videojob.media import child
+from videojob.media.decoder import DecoderProcess
+from videojob.planning.video import Sampling
+from videojob.vision.values import Geometry
+
+
+@pytest.fixture
+def decoder() -> Iterator[DecoderProcess]:
+    process = DecoderProcess(progress_timeout_s=20)
+    yield process
+    process.close()
+
+
+def status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_every_thread_of_the_process_is_locked_in(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    decode(decoder, request_for(path, decoder.probe(path, "carphone")))
+    assert decoder.pid is not None
+    threads = [int(entry.name) for entry in Path(f"/proc/{decoder.pid}/task").iterdir()]
+    for thread in threads:
+        facts = status(thread)
+        assert (facts["Seccomp"], facts["NoNewPrivs"]) == ("2", "1")
+    assert len(threads) == 2, "one that decodes and one that listens"
+
+
+ATTEMPTS = [
+    "socket.socket()",
+    "socket.socket(socket.AF_UNIX)",
+    "socket.socketpair()",
+    "socket.create_connection(('127.0.0.1', 9))",
+    "os.execv('/bin/true', ['true'])",
+    "subprocess.run(['/bin/true'])",
+    "in_thread(socket.socket)",
+]
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_the_sandbox_denies_sockets_and_programs(attempt: str) -> None:
+    script = f"""
+import os, queue, socket, subprocess, threading
+from videojob.media import sandbox
+work, answers = queue.Queue(), queue.Queue()
+def serve():
+    try:
+        answers.put(work.get()())
+    except PermissionError as error:
+        answers.put(error)
+def in_thread(action):
+    work.put(action)
+    answer = answers.get()
+    if isinstance(answer, Exception):
+        raise answer
+threading.Thread(target=serve, daemon=True).start()
+sandbox.enter()
+try:
+    {attempt}
+except PermissionError:
+    print("denied")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "denied\n", done.stderr
+
+
+def test_the_sandbox_leaves_files_and_threads_alone(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("content")
+    script = f"""
+import threading
+from videojob.media import sandbox
+sandbox.enter()
+thread = threading.Thread(target=lambda: print(open({str(file)!r}).read()))
+thread.start()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "content\n"
+
+
+def test_credentials_do_not_reach_the_process(decoder: DecoderProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    decoder.probe(sample_path("carphone.mp4"), "carphone")
+    assert b"secret" not in Path(f"/proc/{decoder.pid}/environ").read_bytes()
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and status(pid)["State"][0] != "Z":
+        assert time.monotonic() < deadline, "the process outlives its parent"
+        os.sched_yield()
+
+
+def test_the_process_ends_with_a_killed_parent() -> None:
+    script = """
+import sys
+from pathlib import Path
+from videojob.media.decoder import DecoderProcess
+decoder = DecoderProcess()
+decoder.probe(Path(sys.argv[1]), "clip")
+print(decoder.pid, flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script, str(sample_path("carphone.mp4"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert Path(f"/proc/{pid}").exists()
+        parent.kill()
+    wait_until_gone(pid)
+
+
+def test_the_process_ends_when_closed_and_starts_again_when_needed(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    decoder.probe(path, "carphone")
+    first = decoder.pid
+    assert first is not None
+    decoder.close()
+    decoder.close()
+    assert decoder.pid is None
+    assert not Path(f"/proc/{first}").exists()
+    assert decoder.probe(path, "carphone").frames_estimate == 120
+    assert decoder.pid != first
+
+
+def test_signals_of_the_terminal_are_left_to_the_parent(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    info = decoder.probe(path, "carphone")
+    assert decoder.pid is not None
+    os.kill(decoder.pid, signal.SIGINT)
+    os.kill(decoder.pid, signal.SIGTERM)
+    assert len(decode(decoder, request_for(path, info))[0]) == 120
+
+
+def test_a_process_that_cannot_start_is_a_matter_of_setup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "MODULE", "videojob.media.absent")
+    with pytest.raises(SetupError, match="absent"):
+        DecoderProcess().probe(sample_path("carphone.mp4"), "carphone")
+
+
+def test_a_slow_consumer_is_not_taken_for_a_stuck_decoder() -> None:
+    impatient = DecoderProcess(progress_timeout_s=0.3)
+    try:
+        path = sample_path("carphone.mp4")
+        info = impatient.probe(path, "carphone")
+        with ring_for(same_size(info), slots=4) as ring:
+            frames = impatient.open(request_for(path, info), ring)
+            taken = iter(frames)
+            assert [next(taken).slot for _ in range(4)] == [0, 1, 2, 3]
+            # All slots are held for longer than the decoder may be without progress.
+            release = threading.Timer(1.0, frames.release, [0])
+            release.start()
+            assert next(taken).slot == 0
+            release.join()
+    finally:
+        impatient.close()
+
+
+def test_no_frame_is_written_into_a_slot_that_is_held(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    info = decoder.probe(path, "carphone")
+    geometry = same_size(info)
+    with ring_for(geometry, slots=3) as ring:
+        frames = decoder.open(request_for(path, info), ring)
+        taken = iter(frames)
+        first = next(taken)
+        assert first.slot == 0
+        kept = ring.view(0, 1, (geometry.height, geometry.width, 3)).copy()
+        for expected in (1, 2):
+            frame = next(taken)
+            assert frame.slot == expected
+            frames.release(expected)
+        # Slots are used in turn: slots 1 and 2 are free, but slot 0 is next.
+        assert (ring.view(0, 1, (geometry.height, geometry.width, 3)) == kept).all()
+        frames.release(0)
+        assert [next(taken).slot for _ in range(3)] == [0, 1, 2]
+
+
+def test_opening_another_segment_drops_the_one_before(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    info = decoder.probe(path, "carphone")
+    with ring_for(same_size(info), slots=2) as ring:
+        dropped = decoder.open(request_for(path, info), ring)
+        assert next(iter(dropped)).seq == 0
+        frames, report = decode(decoder, request_for(path, info))
+        assert len(frames) == report.frames_decoded == 120
+        assert list(dropped) == []
+        with pytest.raises(RuntimeError, match="behind the last frame"):
+            dropped.report()
+
+
+def test_a_ring_too_small_for_the_frames_is_refused(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    info = decoder.probe(path, "carphone")
+    with ring_for(Geometry(8, 8, 8, 8, 1.0, 1.0, 0, 0)) as ring, pytest.raises(ValueError, match="need more than"):
+        decoder.open(request_for(path, info), ring)
+
+
+def peak_bytes(path: Path, geometry: Geometry | None = None) -> int:
+    """Highest memory of a fresh process that decodes a whole file."""
+    decoder = DecoderProcess()
+    try:
+        info = decoder.probe(path, path.name)
+        request = request_for(path, info, geometry=geometry or same_size(info))
+        frames, report = decode(decoder, request, slots=2)
+        assert len(frames) == info.frames_estimate
+        return report.peak_rss_bytes
+    finally:
+        decoder.close()
+
+
+def test_a_4k_file_stays_far_below_600_megabytes(tmp_path: Path) -> None:
+    spec = Spec(size=(3840, 2160), frames=24, gop=12, options={"preset": "ultrafast", "tune": "fastdecode", "bf": "3"})
+    path = write_video(tmp_path / "uhd.mp4", spec)
+    assert peak_bytes(path, Geometry(3840, 2160, 640, 360, 1 / 6, 1 / 6, 0, 0)) < 300_000_000
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    short = write_video(tmp_path / "short.mkv", Spec(frames=30))
+    long = write_video(tmp_path / "long.mkv", Spec(frames=1500))
+    assert peak_bytes(long) - peak_bytes(short) < 8_000_000
+
+
+def test_times_of_the_report_are_those_of_the_frames(decoder: DecoderProcess) -> None:
+    path = sample_path("bikes.mp4")
+    info = decoder.probe(path, "bikes")
+    frames, report = decode(decoder, request_for(path, info, sampling=Sampling(every_nth_frame=100)))
+    assert [frame.time_ms for frame in frames] == [0, 4000, 8000]
+    assert (report.first_ms, report.last_ms) == (0, 9960)
+    assert (report.frames_decoded, report.frames_selected, report.frames_gated) == (250, 3, 0)
+    assert 0 < report.busy_s < 60
