@@ -137,6 +137,7 @@ def test_people_can_query_windows_presence_and_progress(path: Path, sink: Sqlite
         "video": 0,
         "uri": "file:///videos/0.mp4",
         "window": 0,
+        "start_s": 0.0,
         "class_id": 0,
         "label": "face",
         "detections": 24,

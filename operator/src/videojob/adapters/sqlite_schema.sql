@@ -118,7 +118,7 @@ create table if not exists outbox (
   published integer not null default 0
 );
 
--- Views for people. Label and uri are known once the run is finished.
+-- Views for people. Label, uri and start_s are known once the run is finished.
 
 create view if not exists windows_view as
 select
@@ -130,6 +130,7 @@ select
     where json_extract(value, '$.video') = segments.video
   ) as uri,
   window_classes.window,
+  window_classes.window * json_extract(summaries.summary, '$.settings.window_ms') / 1000.0 as start_s,
   window_classes.class_id,
   json_extract(summaries.summary, '$.job.labels[' || window_classes.class_id || ']') as label,
   sum(window_classes.detections) as detections,
