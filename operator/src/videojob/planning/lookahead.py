@@ -98,6 +98,7 @@ class _Window(Generic[P]):
         self.entries.append(entry)
         self._bytes += packet.size
         if packet.size == 0:
+            entry.is_wanted = False
             return
         if packet.pts is None or packet.dts is None or packet.pts < packet.dts:
             # Times that do not tell what comes first: from here on everything is needed.

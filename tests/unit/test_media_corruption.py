@@ -1,0 +1,78 @@
+"""Gaps: named exactly, with no picture inside."""
+
+from __future__ import annotations
+
+from videojob.media.corruption import GapTracker
+
+
+def test_a_gap_runs_from_the_loss_to_the_next_keyframe() -> None:
+    tracker = GapTracker()
+    assert tracker.admits(0)
+    tracker.begin(40, "damaged")
+    assert tracker.is_open
+    assert not tracker.admits(40)
+    assert not tracker.admits(80)
+    tracker.keyframe(120)
+    assert not tracker.admits(80), "a picture before the keyframe may come late"
+    assert tracker.admits(120)
+    tracker.finish(200)
+    assert tracker.gaps == [(40, 120, "damaged")]
+
+
+def test_a_loss_told_late_ends_at_the_keyframe_already_seen() -> None:
+    tracker = GapTracker()
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.keyframe(120)
+    tracker.begin(80, "damaged")
+    assert not tracker.is_open
+    assert not tracker.admits(80)
+    assert tracker.admits(120)
+    assert tracker.gaps == [(80, 120, "damaged")]
+
+
+def test_more_damage_in_a_gap_is_the_same_gap() -> None:
+    tracker = GapTracker()
+    tracker.begin(40, "first")
+    tracker.begin(80, "second")
+    tracker.finish(200)
+    assert tracker.gaps == [(40, 200, "first")]
+
+
+def test_gaps_that_touch_are_one() -> None:
+    tracker = GapTracker()
+    tracker.begin(0, "first")
+    tracker.keyframe(40)
+    tracker.begin(40, "second")
+    tracker.keyframe(80)
+    assert tracker.admits(80)
+    tracker.finish(200)
+    assert tracker.gaps == [(0, 80, "first")]
+
+
+def test_a_gap_never_reaches_back_over_a_picture_given_out() -> None:
+    tracker = GapTracker()
+    assert tracker.admits(100)
+    tracker.begin(60, "late")
+    tracker.finish(200)
+    assert tracker.gaps == [(101, 200, "late")]
+
+
+def test_damage_right_before_a_keyframe_costs_nothing() -> None:
+    tracker = GapTracker()
+    assert tracker.admits(80)
+    tracker.begin(120, "between blocks")
+    tracker.keyframe(120)
+    assert tracker.admits(120)
+    tracker.finish(200)
+    assert tracker.gaps == []
+
+
+def test_two_gaps_apart_stay_two() -> None:
+    tracker = GapTracker()
+    tracker.begin(40, "a")
+    tracker.keyframe(80)
+    assert tracker.admits(80)
+    tracker.begin(120, "b")
+    tracker.finish(160)
+    assert tracker.gaps == [(40, 80, "a"), (120, 160, "b")]
