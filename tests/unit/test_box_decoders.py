@@ -108,11 +108,12 @@ V10 = filled(
     ("predictions", "options"),
     [
         pytest.param(V8.T, {}, id="v8"),
-        pytest.param(V8, {}, id="v8 transposed"),
+        pytest.param(V8, {"head": "v8"}, id="v8 transposed"),
         pytest.param(V5, {}, id="v5 with objectness"),
-        pytest.param(V5.T, {}, id="v5 transposed"),
+        pytest.param(V5.T, {"head": "v5"}, id="v5 transposed"),
         pytest.param(V10, {}, id="v10 suppressed in the graph"),
-        pytest.param(V8 / np.array([64] * 4 + [1] * 3), {"coordinates": "normalised"}, id="normalised"),
+        pytest.param(V8.T, {"head": "v8"}, id="v8 by name"),
+        pytest.param((V8 / np.array([64] * 4 + [1] * 3)).T, {"coordinates": "normalised"}, id="normalised"),
     ],
 )
 def test_yolo_reads_every_layout(predictions: Floats, options: dict[str, Any]) -> None:
@@ -121,7 +122,7 @@ def test_yolo_reads_every_layout(predictions: Floats, options: dict[str, Any]) -
 
 
 def test_yolo_keeps_overlapping_boxes_of_one_class_when_iou_is_1() -> None:
-    [found] = decode("yolo", {"predictions": V8}, iou=1)
+    [found] = decode("yolo", {"predictions": V8.T}, iou=1)
     assert [round(float(score), 2) for score in found.scores] == [0.9, 0.8, 0.7, 0.5]
 
 
@@ -134,8 +135,16 @@ def test_yolo_with_one_class_may_be_v5_or_v10_and_says_so() -> None:
 
 
 def test_yolo_with_the_wrong_number_of_labels_names_the_right_one() -> None:
-    with pytest.raises(ModelSignatureMismatch, match=r"must be 6 \(v8\) or 7 \(v5\)"):
+    with pytest.raises(ModelSignatureMismatch, match=r"must be \(n, 6, boxes\) for v8, \(n, boxes, 7\) for v5"):
         decode("yolo", {"predictions": filled((84, 9), {})}, labels=("a", "b"))
+
+
+@pytest.mark.parametrize(("predictions", "labels"), [(V8.T, LABELS[:2]), (V5, (*LABELS, "cat"))])
+def test_yolo_with_one_label_too_few_or_too_many_does_not_pass_for_another_head(
+    predictions: Floats, labels: tuple[str, ...]
+) -> None:
+    with pytest.raises(ModelSignatureMismatch, match=f"with {len(labels)} labels it must be"):
+        decode("yolo", {"predictions": predictions}, labels=labels)
 
 
 def test_yolo_needs_labels() -> None:
@@ -298,7 +307,7 @@ EVERY_DECODER: dict[str, tuple[dict[str, Floats], dict[str, Any]]] = {
     "classification": ({"scores": np.log(np.array([0.2, 0.1, 0.7], np.float32))}, {}),
     "detr": ({"logits": np.full((5, 4), 1, np.float32), "boxes": DETR_BOXES}, {}),
     "ssd": ({"boxes": SSD_BOXES, "scores": SSD_SCORES}, {}),
-    "yolo": ({"predictions": V8}, {}),
+    "yolo": ({"predictions": V8.T}, {}),
     "yolox": ({"predictions": filled((84, 8), {10: [0.5, 0.25, 0, 0, 0.9, 0, 1, 0]})}, {}),
 }
 

@@ -4,7 +4,8 @@
     v8   (n, 4 + classes, boxes)   centre, size, class scores                   v6.1 on, v8, v9, v11, v12
     v10  (n, boxes, 6)             corners, score, class: suppressed already    v10, "end to end" exports
 
-Both axes of v5 and v8 may be swapped: the axis whose length fits the labels is the one of the attributes.
+The labels tell which one it is. v5 and v8 with their axes swapped are read as well, but only when `decoder_head` names
+the head: with one label too many or too few, one of them would otherwise pass for the other.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from videojob.vision.decoders.candidates import (
 from videojob.vision.values import Detections, ModelContract
 
 _HEADS = ("auto", "v5", "v8", "v10")
+_USUAL_AXES = {"v5": 2, "v8": 1, "v10": 2}
+"""Where each head's exporters put the attributes of a box."""
 _END_TO_END_ATTRIBUTES = 6
 
 
@@ -73,33 +76,32 @@ class YoloDecoder:
 
     def _layout(self, shape: tuple[int, ...]) -> tuple[str, int]:
         """(head, axis of the attributes) of a tensor of this shape."""
-        lengths = {"v5": 5 + self._classes, "v8": 4 + self._classes}
-        fits = [
-            (head, axis)
-            for head, length in lengths.items()
-            for axis in ((2, 1) if head == "v5" else (1, 2))
-            if shape[axis] == length
-        ]
-        if shape[2] == _END_TO_END_ATTRIBUTES:
-            fits.append(("v10", 2))
+        lengths = {"v5": 5 + self._classes, "v8": 4 + self._classes, "v10": _END_TO_END_ATTRIBUTES}
+        fits = {head: axis for head, axis in _USUAL_AXES.items() if shape[axis] == lengths[head]}
         if self._head != "auto":
-            fits = [(head, axis) for head, axis in fits if head == self._head]
-        heads = sorted({head for head, _ in fits})
-        if len(heads) > 1:
-            raise ModelSignatureMismatch(
-                f"the output {self._name!r} has shape {shape}; "
-                f"with {self._classes} labels that may be {' or '.join(heads)}",
-                uri=self._model,
-                hint=f"Set the parameter decoder_head to {' or '.join(heads)}.",
-            )
-        if not fits:
-            raise ModelSignatureMismatch(
-                f"the output {self._name!r} has shape {shape}; with {self._classes} labels one axis must be "
-                f"{lengths['v8']} (v8) or {lengths['v5']} (v5) long, or the last one 6 (v10)",
-                uri=self._model,
-                hint="Give one label for each class, or set decoder_head to what the model is.",
-            )
-        return fits[0]  # when both axes fit, the exporters' usual one
+            swapped = 3 - _USUAL_AXES[self._head]
+            if self._head not in fits and self._head != "v10" and shape[swapped] == lengths[self._head]:
+                return self._head, swapped
+            fits = {head: axis for head, axis in fits.items() if head == self._head}
+        if len(fits) == 1:
+            return next(iter(fits.items()))
+        raise self._unclear(shape, sorted(fits)) if fits else self._misfit(shape, lengths)
+
+    def _unclear(self, shape: tuple[int, ...], heads: list[str]) -> ModelSignatureMismatch:
+        return ModelSignatureMismatch(
+            f"the output {self._name!r} has shape {shape}; "
+            f"with {self._classes} labels that may be {' or '.join(heads)}",
+            uri=self._model,
+            hint=f"Set the parameter decoder_head to {' or '.join(heads)}.",
+        )
+
+    def _misfit(self, shape: tuple[int, ...], lengths: dict[str, int]) -> ModelSignatureMismatch:
+        return ModelSignatureMismatch(
+            f"the output {self._name!r} has shape {shape}; with {self._classes} labels it must be "
+            f"(n, {lengths['v8']}, boxes) for v8, (n, boxes, {lengths['v5']}) for v5, or (n, boxes, 6) for v10",
+            uri=self._model,
+            hint="Give one label for each class. If the axes are swapped, set decoder_head to v5 or v8.",
+        )
 
     def _with_objectness(self, rows: Floats, threshold: float) -> Candidates:
         check_scores(rows[:, :, 4:], self._name, self._model)
