@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,11 +14,14 @@ from videojob.results.document import (
     Document,
     items,
     mapping,
+    result_document,
+    result_from_document,
     text,
     timings_document,
     timings_from_document,
     whole,
 )
+from videojob.results.summary_codec import summary_document, summary_from_document
 from videojob.results.values import Gap, SegmentResult, SegmentTimings, TrackSpan
 
 BOX = (1, 2, 3, 4)
@@ -101,3 +106,14 @@ def test_value_of_another_type_is_named(check: object, value: Document) -> None:
 
 def test_missing_list_reads_as_empty() -> None:
     assert list(items(None)) == []
+
+
+def _examples() -> list[str]:
+    page = Path(__file__).parents[2] / "docs/reference/results.md"
+    return re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_documented_examples_are_readable() -> None:
+    summary, segment = (mapping(parse(example.encode())) for example in _examples())
+    assert summary_document(summary_from_document(summary)) == summary
+    assert result_document(result_from_document(segment)) == segment

@@ -13,10 +13,13 @@ from videojob.results.items import (
     Item,
     commit_from_item,
     commit_item,
+    is_part_key,
     job_item,
     join_items,
     outbox_item,
     run_from_item,
+    segment_from_key,
+    segment_sort_key,
     spill,
     summary_item,
 )
@@ -96,6 +99,17 @@ def test_parts_without_head_and_of_other_digests_are_dropped() -> None:
     orphans = [{**part, "SK": str(part["SK"]).replace("000001", "000000")} for part in theirs.parts]
     stored = sorted([*orphans, *ours.all, *theirs.parts], key=lambda one: str(one["SK"]))
     assert list(join_items(stored)) == [item_of(list(range(500)))]
+
+
+def test_neighbours_are_joined_apart() -> None:
+    bodies: list[list[Document]] = [list(range(500)), [1], list(range(600)), []]
+    stored: list[Item] = []
+    for number, body in enumerate(bodies):
+        stored += spill({**item_of(body), "SK": segment_sort_key(number)}, "abcdefabcdef0123", max_bytes=1000).all
+    stored.sort(key=lambda one: str(one["SK"]))
+    assert [item["body"] for item in join_items(stored)] == bodies
+    heads = [str(item["SK"]) for item in stored if not is_part_key(str(item["SK"]))]
+    assert [segment_from_key(key) for key in heads] == [0, 1, 2, 3]
 
 
 def test_missing_part_is_an_error() -> None:
