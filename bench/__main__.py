@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bench.launch import VariantFailed
 from bench.plan import FULL, QUICK, Plan
 from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
-from bench.table import Row, markdown_table, text_table
+from bench.table import Row, cells, markdown_table, text_table
 
 ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "end-to-end": end_to_end.rows,
@@ -36,13 +37,26 @@ def main() -> int:
     chosen = options.only.split(",") if options.only else list(ROWS)
     print(_conditions(), file=sys.stderr)
     rows: list[Row] = []
-    for theme in chosen:
-        print(f"{theme} …", file=sys.stderr, flush=True)
-        rows += ROWS[theme](plan)
+    failed = [theme for theme in chosen if not _measure(theme, plan, rows)]
     print(f"{_conditions()}\n\n{text_table(rows)}")
     if options.markdown:
         options.markdown.write_text(markdown_table(rows) + "\n", encoding="utf-8")
-    return 0
+    if failed:
+        print(f"not measured, or not wholly: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _measure(theme: str, plan: Plan, rows: list[Row]) -> bool:
+    """Adds the theme's rows as they come; False when a variant failed, what was measured before it stays."""
+    print(f"{theme} …", file=sys.stderr, flush=True)
+    try:
+        for row in ROWS[theme](plan):
+            print(f"  {'  '.join(cells(row))}", file=sys.stderr, flush=True)
+            rows.append(row)
+    except VariantFailed as error:
+        print(f"{theme}: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _arguments() -> argparse.Namespace:

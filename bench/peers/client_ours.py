@@ -1,6 +1,7 @@
 """Our Triton client alone: frames lie ready in the ring, answers are read and dropped. One process, one thread.
 
-Options: `height`, `width` of the frames; `group` frames per request; `in_flight` frames.
+Options: `height`, `width` of the frames; `group` frames per request; `in_flight` frames; `shared_memory` "0" sends the
+pixels by gRPC, as to a server on another host.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from videojob.media.rings import RingHolder
 from videojob.ports import FrameRing
 
 _WAIT_S = 10.0
-_SHARED = {"grpc": 0.0, "shared-memory": 1.0}
 
 
 def run(task: Task) -> Sample:
     """See `bench.child.Variant`."""
     height, width, group, in_flight = (int(task.options[name]) for name in ("height", "width", "group", "in_flight"))
-    holder, inference = RingHolder(), connect_to(task)
+    holder, inference = RingHolder(), connect_to(task, shared_memory=task.options.get("shared_memory") != "0")
     try:
         ring = holder.ring(in_flight, height * width * 3)
         inference.attach(ring)
@@ -30,7 +30,6 @@ def run(task: Task) -> Sample:
         with measured(task) as measurement:
             _stream(inference, ring, shape, group=group, frames=task.frames)
             measurement.frames = task.frames
-        measurement.extra = {"shared_memory": _SHARED[inference.transport]}
     finally:
         inference.close()
         holder.close()

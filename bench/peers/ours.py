@@ -93,10 +93,11 @@ def running_server(task: Task) -> RunningServer:
     return RunningServer(task.server.address, "bench", task.server.headers)
 
 
-def connect_to(task: Task) -> TritonInference:
-    """A connection to the task's model."""
+def connect_to(task: Task, *, shared_memory: bool = True) -> TritonInference:
+    """A connection to the task's model; without shared memory as if the server were on another host."""
     server = running_server(task)
-    return connect(server.address, task.model, options=server.options())
+    options = dataclasses.replace(server.options(), shared_memory=shared_memory)
+    return connect(server.address, task.model, options=options)
 
 
 def contract_on_server(task: Task) -> ModelContract:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.clips import FRAMES_PER_S
+from bench.launch import VariantFailed
 from bench.measure import ratio_of
 from bench.peers.ours import connect_to
 from bench.plan import Plan
@@ -92,7 +93,8 @@ def _manifest(task: Task, folder: Path) -> Path:
 def _start(manifest: Path, task: Task, output: Path) -> subprocess.Popen[bytes]:
     if task.server is None:
         raise ValueError("resuming needs a server")
-    command = [sys.executable, "-m", "videojob.cli.main", "run", str(manifest), "--json"]
+    program = Path(sys.executable).with_name("videojob")
+    command = [str(program), "run", str(manifest), "--json"]
     command += ["--output", str(output), "--triton-url", task.server.address, "--workers", str(task.cores)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
@@ -104,7 +106,7 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
     if code != 0:
-        raise RuntimeError(f"videojob run ended with code {code}")
+        raise VariantFailed(f"videojob run ended with code {code}")
 
 
 def _summary_of(manifest: Path, task: Task, output: Path) -> bytes:
@@ -120,7 +122,7 @@ def _stored_summary(output: Path) -> bytes:
     finally:
         sink.close()
     if summary is None:
-        raise RuntimeError("the run left no summary")
+        raise VariantFailed("the run left no summary")
     return summary
 
 
@@ -132,7 +134,7 @@ def _killed_and_resumed(manifest: Path, task: Task, output: Path, inference: Tri
     while inference.statistics().inferences - before < share * task.frames:
         if process.poll() is not None or time.monotonic() > deadline_s:
             process.kill()
-            raise RuntimeError("the run ended before it could be killed")
+            raise VariantFailed("the run ended before it could be killed")
         time.sleep(_POLL_S)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

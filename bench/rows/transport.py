@@ -21,14 +21,20 @@ def rows(plan: Plan) -> Iterator[Row]:
     """Ours / the stock client, one frame per request and as many as ours; ours / perf_analyzer."""
     with serving_emulated() as place:
         task = with_frame_size(plan.task("small", plan.long_loops, place, NOTHING), in_flight=str(_IN_FLIGHT))
-        single = replace(task, options={**task.options, "group": "1"})
-        grouped = replace(task, options={**task.options, "group": str(_GROUP)})
-        for peer in (
-            _Peer("stock tritonclient, async", "client_stock", single, 2.0),
-            _Peer(f"stock tritonclient, {_GROUP} frames per request", "client_stock", grouped, None),
-            _Peer("perf_analyzer", "perf_analyzer", single, 0.6),
+        single, grouped = (_with(task, group=str(group)) for group in (1, _GROUP))
+        by_grpc = _with(grouped, shared_memory="0")
+        stock = _Peer("stock tritonclient, async", "client_stock", single, 2.0)
+        for how, ours, peer in (
+            ("shared memory", grouped, stock),
+            ("gRPC", by_grpc, stock),
+            ("gRPC", by_grpc, _Peer("stock tritonclient, same requests", "client_stock", grouped, None)),
+            ("shared memory", grouped, _Peer("perf_analyzer by gRPC", "perf_analyzer", single, 0.6)),
         ):
-            yield _row(peer, grouped, plan.rounds)
+            yield _row(peer, ours, how, plan.rounds)
+
+
+def _with(task: Task, **options: str) -> Task:
+    return replace(task, options={**task.options, **options})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +47,19 @@ class _Peer:
     aim: float | None
 
 
-def _row(peer: _Peer, ours: Task, rounds: int) -> Row:
+def _row(peer: _Peer, ours: Task, how: str, rounds: int) -> Row:
     pairs: list[tuple[Sample, Sample]] = []
     for _ in range(rounds):
         first, second = launch.run("client_ours", ours), launch.run(peer.variant, peer.task)
         third, fourth = launch.run(peer.variant, peer.task), launch.run("client_ours", ours)
         pairs += [(first, second), (fourth, third)]
     rates = [(left.frames_per_s, right.frames_per_s) for left, right in pairs]
-    shared = all(left.extra["shared_memory"] for left, _ in pairs)
     cpu = [statistics.median(pair[side].cpu_ms_per_frame for pair in pairs) for side in (0, 1)]
-    note = f"ours by {'shared memory' if shared else 'gRPC'}, {_GROUP} frames per request"
+    note = f"ours {_GROUP} frames per request"
     if peer.variant != "perf_analyzer":
         note += f"; CPU-ms/frame, server included, {cpu[0]:.2f} : {cpu[1]:.2f}"
     return Row(
-        name=f"transport: our client / {peer.words}",
+        name=f"transport: our client by {how} / {peer.words}",
         clip="",
         ours=statistics.median(rate for rate, _ in rates),
         against=statistics.median(rate for _, rate in rates),
