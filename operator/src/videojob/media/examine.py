@@ -20,7 +20,8 @@ from videojob.planning.video import VideoInfo
 
 # How many packets may go by before the first picture, and before a keyframe behind a seek.
 _MAX_PACKETS = 500
-_RATE_PACKETS = 32
+_RATE_PACKETS = 48
+_REORDER_DEPTH = 16
 _FAR_PTS = 1 << 62
 
 
@@ -108,14 +109,25 @@ def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> 
     """The header's duration and rate, unless packets say that they are wrong."""
     stream = source.stream
     declared = (stream.duration or 0) * source.time_base or Fraction(source.container.duration or 0, av.time_base)
-    last = _keyframe_at(source, _FAR_PTS)
-    known = Fraction(0) if last is None or last.pts is None else (last.pts - start_pts) * source.time_base
+    latest = _latest_pts(source, start_pts, declared)
+    known = (latest - start_pts) * source.time_base
     if not known < declared <= 2 * known + 60:
         declared = known + (1 / rate if rate else Fraction(0))
     measured = _measured_rate(source, start_pts, declared)
-    if measured and rate and not rate * 3 / 4 <= measured <= rate * 4 / 3:
-        rate = measured
-    return _Extent(declared, 0, rate or measured)
+    if measured and not (rate and rate * 3 / 4 <= measured <= rate * 4 / 3):
+        rate = measured.limit_denominator(1001)
+    return _Extent(declared, 0, rate)
+
+
+def _latest_pts(source: Source, start_pts: int, declared_s: Fraction) -> int:
+    """The latest presentation time that seeking finds near the end."""
+    nearly_pts = start_pts + int(declared_s * 9 / 10 / source.time_base)
+    # Some demuxers go to the last keyframe when asked for more than there is, others nowhere.
+    for target in (_FAR_PTS, nearly_pts):
+        times = [packet.pts for packet in _packets_at(source, target, _RATE_PACKETS) if packet.pts is not None]
+        if times:
+            return max(times)
+    return start_pts
 
 
 def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Fraction | None:
@@ -124,6 +136,9 @@ def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Frac
     for tenth in (0, 3, 6, 9):
         target = start_pts + int(duration_s * tenth / 10 / source.time_base)
         times = sorted(packet.pts for packet in _packets_at(source, target, _RATE_PACKETS) if packet.pts is not None)
+        # Packets come in decoding order: between the last times of a run, pictures are missing.
+        if len(times) == _RATE_PACKETS:
+            del times[-_REORDER_DEPTH:]
         if len(times) > 1:
             pictures += len(times) - 1
             span += times[-1] - times[0]
