@@ -52,6 +52,13 @@ def activate(values: Floats, kind: str) -> Floats:
     return values
 
 
+def reaching(scores: Floats, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(frames, places) of the scores (n, k) that reach the threshold, ascending."""
+    # NumPy searches one axis with vector instructions, several of them element by element.
+    frames, places = np.divmod(np.flatnonzero(scores.reshape(-1) >= threshold), max(1, scores.shape[1]))
+    return frames, places
+
+
 def best_class(scores: Floats, threshold: float, axis: int = 2) -> Candidates:
     """Each box with its best class, where that reaches the threshold.
 
@@ -61,7 +68,7 @@ def best_class(scores: Floats, threshold: float, axis: int = 2) -> Candidates:
         axis: of the classes.
     """
     best = scores.max(axis=axis)
-    frames, places = np.nonzero(best >= threshold)
+    frames, places = reaching(best, threshold)
     chosen = scores[frames, places] if axis == 2 else scores[frames, :, places]
     class_ids = chosen.argmax(axis=1).astype(np.int32)
     return Candidates(frames, places, class_ids, best[frames, places])
@@ -69,7 +76,9 @@ def best_class(scores: Floats, threshold: float, axis: int = 2) -> Candidates:
 
 def every_class(scores: Floats, threshold: float) -> Candidates:
     """Each pair of box and class that reaches the threshold; `scores` is (n, boxes, classes)."""
-    frames, places, class_ids = np.nonzero(scores >= threshold)
+    count, places_count, classes = scores.shape
+    frames, cells = reaching(scores.reshape(count, places_count * classes), threshold)
+    places, class_ids = np.divmod(cells, max(1, classes))
     return Candidates(frames, places, class_ids.astype(np.int32), scores[frames, places, class_ids])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from videojob.vision.boxes import corners
 from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
-from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores
+from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
 from videojob.vision.values import Detections, ModelContract
 
 _STRIDE = 4
@@ -41,7 +41,8 @@ class CenterFaceDecoder:
         refuse_not_finite(scale, scale_name, self._model)
         refuse_not_finite(offset, offset_name, self._model)
 
-        frames, rows, columns = np.nonzero(heatmap[:, 0] >= threshold)
+        frames, places = reaching(heatmap.reshape(count, height * width), threshold)
+        rows, columns = np.divmod(places, width)
         with np.errstate(over="ignore"):  # an overflow becomes infinity, and that is refused below
             sizes = np.exp(scale[frames, ::-1, rows, columns]) * _STRIDE
         cells = np.stack([columns, rows], axis=1).astype(np.float32)
@@ -49,5 +50,5 @@ class CenterFaceDecoder:
         boxes = corners(centres, sizes)
         refuse_not_finite(boxes, scale_name, self._model)
         class_ids = np.zeros(len(frames), np.int32)
-        found = Candidates(frames, rows * width + columns, class_ids, heatmap[frames, 0, rows, columns])
+        found = Candidates(frames, places, class_ids, heatmap[frames, 0, rows, columns])
         return by_frame(found, boxes, count, self._selection, (input_width, input_height))

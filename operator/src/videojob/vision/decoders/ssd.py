@@ -18,6 +18,7 @@ from videojob.vision.decoders.candidates import (
     check_labels,
     check_scores,
     every_class,
+    reaching,
     to_corners,
 )
 from videojob.vision.values import Detections, ModelContract
@@ -74,7 +75,7 @@ class SsdDecoder:
         scores = tensor(outputs, scores_name, (count, places), self._model)
         numbers = tensor(outputs, classes_name, (count, places), self._model)
         check_scores(scores, scores_name, self._model)
-        frames, chosen = np.nonzero(scores >= threshold)
+        frames, chosen = reaching(scores, threshold)
         class_ids = numbers[frames, chosen] - self._first_class
         known = len(self._contract.labels) or np.iinfo(np.int32).max
         if not ((class_ids >= 0) & (class_ids < known) & (class_ids == np.floor(class_ids))).all():

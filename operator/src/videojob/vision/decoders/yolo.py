@@ -22,6 +22,7 @@ from videojob.vision.decoders.candidates import (
     best_class,
     by_frame,
     check_scores,
+    reaching,
     to_corners,
 )
 from videojob.vision.values import Detections, ModelContract
@@ -106,7 +107,7 @@ class YoloDecoder:
     def _with_objectness(self, rows: Floats, threshold: float) -> Candidates:
         check_scores(rows[:, :, 4:], self._name, self._model)
         # A product of two scores is no larger than either: most boxes drop out by their objectness alone.
-        frames, places = np.nonzero(rows[:, :, 4] >= threshold)
+        frames, places = reaching(rows[:, :, 4], threshold)
         chosen = rows[frames, places, 5:] * rows[frames, places, 4, None]
         class_ids = chosen.argmax(axis=1).astype(np.int32)
         scores = chosen[np.arange(len(chosen)), class_ids]
@@ -120,7 +121,7 @@ class YoloDecoder:
 
     def _decode_final(self, values: Floats, size: tuple[int, int], threshold: float) -> list[Detections]:
         check_scores(values[:, :, 4], self._name, self._model)
-        frames, places = np.nonzero(values[:, :, 4] >= threshold)
+        frames, places = reaching(values[:, :, 4], threshold)
         chosen = values[frames, places]
         class_ids = chosen[:, 5].astype(np.int32)
         if (class_ids != chosen[:, 5]).any() or (class_ids < 0).any() or (class_ids >= self._classes).any():

@@ -9,7 +9,7 @@ import numpy as np
 from videojob.errors import InvalidModelOutput
 from videojob.vision.boxes import Floats, corners
 from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
-from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores
+from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
 from videojob.vision.values import Detections, ModelContract
 
 
@@ -46,7 +46,7 @@ class YoloxDecoder:
         check_labels(self._contract, values.shape[2] - 5)
         check_scores(values[:, :, 4:], self._name, self._model)
 
-        frames, places = np.nonzero(values[:, :, 4] >= threshold)
+        frames, places = reaching(values[:, :, 4], threshold)
         chosen = values[frames, places]
         products = chosen[:, 5:] * chosen[:, 4, None]
         class_ids = products.argmax(axis=1).astype(np.int32)
