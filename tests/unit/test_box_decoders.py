@@ -2,86 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from support.onnx_graphs import answering
+from support.box_answers import (
+    DETR_BOXES,
+    LABELS,
+    SSD_BOXES,
+    SSD_SCORES,
+    V8,
+    Row,
+    contract,
+    decode,
+    face_heads,
+    filled,
+    logit,
+    rows,
+)
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
-from videojob.local.models.runtime import OnnxRun
 from videojob.vision.boxes import Floats
-from videojob.vision.decoders import create_decoder, decoder_names
-from videojob.vision.decoders.base import Selection
-from videojob.vision.values import Detections, ModelContract, PixelInput
-
-SIZE = 64
-LABELS = ("person", "car", "dog")
-Row = tuple[list[float], float, int]
-
-
-def contract(decoder: str, outputs: tuple[str, ...], **options: Any) -> ModelContract:
-    labels = options.pop("labels", LABELS)
-    return ModelContract(
-        name="model",
-        version="",
-        pixels=PixelInput(name="images", dtype="FP32", layout="NCHW", colour="RGB", width=SIZE, height=SIZE),
-        outputs=outputs,
-        decoder=decoder,
-        decoder_options={key: str(value) for key, value in options.items()},
-        labels=labels,
-    )
-
-
-def answers(outputs: Mapping[str, Floats], frames: int = 1) -> dict[str, Floats]:
-    """What ONNX Runtime gives for a graph that answers so, for a batch of black pictures."""
-    found = OnnxRun(answering(outputs).SerializeToString()).run(
-        {"images": np.zeros((frames, 3, SIZE, SIZE), np.float32)}
-    )
-    return {name: values.astype(np.float32) for name, values in found.items()}
-
-
-def decode(
-    decoder: str, outputs: Mapping[str, Floats], threshold: float = 0.5, frames: int = 1, **options: Any
-) -> list[Detections]:
-    return create_decoder(contract(decoder, tuple(outputs), **options)).decode(
-        answers(outputs, frames), SIZE, SIZE, threshold
-    )
-
-
-def rows(found: Detections) -> list[Row]:
-    return [
-        ([round(float(value), 3) for value in box], round(float(score), 3), int(class_id))
-        for box, score, class_id in zip(found.boxes, found.scores, found.class_ids, strict=True)
-    ]
-
-
-def filled(shape: tuple[int, ...], values: Mapping[int, list[float]]) -> Floats:
-    """Zeros, with some rows given."""
-    table = np.zeros(shape, np.float32)
-    for place, row in values.items():
-        table[place] = row
-    return table
-
-
-def logit(score: float) -> float:
-    return float(np.log(score / (1 - score)))
-
+from videojob.vision.decoders import create_decoder
 
 # --- yolo -----------------------------------------------------------------------------------------------------------
 
-V8 = filled(
-    (84, 7),
-    {
-        3: [32, 32, 20, 10, 0.1, 0.9, 0.2],
-        4: [33, 32, 20, 10, 0.1, 0.8, 0.2],  # the same car again
-        9: [33, 32, 20, 10, 0.1, 0.2, 0.7],  # a dog in the same place
-        80: [10, 10, 40, 8, 0.5, 0, 0],  # sticks out on the left
-        81: [10, 50, 4, 4, 0.49, 0, 0],  # below the threshold
-    },
-)
 V8_BOXES: list[Row] = [([22, 27, 42, 37], 0.9, 1), ([23, 27, 43, 37], 0.7, 2), ([0, 6, 30, 14], 0.5, 0)]
 V5 = filled(
     (252, 8),
@@ -191,8 +136,6 @@ def test_yolox_refuses_a_size_beyond_all_bounds() -> None:
 
 # --- detr -----------------------------------------------------------------------------------------------------------
 
-DETR_BOXES = filled((5, 4), {0: [0.5, 0.5, 0.25, 0.5], 1: [0.25, 0.25, 0.125, 0.125], 2: [0.5, 0.5, 1, 1]})
-
 
 def test_detr_leaves_out_the_class_that_means_nothing() -> None:
     shares = filled((5, 4), {0: [0.1, 0.7, 0.1, 0.1], 1: [0.6, 0.1, 0.1, 0.2], 2: [0.1, 0.1, 0.1, 0.7]})
@@ -210,8 +153,6 @@ def test_detr_with_sigmoid_may_see_several_classes_in_one_query() -> None:
 
 # --- ssd ------------------------------------------------------------------------------------------------------------
 
-SSD_BOXES = filled((4, 4), {0: [0.25, 0.5, 0.5, 1], 1: [0.25, 0.5, 0.5, 0.9375], 2: [0, 0, 0.5, 0.25]})
-SSD_SCORES = filled((4, 3), {0: [0.1, 0.9, 0], 1: [0, 0.8, 0], 2: [0, 0, 0.6]})
 SSD_EXPECTED: list[Row] = [([16, 32, 32, 64], 0.9, 1), ([0, 0, 32, 16], 0.6, 2)]
 
 
@@ -285,197 +226,7 @@ def test_a_classifier_that_is_not_sure_finds_nothing() -> None:
 # --- centerface -----------------------------------------------------------------------------------------------------
 
 
-def face_heads() -> dict[str, Floats]:
-    heatmap = np.zeros((1, 16, 16), np.float32)
-    scale, offset = np.zeros((2, 16, 16), np.float32), np.zeros((2, 16, 16), np.float32)
-    heatmap[0, 5, 8], scale[:, 5, 8], offset[:, 5, 8] = 0.9, [np.log(4), np.log(2)], [0.25, 0]
-    heatmap[0, 5, 9], scale[:, 5, 9] = 0.6, [np.log(4), np.log(2)]  # the same face, seen from the cell beside
-    heatmap[0, 15, 15] = 0.5
-    return {"heatmap": heatmap, "scale": scale, "offset": offset}
-
-
 def test_centerface_finds_faces_from_cell_offset_and_log_size() -> None:
     [found] = decode("centerface", face_heads(), labels=("face",))
     # centre ((8 + 0.5) * 4, (5 + 0.25 + 0.5) * 4) = (34, 23), size (8, 16)
     assert rows(found) == [([30, 15, 38, 31], 0.9, 0), ([60, 60, 64, 64], 0.5, 0)]
-
-
-# --- all ------------------------------------------------------------------------------------------------------------
-
-EVERY_DECODER: dict[str, tuple[dict[str, Floats], dict[str, Any]]] = {
-    "centerface": (face_heads(), {"labels": ("face",)}),
-    "classification": ({"scores": np.log(np.array([0.2, 0.1, 0.7], np.float32))}, {}),
-    "detr": ({"logits": np.full((5, 4), 1, np.float32), "boxes": DETR_BOXES}, {}),
-    "ssd": ({"boxes": SSD_BOXES, "scores": SSD_SCORES}, {}),
-    "yolo": ({"predictions": V8.T}, {}),
-    "yolox": ({"predictions": filled((84, 8), {10: [0.5, 0.25, 0, 0, 0.9, 0, 1, 0]})}, {}),
-}
-
-
-def test_the_table_above_has_every_decoder() -> None:
-    assert decoder_names() == tuple(EVERY_DECODER)
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_frames_of_a_batch_are_decoded_each_by_itself(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    [alone] = decode(name, outputs, 0.2, **options)
-    batch = decode(name, outputs, 0.2, frames=3, **options)
-    assert [rows(found) for found in batch] == [rows(alone)] * 3
-    assert len(alone) > 0
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_a_threshold_that_nothing_reaches_leaves_typed_empty_results(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    [found] = decode(name, outputs, 1.0, **options)
-    assert found.boxes.shape == (0, 4)
-    assert [values.dtype.name for values in (found.boxes, found.scores, found.class_ids)] == [
-        "float32",
-        "float32",
-        "int32",
-    ]
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_half_precision_is_read_too(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    halves = {key: value[None].astype(np.float16) for key, value in outputs.items()}
-    [found] = create_decoder(contract(name, tuple(outputs), **options)).decode(halves, SIZE, SIZE, 0.2)
-    assert found.boxes.dtype == np.float32
-    assert len(found) > 0
-
-
-@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize(
-    ("name", "output"), [(name, output) for name, (outputs, _) in EVERY_DECODER.items() for output in outputs]
-)
-def test_not_a_number_is_never_taken_for_nothing_found(name: str, output: str, poison: float) -> None:
-    outputs, options = EVERY_DECODER[name]
-    # At the place of the best box, where every decoder looks.
-    poisoned = {
-        key: np.where(np.ones_like(value, bool), poison, value) if key == output else value
-        for key, value in outputs.items()
-    }
-    with pytest.raises(InvalidModelOutput):
-        decode(name, poisoned, 0.2, **options)
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_a_missing_output_is_named(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    first = next(iter(outputs))
-    decoder = create_decoder(contract(name, tuple(outputs), **options))
-    with pytest.raises(InvalidModelOutput, match=f"'{first}'"):
-        decoder.decode({}, SIZE, SIZE, 0.5)
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_another_number_of_axes_is_named(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    first = next(iter(outputs))
-    flat = {key: value.reshape(1, -1) if key != first else value[None, None, None] for key, value in outputs.items()}
-    with pytest.raises(InvalidModelOutput, match=f"the output '{first}' has shape"):
-        create_decoder(contract(name, tuple(outputs), **options)).decode(flat, SIZE, SIZE, 0.5)
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_an_option_that_has_no_effect_is_refused(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    with pytest.raises(ModelSignatureMismatch, match="decoder_iuo") as caught:
-        create_decoder(contract(name, tuple(outputs), iuo=0.5, **options))
-    assert "decoder_" in caught.value.hint
-
-
-@pytest.mark.parametrize("name", EVERY_DECODER)
-def test_another_number_of_outputs_is_refused(name: str) -> None:
-    _, options = EVERY_DECODER[name]
-    with pytest.raises(ModelSignatureMismatch, match="4 \\(a, b, c, d\\)"):
-        create_decoder(contract(name, ("a", "b", "c", "d"), **options))
-
-
-@pytest.mark.parametrize("name", ["detr", "ssd", "yolox", "classification", "centerface"])
-def test_another_number_of_labels_than_classes_is_refused(name: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    with pytest.raises(ModelSignatureMismatch, match="has 2 labels"):
-        decode(name, outputs, **{**options, "labels": ("a", "b")})
-
-
-@pytest.mark.parametrize(
-    ("name", "output", "remedy"),
-    [("yolo", "predictions", "graph"), ("ssd", "scores", "decoder_activation"), ("centerface", "heatmap", "graph")],
-)
-def test_logits_are_not_taken_for_scores(name: str, output: str, remedy: str) -> None:
-    outputs, options = EVERY_DECODER[name]
-    with pytest.raises(InvalidModelOutput, match="must be 0 to 1") as caught:
-        decode(name, {**outputs, output: outputs[output] * 4}, **options)
-    assert remedy in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ({"iou": "high"}, "decoder_iou is 'high'"),
-        ({"iou": "1.5"}, "decoder_iou is '1.5'"),
-        ({"max_boxes": "2.5"}, "decoder_max_boxes"),
-        ({"head": "v4"}, "decoder_head is 'v4'"),
-    ],
-)
-def test_options_out_of_range_are_named(options: dict[str, str], named: str) -> None:
-    with pytest.raises(ModelSignatureMismatch, match=named):
-        create_decoder(contract("yolo", ("predictions",), **options))
-
-
-def test_strides_that_are_no_numbers_are_named() -> None:
-    with pytest.raises(ModelSignatureMismatch, match="decoder_strides is '8;16'"):
-        create_decoder(contract("yolox", ("predictions",), strides="8;16"))
-
-
-def test_an_unknown_decoder_is_named_with_those_there_are() -> None:
-    with pytest.raises(ModelSignatureMismatch, match="'yolo99'") as caught:
-        create_decoder(contract("yolo99", ("predictions",)))
-    assert "centerface, classification, detr, ssd, yolo, yolox" in caught.value.hint
-
-
-def test_a_model_that_kept_no_box_at_all_is_no_error() -> None:
-    outputs = {"boxes": np.zeros((0, 4), np.float32), "scores": np.zeros((0, 3), np.float32)}
-    [found] = decode("ssd", outputs)
-    assert len(found) == 0
-
-
-def test_a_name_that_two_packages_claim_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which of the two would answer depends on the path's order: nobody should have to find that out from boxes."""
-    package = tmp_path / "other-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", encoding="utf-8")
-    (package / "entry_points.txt").write_text("[videojob.box_decoders]\nssd = other:Decoder\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModelSignatureMismatch, match=r"several packages bring a box decoder 'ssd'.*other:Decoder"):
-        create_decoder(contract("ssd", ("boxes", "scores")))
-
-
-def test_an_installed_package_brings_a_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "other-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", encoding="utf-8")
-    (package / "entry_points.txt").write_text("[videojob.box_decoders]\nmine = mydecoder:Decoder\n", encoding="utf-8")
-    (tmp_path / "mydecoder.py").write_text(
-        "class Decoder:\n"
-        "    def __init__(self, contract):\n"
-        "        self.name = contract.name\n"
-        "    def decode(self, outputs, input_width, input_height, threshold):\n"
-        "        return [self.name, threshold]\n",
-        encoding="utf-8",
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    assert "mine" in decoder_names()
-    assert create_decoder(contract("mine", ())).decode({}, SIZE, SIZE, 0.5) == ["model", 0.5]
-
-
-def test_only_the_best_candidates_enter_and_leave_the_suppression() -> None:
-    boxes = np.array([(10 * place, 0, 10 * place + 5, 5) for place in range(6)], np.float32)
-    scores = np.array([0.1, 0.6, 0.3, 0.5, 0.2, 0.4], np.float32)
-    selection = Selection(iou=0.5, max_candidates=4, max_boxes=3)
-    found = selection.finish(boxes, scores, np.zeros(6, np.int32), (100, 100))
-    assert found.scores.tolist() == pytest.approx([0.6, 0.5, 0.4])
-    assert found.boxes[:, 0].tolist() == [10, 30, 50]

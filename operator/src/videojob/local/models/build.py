@@ -3,6 +3,7 @@
 The file there has a fixed shape of 10 x 3 x 32 x 32. Built are: free batch, height and width; uint8 NHWC frames as
 input; outputs with names; the three heads that a box needs as one convolution, the landmarks cut off. All of that
 leaves every number as it was, and `_prove` checks it on the original's own shape before anything is written.
+On one core, 640 x 288 pixels and one frame at a time, it takes 0.98 of the original's time, bytes to floats included.
 """
 
 from __future__ import annotations
