@@ -102,3 +102,13 @@ def test_segments_of_a_failed_video_do_not_make_a_job_unfinished() -> None:
     next_index(state)
     state.failed(0, InputCorrupt("broken"))
     assert not state.unfinished
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_video_fails_with_the_error_of_its_first_bad_segment_whichever_came_first(order: tuple[int, int]) -> None:
+    state = dispatcher(videos=(0, 0))
+    next_index(state)
+    next_index(state)
+    for index in order:
+        state.failed(index, InputCorrupt(f"segment {index}"))
+    assert [failure.error.message for failure in state.failures] == ["segment 0"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from videojob.errors import Cancelled, InputError, VideoJobError
+from videojob.planning.video import Segment
 from videojob.worker.values import SegmentTask
 
 
@@ -23,9 +24,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VideoFailure:
-    """Why a video was given up."""
+    """Why a video was given up, and in which segment."""
 
     video: int
+    segment: int
     error: VideoJobError
 
 
@@ -41,7 +43,7 @@ class Dispatcher:
         self._pending = deque(tasks)
         self._backoff_limit = backoff_limit
         self._failures: dict[int, int] = {}
-        self._failed_videos: dict[int, VideoJobError] = {}
+        self._failed_videos: dict[int, VideoFailure] = {}
         self._running: dict[int, SegmentTask] = {}
         self._stopping = False
         self.job_error: VideoJobError | None = None
@@ -62,7 +64,7 @@ class Dispatcher:
     @property
     def failures(self) -> tuple[VideoFailure, ...]:
         """Videos given up, by position."""
-        return tuple(VideoFailure(video, error) for video, error in sorted(self._failed_videos.items()))
+        return tuple(self._failed_videos[video] for video in sorted(self._failed_videos))
 
     def stop(self) -> None:
         """Gives out no further segment."""
@@ -98,7 +100,16 @@ class Dispatcher:
             self._pending.appendleft(task)
             return Verdict.RETRY
         if isinstance(error, InputError):
-            self._failed_videos.setdefault(task.segment.video, error)
+            self._give_up(task.segment, error)
             return Verdict.VIDEO_FAILED
         self.abort(error)
         return Verdict.JOB_FAILED
+
+    def _give_up(self, segment: Segment, error: VideoJobError) -> None:
+        """Of several errors in one video that of its first bad segment stands, whichever came first in time.
+
+        Segments are given out in order, so the first bad one always runs: the same video fails with the same words.
+        """
+        known = self._failed_videos.get(segment.video)
+        if known is None or segment.index < known.segment:
+            self._failed_videos[segment.video] = VideoFailure(segment.video, segment.index, error)
