@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from videojob.errors import ModelLoadFailed
 
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4
+"""What goes wrong comes as an exception; said on stderr as well, it would look like something worse."""
 _PREAMBLE = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(This is an invalid model\. )?"
 )
@@ -31,7 +32,7 @@ class OnnxRun:
     def __init__(self, model: bytes | Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL_ONLY
         source = str(model) if isinstance(model, Path) else model
         try:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
