@@ -34,6 +34,8 @@ _SECRET_KEY = "videojob-run"  # noqa: S105 - the header's name, not its value
 _STOP_LIMIT_S = 5.0
 _START_ATTEMPTS = 3
 _READY_POLL_S = 0.05
+_LOWEST_PORT = 20_000
+_PORTS = 12_000  # Linux gives outgoing connections ports from 32,768
 _PORT_TAKEN = ("address already in use", "failed to start grpc service", "failed to start http service")
 
 
@@ -216,6 +218,7 @@ def _spawn(launch: _Launch) -> subprocess.Popen[bytes]:
         command=_command(launch),
         environment=_environment(launch.install),
         log=str(launch.log_path),
+        ready_port=launch.ports.http,
         restarts=launch.restarts,
         limit_s=_STOP_LIMIT_S,
         shared_memory_prefix=launch.prefix,
@@ -302,10 +305,12 @@ def _environment(install: ServerInstall) -> dict[str, str]:
 
 
 def _free_ports() -> Ports:
-    """Three ports that were free a moment ago, all different."""
+    """Three ports that were free a moment ago, all different, none of those that outgoing connections take."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
-        for held in sockets:
-            held.bind((_HOST, 0))
-        grpc, http, metrics = (int(held.getsockname()[1]) for held in sockets)
-    return Ports(grpc=grpc, http=http, metrics=metrics)
+        chosen: list[int] = []
+        while len(chosen) < 3:
+            held = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                held.bind((_HOST, _LOWEST_PORT + secrets.randbelow(_PORTS)))
+                chosen.append(int(held.getsockname()[1]))
+    return Ports(*chosen)

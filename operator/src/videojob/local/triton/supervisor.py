@@ -19,6 +19,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class Orders:
         command: of the server.
         environment: of the server, all of it.
         log: file for the server's output.
+        ready_port: where it listens once its models are loaded.
         restarts: how often a server that was ready may be started again.
         limit_s: how long the end may take.
         shared_memory_prefix: names in /dev/shm that are the server's.
@@ -50,6 +52,7 @@ class Orders:
     command: list[str]
     environment: dict[str, str]
     log: str
+    ready_port: int
     restarts: int
     limit_s: float
     shared_memory_prefix: str
@@ -59,46 +62,42 @@ class Orders:
 class Watch:
     """Waits for whatever ends first: the owner, or a process of the server. Sleeps once it knows all of them."""
 
-    def __init__(self, parent: int) -> None:
+    def __init__(self, orders: Orders) -> None:
         self.armed = False
+        self._port = orders.ready_port
         self._poller = select.poll()
         self._poller.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
-        self._parent = _pidfd(parent)
+        self._parent = _pidfd(orders.parent)
         self._parts: dict[int, int] = {}
-        self._complete = 0
         if self._parent is not None:
             self._poller.register(self._parent, select.POLLIN)
 
     def owner_gone(self, server: int) -> bool:
         """Returns at the end of something: True when it is the owner's end or wish, False when the server failed."""
         self._add(server)
+        complete = False
         try:
             while self._parent is not None:
-                # One that was started again gets its stubs after a while.
-                growing = self.armed and len(self._parts) < self._complete
+                if self.armed and not complete and _answers(self._port):
+                    # Not earlier: while it starts, Triton has stubs that end as they should.
+                    complete = True
+                    for pid in _children_of(server):
+                        self._add(pid)
+                growing = self.armed and not complete
                 events = {handle for handle, _ in self._poller.poll(_POLL_MS if growing else None)}
-                if self._parent in events or (sys.stdin.fileno() in events and not self._listen(server)):
+                if self._parent in events or (sys.stdin.fileno() in events and not self._listen()):
                     return True
                 if not events.isdisjoint(self._parts.values()):
                     return False
-                if growing:
-                    self._add_stubs(server)
             return True
         finally:
             self._forget()
 
-    def _listen(self, server: int) -> bool:
+    def _listen(self) -> bool:
         """Reads what the owner says; False when it hung up."""
-        if not os.read(sys.stdin.fileno(), 4096):
-            return False
-        self._add_stubs(server)
-        self._complete = len(self._parts)
-        self.armed = True
-        return True
-
-    def _add_stubs(self, server: int) -> None:
-        for pid in _children_of(server):
-            self._add(pid)
+        said = os.read(sys.stdin.fileno(), 4096)
+        self.armed = self.armed or bool(said)
+        return bool(said)
 
     def _add(self, pid: int) -> None:
         handle = None if pid in self._parts else _pidfd(pid)
@@ -111,6 +110,12 @@ class Watch:
             self._poller.unregister(handle)
             os.close(handle)
         self._parts.clear()
+
+
+def _answers(port: int) -> bool:
+    """Whether the server listens; Triton opens its HTTP port when its models are loaded."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _pidfd(pid: int) -> int | None:
@@ -176,7 +181,7 @@ def _note(orders: Orders, words: str) -> None:
 
 def supervise(orders: Orders) -> int:
     """Runs the server until the owner's end or the last restart; the exit code is the server's last one."""
-    watch = Watch(orders.parent)
+    watch = Watch(orders)
     left = orders.restarts
     while True:
         server = _start(orders)
