@@ -99,6 +99,49 @@ def test_a_matrix_that_is_not_named_follows_the_height(
     assert np.abs(stripes_of(first_picture(decoder, unnamed), len(COLOURS)) - COLOURS).max() <= 4
 
 
+FORMATS = [
+    ("ffv1", "bgr0"),
+    ("ffv1", "gbrp10le"),
+    ("ffv1", "yuv411p"),
+    ("ffv1", "yuv440p"),
+    ("ffv1", "yuva420p"),
+    ("libx264", "yuv422p"),
+    ("libx264", "yuv422p10le"),
+    ("libx264", "nv12"),
+    ("rawvideo", "yuyv422"),
+    ("rawvideo", "rgb24"),
+    ("png", "rgb24"),
+    ("mjpeg", "yuvj422p"),
+    ("prores_ks", "yuv422p10le"),
+]
+
+
+@pytest.mark.parametrize(("codec", "pixel_format"), FORMATS)
+def test_colours_are_right_for_every_pixel_format(
+    decoder: DecoderProcess, tmp_path: Path, codec: str, pixel_format: str
+) -> None:
+    spec = Spec(codec=codec, pixel_format=pixel_format, size=(192, 96), frames=1, draw=patches)
+    path = write_video(tmp_path / f"patches.{'mov' if pixel_format in {'rgb24', 'yuv422p10le'} else 'mkv'}", spec)
+    for size in ((192, 96), (96, 48)):
+        picture = first_picture(decoder, path, geometry=Geometry(192, 96, *size, size[0] / 192, size[1] / 96, 0, 0))
+        assert np.abs(stripes_of(picture, len(COLOURS)) - COLOURS).max() <= 8
+
+
+def test_grey_video_is_grey(decoder: DecoderProcess, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "grey.mkv", Spec(codec="ffv1", pixel_format="gray", frames=1, draw=patches))
+    picture = first_picture(decoder, path)
+    assert (picture[..., 0] == picture[..., 1]).all()
+    assert picture.std() > 20
+
+
+@pytest.mark.parametrize("matrix", [3, 8, 14, 255])
+def test_a_matrix_that_cannot_be_is_taken_as_not_named(decoder: DecoderProcess, tmp_path: Path, matrix: int) -> None:
+    # The stream's own parameters say it, as a bitstream filter would write them.
+    options = {"x264-params": f"colormatrix={ {8: 'YCgCo', 14: 'ICtCp'}.get(matrix, 'undef') }"}
+    path = write_video(tmp_path / "odd.mp4", Spec(size=(192, 96), frames=1, draw=patches, options=options))
+    assert first_picture(decoder, path).shape == (96, 192, 3)
+
+
 def test_bgr_is_rgb_backwards(decoder: DecoderProcess, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", Spec(frames=1))
     rgb, bgr = first_picture(decoder, path), first_picture(decoder, path, colour="BGR")

@@ -101,3 +101,43 @@ def test_segments_cover_real_videos_once(decoder: DecoderProcess, name: str) -> 
     assert info.frames_estimate == len(straight)
     pieces = decode_all(decoder, path, info, segments)
     assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]
+
+
+def test_a_clock_that_jumps_decades_does_not_stall_probing(decoder: DecoderProcess, tmp_path: Path) -> None:
+    spec = Spec(pts=lambda n: n * 40 + (n >= 30) * 10**12, time_base=MS)
+    path = write_video(tmp_path / "decades.mkv", spec)
+    info = decoder.probe(path, "decades")
+    straight, _ = decode(decoder, request_for(path, info))
+    assert [picture_number(frame.pixels) for frame in straight if frame.pixels is not None] == list(range(60))
+    pieces = decode_all(decoder, path, info, cut([info]))
+    assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]
+
+
+def test_a_recording_whose_clock_starts_again_is_not_cut(decoder: DecoderProcess, tmp_path: Path) -> None:
+    first = write_video(tmp_path / "first.ts", Spec(frames=100)).read_bytes()
+    second = write_video(tmp_path / "second.ts", Spec(frames=100)).read_bytes()
+    path = tmp_path / "both.ts"
+    path.write_bytes(first + second)
+    info = decoder.probe(path, "both", cut_every_ms=400)
+    # The counters of the transport packets start again as well, which is what a loss looks like.
+    straight, report = decode(decoder, request_for(path, info, skip_corrupt=True))
+    pieces = decode_all(decoder, path, info, cut([info], target_ms=600), skip_corrupt=True)
+    assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]
+    assert len(report.gaps) == 1
+    assert 180 <= len(straight) < 200
+
+
+def test_a_recording_that_begins_in_the_middle_is_decoded_from_its_first_keyframe(
+    decoder: DecoderProcess, tmp_path: Path
+) -> None:
+    data = write_video(tmp_path / "whole.ts", Spec(frames=100, options=B_FRAMES)).read_bytes()
+    path = tmp_path / "late.ts"
+    path.write_bytes(data[188 * 30 + 77 :])
+    info = decoder.probe(path, "late", cut_every_ms=400)
+    straight, report = decode(decoder, request_for(path, info))
+    numbers = [picture_number(frame.pixels) for frame in straight if frame.pixels is not None]
+    assert numbers == list(range(numbers[0], 100))
+    assert numbers[0] < 60
+    assert report.gaps == ()
+    pieces = decode_all(decoder, path, info, cut([info], target_ms=600))
+    assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]

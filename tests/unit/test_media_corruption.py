@@ -76,3 +76,13 @@ def test_two_gaps_apart_stay_two() -> None:
     tracker.begin(120, "b")
     tracker.finish(160)
     assert tracker.gaps == [(40, 80, "a"), (120, 160, "b")]
+
+
+def test_a_gap_before_a_clock_that_starts_again_is_still_named() -> None:
+    tracker = GapTracker()
+    assert tracker.admits(80)
+    tracker.begin(120, "lost packets")
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.finish(200)
+    assert tracker.gaps == [(120, 121, "lost packets")]

@@ -25,6 +25,8 @@ KNOWN = [
     (ts(188, 0), sniff.MPEG_TS),
     (ts(192, 4), sniff.MPEG_TS),
     (ts(204, 0), sniff.MPEG_TS),
+    (bytes(77) + ts(188, 0), sniff.MPEG_TS),
+    (ts(188, 0)[:400] + bytes(100) + ts(188, 0), sniff.MPEG_TS),
 ]
 
 

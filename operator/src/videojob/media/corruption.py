@@ -48,8 +48,11 @@ class GapTracker:
             return
         if pts > self._start:
             self._end = pts
+        elif self._last_pts is not None and pts <= self._last_pts:
+            # The recording's clock starts again.
+            self._end = self._start + 1
         else:
-            # Damage between two pictures: nothing of this segment was in it.
+            # Damage between two pictures: none was lost.
             self._start = None
 
     def admits(self, pts: int) -> bool:

@@ -12,12 +12,15 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 
+import av
 import cv2
 
-from videojob.errors import DecoderCrashed, VideoJobError
+from videojob.errors import DecoderCrashed, InputCorrupt, VideoJobError
 from videojob.media import protocol, sandbox
 from videojob.media.container import Source, opened
 from videojob.media.examine import examine
@@ -107,7 +110,14 @@ class _SegmentDecoder:
         pixels = self._ring.view(slot)
         if self._written < self._ring.slots:
             self._writer.pad(pixels)
-        self._writer.write(picture, pixels)
+        try:
+            self._writer.write(picture, pixels)
+        except av.FFmpegError as error:
+            raise InputCorrupt(
+                f"a picture of {picture.width} x {picture.height} {picture.format.name} cannot be converted",
+                time_ms=self._request.info.time_ms(pts),
+                hint="Transcode the video to a common pixel format.",
+            ) from error
         self._written += 1
         self._outbox.frame(self._run, pts, slot)
 
@@ -158,8 +168,16 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
         return {"run": run, "error": DecoderCrashed(f"decoding needs more than {limit_gb:g} GiB of memory").as_dict()}
 
 
+def _die(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ends the process on an error that nobody expected: the thread that waits for commands would keep it alive."""
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main() -> None:
     """Locks itself in, then serves until stdin ends."""
+    sys.excepthook = _die
     sandbox.die_with_parent(int(sys.argv[1]))
     # Ctrl-C in a terminal reaches the whole process group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -22,6 +22,9 @@ from videojob.planning.video import VideoInfo
 _MAX_PACKETS = 500
 _RATE_PACKETS = 48
 _REORDER_DEPTH = 16
+_MAX_HUNTED_PACKETS = 10_000
+_MAX_CUTS = 5_000
+_CLOCK_LOOKS = 32
 _FAR_PTS = 1 << 62
 
 
@@ -148,19 +151,21 @@ def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Frac
 def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: int) -> tuple[int, ...]:
     """Presentation times of keyframes about every `every_ms`, without the first.
 
-    Times and file positions must grow together: where a recording's clock jumps back, a time does not name one place.
+    Times and file positions must grow together: where a recording's clock starts again, a time does not name one place.
     Ogg and AVI with reordered pictures are not cut: the times of their pictures depend on where decoding began.
     """
-    if source.demuxer == sniff.OGG or not source.has_presentation_times:
+    if source.demuxer == sniff.OGG or not source.has_presentation_times or not _clock_runs_on(source):
         return ()
-    step = max(1, int(Fraction(every_ms, 1000) / source.time_base))
     end_pts = start_pts + int(duration_s / source.time_base)
+    # A header may claim any length: the step grows with it.
+    step = max(1, int(Fraction(every_ms, 1000) / source.time_base), (end_pts - start_pts) // _MAX_CUTS)
+    hunt = _Hunt(source)
     found: list[int] = []
     position = -1
     for target in range(start_pts + step, end_pts, step):
         if found and found[-1] >= target:
             continue
-        packet = _keyframe_at(source, target)
+        packet = hunt.keyframe_at(target)
         if packet is None or packet.pts is None or packet.pts <= (found[-1] if found else start_pts):
             continue
         if packet.pos is not None:
@@ -172,12 +177,39 @@ def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: 
     return tuple(found)
 
 
-def _keyframe_at(source: Source, pts: int) -> VideoPacket | None:
-    """The keyframe that seeking to `pts` leads to; None when there is none, or it cannot be read."""
-    for packet in _packets_at(source, pts, _MAX_PACKETS):
-        if packet.is_keyframe and packet.size:
-            return None if packet.is_corrupt else packet
-    return None
+def _clock_runs_on(source: Source) -> bool:
+    """Whether times grow with positions; asked of transport streams, which have no index and are often joined."""
+    if source.demuxer != sniff.MPEG_TS:
+        return True
+    size = source.container.size
+    times: list[int] = []
+    for part in range(_CLOCK_LOOKS):
+        try:
+            source.container.seek(size * part // _CLOCK_LOOKS, unsupported_byte_offset=True)
+            packets = islice(source.container.demux(source.stream), _RATE_PACKETS)
+            times += [packet.dts for packet in packets if packet.dts is not None][:1]
+        except av.FFmpegError:
+            return False
+    return times == sorted(times)
+
+
+class _Hunt:
+    """Looks for keyframes, and gives up for good when it has read too many packets in vain.
+
+    Where seeking leads past keyframes instead of to them, finding all would mean reading the whole file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._packets_left = _MAX_HUNTED_PACKETS
+
+    def keyframe_at(self, pts: int) -> VideoPacket | None:
+        """The keyframe that seeking to `pts` leads to; None when there is none, or it cannot be read."""
+        for packet in _packets_at(self._source, pts, min(_MAX_PACKETS, self._packets_left)):
+            if packet.is_keyframe and packet.size:
+                return packet
+            self._packets_left -= 1
+        return None
 
 
 def _packets_at(source: Source, pts: int, limit: int) -> Iterator[VideoPacket]:

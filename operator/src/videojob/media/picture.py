@@ -22,9 +22,18 @@ Pixels = NDArray[np.uint8]
 _PLANAR_8_BIT = frozenset(
     f"yuv{full}{sampling}p" for full in ("", "j") for sampling in ("420", "422", "444", "440", "411")
 )
-# What a header that names no matrix means, by height, as players and broadcasters have it.
+# FFmpeg's numbers for the matrices that streams name, and swscale's for the same; it refuses all others.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+# What it means when none is named, by height, as players and broadcasters have it.
 _HD_HEIGHT = 720
-_UNNAMED_MATRICES = (0, 2, 3)
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -67,9 +76,7 @@ class PictureWriter:
     def _converted(self, picture: av.VideoFrame) -> Pixels:
         """(height, width, 3) at the inner size, not turned yet."""
         width, height = self._size
-        matrix = picture.colorspace
-        if matrix in _UNNAMED_MATRICES:
-            matrix = Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
+        matrix = None if picture.format.is_rgb else _matrix_of(picture)
         small = picture
         if picture.format.name in _PLANAR_8_BIT and (picture.width, picture.height) != self._size:
             small = self._shrinker.shrink(picture)
@@ -130,6 +137,11 @@ class Halver:
             cv2.resize(pixels, size[::-1], dst=half, interpolation=cv2.INTER_LINEAR)
             pixels = half
         return pixels
+
+
+def _matrix_of(picture: av.VideoFrame) -> Colorspace:
+    guess = Colorspace.ITU709 if picture.height >= _HD_HEIGHT else Colorspace.ITU601
+    return _MATRICES.get(picture.colorspace, guess)
 
 
 def _is_full_range(picture: av.VideoFrame) -> bool:

@@ -20,7 +20,9 @@ OGG = "ogg"
 
 _MOV_FIRST_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx"))
 _TS_SYNC = 0x47
-_TS_SYNCS = 3
+# So many in a row, from the start of the file on; or anywhere in its beginning.
+_TS_FEW_SYNCS = 3
+_TS_MANY_SYNCS = 5
 # Plain, with a 4-byte timecode in front (Blu-ray), with a checksum behind: (packet length, offset of the sync byte).
 _TS_LAYOUTS = ((188, 0), (192, 4), (204, 0))
 _PLAYLISTS: tuple[tuple[bytes, str], ...] = (
@@ -65,19 +67,26 @@ def demuxer_for(head: bytes, uri: str) -> str:
         return FLV
     if head.startswith(b"OggS"):
         return OGG
-    if ts_packet_bytes(head):
-        return MPEG_TS
     _refuse_playlists(head, uri)
+    if ts_layout(head) is not None:
+        return MPEG_TS
     raise InputNotVideo(f"{_description(head)} is not the start of a supported container", uri=uri)
 
 
-def ts_packet_bytes(head: bytes) -> int:
-    """Length of a transport stream's packets; 0 when the bytes do not begin one."""
+def ts_layout(head: bytes) -> tuple[int, int] | None:
+    """(packet length, start of the first whole packet) of a transport stream; None when it is none.
+
+    A recording may begin in the middle of a packet, or with a damaged one.
+    """
     for length, offset in _TS_LAYOUTS:
         syncs = head[offset::length]
-        if len(syncs) >= _TS_SYNCS and all(byte == _TS_SYNC for byte in syncs):
-            return length
-    return 0
+        if len(syncs) >= _TS_FEW_SYNCS and all(byte == _TS_SYNC for byte in syncs):
+            return length, 0
+    for length, offset in _TS_LAYOUTS:
+        for start in range(len(head) - length * (_TS_MANY_SYNCS - 1)):
+            if all(head[start + length * count] == _TS_SYNC for count in range(_TS_MANY_SYNCS)):
+                return length, (start - offset) % length
+    return None
 
 
 def _refuse_playlists(head: bytes, uri: str) -> None:

@@ -41,7 +41,8 @@ def check(path: Path, demuxer: str, uri: str) -> bool:
         if demuxer == sniff.AVI:
             return _check_avi(file, uri) > size
         if demuxer == sniff.MPEG_TS:
-            return size % sniff.ts_packet_bytes(file.read(sniff.HEAD_BYTES)) != 0
+            length, start = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
+            return (size - start) % length != 0
     return False
 
 
