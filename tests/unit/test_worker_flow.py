@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
 
@@ -24,7 +25,7 @@ def boxes(seq: int) -> Detections:
 
 
 def flow(*, slots: int = 8, in_flight: int = 4, group: int = 2) -> FrameFlow:
-    return FrameFlow(slots=slots, in_flight=in_flight, group=group, first_request_id=1)
+    return FrameFlow(slots=slots, in_flight=in_flight, group=group, request_ids=itertools.count(1))
 
 
 def answer(flow: FrameFlow, group: Group) -> None:

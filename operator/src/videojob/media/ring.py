@@ -1,7 +1,8 @@
 """Frame slots in a plain file: the decoder process writes them, runner and server read them, nobody copies.
 
-The file lies in /dev/shm where there is one (memory), else in the temporary folder. It is unlinked by `close`; the
-mapping of every process that has it stays good until that process ends.
+The file lies in /dev/shm (memory) where that has room, else in the temporary folder. It is unlinked by `close`; the
+mapping of every process that has it stays good until that process ends. A killed process leaves its file behind: the
+name tells whose it was, and the next ring on this machine removes it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from videojob.errors import SetupError
+
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - mkstemp makes the name unguessable and the file private
 _PAGE_BYTES = 4096
+_PREFIX = "videojob-ring-"
 
 
 class FileRing:
@@ -24,6 +28,9 @@ class FileRing:
     Args:
         slots: frames it can hold.
         slot_bytes: bytes of one frame.
+
+    Raises:
+        SetupError: neither place has room for it.
     """
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
@@ -31,19 +38,8 @@ class FileRing:
             raise ValueError(f"a ring needs slots and bytes, got {slots} x {slot_bytes}")
         self._slots = slots
         self._slot_bytes = slot_bytes
-        folder = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-        handle, name = tempfile.mkstemp(prefix="videojob-ring-", dir=folder)
-        try:
-            size = -(-slots * slot_bytes // _PAGE_BYTES) * _PAGE_BYTES
-            # Reserves the memory now: a full /dev/shm must be an OSError here, not a SIGBUS at the first write.
-            os.posix_fallocate(handle, 0, size)
-            self._map = mmap.mmap(handle, size)
-        except OSError:
-            Path(name).unlink()
-            raise
-        finally:
-            os.close(handle)
-        self._path: Path = Path(name)
+        _sweep()
+        self._path, self._map = _reserve(-(-slots * slot_bytes // _PAGE_BYTES) * _PAGE_BYTES)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
 
     @property
@@ -71,3 +67,50 @@ class FileRing:
     def close(self) -> None:
         """Removes the file; a second call does nothing."""
         self._path.unlink(missing_ok=True)
+
+
+def _reserve(size: int) -> tuple[Path, mmap.mmap]:
+    """A private mapped file: in memory where there is room (a container has 64 MB by default), else on disk."""
+    refusals = []
+    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+        try:
+            return _map_file(folder, size)
+        except OSError as error:
+            refusals.append(f"{folder}: {error.strerror}")
+    raise SetupError(
+        f"no room for {size >> 20} MiB of frames ({'; '.join(refusals)})",
+        hint="Give the container a larger /dev/shm (a memory emptyDir on Kubernetes, --shm-size elsewhere), "
+        "or use fewer workers.",
+    )
+
+
+def _map_file(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
+    handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder)
+    try:
+        # Reserves the memory now: a full /dev/shm must be an OSError here, not a SIGBUS at the first write.
+        os.posix_fallocate(handle, 0, size)
+        return Path(name), mmap.mmap(handle, size)
+    except OSError:
+        Path(name).unlink()
+        raise
+    finally:
+        os.close(handle)
+
+
+def _sweep() -> None:
+    """Removes rings of processes that are gone."""
+    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+        for path in folder.glob(f"{_PREFIX}*"):
+            owner = path.name.removeprefix(_PREFIX).split("-", 1)[0]
+            if owner.isdigit() and not _is_running(int(owner)):
+                path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and alive
+    return True

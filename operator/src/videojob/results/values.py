@@ -113,13 +113,13 @@ class SegmentTimings:
     """Where one segment's time went; kept beside the result, never part of a digest.
 
     Attributes:
-        wall_s: from the first frame asked for to the commit.
+        wall_s: from the first frame asked for until the result stands, its commit not counted.
         decode_s: decoder process at work.
         prepare_s, transport_s, boxes_s, aggregate_s: the runner's own thread at each step.
         wait_s: the runner waited for answers with its window full.
         decode_wait_s: the runner waited for frames, with room for more.
         retries: inference requests sent again.
-        peak_rss_bytes: the larger of runner and decoder.
+        peak_rss_bytes: highest resident memory of runner and decoder process, added; shared frames count in both.
     """
 
     wall_s: float = 0.0

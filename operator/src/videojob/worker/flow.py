@@ -1,6 +1,6 @@
 """Flow control of one segment: which frames wait, fly and are answered. Pure bookkeeping, no I/O.
 
-Three bounds hold at once. At most `in_flight` frames are with the server. The frames between the oldest one not yet
+Bounds hold at every moment. At most `in_flight` frames are with the server. The frames between the oldest one not yet
 drained and the newest one received always leave a slot free in the ring, so that waiting for the decoder can never be
 waiting for ourselves. And results leave in presentation order, whatever order the answers come in.
 """
@@ -8,11 +8,13 @@ waiting for ourselves. And results leave in presentation order, whatever order t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from videojob.media.values import Frame
 from videojob.vision.values import Detections
+
+_ORDER_PER_SLOT = 16  # gated frames take no slot: this bounds those that wait behind one open answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +40,19 @@ class FrameFlow:
         slots: of the ring.
         in_flight: most frames with the server.
         group: most frames in one request.
-        first_request_id: ids count up from here, unique over the segments of a process.
+        request_ids: where new ids come from, unique over the segments of a process.
     """
 
-    def __init__(self, *, slots: int, in_flight: int, group: int, first_request_id: int) -> None:
+    def __init__(self, *, slots: int, in_flight: int, group: int, request_ids: Iterator[int]) -> None:
         self._slots = slots
         self._in_flight = in_flight
         self._group = min(group, in_flight)
-        self._next_request_id = first_request_id
+        self._request_ids = request_ids
         self._waiting: list[Frame] = []
         self._flying: dict[int, Group] = {}
         self._order: deque[Frame] = deque()
         self._held = 0
         self._answers: dict[int, Detections] = {}
-
-    @property
-    def next_request_id(self) -> int:
-        """The id that the next request gets."""
-        return self._next_request_id
 
     @property
     def flying_requests(self) -> int:
@@ -70,7 +67,11 @@ class FrameFlow:
     @property
     def must_collect(self) -> bool:
         """Whether an answer is needed before another frame may be asked for."""
-        return self._held >= self._slots or self.flying_frames + len(self._waiting) >= self._in_flight
+        return (
+            self._held >= self._slots
+            or self.flying_frames + len(self._waiting) >= self._in_flight
+            or len(self._order) >= _ORDER_PER_SLOT * self._slots
+        )
 
     def receive(self, frame: Frame) -> None:
         """Takes the next frame of the decoder."""
@@ -92,8 +93,7 @@ class FrameFlow:
         if not (flush or cut or len(taken) >= self._group or not self._flying or self.must_collect):
             return None
         self._waiting = self._waiting[len(taken) :]
-        group = Group(self._next_request_id, tuple(taken))
-        self._next_request_id += 1
+        group = Group(next(self._request_ids), tuple(taken))
         self._flying[group.request_id] = group
         return group
 

@@ -8,14 +8,24 @@ Called by the laptop's pool, by a Job's worker and by a function alike. Guarante
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from videojob.errors import Cancelled, InferenceTimeout, InvalidModelOutput, VideoJobError
+from videojob.errors import (
+    Cancelled,
+    InferenceTimeout,
+    InputChanged,
+    InvalidModelOutput,
+    ResultsIncomplete,
+    ServerError,
+    VideoJobError,
+)
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
 from videojob.planning.settings import track_memory_ms
-from videojob.ports import FrameRing, InferenceReply, SegmentFrames
+from videojob.ports import FrameRing, InferenceReply, SegmentFrames, ServerStatistics
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import Gap, SegmentCommit, SegmentResult
@@ -27,9 +37,11 @@ from videojob.vision.tracking import MotionTracker, Tracker
 from videojob.vision.values import Detections
 from videojob.worker.flow import FrameFlow, Group
 from videojob.worker.stopwatch import Stopwatch
-from videojob.worker.values import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools
+from videojob.worker.values import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools, file_stamp
 
 _AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides the decoder's jitter between keyframes
+_LEAST_SLOTS = 4  # fewer and decoder, wire and server would take turns
+_RING_BYTES = 128 << 20  # a model of large pictures gets fewer slots, not more memory
 _STALL_S = 120.0  # no answer for this long is an error even when the transport has not given up
 _POLL_S = 0.5  # how often a wait looks at the stop signal
 _PROGRESS_S = 0.2  # a person sees no more than five updates per second
@@ -47,18 +59,39 @@ class SegmentRunner:
         self._tools = tools
         self._rings = RingHolder()
         self._boxes: BoxDecoder = create_decoder(tools.inference.contract)
-        self._next_request_id = 1
+        # Unique over all segments of the process: a late answer to a dropped segment must not fit a new request.
+        self._request_ids = itertools.count(1)
+        self._group = 1
+        self._statistics: ServerStatistics | None = None
+        self._learn()
 
     def run(self, task: SegmentTask) -> SegmentOutcome:
         """Runs one segment to its commit.
 
         Raises:
-            VideoJobError: with uri and segment filled in; nothing is stored. `Cancelled` when `stopped` said so.
+            VideoJobError: with uri and segment filled in; nothing is stored. `Cancelled` when `stopped` said so,
+                `InputChanged` when the file is no longer the one that was planned.
         """
-        geometry = fit(*task.info.display_size, self._tools.inference.contract.pixels)
+        try:
+            _check_unchanged(task)
+            outcome = self._pipe(task).run()
+        except VideoJobError as error:
+            error.uri = error.uri or task.info.uri
+            error.segment = task.segment.index if error.segment is None else error.segment
+            raise
+        self._learn()
+        return outcome
+
+    def close(self) -> None:
+        """Removes the ring."""
+        self._rings.close()
+
+    def _pipe(self, task: SegmentTask) -> _Pipe:
         pixels = self._tools.inference.contract.pixels
-        slots = self._tools.in_flight_frames + _AHEAD_SLOTS
-        ring = self._rings.ring(slots, geometry.width * geometry.height * 3)
+        geometry = fit(*task.info.display_size, pixels)
+        slot_bytes = geometry.width * geometry.height * 3
+        slots = max(_LEAST_SLOTS, min(self._tools.in_flight_frames + _AHEAD_SLOTS, _RING_BYTES // slot_bytes))
+        ring = self._rings.ring(slots, slot_bytes)
         self._tools.inference.attach(ring)
         request = DecodeRequest(
             path=task.path,
@@ -72,31 +105,41 @@ class SegmentRunner:
         )
         flow = FrameFlow(
             slots=slots,
-            in_flight=self._tools.in_flight_frames,
-            group=self._group_size(),
-            first_request_id=self._next_request_id,
+            in_flight=min(self._tools.in_flight_frames, slots),
+            group=self._group,
+            request_ids=self._request_ids,
         )
-        pipe = _Pipe(task, self._tools, self._boxes, request=request, ring=ring, flow=flow)
+        return _Pipe(task, self._tools, self._boxes, request=request, ring=ring, flow=flow)
+
+    def _learn(self) -> None:
+        """Frames per request from now on: one, unless the server is so fast that requests themselves are the work."""
         try:
-            return pipe.run()
-        except VideoJobError as error:
-            error.uri = error.uri or task.info.uri
-            error.segment = task.segment.index if error.segment is None else error.segment
-            raise
-        finally:
-            self._next_request_id = flow.next_request_id
+            now = self._tools.inference.statistics()
+        except ServerError:
+            return  # it is about speed only: the work itself will tell when the server is gone
+        frame_s = _frame_s(self._statistics, now)
+        self._statistics = now
+        if frame_s is not None:
+            self._group = max(1, self._tools.inference.contract.max_batch // 2) if frame_s < _CHEAP_FRAME_S else 1
 
-    def close(self) -> None:
-        """Removes the ring."""
-        self._rings.close()
 
-    def _group_size(self) -> int:
-        """Frames per request: one, unless the server is so fast that requests themselves are the work."""
-        statistics = self._tools.inference.statistics()
-        if not statistics.inferences:
-            return 1
-        frame_s = statistics.compute_infer_s / statistics.inferences
-        return max(1, self._tools.inference.contract.max_batch // 2) if frame_s < _CHEAP_FRAME_S else 1
+def _frame_s(before: ServerStatistics | None, now: ServerStatistics) -> float | None:
+    """Seconds of the model per frame between two readings; None when nothing ran, or the server started anew.
+
+    A batch's time is counted once for each of its requests, so the sum over requests is first brought back to batches.
+    """
+    if before is None:
+        before = ServerStatistics(0, 0, 0.0, 0.0, 0.0, 0.0)
+    frames, batches = now.inferences - before.inferences, now.executions - before.executions
+    requests = now.requests - before.requests
+    if min(frames, batches, requests) <= 0:
+        return None
+    return (now.compute_infer_s - before.compute_infer_s) / requests * batches / frames
+
+
+def _check_unchanged(task: SegmentTask) -> None:
+    if task.stamp is not None and file_stamp(task.path) != task.stamp:
+        raise InputChanged("the file was replaced or written to while the job ran", hint="Run the job again.")
 
 
 class _Pipe:
@@ -126,7 +169,7 @@ class _Pipe:
             window_ms=settings.window_ms,
             presence_gap_ms=settings.presence_gap_ms,
         )
-        self._observers: Sequence[FrameObserver] = tools.observers(task, request.geometry)
+        self._observers: Sequence[FrameObserver] = ()
         memory_ms = track_memory_ms(settings, task.info)
         self._tracker: Tracker | None = MotionTracker(memory_ms) if settings.track else None
         self._last = Detections.empty()
@@ -137,6 +180,7 @@ class _Pipe:
 
     def run(self) -> SegmentOutcome:
         try:
+            self._observers = self._tools.observers(self._task, self._request.geometry)
             frames = self._tools.decoder.open(self._request, self._ring)
             self._stream(frames)
             outcome = self._commit(frames.report())
@@ -240,21 +284,33 @@ class _Pipe:
     def _commit(self, report: DecodeReport) -> SegmentOutcome:
         gaps = tuple(Gap(gap.start_ms, gap.end_ms, gap.reason) for gap in report.gaps)
         result: SegmentResult = self._accumulator.finish(frames_decoded=report.frames_decoded, gaps=gaps)
+        self._check_sums(result, report)
+        _check_unchanged(self._task)
         for observer in self._observers:
             observer.commit()
         timings = replace(
             self._watch.timings(),
             decode_s=report.busy_s,
             retries=self._retries,
-            peak_rss_bytes=report.peak_rss_bytes,
+            peak_rss_bytes=report.peak_rss_bytes + self._tools.own_peak_rss_bytes(),
         )
         commit = SegmentCommit(result, digest(result), timings)
         return SegmentOutcome(commit, self._tools.sink.commit(self._task.run, commit))
 
+    def _check_sums(self, result: SegmentResult, report: DecodeReport) -> None:
+        counted = (result.frames_selected, result.frames_gated)
+        if counted != (report.frames_selected, report.frames_gated):
+            raise ResultsIncomplete(
+                f"the decoder sent {report.frames_selected} frames, {report.frames_gated} of them still, "
+                f"and {counted[0]} and {counted[1]} arrived"
+            )
+
     def _abandon(self) -> None:
-        for observer in self._observers:
-            observer.discard()
         self._tools.inference.abandon()
+        for observer in self._observers:
+            # What stopped the segment is being raised already; a file that cannot be removed must not hide it.
+            with contextlib.suppress(VideoJobError, OSError):
+                observer.discard()
 
     def _check_stop(self) -> None:
         if self._tools.stopped():

@@ -18,10 +18,28 @@ from videojob.vision.values import Detections, Geometry
 
 
 @dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What tells whether a file is still the same: its length and when it was last written, in nanoseconds."""
+
+    size_bytes: int
+    modified_ns: int
+
+
+def file_stamp(path: Path) -> FileStamp | None:
+    """The file's stamp now; None when it is not there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return FileStamp(facts.st_size, facts.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentTask:
     """One segment to run.
 
     Attributes:
+        stamp: of the file when the job was planned; None when nothing can replace it, as a private copy.
         run: as the sink's `begin` returned it.
         path: local file with the video.
         info: what probing said of the video.
@@ -34,6 +52,7 @@ class SegmentTask:
     info: VideoInfo
     segment: Segment
     settings: RunSettings
+    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,7 @@ class SegmentTools:
         in_flight_frames: most frames with the server at once, from this runner.
         stopped: says whether the process was asked to stop; the runner then drops the segment with Cancelled.
         progress: called a few times per second.
+        own_peak_rss_bytes: this process's highest resident memory so far.
         observers: see `FrameObserver`.
     """
 
@@ -108,4 +128,5 @@ class SegmentTools:
     in_flight_frames: int
     stopped: Callable[[], bool]
     progress: Callable[[Progress], None]
+    own_peak_rss_bytes: Callable[[], int] = lambda: 0
     observers: ObserverFactory = no_observers
