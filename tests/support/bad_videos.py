@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from support.videos import Spec, write_video
 
@@ -134,7 +135,7 @@ def boxes_all_the_way_down(path: Path) -> Path:
 
 def flipped(path: Path, data: bytes, *, first: float, last: float, flips: int, seed: int) -> Path:
     """The data with bits flipped at random between two shares of its length."""
-    rng = random.Random(seed)  # noqa: S311 - reproducible damage
+    rng = random.Random(seed)
     mutable = bytearray(data)
     for _ in range(flips):
         position = rng.randrange(int(len(data) * first), int(len(data) * last))
@@ -145,7 +146,7 @@ def flipped(path: Path, data: bytes, *, first: float, last: float, flips: int, s
 
 def mutations(data: bytes, count: int, seed: int) -> list[Callable[[], bytes]]:
     """Deterministic damage: flips, overwritten runs, cuts, swaps and repeats, the header twice as often as the rest."""
-    rng = random.Random(seed)  # noqa: S311 - reproducible damage
+    rng = random.Random(seed)
 
     def one() -> bytes:
         mutable = bytearray(data)
@@ -172,7 +173,7 @@ def mutations(data: bytes, count: int, seed: int) -> list[Callable[[], bytes]]:
 def all_noise(path: Path) -> Path:
     """A container in order around packets of noise."""
     data = bytearray(write_video(path).read_bytes())
-    rng = random.Random(1)  # noqa: S311 - reproducible damage
+    rng = random.Random(1)
     with av.open(str(path)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     for position, size in packets:
@@ -181,3 +182,27 @@ def all_noise(path: Path) -> Path:
             data[position + 8 : position + size] = rng.randbytes(size - 8)
     path.write_bytes(bytes(data))
     return path
+
+
+def cover_only(path: Path) -> Path:
+    """A piece of music with a cover picture."""
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=48_000)
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        container.start_encoding()
+        for packet in cover.encode(av.VideoFrame(64, 64, "yuvj420p")) + cover.encode(None):
+            container.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return path
+
+
+def encrypted(path: Path) -> Path:
+    """An MP4 whose sample description says that its pictures are encrypted."""
+    data = sound_bytes(path.parent)
+    start, _ = box(data, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    return patched(path, data, start + 16 + 4, b"encv")

@@ -16,8 +16,10 @@ from videojob.media.limits import check_size
 
 _MAX_BOXES = 100_000
 _TO_REFERENCES = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
-_TO_DESCRIPTIONS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-_TO_HANDLER = (b"moov", b"trak", b"mdia", b"hdlr")
+_TO_TRACKS = (b"moov", b"trak")
+_TO_DESCRIPTIONS = (b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+_TO_HANDLER = (b"trak", b"mdia", b"hdlr")
+_MEDIA = (b"mdat", b"moof")
 _SELF_CONTAINED = 1
 _MATROSKA_SEGMENT = 0x18538067
 _RIFF_HEADER_BYTES = 8
@@ -58,15 +60,16 @@ def _check_avi(file: BinaryIO, uri: str) -> int:
 
 
 def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
-    kinds: set[bytes] = set()
+    has_index = False
     end = 0
     for kind, start, stop in _boxes(file, 0, size):
-        kinds.add(kind)
-        end = max(end, stop)
+        if kind in _MEDIA:
+            end = max(end, stop)
         if kind == b"moov":
+            has_index = True
             _check_references(file, (start, min(stop, size)), uri)
             _check_descriptions(file, (start, min(stop, size)), uri)
-    if b"moov" not in kinds:
+    if not has_index:
         raise InputContainerInvalid("the MP4 has no moov box, the index of its pictures", uri=uri)
     return end > size
 
@@ -81,14 +84,14 @@ def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
 
 
 def _check_descriptions(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
-    handlers = [_bytes_at(file, start + 8, 4) for start, _ in _at_path(file, moov, _TO_HANDLER)]
-    tables = _at_path(file, moov, _TO_DESCRIPTIONS)
-    for handler, (start, stop) in zip(handlers, tables, strict=False):
-        if handler != b"vide":
+    for track in _at_path(file, moov, _TO_TRACKS):
+        handlers = [_bytes_at(file, start + 8, 4) for start, _ in _at_path(file, track, _TO_HANDLER)]
+        if b"vide" not in handlers:
             continue
-        for _, entry, _ in _boxes(file, start + 8, stop):
-            size = _bytes_at(file, entry + 24, 4)
-            check_size(int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big"), uri)
+        for start, stop in _at_path(file, track, _TO_DESCRIPTIONS):
+            for _, entry, _ in _boxes(file, start + 8, stop):
+                size = _bytes_at(file, entry + 24, 4)
+                check_size(int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big"), uri)
 
 
 def _bytes_at(file: BinaryIO, position: int, count: int) -> bytes:
