@@ -61,7 +61,12 @@ def read_head(path: Path, uri: str) -> bytes:
     except FileNotFoundError as error:
         raise InputNotFound("no such file", uri=uri) from error
     except OSError as error:
-        raise InputUnavailable(f"the file cannot be opened: {error.strerror}", uri=uri, retryable=False) from error
+        raise InputUnavailable(
+            f"the file cannot be opened: {error.strerror}",
+            uri=uri,
+            hint="Check that this user may read the file.",
+            retryable=False,
+        ) from error
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise InputNotVideo("not a regular file", uri=uri)
@@ -163,5 +168,9 @@ def _check_header(stream: VideoStream, uri: str) -> None:
     # A codec that FFmpeg does not know has no context, against what the type stubs say.
     context: VideoCodecContext | None = stream.codec_context
     if context is None:
-        raise InputContainerInvalid("the video's codec is not one that can be decoded", uri=uri)
+        raise InputContainerInvalid(
+            "the video's codec is not one that can be decoded",
+            uri=uri,
+            hint="Transcode the video to H.264, HEVC, VP9 or AV1; an encrypted one must be decrypted first.",
+        )
     check_size(context.width, context.height, uri)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import cast
 
 import av
@@ -202,7 +203,7 @@ class SegmentReader:
     def _end_of_segment(self) -> int:
         if self._segment.end_pts is not None:
             return self._segment.end_pts
-        declared = self._info.start_pts + int(self._info.duration_ms / 1000 / self._info.time_base)
+        declared = self._info.start_pts + int(Fraction(self._info.duration_ms, 1000) / self._info.time_base)
         return max(declared, self._behind_packets())
 
     def _packets_from(self, start: int) -> Iterator[VideoPacket]:
@@ -217,6 +218,8 @@ class SegmentReader:
             packets = self._demuxed()
             first = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
             if first is not None and first.pts is not None and first.pts <= start:
+                # Damage that was stepped over on the way here is none of this segment's.
+                first.opaque = None
                 return itertools.chain((first,), packets)
             target -= step * 4**attempt
         raise CannotSeek
