@@ -1,13 +1,30 @@
-"""Turns what workers say into how far the job is. Pure: times are arguments."""
+"""Turns what workers say into how far the job is. Pure: times are arguments.
+
+Every message costs the same however large the job is: sums are kept per video and for all, never counted anew.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from videojob.local.values import JobPlan, RunProgress, VideoProgress
 from videojob.worker.values import Progress
 
 _RATE_WINDOW_S = 10.0  # the rate shown is that of the last seconds: a person wants to see a change
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Frames and segments of one video."""
+
+    uri: str
+    name: str
+    frames_done: int = 0
+    frames_total: int = 0
+    segments_done: int = 0
+    segments_total: int = 0
+    failed: bool = False
 
 
 class ProgressTracker:
@@ -19,62 +36,61 @@ class ProgressTracker:
     """
 
     def __init__(self, plan: JobPlan, started_s: float) -> None:
-        self._plan = plan
         self._started_s = started_s
+        self._videos = [_Sums(video.uri, video.name, failed=video.error is not None) for video in plan.videos]
+        self._video_of = {segment.index: segment.video for segment in plan.segments}
         self._expected = {segment.index: plan.frames_of(segment) for segment in plan.segments}
-        self._done: dict[int, int] = {index: self._expected[index] for index in plan.committed}
-        self._finished = set(plan.committed)
-        self._failed_videos = {video.video for video in plan.videos if video.error is not None}
-        self._kept_frames = sum(self._done.values())
-        self._samples: deque[tuple[float, int]] = deque([(started_s, self._kept_frames)])
+        self._done = dict.fromkeys(self._expected, 0)
+        for index, video in self._video_of.items():
+            self._videos[video].segments_total += 1
+            self._videos[video].frames_total += self._expected[index]
+        for index in plan.committed & self._expected.keys():
+            self.finished(index, self._expected[index])
+        self._samples: deque[tuple[float, int]] = deque([(started_s, self._frames_done())])
 
     def moved(self, progress: Progress) -> None:
         """A segment went on."""
-        self._done[progress.segment] = progress.frames_done
-        self._expected[progress.segment] = max(self._expected[progress.segment], progress.frames_done)
+        self._set(progress.segment, progress.frames_done, max(self._expected[progress.segment], progress.frames_done))
 
     def finished(self, segment: int, frames_selected: int) -> None:
         """A segment was committed: its number of frames is known now."""
-        self._finished.add(segment)
-        self._done[segment] = self._expected[segment] = frames_selected
+        self._set(segment, frames_selected, frames_selected)
+        self._videos[self._video_of[segment]].segments_done += 1
 
     def dropped(self, segment: int) -> None:
         """A segment's work was lost; it starts again or not at all."""
-        self._done.pop(segment, None)
+        self._set(segment, 0, self._expected[segment])
 
     def video_failed(self, video: int) -> None:
         """A video was given up: its frames no longer count."""
-        self._failed_videos.add(video)
+        self._videos[video].failed = True
 
     def snapshot(self, now_s: float, mean_batch: float | None) -> RunProgress:
         """How far the job is at `now_s`."""
-        live = [segment for segment in self._plan.segments if segment.video not in self._failed_videos]
-        frames_done = sum(self._done.get(segment.index, 0) for segment in live)
-        frames_total = sum(self._expected[segment.index] for segment in live)
+        live = [video for video in self._videos if not video.failed]
+        frames_done = sum(video.frames_done for video in live)
+        frames_total = sum(video.frames_total for video in live)
         rate = self._rate(now_s, frames_done)
         return RunProgress(
-            videos=tuple(self._video(video.video) for video in self._plan.videos),
+            videos=tuple(_shown(position, video) for position, video in enumerate(self._videos)),
             frames_done=frames_done,
             frames_total=frames_total,
-            segments_done=sum(segment.index in self._finished for segment in live),
-            segments_total=len(live),
+            segments_done=sum(video.segments_done for video in live),
+            segments_total=sum(video.segments_total for video in live),
             frames_per_s=rate,
             mean_batch=mean_batch,
             elapsed_s=now_s - self._started_s,
             remaining_s=(frames_total - frames_done) / rate if rate > 0 else None,
         )
 
-    def _video(self, video: int) -> VideoProgress:
-        segments = [segment.index for segment in self._plan.segments if segment.video == video]
-        return VideoProgress(
-            video=video,
-            uri=self._plan.videos[video].uri,
-            frames_done=sum(self._done.get(index, 0) for index in segments),
-            frames_total=sum(self._expected[index] for index in segments),
-            segments_done=sum(index in self._finished for index in segments),
-            segments_total=len(segments),
-            failed=video in self._failed_videos,
-        )
+    def _set(self, segment: int, done: int, expected: int) -> None:
+        video = self._videos[self._video_of[segment]]
+        video.frames_done += done - self._done[segment]
+        video.frames_total += expected - self._expected[segment]
+        self._done[segment], self._expected[segment] = done, expected
+
+    def _frames_done(self) -> int:
+        return sum(video.frames_done for video in self._videos if not video.failed)
 
     def _rate(self, now_s: float, frames_done: int) -> float:
         self._samples.append((now_s, frames_done))
@@ -82,3 +98,16 @@ class ProgressTracker:
             self._samples.popleft()
         first_s, first_frames = self._samples[0]
         return max(0.0, (frames_done - first_frames) / (now_s - first_s)) if now_s > first_s else 0.0
+
+
+def _shown(position: int, video: _Sums) -> VideoProgress:
+    return VideoProgress(
+        video=position,
+        uri=video.uri,
+        name=video.name,
+        frames_done=video.frames_done,
+        frames_total=video.frames_total,
+        segments_done=video.segments_done,
+        segments_total=video.segments_total,
+        failed=video.failed,
+    )

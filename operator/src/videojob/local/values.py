@@ -113,10 +113,11 @@ def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class VideoProgress:
-    """How far one video is. `frames_total` is an estimate until the last segment has reported."""
+    """How far one video is; `name` is the user's, or "". `frames_total` is an estimate until all have reported."""
 
     video: int
     uri: str
+    name: str
     frames_done: int
     frames_total: int
     segments_done: int
