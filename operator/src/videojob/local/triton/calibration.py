@@ -8,6 +8,7 @@ the same bit for bit.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -35,6 +36,11 @@ _MEMORY_SHARE = 0.5  # of what is free goes to instances of the model; frames, d
 _FORMAT = 1
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
+_CGROUP = Path("/sys/fs/cgroup")
+_CGROUP_FILES = (
+    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
+    (_CGROUP / "memory" / "memory.limit_in_bytes", _CGROUP / "memory" / "memory.usage_in_bytes"),
+)
 _NUMPY_DTYPES = {"UINT8": "uint8", "FP32": "float32", "FP16": "float16"}
 
 
@@ -104,27 +110,42 @@ def timings_for(config: Mapping[str, Any], weights: Path, cache_folder: Path) ->
     if order is None:
         return None
     path = cache_folder / "calibration" / f"{_identity(order, weights)}.json"
-    text = path.read_text(encoding="utf-8") if path.is_file() else None
+    known = _read(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if known is not None:
+        return known
+    text = _run(order)
     if text is None:
-        text = _run(order)
-        if text is None:
-            return None
-        _store(path, text)
-    values = json.loads(text)
-    return Timings(
-        {int(chunk): float(took) for chunk, took in values["frame_ms"].items()},
-        int(values["peak_rss_bytes"]),
-        tuple(values["providers"]),
-    )
+        return None
+    _store(path, text)
+    return _read(text)
 
 
 def free_memory_bytes() -> int:
-    """What this machine could still give, by the kernel's own estimate; nearly nothing when it does not say."""
+    """What this machine, or this container, could still give; nothing when nobody says."""
+    free = [_meminfo_bytes()]
+    for limit, used in _CGROUP_FILES:
+        # The number is missing, or the word "max", where there is no limit.
+        with contextlib.suppress(OSError, ValueError):
+            free.append(int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii")))
+    return max(0, min(free))
+
+
+def _meminfo_bytes() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
+def _read(text: str) -> Timings | None:
+    """A stored measurement; None when it is not one, as after a disk ran full."""
+    try:
+        values = json.loads(text)
+        frame_ms = {int(chunk): float(took) for chunk, took in values["frame_ms"].items()}
+        return Timings(frame_ms, int(values["peak_rss_bytes"]), tuple(values["providers"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _order(config: Mapping[str, Any], weights: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ arena, no memory pattern, allocating initialisers on the device, outputs bound i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 _CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
 _ERRORS_ONLY = 3
 
 
 def providers() -> list[str]:
-    """ONNX Runtime's execution providers on this machine that we use, fastest first."""
-    return [name for name in ("CUDAExecutionProvider", _CPU) if name in onnxruntime.get_available_providers()]
+    """ONNX Runtime's execution providers that we use and this machine has the hardware for, fastest first."""
+    available = onnxruntime.get_available_providers()
+    with_gpu = _CUDA in available and any(Path("/dev").glob("nvidia[0-9]*"))
+    return [_CUDA, _CPU] if with_gpu else [_CPU]
 
 
 class OnnxEngine:
