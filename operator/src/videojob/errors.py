@@ -11,7 +11,9 @@
     │   ├── ModelNotFound, ModelLoadFailed, ModelSignatureMismatch, InvalidModelOutput
     ├── ServerError               the inference server: ServerUnavailable, ServerStartFailed, InferenceTimeout
     ├── SinkError                 the result store: SinkUnavailable, StaleEpoch, ItemTooLarge, ResultsIncomplete
+    ├── UsageError                the command line is wrong: nothing was started
     ├── SetupError                this machine lacks a part; the hint says how to get it
+    ├── DeadlineExceeded          activeDeadlineSeconds is over
     ├── WorkerLost                a worker process died in the middle of a segment
     └── Cancelled                 a signal asked for the stop: nothing is lost, a rerun goes on
 
@@ -24,6 +26,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+from videojob.printable import printable
 
 
 class VideoJobError(Exception):
@@ -61,11 +65,14 @@ class VideoJobError(Exception):
         self.retryable = self.default_retryable if retryable is None else retryable
 
     def __str__(self) -> str:
-        place = [part for part in (self.uri, self._segment_text(), self._time_text()) if part]
+        """One line, safe for a terminal; further lines of a message are indented, so that none can pass for ours."""
+        uri = printable(self.uri or "")
+        place = [part for part in (uri, self._segment_text(), self._time_text()) if part]
         where = f" ({', '.join(place)})" if place else ""
         retry = "a retry may help" if self.retryable else "a retry does not help"
-        hint = f" {self.hint}" if self.hint else ""
-        return f"{self.reason}: {self.message}{where}.{hint} ({retry})"
+        hint = f" {printable(self.hint)}" if self.hint else ""
+        message = printable(self.message, keep="\n").replace("\n", "\n    ")
+        return f"{self.reason}: {message}{where}.{hint} ({retry})"
 
     def _segment_text(self) -> str:
         return "" if self.segment is None else f"segment {self.segment}"
@@ -285,10 +292,23 @@ class ResultsIncomplete(SinkError):
     default_hint = "Run the job again: finished segments are kept."
 
 
+class UsageError(VideoJobError):
+    """An argument or option of the command line is missing or wrong."""
+
+    reason = "InvalidUsage"
+
+
 class SetupError(VideoJobError):
     """A part is missing on this machine."""
 
     reason = "SetupIncomplete"
+
+
+class DeadlineExceeded(VideoJobError):
+    """The job ran longer than it may."""
+
+    reason = "DeadlineExceeded"
+    default_hint = "Raise activeDeadlineSeconds and run it again: finished segments are kept."
 
 
 class WorkerLost(VideoJobError):

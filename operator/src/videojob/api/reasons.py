@@ -152,6 +152,7 @@ _REST = (
     _failed("StaleEpoch", "A newer run owns the results.", "Nothing: the newer run goes on."),
     _failed("ItemTooLarge", "A result item is too large for the store.", "Use longer windows or fewer classes."),
     _retry("ResultsIncomplete", "Not every segment is committed.", "Run it again: finished segments are kept."),
+    _failed("InvalidUsage", "An argument or option of the command is wrong.", "The command's --help has them all."),
     _failed("SetupIncomplete", "This machine lacks a part.", "The message says how to get it."),
     _retry("WorkerLost", "A worker process died, most often for lack of memory.", "Use fewer workers."),
     _retry("Cancelled", "A signal asked for the stop.", "Run it again: finished segments are kept."),
