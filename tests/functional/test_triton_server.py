@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from support.triton import CACHE, Traces, client, filter_graph, frames, start, still_running, traces, write_filter
-from videojob.errors import ModelLoadFailed, ModelNotFound, ServerStartFailed, VideoJobError
+from videojob.errors import ModelLoadFailed, ModelNotFound, ServerError, ServerStartFailed, VideoJobError
 from videojob.local.triton.server import EmbeddedTriton, Ports
 
 PARENT = """
@@ -87,6 +87,26 @@ def test_a_model_without_a_batch_axis_takes_one_frame(tmp_path: Path) -> None:
     assert reply is not None
     for name, value in reference(batch).items():
         np.testing.assert_array_equal(reply.outputs[name], value, strict=True)
+
+
+def test_a_request_that_the_graph_refuses_fails_alone_with_the_runtimes_words(tmp_path: Path) -> None:
+    write_filter(tmp_path, weights=filter_graph(height=32).SerializeToString())
+    with start(tmp_path, "filter", tmp_path) as server, client(server, "filter") as inference:
+        for number, height in enumerate((32, 16, 32)):
+            inference.submit(number, frames(1, height=height), None)
+        answered, refused = set[int](), []
+        while inference.open_requests:
+            try:
+                reply = inference.collect(20)
+            except ServerError as error:
+                refused.append(error.message)
+            else:
+                assert reply is not None
+                answered.add(reply.request_id)
+    assert answered == {0, 2}
+    assert len(refused) == 1
+    assert "ONNX Runtime: " in refused[0]
+    assert "Expected: 32" in refused[0]
 
 
 def test_it_listens_on_the_loopback_interface_only(filter_server: EmbeddedTriton) -> None:

@@ -48,7 +48,7 @@ parameters {{ key: "outputs" value {{ string_value: "mean,mixed" }} }}
 """
 
 
-def filter_graph() -> ModelProto:
+def filter_graph(height: int | str = "h") -> ModelProto:
     """uint8 frames (n, h, w, 3) -> `mixed`: four 3x3 filters (n, 4, h, w), `mean`: their means (n, 4)."""
     weights = np.random.default_rng(7).standard_normal((4, 3, 3, 3), np.float32) / 255
     nodes = [
@@ -60,9 +60,9 @@ def filter_graph() -> ModelProto:
     graph = helper.make_graph(
         nodes,
         "filter",
-        [helper.make_tensor_value_info("frames", TensorProto.UINT8, ["n", "h", "w", 3])],
+        [helper.make_tensor_value_info("frames", TensorProto.UINT8, ["n", height, "w", 3])],
         [
-            helper.make_tensor_value_info("mixed", TensorProto.FLOAT, ["n", 4, "h", "w"]),
+            helper.make_tensor_value_info("mixed", TensorProto.FLOAT, ["n", 4, height, "w"]),
             helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["n", 4]),
         ],
         [numpy_helper.from_array(weights, "weights")],
