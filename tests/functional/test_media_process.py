@@ -9,17 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from support.clips import looped
 from support.decoding import decode, request_for, ring_for, same_size
 from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import SetupError
 from videojob.media import child
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.video import Sampling
+from videojob.planning.segments import cut
+from videojob.planning.video import Sampling, VideoInfo
 from videojob.vision.values import Geometry
 
 
@@ -250,3 +253,33 @@ def test_times_of_the_report_are_those_of_the_frames(decoder: DecoderProcess) ->
     assert (report.first_ms, report.last_ms) == (0, 9960)
     assert (report.frames_decoded, report.frames_selected, report.frames_gated) == (250, 3, 0)
     assert 0 < report.busy_s < 60
+
+
+def bytes_read(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_probing_reads_little_of_a_long_file_and_keeps_nothing_of_it(
+    decoder: DecoderProcess, tmp_path: Path, suffix: str
+) -> None:
+    group = write_video(tmp_path / "group.mp4", Spec(frames=50, gop=50, options={"x264-params": "bframes=2"}))
+    path = looped(group, tmp_path / f"long.{suffix}", 300)
+    decoder.probe(sample_path("carphone.mp4"), "warm")
+    assert decoder.pid is not None
+    read, memory = bytes_read(decoder.pid), int(status(decoder.pid)["VmHWM"].split()[0])
+
+    info = decoder.probe(path, "long")
+
+    assert abs(info.duration_ms - 600_000) <= 100
+    assert abs(info.frames_estimate - 15_000) <= 3
+    assert len(info.cut_pts) > 15
+    assert bytes_read(decoder.pid) - read < info.size_bytes / 2
+    assert int(status(decoder.pid)["VmHWM"].split()[0]) - memory < 12_000
+    assert all(20_000 <= length <= 60_000 for length in lengths_ms(info))
+
+
+def lengths_ms(info: VideoInfo) -> list[int]:
+    bounds = [0, *(info.time_ms(segment.end_pts) for segment in cut([info]) if segment.end_pts), info.duration_ms]
+    return [end - start for start, end in pairwise(bounds)]
