@@ -102,11 +102,12 @@ def _sweep() -> None:
     for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
         for path in folder.glob(f"{_PREFIX}*"):
             owner = path.name.removeprefix(_PREFIX).split("-", 1)[0]
-            if owner.isdigit() and not _is_running(int(owner)):
+            if owner.isdigit() and not is_running(int(owner)):
                 path.unlink(missing_ok=True)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process of this id is alive on this machine, whoever owns it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
