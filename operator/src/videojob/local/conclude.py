@@ -108,6 +108,7 @@ class Conclusion:
             timings=work.timings,
             detections=self.outputs.detections,
             preview=self.outputs.preview,
+            videos=videos,
         )
 
 

@@ -123,4 +123,4 @@ class LocalRun:
 def _nothing_to_do(videos: tuple[VideoPlan, ...]) -> RunOutcome:
     failed = tuple(video for video in videos if video.error is not None)
     error = failed[0].error if failed else NoFrames("the manifest's inputs hold no video")
-    return RunOutcome("Failed", None, error=error, failed=failed)
+    return RunOutcome("Failed", None, error=error, failed=failed, videos=videos)

@@ -174,7 +174,7 @@ class RunOutcome:
         state: "Completed", "PartiallyCompleted" (failed inputs or gaps), "Failed" or "Interrupted".
         summary: canonical JSON, as stored; None when there is none.
         error: why the job failed.
-        failed: inputs that could not be processed.
+        videos: every input in the manifest's order. failed: those that could not be processed.
         segments_run, segments_kept: this time, and by earlier runs.
         frames_selected: by sampling, this time; `frames_inferred` of them went through the model.
         frames_per_s: selected frames of this run / its processing time.
@@ -201,3 +201,4 @@ class RunOutcome:
     report: Path | None = None
     detections: Path | None = None
     preview: Path | None = None
+    videos: tuple[VideoPlan, ...] = ()
