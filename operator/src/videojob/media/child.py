@@ -25,6 +25,8 @@ MODULE = "videojob.media.decoder_process"
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TZ", "VIRTUAL_ENV", "TMPDIR")
 _MAX_LINE_BYTES = 64 << 20
 _POLL_S = 0.25
+_END_S = 1.0
+_KILLED_HINT = "Nothing in a file does that: give the worker more memory if the system ran out of it."
 
 
 class Child:
@@ -112,14 +114,15 @@ class Child:
 
     def crashed(self, uri: str, how: str | None = None) -> DecoderCrashed:
         """Kills the process and returns the error that says how it ended, with its last words."""
-        if how is not None or self._wait(1.0) is None:
-            self.kill()
-        words = self._last_words()
-        code = self._process.wait()
         if how is None:
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            code = self._wait(_END_S)
+            how = "stopped talking" if code is None else _ending(code)
+        words = self._last_words()
         self.kill()
-        return DecoderCrashed(f"the decoder process {how}{': ' if words else ''}{words}", uri=uri or None)
+        message = f"the decoder process {how}{': ' if words else ''}{words}"
+        if how == _ending(-signal.SIGKILL):
+            return DecoderCrashed(message, uri=uri or None, hint=_KILLED_HINT, retryable=True)
+        return DecoderCrashed(message, uri=uri or None)
 
     def _wait(self, timeout_s: float) -> int | None:
         """Its exit code, soon after its pipe closed."""
@@ -143,6 +146,10 @@ class Child:
         self._process.wait()
         for file in (self._stdin, self._stdout, self._stderr):
             file.close()
+
+
+def _ending(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _environment() -> dict[str, str]:
