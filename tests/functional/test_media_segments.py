@@ -141,3 +141,16 @@ def test_a_recording_that_begins_in_the_middle_is_decoded_from_its_first_keyfram
     assert report.gaps == ()
     pieces = decode_all(decoder, path, info, cut([info], target_ms=600))
     assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]
+
+
+def test_a_sound_that_begins_later_does_not_disturb(decoder: DecoderProcess, tmp_path: Path) -> None:
+    silent = write_video(tmp_path / "silent.ts", Spec(frames=100)).read_bytes()
+    start = 200 * 512
+    loud = Spec(frames=100, pts=lambda n: start + n * 512)
+    path = tmp_path / "late_sound.ts"
+    path.write_bytes(silent + write_video(tmp_path / "loud.ts", loud, audio=True).read_bytes())
+    info = decoder.probe(path, "late_sound", cut_every_ms=400)
+    straight, _ = decode(decoder, request_for(path, info, skip_corrupt=True))
+    pieces = decode_all(decoder, path, info, cut([info], target_ms=600), skip_corrupt=True)
+    assert len(straight) >= 190
+    assert [frame.digest for frame in pieces] == [frame.digest for frame in straight]

@@ -106,6 +106,17 @@ class Source:
         """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
         return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
 
+    def packets(self) -> Iterator[VideoPacket]:
+        """Packets from where the file stands, at last the empty one that ends the stream. Raises av.FFmpegError."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, IndexError):
+                # PyAV stumbles at the end over streams that appeared on the way, as they do in FLV and MPEG-TS.
+                return
+            yield packet
+
     def is_entry(self, packet: VideoPacket) -> bool:
         """Whether decoding can begin at a packet without losing a picture that is presented behind it."""
         if not packet.is_keyframe or packet.is_corrupt:

@@ -75,7 +75,7 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
 def _first_picture(source: Source, uri: str) -> av.VideoFrame:
     """The first picture that decodes; damage before it is the decoder's business when its segment is read."""
     error: av.FFmpegError | None = None
-    packets = source.container.demux(source.stream)
+    packets = source.packets()
     try:
         for packet in islice(packets, _MAX_PACKETS):
             try:
@@ -186,7 +186,7 @@ def _clock_runs_on(source: Source) -> bool:
     for part in range(_CLOCK_LOOKS):
         try:
             source.container.seek(size * part // _CLOCK_LOOKS, unsupported_byte_offset=True)
-            packets = islice(source.container.demux(source.stream), _RATE_PACKETS)
+            packets = islice(source.packets(), _RATE_PACKETS)
             times += [packet.dts for packet in packets if packet.dts is not None][:1]
         except av.FFmpegError:
             return False
@@ -216,7 +216,7 @@ def _packets_at(source: Source, pts: int, limit: int) -> Iterator[VideoPacket]:
     """Up to `limit` packets from where seeking to `pts` leads; none when it leads nowhere."""
     try:
         source.container.seek(pts, stream=source.stream)
-        yield from islice(source.container.demux(source.stream), limit)
+        yield from islice(source.packets(), limit)
     except av.FFmpegError:
         # Damage there: the decoder names it when it reads that stretch; here it only means that nothing is known.
         return

@@ -229,7 +229,7 @@ class SegmentReader:
 
         One that comes behind damage to the container carries the words for it.
         """
-        packets = self._source.container.demux(self._source.stream)
+        packets = self._source.packets()
         while True:
             try:
                 packet = next(packets)
@@ -267,7 +267,7 @@ def last_pts_before(source: Source, start_pts: int) -> int | None:
     latest: int | None = None
     try:
         source.container.seek(start_pts - 1, stream=source.stream)
-        for packet in source.container.demux(source.stream):
+        for packet in source.packets():
             if packet.dts is not None and packet.dts >= start_pts:
                 return latest
             if packet.pts is not None and packet.pts < start_pts and not packet.is_discard:
