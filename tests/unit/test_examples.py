@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from videojob.api.load import load_manifests, parse_manifests
+from videojob.api.reasons import REASONS, Phase
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "apiVersion: videojob.dev"
@@ -89,6 +90,15 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 def test_every_fence_is_closed(page: Path) -> None:
     fences = re.findall(r"^ {0,3}`{3,}", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(fences) % 2 == 0
+
+
+def test_troubleshooting_has_a_place_for_every_way_to_end() -> None:
+    text = (ROOT / "docs/guides/troubleshooting.md").read_text(encoding="utf-8")
+    ends = {info.word for info in REASONS.values() if info.phase is Phase.FAILED}
+    headings = set(re.findall(r"^## ([A-Z]\w+)$", text, re.MULTILINE))
+    assert {word for word in ends - headings if f"`{word}`" not in text} == set()
+    assert headings - set(REASONS) == set()
+    assert sorted(headings) == re.findall(r"^## ([A-Z]\w+)$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
