@@ -124,7 +124,7 @@ class FakeInference:
         self.open.clear()
         self.abandoned += 1
 
-    def statistics(self) -> ServerStatistics:
+    def statistics(self, timeout_s: float | None = None) -> ServerStatistics:
         return ServerStatistics(100, 100, 0.0, 0.0, 100 * self.frame_s, 0.0, 100)
 
     def close(self) -> None:
@@ -158,6 +158,9 @@ class FakeSink:
 
     def begin(self, run: RunRecord) -> RunRecord:
         raise AssertionError("the runner does not begin runs")
+
+    def finished(self, run: RunRecord) -> bytes | None:
+        raise AssertionError("the runner does not read summaries")
 
     def committed(self, run: RunRecord) -> frozenset[int]:
         raise AssertionError("the runner does not ask what is committed")

@@ -157,8 +157,12 @@ class Inference(Protocol):
         """Cancels every open request; their replies and errors are never seen again."""
         ...
 
-    def statistics(self) -> ServerStatistics:
-        """The server's counters for this model."""
+    def statistics(self, timeout_s: float | None = None) -> ServerStatistics:
+        """The server's counters for this model.
+
+        Args:
+            timeout_s: one try of this length; None is as patient as every other call.
+        """
         ...
 
     def close(self) -> None:
@@ -188,6 +192,10 @@ class Sink(Protocol):
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
         """Stores a segment's result once. Raises StaleEpoch when a newer epoch owns the job."""
+        ...
+
+    def finished(self, run: RunRecord) -> bytes | None:
+        """The summary of this very epoch, byte for byte, when it was finalised; a consistent read."""
         ...
 
     def committed(self, run: RunRecord) -> frozenset[int]:

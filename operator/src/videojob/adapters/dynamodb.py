@@ -182,12 +182,19 @@ class DynamoDbSink:
             return self._explain_cancelled(run, text(spilled.head["digest"]), error)
         return True
 
+    def finished(self, run: RunRecord) -> bytes | None:
+        """See `ports.Sink.finished`."""
+        return self._summary_of(run.uid, run.epoch)
+
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
         job = self._reader.get(uid, JOB_KEY)
         if job is None or "finished_epoch" not in job:
             return None
-        stored = self._reader.query(uid, summary_sort_key(whole(job["finished_epoch"])))
+        return self._summary_of(uid, whole(job["finished_epoch"]))
+
+    def _summary_of(self, uid: str, epoch: int) -> bytes | None:
+        stored = self._reader.query(uid, summary_sort_key(epoch))
         return next((canonical(item["summary"]) for item in join_items(stored)), None)
 
     def runs(self) -> Sequence[RunRecord]:

@@ -143,6 +143,15 @@ class SqliteSink:
         self._count([spilled.head, job_item(run), *sent], transactional=True)
         return True
 
+    def finished(self, run: RunRecord) -> bytes | None:
+        """See `ports.Sink.finished`."""
+        with self._errors(), self._lock:
+            row = self._db.execute(
+                "select summary from summaries join runs using (run_id) where uid = ? and epoch = ?",
+                (run.uid, run.epoch),
+            ).fetchone()
+        return None if row is None else str(row[0]).encode()
+
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
         with self._errors(), self._lock:

@@ -168,9 +168,9 @@ class TritonInference:
         self._open.clear()
         self._waiting.clear()
 
-    def statistics(self) -> ServerStatistics:
-        """The server's counters for this model."""
-        return self._channel.statistics(self._contract.name, self._contract.version)
+    def statistics(self, timeout_s: float | None = None) -> ServerStatistics:
+        """The server's counters for this model; see `ports.Inference.statistics`."""
+        return self._channel.statistics(self._contract.name, self._contract.version, timeout_s)
 
     def close(self) -> None:
         """Drops open requests and the connection; a second call does nothing."""

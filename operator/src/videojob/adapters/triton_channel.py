@@ -99,10 +99,22 @@ class TritonChannel:
         values: dict[str, Any] = MessageToDict(reply.config, preserving_proto_field_name=True)
         return values
 
-    def statistics(self, model: str, version: str) -> ServerStatistics:
-        """Counters of the model, all its loaded versions together when none is named."""
+    def statistics(self, model: str, version: str, timeout_s: float | None = None) -> ServerStatistics:
+        """Counters of the model, all its loaded versions together when none is named.
+
+        Args:
+            model: its name.
+            version: "" for all loaded ones together.
+            timeout_s: one try of this length; None tries as long as `connect_timeout_s` says.
+        """
         request = service_pb2.ModelStatisticsRequest(name=model, version=version)
-        reply = self._patiently("ModelStatistics", request, service_pb2.ModelStatisticsResponse, model)
+        if timeout_s is None:
+            reply = self._patiently("ModelStatistics", request, service_pb2.ModelStatisticsResponse, model)
+        else:
+            try:
+                reply = self._call("ModelStatistics", request, service_pb2.ModelStatisticsResponse, timeout_s)
+            except grpc.RpcError as error:
+                raise final_error(error, model=model, address=self.url, attempts=1) from error
         stats = list(reply.model_stats)
         return ServerStatistics(
             inferences=sum(entry.inference_count for entry in stats),
@@ -128,13 +140,14 @@ class TritonChannel:
         """Ends the connection."""
         self._channel.close()
 
-    def _call(self, method: str, request: Any, reply: Any) -> Any:
+    def _call(self, method: str, request: Any, reply: Any, timeout_s: float | None = None) -> Any:
         call = self._channel.unary_unary(
             f"{_SERVICE}{method}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=reply.FromString,
         )
-        return call(request, timeout=self.options.call_timeout_s, metadata=self.options.headers)
+        limit_s = self.options.call_timeout_s if timeout_s is None else timeout_s
+        return call(request, timeout=limit_s, metadata=self.options.headers)
 
     def _try(self, method: str, request: Any, reply: Any) -> str | None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +10,15 @@ from types import FrameType
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from videojob.api.load import load_manifests
 from videojob.api.videojob import VideoJob
-from videojob.cli.display import Display, display
+from videojob.cli.display import display
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.outcome import outcome_document, show_outcome
-from videojob.errors import ManifestError
+from videojob.cli.stored import dynamodb_config
+from videojob.cli.terminal import console, write_json
+from videojob.errors import Cancelled, ManifestError
 from videojob.local.clock import SystemClock
 from videojob.local.pool import StopRequest
 from videojob.local.record import DATABASE, OUTPUT_ROOT
@@ -72,8 +72,7 @@ def run(
         grace_s=grace,
     )
     clock = SystemClock()
-    messages = Console(stderr=True)
-    with display(messages, clock, silent=as_json) as shown, stop_signals(shown, clock, grace) as stop:
+    with display(console(stderr=True), clock, silent=as_json) as shown, stop_signals(clock) as stop:
         outcome = LocalRun(job, options, shown, stop, clock).run()
     _tell(outcome, options, as_json=as_json)
     raise typer.Exit(_EXIT[outcome.state])
@@ -105,29 +104,34 @@ def sink_config(
     region: str | None,
     endpoint_url: str | None,
 ) -> SinkConfig:
-    """Where the job's results go."""
+    """Where the job's results go.
+
+    Raises:
+        UsageError: neither the options nor the manifest name a table.
+    """
     if kind == "sqlite":
         return SinkConfig("sqlite", path=output / DATABASE)
     target = job.spec.results.dynamodb
-    return SinkConfig(
-        "dynamodb",
-        table=table or (None if target is None else target.table_name),
-        region=region or (None if target is None else target.region),
-        endpoint_url=endpoint_url,
+    return dynamodb_config(
+        table or (None if target is None else target.table_name),
+        region or (None if target is None else target.region),
+        endpoint_url,
+        hint="Set results.dynamodb.tableName in the manifest, or give --table.",
     )
 
 
 @contextmanager
-def stop_signals(shown: Display, clock: Clock, grace_s: float) -> Iterator[StopRequest]:
-    """Turns Ctrl-C and SIGTERM into a stop request; the second one does not wait any more."""
+def stop_signals(clock: Clock) -> Iterator[StopRequest]:
+    """Turns Ctrl-C and SIGTERM into a stop request while segments run, into `Cancelled` before and after."""
     stop = StopRequest()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        # Sets flags and raises, no more: a handler may run in the middle of anything.
+        stop.now = stop.asked_at_s is not None
         if stop.asked_at_s is None:
             stop.asked_at_s = clock.monotonic_s()
-            shown.notice(f"Stopping: running segments have {grace_s:.0f} s; once more stops at once.")
-        else:
-            stop.now = True
+        if not stop.draining:
+            raise Cancelled("stopped by a signal")
 
     before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -138,8 +142,7 @@ def stop_signals(shown: Display, clock: Clock, grace_s: float) -> Iterator[StopR
 
 
 def _tell(outcome: RunOutcome, options: RunOptions, *, as_json: bool) -> None:
-    console = Console()
     if as_json:
-        console.print(json.dumps(outcome_document(outcome, options)), markup=False, highlight=False, soft_wrap=True)
+        write_json(outcome_document(outcome, options))
     else:
-        show_outcome(console, outcome, options)
+        show_outcome(console(), outcome, options)

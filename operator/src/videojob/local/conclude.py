@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import VideoJobError
+from videojob.errors import VideoJobError, error_from_dict
 from videojob.local.dispatch import Dispatcher
 from videojob.local.observers import OutputConfig, join_video_previews
 from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
-from videojob.local.work import WorkDone, add_usage
+from videojob.local.work import WorkDone
 from videojob.planning.settings import sampling_text
 from videojob.ports import Clock, Sink
 from videojob.results.run_facts import RunFacts
@@ -23,8 +23,8 @@ from videojob.results.summary import (
     VideoEntry,
     summarise,
 )
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import WriteUsage
+from videojob.results.summary_codec import decode_summary, encode_summary
+from videojob.results.values import WriteUsage, add_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Conclusion:
         Raises:
             SinkError: the store does not answer, or its commits do not cover the plan.
         """
+        if self.plan.finished is not None:
+            return self._as_before(self.plan.finished, sink)
         videos = _with_failures(self.plan.videos, dispatcher)
         outcome = self._so_far(videos)
         if dispatcher.job_error is not None:
@@ -73,6 +75,15 @@ class Conclusion:
         report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
         return replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units, report=report)
 
+    def _as_before(self, encoded: bytes, sink: Sink) -> RunOutcome:
+        """An earlier run finished this very plan: its summary stands, whatever this one would have met."""
+        summary = decode_summary(encoded)
+        errors = {failed.video: error_from_dict(failed.error) for failed in summary.failed_inputs}
+        videos = tuple(replace(video, error=errors.get(video.video)) for video in self.plan.videos)
+        facts = self._record(self.usage(sink))
+        report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
+        return replace(self._so_far(videos), state=summary.state, summary=encoded, report=report)
+
     def _record(self, usage: WriteUsage) -> RunFacts:
         # A rerun that found everything done says nothing new: the facts of the run that did the work stay.
         if self.work.segments or not (self.options.output / RUN_FILE).exists():
@@ -86,10 +97,7 @@ class Conclusion:
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""
-        total = sink.usage()
-        for usage in self.work.usage.values():
-            total = add_usage(total, usage)
-        return total
+        return add_usage(sink.usage(), self.work.usage)
 
     def _so_far(self, videos: tuple[VideoPlan, ...]) -> RunOutcome:
         work = self.work

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from videojob.errors import Cancelled, InputError, VideoJobError
+from videojob.errors import Cancelled, DecoderCrashed, DecodeTimeout, InputError, VideoJobError, WorkerLost
 from videojob.planning.video import Segment
 from videojob.worker.values import SegmentTask
 
@@ -66,6 +66,11 @@ class Dispatcher:
         """Videos given up, by position."""
         return tuple(self._failed_videos[video] for video in sorted(self._failed_videos))
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more will be given out."""
+        return self._stopping
+
     def stop(self) -> None:
         """Gives out no further segment."""
         self._stopping = True
@@ -90,20 +95,30 @@ class Dispatcher:
         del self._running[segment]
 
     def failed(self, segment: int, error: VideoJobError) -> Verdict:
-        """A segment ended in an error: decides what follows from it."""
+        """A segment ended in an error: decides what follows from it.
+
+        An error of the input, a worker that died again and again on it and a fault of the program end the video, not
+        the job; an error of the model, the server or the store ends the job.
+        """
         task = self._running.pop(segment)
         if isinstance(error, Cancelled):
             self._pending.appendleft(task)
             return Verdict.DROPPED
         tries = self._failures[segment] = self._failures.get(segment, 0) + 1
-        if error.retryable and tries <= self._backoff_limit:
+        if tries <= self._tries_more(error):
             self._pending.appendleft(task)
             return Verdict.RETRY
-        if isinstance(error, InputError):
+        if isinstance(error, InputError | WorkerLost) or type(error) is VideoJobError:
             self._give_up(task.segment, error)
             return Verdict.VIDEO_FAILED
         self.abort(error)
         return Verdict.JOB_FAILED
+
+    def _tries_more(self, error: VideoJobError) -> int:
+        """How often such an error is tried again; a stuck or crashed decoder once: it may have been the machine."""
+        if error.retryable:
+            return self._backoff_limit
+        return min(1, self._backoff_limit) if isinstance(error, DecodeTimeout | DecoderCrashed) else 0
 
     def _give_up(self, segment: Segment, error: VideoJobError) -> None:
         """Of several errors in one video that of its first bad segment stands, whichever came first in time.

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import socket
+import os
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import VideoJobError
+from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
 from videojob.local.inputs import FailedInput
+from videojob.local.process_control import stop_signals_held
 from videojob.local.values import JobPlan, VideoPlan
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
-from videojob.planning.settings import PlannedInput, RunSettings, plan_digest
-from videojob.planning.video import Segment
+from videojob.planning.settings import RESULTS_FORMAT, PlannedInput, RunSettings, plan_digest
+from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import FetchedInput, Sink
 from videojob.results.values import RunRecord
 from videojob.vision.select import class_ids
 from videojob.vision.values import ModelContract
+from videojob.worker.values import file_stamp
+
+MARK_FILE = "job-mark"
+_CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segments can be near the length asked for
 
 
-def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int) -> tuple[VideoPlan, ...]:
+def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, segment_ms: int) -> tuple[VideoPlan, ...]:
     """Looks into every input, `workers` at a time, in processes that a bad file can only take down alone."""
+    cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
     processes = [DecoderProcess() for _ in range(max(1, min(workers, len(inputs))))]
     idle: SimpleQueue[DecoderProcess] = SimpleQueue()
     for process in processes:
@@ -34,27 +42,39 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int) -> 
     def probe_with_any(video: int, item: FetchedInput | FailedInput) -> VideoPlan:
         process = idle.get()
         try:
-            return _probe_one(process, video, item)
+            return _probe_one(process, video, item, cut_every_ms)
         finally:
             idle.put(process)
 
+    pool = ThreadPoolExecutor(max_workers=len(processes))
     try:
-        with ThreadPoolExecutor(max_workers=len(processes)) as pool:
-            return tuple(pool.map(probe_with_any, range(len(inputs)), inputs))
+        with stop_signals_held():  # inherited by the threads and so by the decoders: Ctrl-C is for this process
+            found = pool.map(probe_with_any, range(len(inputs)), inputs)
+        return tuple(found)
     finally:
         for process in processes:
             process.close()
+        pool.shutdown(cancel_futures=True)
 
 
-def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput) -> VideoPlan:
+def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput, cut_every_ms: int) -> VideoPlan:
     if isinstance(item, FailedInput):
         return VideoPlan(video, item.uri, item.name, "", None, None, item.error)
+    stamp = file_stamp(item.path)
     try:
-        info = decoder.probe(item.path, item.uri)
+        info = _probe_patiently(decoder, item, cut_every_ms)
     except VideoJobError as error:
         error.uri = error.uri or item.uri
         return VideoPlan(video, item.uri, item.name, item.version, item.path, None, error)
-    return VideoPlan(video, item.uri, item.name, item.version, item.path, info, None)
+    return VideoPlan(video, item.uri, item.name, item.version, item.path, info, None, stamp)
+
+
+def _probe_patiently(decoder: DecoderProcess, item: FetchedInput, cut_every_ms: int) -> VideoInfo:
+    """A second look after a crash or silence: the machine may have been at fault, and the verdict is final."""
+    try:
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
+    except (DecodeTimeout, DecoderCrashed):
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
 
 
 def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, ...]:
@@ -64,17 +84,26 @@ def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, .
     return tuple(replace(segment, video=good[segment.video][0]) for segment in segments)
 
 
-def job_uid(job: VideoJob, manifest: Path) -> str:
-    """The job's identity: metadata.uid where a cluster gave one, else a hash of its name and its manifest's place."""
+def job_uid(job: VideoJob, output: Path) -> str:
+    """The job's identity: metadata.uid where a cluster gave one, else its name and the output folder's own mark.
+
+    The mark moves with the folder, so a job goes on after a move or in another container that mounts it, and two people
+    who share a table do not meet.
+    """
     if job.metadata.uid:
         return job.metadata.uid
-    place = f"{socket.gethostname()}\n{manifest.resolve()}\n{job.metadata.namespace}/{job.metadata.name}"
+    mark = output / MARK_FILE
+    if not mark.exists():
+        part = mark.with_suffix(f".{os.getpid()}.part")
+        part.write_text(secrets.token_hex(16), encoding="ascii")
+        part.rename(mark)
+    place = f"{mark.read_text(encoding='ascii')}\n{job.metadata.namespace}/{job.metadata.name}"
     return hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
 def make_plan(
     job: VideoJob,
-    manifest: Path,
+    output: Path,
     *,
     videos: tuple[VideoPlan, ...],
     settings: RunSettings,
@@ -92,11 +121,17 @@ def make_plan(
     inputs = [PlannedInput(video.uri, video.version, video.error.reason if video.error else "") for video in videos]
     run = sink.begin(
         RunRecord(
-            uid=job_uid(job, manifest),
+            uid=job_uid(job, output),
             namespace=job.metadata.namespace,
             name=job.metadata.name,
-            plan_digest=plan_digest(inputs, segments, contract.digest, settings),
+            plan_digest=plan_digest(inputs, segments, f"{contract.digest} {engine()}", settings),
             segments=len(segments),
         )
     )
-    return JobPlan(run, videos, segments, settings, contract, sink.committed(run))
+    return JobPlan(run, videos, segments, settings, contract, sink.committed(run), sink.finished(run))
+
+
+def engine() -> str:
+    """What turns pixels into results here: other libraries or another form of results make another plan."""
+    libraries = " ".join(f"{name} {version(name)}" for name in ("av", "numpy", "opencv-python"))
+    return f"results {RESULTS_FORMAT}; {libraries}"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
@@ -18,12 +17,13 @@ from videojob.adapters.triton import connect
 from videojob.errors import VideoJobError
 from videojob.local.clock import SystemClock
 from videojob.local.observers import OutputConfig, observer_factory
-from videojob.local.process_control import die_with_parent
+from videojob.local.process_control import die_with_parent, ignore_stop_signals, peak_rss_bytes
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.media.decoder import DecoderProcess
-from videojob.results.values import SegmentTimings, WriteUsage
+from videojob.ports import CommitOutcome
+from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.values import Progress, SegmentTask, SegmentTools
 
@@ -57,7 +57,8 @@ class Done:
     """A segment was committed.
 
     Attributes:
-        usage: what this worker's sink consumed since it was opened.
+        usage: what storing it took.
+        kept_other: another result was stored before and stays.
         transport: how pixels reached the server.
     """
 
@@ -66,6 +67,7 @@ class Done:
     frames_inferred: int
     timings: SegmentTimings
     usage: WriteUsage
+    kept_other: bool
     transport: str
 
 
@@ -83,8 +85,7 @@ Message = Progress | Done | Failed
 def worker_main(connection: Connection, config: WorkerConfig, stop: Event) -> None:
     """Entry point of the process."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ignore_stop_signals()
     try:
         with _tools(connection, config, stop) as tools:
             _serve(connection, tools)
@@ -111,15 +112,20 @@ def _tools(connection: Connection, config: WorkerConfig, stop: Event) -> Iterato
             in_flight_frames=config.in_flight_frames,
             stopped=stop.is_set,
             progress=connection.send,
+            own_peak_rss_bytes=peak_rss_bytes,
             observers=observer_factory(config.outputs, inference.contract),
         )
 
 
 def _serve(connection: Connection, tools: SegmentTools) -> None:
     runner = SegmentRunner(tools)
+    reported = WriteUsage()
     try:
         while (task := _next_task(connection)) is not None:
-            connection.send(_run(runner, tools, task))
+            message = _run(runner, tools, task)
+            if isinstance(message, Done):
+                message, reported = replace(message, usage=subtract_usage(message.usage, reported)), message.usage
+            connection.send(message)
     finally:
         runner.close()
 
@@ -136,8 +142,17 @@ def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Messa
     try:
         outcome = runner.run(task)
     except VideoJobError as error:
-        _LOG.info("segment %d: %s", task.segment.index, error)
         return Failed(task.segment.index, error.as_dict())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
+        unexpected = VideoJobError(
+            f"{type(error).__name__}: {error}",
+            uri=task.info.uri,
+            segment=task.segment.index,
+            hint="This is a fault of the program: please report it with the video's properties.",
+        )
+        unexpected.__cause__ = error
+        _LOG.exception("segment %d", task.segment.index)
+        return Failed(task.segment.index, unexpected.as_dict())
     result = outcome.commit.result
     return Done(
         segment=result.segment,
@@ -145,5 +160,6 @@ def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Messa
         frames_inferred=result.frames_selected - result.frames_gated,
         timings=outcome.commit.timings,
         usage=tools.sink.usage(),
+        kept_other=outcome.outcome is CommitOutcome.OTHER_KEPT,
         transport=tools.inference.transport,
     )

@@ -1,21 +1,53 @@
-"""Ties a process's life to its parent's. On Linux the kernel does it; elsewhere the closed pipe has to do."""
+"""Ties a process's life to its parent's, and keeps the terminal's signals for the parent."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
+import resource
 import signal
 import sys
+from collections.abc import Iterator
 
 _PR_SET_PDEATHSIG = 1
+_STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 def die_with_parent() -> None:
-    """Asks the kernel for SIGKILL when the parent is gone; exits at once when it is gone already."""
+    """Asks the kernel for SIGKILL when the parent is gone; exits at once when it is gone already.
+
+    On Linux only; elsewhere the closed pipe has to do.
+    """
     parent = multiprocessing.parent_process()
     if sys.platform != "linux" or parent is None:
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent.pid:
         raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def stop_signals_held() -> Iterator[None]:
+    """Children started inside are born deaf to Ctrl-C: a terminal sends it to them too, while they still import.
+
+    For this process a signal that comes meanwhile is delivered at the end of the block.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_stop_signals() -> None:
+    """For a child: the parent alone decides when to stop."""
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def peak_rss_bytes() -> int:
+    """This process's highest resident memory so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -12,7 +12,7 @@ from pathlib import Path
 import videojob
 from videojob.api.videojob import VideoJob
 from videojob.errors import SetupError
-from videojob.local.server import usable_cpus
+from videojob.local.host import usable_cpus
 from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
 from videojob.local.work import WorkDone
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict

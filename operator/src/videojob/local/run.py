@@ -7,23 +7,25 @@ read the commits back, fold, finalise once. Killed at any moment and started aga
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from videojob.adapters.triton import connect
 from videojob.api.videojob import VideoJob
-from videojob.errors import NoFrames
+from videojob.errors import ManifestError, NoFrames, VideoJobError
 from videojob.local.conclude import Conclusion
 from videojob.local.dispatch import Dispatcher
+from videojob.local.host import sole_use, usable_cpus
 from videojob.local.inputs import InputResolver
 from videojob.local.observers import OutputConfig
 from videojob.local.plan import make_plan, probe_inputs
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
-from videojob.local.server import RunningServer, serve, usable_cpus
+from videojob.local.server import RunningServer, repository_with, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import Work, WorkDone, in_flight_frames, tasks_of
-from videojob.planning.settings import run_settings
+from videojob.planning.settings import ignored_fields, run_settings
 from videojob.ports import Clock, Inference, Sink
 
 
@@ -44,24 +46,36 @@ class LocalRun:
             VideoJobError: nothing could be started: no server, no model, no store. What goes wrong with the inputs or
                 in the middle of the work is told by the outcome.
         """
-        started_s = self.clock.now_s()
-        videos = self._look_at_inputs()
-        if all(video.info is None for video in videos):
-            return _nothing_to_do(videos)
+        if self.job.spec.suspend:
+            raise ManifestError("the job is suspended", hint="Set suspend to false to run it.")
+        with sole_use(self.options.output):
+            return self._run()
+
+    def _run(self) -> RunOutcome:
+        started_s, deadline_s = self.clock.now_s(), self._deadline_s()
         model = self.job.spec.model
-        self.observer.stage(f"Starting the server for {model.name}")
+        for name in ignored_fields(self.job.spec):
+            self.observer.notice(f"{name} has no meaning on this machine and is ignored")
         with contextlib.ExitStack() as stack:
+            # What is quickly known to be wrong comes before downloads that may take hours.
+            if self.options.triton_url is None:
+                repository_with(self.options, model.name)
             if self.options.create_table:
                 create_table(self.options.sink)
             sink = open_sink(self.options.sink)
             stack.callback(sink.close)
-            server = stack.enter_context(serve(self.options, model.name))
+            videos = self._look_at_inputs()
+            again = [video.error for video in videos if video.error is not None and video.error.retryable]
+            if again or all(video.info is None for video in videos):
+                return _nothing_to_do(videos, again)
+            self.observer.stage(f"Starting the server for {model.name}")
+            server = stack.enter_context(serve(self.options, model.name, self._cpus()))
             version = "" if model.version is None else str(model.version)
             inference = connect(server.address, model.name, version, options=server.options())
             stack.callback(inference.close)
             plan = self._plan(videos, inference, sink)
             self.observer.planned(plan)
-            work, dispatcher = self._process(plan, server, inference)
+            work, dispatcher = self._process(plan, server, inference, deadline_s)
             self.observer.stage("Adding up the results")
             conclusion = Conclusion(
                 self.job,
@@ -80,24 +94,38 @@ class LocalRun:
         folder = self.options.manifest.resolve().parent
         with InputResolver(folder, self.options.output / "inputs") as resolver:
             inputs = list(resolver.resolve(self.job.spec.inputs))
-        return probe_inputs(inputs, usable_cpus())
+        return probe_inputs(inputs, self._cpus(), self.job.spec.compute.segment_seconds * 1000)
 
     def _plan(self, videos: tuple[VideoPlan, ...], inference: Inference, sink: Sink) -> JobPlan:
         return make_plan(
             self.job,
-            self.options.manifest,
+            self.options.output,
             videos=videos,
             settings=run_settings(self.job.spec),
             contract=inference.contract,
             sink=sink,
         )
 
-    def _process(self, plan: JobPlan, server: RunningServer, inference: Inference) -> tuple[WorkDone, Dispatcher]:
+    def _cpus(self) -> int:
+        limits = self.job.spec.compute.limits
+        return min(usable_cpus(), (limits and limits.cpus) or usable_cpus())
+
+    def _workers(self, tasks: int) -> int:
+        limits = self.job.spec.compute.limits
+        return min(tasks, self.options.workers or self._cpus(), (limits and limits.workers) or tasks)
+
+    def _deadline_s(self) -> float | None:
+        limit_s = self.job.spec.active_deadline_seconds
+        return None if limit_s is None else self.clock.monotonic_s() + limit_s
+
+    def _process(
+        self, plan: JobPlan, server: RunningServer, inference: Inference, deadline_s: float | None
+    ) -> tuple[WorkDone, Dispatcher]:
         tasks = tasks_of(plan)
         dispatcher = Dispatcher(tasks, self.job.spec.backoff_limit)
         if not tasks:
             return WorkDone(), dispatcher
-        workers = min(len(tasks), self.options.workers or usable_cpus())
+        workers = self._workers(len(tasks))
         contract = plan.contract
         config = WorkerConfig(
             workers=workers,
@@ -108,7 +136,7 @@ class LocalRun:
             in_flight_frames=in_flight_frames(contract.max_batch, contract.instances, workers),
             outputs=self._outputs(),
         )
-        work = Work(plan, self.observer, inference, self.clock, inference.statistics())
+        work = Work(plan, self.observer, inference, self.clock, deadline_s)
         return work.run(config, dispatcher, self.stop, self.options.grace_s), dispatcher
 
     def _outputs(self) -> OutputConfig:
@@ -120,7 +148,10 @@ class LocalRun:
         )
 
 
-def _nothing_to_do(videos: tuple[VideoPlan, ...]) -> RunOutcome:
+def _nothing_to_do(videos: tuple[VideoPlan, ...], again: Sequence[VideoJobError]) -> RunOutcome:
+    """Nothing is begun: no input is good, or one could not be had now, and results without it would stand for good."""
     failed = tuple(video for video in videos if video.error is not None)
+    if again:
+        return RunOutcome("Failed", None, error=again[0], failed=failed, videos=videos)
     error = failed[0].error if failed else NoFrames("the manifest's inputs hold no video")
     return RunOutcome("Failed", None, error=error, failed=failed, videos=videos)

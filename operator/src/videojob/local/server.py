@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from videojob.adapters.model_repository import find_model
 from videojob.adapters.triton_channel import TritonOptions
 from videojob.local.models.paths import cache_folder, ensure_built
 from videojob.local.triton.server import EmbeddedTriton
@@ -31,9 +32,27 @@ class RunningServer:
         return TritonOptions(headers=self.headers)
 
 
+def repository_with(options: RunOptions, model: str) -> Path:
+    """The repository that the embedded server is to serve, with the model in it; a built-in one is built first.
+
+    Raises:
+        ModelNotFound: it is not there.
+        SetupError: it must be built, and a part for that is missing.
+    """
+    if options.model_repository is None:
+        return ensure_built(model)
+    find_model(options.model_repository, model)
+    return options.model_repository
+
+
 @contextlib.contextmanager
-def serve(options: RunOptions, model: str) -> Iterator[RunningServer]:
+def serve(options: RunOptions, model: str, cpus: int) -> Iterator[RunningServer]:
     """The server that the options ask for, ready to answer.
+
+    Args:
+        options: whether and where a server runs already, else which repository to serve.
+        model: its name.
+        cpus: cores that an embedded server may use.
 
     Raises:
         SetupError: no embedded server for this platform.
@@ -42,15 +61,7 @@ def serve(options: RunOptions, model: str) -> Iterator[RunningServer]:
     if options.triton_url is not None:
         yield RunningServer(options.triton_url, f"Triton at {options.triton_url}")
         return
-    repository = ensure_built(model) if options.model_repository is None else options.model_repository
+    repository = repository_with(options, model)
     log = options.output / "logs" / "triton.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with EmbeddedTriton.start(
-        repository, [model], cache_folder=cache_folder(), log_path=log, cpus=usable_cpus()
-    ) as triton:
+    with EmbeddedTriton.start(repository, [model], cache_folder=cache_folder(), log_path=log, cpus=cpus) as triton:
         yield RunningServer(triton.grpc_address, "embedded Triton", triton.grpc_headers)
-
-
-def usable_cpus() -> int:
-    """Cores that this process may use: the cgroup's or the mask's, not the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

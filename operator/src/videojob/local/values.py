@@ -11,6 +11,7 @@ from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
 from videojob.vision.values import ModelContract
+from videojob.worker.values import FileStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """One input: either `info` and `path`, or `error`; `name` is what the user calls it, "" when nothing."""
+    """One input: either `info`, `path` and `stamp`, or `error`; `name` is what the user calls it, "" when nothing."""
 
     video: int
     uri: str
@@ -66,6 +67,7 @@ class VideoPlan:
     path: Path | None
     info: VideoInfo | None
     error: VideoJobError | None
+    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class JobPlan:
         videos: every input in the manifest's order.
         segments: of the good ones, job-wide.
         committed: indexes of segments that an earlier run finished.
+        finished: the summary, when an earlier run finished the whole job.
     """
 
     run: RunRecord
@@ -84,6 +87,7 @@ class JobPlan:
     settings: RunSettings
     contract: ModelContract
     committed: frozenset[int]
+    finished: bytes | None = None
 
     def frames_of(self, segment: Segment) -> int:
         """Estimate of the frames that sampling asks for in a segment, for progress only."""

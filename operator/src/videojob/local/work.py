@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
-from videojob.errors import VideoJobError
+from videojob.errors import DeadlineExceeded, ServerError, VideoJobError
 from videojob.local.dispatch import Dispatcher, Verdict
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import Done, WorkerConfig
 from videojob.local.progress import ProgressTracker
 from videojob.local.values import JobPlan, RunObserver
 from videojob.ports import Clock, Inference, ServerStatistics
-from videojob.results.values import SegmentTimings, WriteUsage
+from videojob.results.values import SegmentTimings, WriteUsage, add_usage
 from videojob.worker.values import SegmentTask
 
 _STATISTICS_S = 1.0  # the server's counters cost a call; the mean batch shown need not be fresher
+_STATISTICS_TIMEOUT_S = 1.0
+_SHOW_S = 0.2
 _NO_STATISTICS = ServerStatistics(0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -24,14 +27,16 @@ class WorkDone:
 
     Attributes:
         timings: sums; they overlap, workers run side by side.
-        usage: by worker, each since its start.
+        usage: what the workers' sinks consumed.
+        kept_other: segments whose earlier, different result stayed.
         wall_s: from the first segment given out to the last one's end.
         statistics: how the server's counters moved.
     """
 
     timings: SegmentTimings = field(default_factory=SegmentTimings)
-    usage: dict[int, WriteUsage] = field(default_factory=dict)
+    usage: WriteUsage = field(default_factory=WriteUsage)
     segments: int = 0
+    kept_other: int = 0
     frames_selected: int = 0
     frames_inferred: int = 0
     transport: str = ""
@@ -39,10 +44,11 @@ class WorkDone:
     wall_s: float = 0.0
     statistics: ServerStatistics = _NO_STATISTICS
 
-    def add(self, worker: int, done: Done) -> None:
+    def add(self, done: Done) -> None:
         """A segment was committed."""
         self.timings = add_timings(self.timings, done.timings)
-        self.usage[worker] = done.usage
+        self.usage = add_usage(self.usage, done.usage)
+        self.kept_other += done.kept_other
         self.segments += 1
         self.frames_selected += done.frames_selected
         self.frames_inferred += done.frames_inferred
@@ -69,13 +75,10 @@ def add_timings(one: SegmentTimings, other: SegmentTimings) -> SegmentTimings:
     return SegmentTimings(**sums, peak_rss_bytes=max(one.peak_rss_bytes, other.peak_rss_bytes))
 
 
-def add_usage(one: WriteUsage, other: WriteUsage) -> WriteUsage:
-    """Both, summed."""
-    return WriteUsage(**{name: getattr(one, name) + getattr(other, name) for name in WriteUsage.__dataclass_fields__})
-
-
 def subtract(after: ServerStatistics, before: ServerStatistics) -> ServerStatistics:
-    """How the counters moved."""
+    """How the counters moved; what they show now when the server started anew in between."""
+    if after.inferences < before.inferences:
+        return after
     return ServerStatistics(
         **{name: getattr(after, name) - getattr(before, name) for name in ServerStatistics.__dataclass_fields__}
     )
@@ -87,12 +90,14 @@ def mean_batch(statistics: ServerStatistics) -> float | None:
 
 
 def tasks_of(plan: JobPlan) -> list[SegmentTask]:
-    """Segments that no earlier run finished, in order."""
+    """Segments that no earlier run finished, in order; none when one finished the whole job."""
+    if plan.finished is not None:
+        return []
     tasks = []
     for segment in plan.segments:
         video = plan.videos[segment.video]
         if segment.index not in plan.committed and video.path is not None and video.info is not None:
-            tasks.append(SegmentTask(plan.run, video.path, video.info, segment, plan.settings))
+            tasks.append(SegmentTask(plan.run, video.path, video.info, segment, plan.settings, video.stamp))
     return tasks
 
 
@@ -111,36 +116,44 @@ class Work:
 
     Attributes:
         inference: the parent's own connection, for the server's counters.
-        before: the counters when the run began.
+        deadline_s: monotonic time at which the job is stopped and fails; None for never.
     """
 
     plan: JobPlan
     observer: RunObserver
     inference: Inference
     clock: Clock
-    before: ServerStatistics
+    deadline_s: float | None = None
     done: WorkDone = field(default_factory=WorkDone)
     _tracker: ProgressTracker = field(init=False)
-    _mean_batch: float | None = None
+    _before: ServerStatistics = _NO_STATISTICS
+    _now: ServerStatistics = _NO_STATISTICS
     _asked_s: float = 0.0
+    _shown_s: float = 0.0
+    _told_stop: bool = False
 
     def __post_init__(self) -> None:
         self._tracker = ProgressTracker(self.plan, self.clock.monotonic_s())
+        self._read_statistics()
+        self._before = self._now
 
     def run(self, config: WorkerConfig, dispatcher: Dispatcher, stop: StopRequest, grace_s: float) -> WorkDone:
         """Until nothing is left to give out; `config.workers` of them side by side."""
         started_s = self.clock.monotonic_s()
-        events = PoolEvents(self._tracker.moved, self._finished, self._failed, self._tick)
+        events = PoolEvents(self._tracker.moved, self._finished, self._failed, lambda: self._tick(dispatcher, stop))
         with WorkerPool(config, self.clock) as pool:
             pool.run(dispatcher, events, stop, grace_s)
         self.done.workers = config.workers
         self.done.wall_s = self.clock.monotonic_s() - started_s
-        self.done.statistics = subtract(self.inference.statistics(), self.before)
+        self._read_statistics()
+        self.done.statistics = subtract(self._now, self._before)
         return self.done
 
-    def _finished(self, worker: int, done: Done) -> None:
-        self.done.add(worker, done)
+    def _finished(self, done: Done) -> None:
+        self.done.add(done)
         self._tracker.finished(done.segment, done.frames_selected)
+        if done.kept_other:
+            self.observer.notice(f"segment {done.segment} was stored before with another result, which stays")
 
     def _failed(self, error: VideoJobError, verdict: Verdict) -> None:
         if error.segment is not None:
@@ -150,9 +163,22 @@ class Work:
         if verdict is not Verdict.DROPPED:
             self.observer.notice(f"{verdict.value}: {error}")
 
-    def _tick(self) -> None:
+    def _tick(self, dispatcher: Dispatcher, stop: StopRequest) -> None:
         now_s = self.clock.monotonic_s()
+        if self.deadline_s is not None and now_s >= self.deadline_s and dispatcher.job_error is None:
+            dispatcher.abort(DeadlineExceeded("activeDeadlineSeconds is over and segments are left"))
+        if stop.asked_at_s is not None and not self._told_stop:
+            self._told_stop = True
+            self.observer.notice("stopping: running segments may end; once more stops at once")
+        if now_s - self._shown_s < _SHOW_S:
+            return
+        self._shown_s = now_s
         if now_s - self._asked_s >= _STATISTICS_S:
             self._asked_s = now_s
-            self._mean_batch = mean_batch(subtract(self.inference.statistics(), self.before))
-        self.observer.progress(self._tracker.snapshot(now_s, self._mean_batch))
+            self._read_statistics()
+        self.observer.progress(self._tracker.snapshot(now_s, mean_batch(subtract(self._now, self._before))))
+
+    def _read_statistics(self) -> None:
+        """The counters are for show: a server that does not tell them now must not end the run."""
+        with contextlib.suppress(ServerError):
+            self._now = self.inference.statistics(timeout_s=_STATISTICS_TIMEOUT_S)

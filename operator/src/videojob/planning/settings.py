@@ -17,6 +17,9 @@ from videojob.api.spec import Sampling as SamplingSpec
 from videojob.api.spec import VideoJobSpec
 from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
 
+RESULTS_FORMAT = 1
+"""Raised with every change that makes the same frames give other results: a rerun then starts anew."""
+
 _KEYFRAME_STEP_MS = Fraction(10_000)  # encoders set keyframes about this far apart at the most, 250 frames at 25/s
 
 
@@ -123,3 +126,22 @@ def sampling_text(sampling: Sampling) -> str:
     else:
         words = "every frame"
     return words if sampling.gate is None else f"{words}, those that moved"
+
+
+def ignored_fields(spec: VideoJobSpec) -> tuple[str, ...]:
+    """Fields that a manifest sets and a single machine has no use for, as users write them."""
+    results, compute = spec.results, spec.compute
+    given = {
+        "spec.deadline": spec.deadline is not None,
+        "spec.budget": spec.budget is not None,
+        "spec.notifications": spec.notifications is not None,
+        "spec.priorityClassName": spec.priority_class_name is not None,
+        "spec.ttlSecondsAfterFinished": spec.ttl_seconds_after_finished is not None,
+        "spec.compute.backend": compute.backend not in {"auto", "local"},
+        "spec.compute.accelerator": compute.accelerator == "gpu",
+        "spec.compute.capacityTypes": compute.capacity_types is not None,
+        "spec.compute.instanceTypes": compute.instance_types is not None,
+        "spec.results.detections.s3": results.detections is not None and results.detections.s3 is not None,
+        "spec.results.preview.s3": results.preview is not None and results.preview.s3 is not None,
+    }
+    return tuple(name for name, is_given in given.items() if is_given)

@@ -183,3 +183,23 @@ class WriteUsage:
     items: int = 0
     throttled: int = 0
     payload_bytes: int = 0
+
+
+def add_usage(one: WriteUsage, other: WriteUsage) -> WriteUsage:
+    """Both, summed."""
+    return WriteUsage(
+        one.write_units + other.write_units,
+        one.items + other.items,
+        one.throttled + other.throttled,
+        one.payload_bytes + other.payload_bytes,
+    )
+
+
+def subtract_usage(after: WriteUsage, before: WriteUsage) -> WriteUsage:
+    """What was consumed between two readings."""
+    return WriteUsage(
+        after.write_units - before.write_units,
+        after.items - before.items,
+        after.throttled - before.throttled,
+        after.payload_bytes - before.payload_bytes,
+    )

@@ -25,7 +25,7 @@ from videojob.errors import (
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
 from videojob.planning.settings import track_memory_ms
-from videojob.ports import FrameRing, InferenceReply, SegmentFrames, ServerStatistics
+from videojob.ports import CommitOutcome, FrameRing, InferenceReply, SegmentFrames, ServerStatistics
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import Gap, SegmentCommit, SegmentResult
@@ -43,6 +43,7 @@ _AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides
 _LEAST_SLOTS = 4  # fewer and decoder, wire and server would take turns
 _RING_BYTES = 128 << 20  # a model of large pictures gets fewer slots, not more memory
 _STALL_S = 120.0  # no answer for this long is an error even when the transport has not given up
+_STATISTICS_TIMEOUT_S = 1.0
 _POLL_S = 0.5  # how often a wait looks at the stop signal
 _PROGRESS_S = 0.2  # a person sees no more than five updates per second
 _CHEAP_FRAME_S = 0.004  # below this the server's work per frame is of the order of a request's own cost: group frames
@@ -114,7 +115,7 @@ class SegmentRunner:
     def _learn(self) -> None:
         """Frames per request from now on: one, unless the server is so fast that requests themselves are the work."""
         try:
-            now = self._tools.inference.statistics()
+            now = self._tools.inference.statistics(timeout_s=_STATISTICS_TIMEOUT_S)
         except ServerError:
             return  # it is about speed only: the work itself will tell when the server is gone
         frame_s = _frame_s(self._statistics, now)
@@ -287,7 +288,7 @@ class _Pipe:
         self._check_sums(result, report)
         _check_unchanged(self._task)
         for observer in self._observers:
-            observer.commit()
+            observer.finish()
         timings = replace(
             self._watch.timings(),
             decode_s=report.busy_s,
@@ -295,7 +296,14 @@ class _Pipe:
             peak_rss_bytes=report.peak_rss_bytes + self._tools.own_peak_rss_bytes(),
         )
         commit = SegmentCommit(result, digest(result), timings)
-        return SegmentOutcome(commit, self._tools.sink.commit(self._task.run, commit))
+        outcome = self._tools.sink.commit(self._task.run, commit)
+        # Files follow the stored result: those of a result that was not kept would tell of other boxes.
+        for observer in self._observers:
+            if outcome is CommitOutcome.OTHER_KEPT:
+                observer.discard()
+            else:
+                observer.commit()
+        return SegmentOutcome(commit, outcome)
 
     def _check_sums(self, result: SegmentResult, report: DecodeReport) -> None:
         counted = (result.frames_selected, result.frames_gated)

@@ -86,12 +86,16 @@ class FrameObserver(Protocol):
         """
         ...
 
+    def finish(self) -> None:
+        """All frames were seen: completes the output, still unseen, before the segment's own commit."""
+        ...
+
     def commit(self) -> None:
-        """All frames were seen: makes the output visible, before the segment's own commit."""
+        """This segment's result is the stored one: makes the output visible."""
         ...
 
     def discard(self) -> None:
-        """The segment is given up: leaves nothing behind."""
+        """The segment is given up, or another result was stored: leaves nothing behind and raises nothing."""
         ...
 
 
