@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
@@ -51,6 +52,14 @@ def ring() -> Iterator[FileRing]:
     made.view(0, SLOTS, SHAPE)[:] = frames(SLOTS)
     yield made
     made.close()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[EmbeddedTriton]:
+    """A server to be harmed; 50 ms a batch."""
+    write_emulated(tmp_path / "repository", changes={'string_value: "20"': 'string_value: "50"'})
+    with start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server:
+        yield server
 
 
 def options(server: EmbeddedTriton, *, retry: RetryPolicy | None = None, call_timeout_s: float = 60.0) -> TritonOptions:
@@ -205,6 +214,25 @@ def test_another_ring_takes_the_place_of_the_first_while_requests_are_open(
     assert first_pixels(found[100]) == [200, 200]
 
 
+def test_an_address_with_several_servers_gives_each_its_share(
+    quick_server: EmbeddedTriton, own_server: EmbeddedTriton
+) -> None:
+    servers = (quick_server, own_server)
+    both = "ipv4:" + ",".join(server.grpc_address for server in servers)
+    with contextlib.ExitStack() as stack:
+        alone = [stack.enter_context(client(server, EMULATED_MODEL)) for server in servers]
+        before = [inference.statistics().requests for inference in alone]
+        shared = connect(both, EMULATED_MODEL)
+        stack.callback(shared.close)
+        # One after another: the channel needs a moment to connect to both.
+        for number in range(40):
+            shared.submit(number, frames(1), None)
+            collect_all(shared)
+        shares = [inference.statistics().requests - was for inference, was in zip(alone, before, strict=True)]
+    assert sum(shares) == 40
+    assert min(shares) >= 10
+
+
 def test_statistics_count_frames_batches_and_requests(quick_server: EmbeddedTriton) -> None:
     with client(quick_server, EMULATED_MODEL) as inference:
         before = inference.statistics()
@@ -247,14 +275,6 @@ def test_no_server_at_the_address_is_said_after_the_time_allowed() -> None:
         port = closed.getsockname()[1]
         with pytest.raises(ServerUnavailable, match=f"127.0.0.1:{port}"):
             connect(f"127.0.0.1:{port}", "any", options=TritonOptions(connect_timeout_s=0.3, call_timeout_s=1.0))
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[EmbeddedTriton]:
-    """A server to be harmed; 50 ms a batch."""
-    write_emulated(tmp_path / "repository", changes={'string_value: "20"': 'string_value: "50"'})
-    with start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server:
-        yield server
 
 
 def test_a_killed_server_ends_open_requests_with_an_error_in_bounded_time(
