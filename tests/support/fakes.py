@@ -41,6 +41,7 @@ class FakeFrames:
     """False: the gate found the frame still."""
     fail_at: int | None = None
     gaps: tuple[DecodeGap, ...] = ()
+    reported: int | None = None
     held: set[int] = field(default_factory=set)
     released: list[int] = field(default_factory=list)
 
@@ -64,8 +65,8 @@ class FakeFrames:
         self.released.append(slot)
 
     def report(self) -> DecodeReport:
-        count = len(self.plan)
-        return DecodeReport(count, count, count - sum(self.plan), 0, count * 40, self.gaps, 0.25, 1000)
+        count = len(self.plan) if self.reported is None else self.reported
+        return DecodeReport(count, count, len(self.plan) - sum(self.plan), 0, count * 40, self.gaps, 0.25, 1000)
 
 
 @dataclass
@@ -75,10 +76,11 @@ class FakeDecoder:
     plan: Sequence[bool]
     fail_at: int | None = None
     gaps: tuple[DecodeGap, ...] = ()
+    reported: int | None = None
     opened: list[FakeFrames] = field(default_factory=list)
 
     def open(self, request: DecodeRequest, ring: FrameRing) -> FakeFrames:
-        frames = FakeFrames(ring, request, self.plan, self.fail_at, self.gaps)
+        frames = FakeFrames(ring, request, self.plan, self.fail_at, self.gaps, self.reported)
         self.opened.append(frames)
         return frames
 

@@ -7,6 +7,8 @@ import pytest
 from support.segments import segment_task
 from videojob.errors import (
     Cancelled,
+    DecoderCrashed,
+    DecodeTimeout,
     InputCorrupt,
     InputUnavailable,
     ModelSignatureMismatch,
@@ -112,3 +114,28 @@ def test_a_video_fails_with_the_error_of_its_first_bad_segment_whichever_came_fi
     for index in order:
         state.failed(index, InputCorrupt(f"segment {index}"))
     assert [failure.error.message for failure in state.failures] == ["segment 0"]
+
+
+@pytest.mark.parametrize("error", [DecodeTimeout("silent"), DecoderCrashed("signal 11")])
+def test_a_stuck_or_crashed_decoder_gets_one_more_try(error: VideoJobError) -> None:
+    state = dispatcher(backoff_limit=3)
+    next_index(state)
+    assert state.failed(0, error) is Verdict.RETRY
+    next_index(state)
+    assert state.failed(0, error) is Verdict.VIDEO_FAILED
+
+
+def test_a_video_that_kills_worker_after_worker_is_given_up_and_the_others_go_on() -> None:
+    state = dispatcher(backoff_limit=1)
+    verdicts = []
+    for _ in range(2):
+        next_index(state)
+        verdicts.append(state.failed(0, WorkerLost("killed")))
+    assert verdicts == [Verdict.RETRY, Verdict.VIDEO_FAILED]
+    assert next_index(state) == 2
+
+
+def test_a_fault_of_the_program_is_blamed_on_the_video_that_met_it() -> None:
+    state = dispatcher()
+    next_index(state)
+    assert state.failed(0, VideoJobError("KeyError: 'x'")) is Verdict.VIDEO_FAILED

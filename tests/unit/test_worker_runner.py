@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from support.fakes import FakeClock, FakeDecoder, FakeInference, FakeSink
-from support.segments import run_settings, segment_task
-from videojob.errors import Cancelled, InferenceTimeout, ManifestError, SinkUnavailable, VideoJobError
+from support.segments import model_contract, run_settings, segment_task
+from videojob.errors import (
+    Cancelled,
+    InferenceTimeout,
+    InputChanged,
+    ManifestError,
+    ResultsIncomplete,
+    SinkUnavailable,
+    VideoJobError,
+)
 from videojob.media.values import DecodeGap
 from videojob.results.values import Gap
-from videojob.vision.values import Detections
+from videojob.vision.values import Detections, PixelInput
 from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import FrameObserver, ObserverFactory, Progress, SegmentOutcome, SegmentTools, no_observers
+from videojob.worker.values import (
+    FileStamp,
+    FrameObserver,
+    ObserverFactory,
+    Progress,
+    SegmentOutcome,
+    SegmentTools,
+    file_stamp,
+    no_observers,
+)
 
 EVERY = (True,) * 40
 
@@ -32,6 +50,8 @@ class Bench:
     stopped: Callable[[], bool] = lambda: False
     observers: ObserverFactory = no_observers
     told: list[Progress] = field(default_factory=list)
+    path: Path = Path("clip.mp4")
+    stamp: FileStamp | None = None
 
     def run(self, **settings: object) -> SegmentOutcome:
         tools = SegmentTools(
@@ -47,8 +67,7 @@ class Bench:
         runner = SegmentRunner(tools)
         try:
             task = segment_task(3)
-            changed = type(task)(task.run, task.path, task.info, task.segment, run_settings(**settings))
-            return runner.run(changed)
+            return runner.run(replace(task, settings=run_settings(**settings), path=self.path, stamp=self.stamp))
         finally:
             runner.close()
 
@@ -65,7 +84,11 @@ class Recorder:
         self.times.append(time_ms)
         self.with_pixels.append(pixels is not None)
 
+    def finish(self) -> None:
+        self.ended = "finish"
+
     def commit(self) -> None:
+        assert self.ended == "finish"
         self.ended = "commit"
 
     def discard(self) -> None:
@@ -190,3 +213,28 @@ def test_where_the_time_went_is_measured() -> None:
     assert timings.peak_rss_bytes == 1000
     assert timings.wall_s > timings.wait_s > 0
     assert timings.transport_s > 0
+
+
+def test_a_file_that_was_replaced_is_noticed_and_nothing_is_stored(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"one")
+    stamp = file_stamp(clip)
+    clip.write_bytes(b"another")
+    bench = Bench(path=clip, stamp=stamp)
+    with pytest.raises(InputChanged):
+        bench.run()
+    assert bench.sink.commits_seen == []
+
+
+def test_frames_that_got_lost_on_the_way_are_noticed() -> None:
+    bench = Bench(FakeDecoder(EVERY, reported=41))
+    with pytest.raises(ResultsIncomplete, match="sent 41 frames"):
+        bench.run()
+
+
+def test_a_large_picture_gets_fewer_slots_instead_of_more_memory() -> None:
+    pixels = PixelInput("frames", "UINT8", "NHWC", "RGB", long_side=4096)
+    bench = Bench(inference=FakeInference(contract=model_contract(pixels=pixels)), in_flight=200)
+    bench.run()
+    (frames,) = bench.decoder.opened
+    assert frames.ring.slots * frames.ring.slot_bytes <= 128 << 20
