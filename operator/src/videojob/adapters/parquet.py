@@ -3,21 +3,21 @@
     video int32, time_ms int64, class_id int32, label string, score float32,
     x_min, y_min, x_max, y_max float32 (source pixels), track_id int32 (null: no track)
 
-A file appears under its name only when its segment is complete, by an atomic rename; its content depends on the
-detections alone. Needs the extra `parquet`.
+A file appears under its name only when its segment is complete; its content depends on the detections alone. Needs
+the extra `parquet`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from videojob.adapters.part_file import PartFile
 from videojob.errors import SetupError, SinkError
 from videojob.results.summary import class_label
 from videojob.vision.tracking import UNTRACKED
@@ -46,8 +46,7 @@ class DetectionsFile:
 
     def __init__(self, path: Path, *, video: int, uri: str, labels: Sequence[str]) -> None:
         _require_pyarrow()
-        self._path = path
-        self._partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+        self._file = PartFile(path, "detections file")
         self._video = video
         self._uri = uri
         self._labels = tuple(labels)
@@ -64,35 +63,37 @@ class DetectionsFile:
         if self._rows >= _ROWS_PER_GROUP:
             self._flush()
 
-    def commit(self) -> None:
-        """Makes the file visible, complete; takes the place of an earlier one.
-
-        Raises:
-            SinkError: it cannot be written.
-        """
+    def finish(self) -> None:
+        """Completes the file, unseen. Raises SinkError when it cannot be written."""
         self._flush()
-        with self._errors():
+        with self._file.errors():
             self._open().close()
             self._writer = None
-            self._partial.replace(self._path)
-            # What a killed process left behind for this segment.
-            for stale in self._path.parent.glob(f"{self._path.name}.*.part"):
-                stale.unlink(missing_ok=True)
+            self._file.sync()
+
+    def commit(self) -> None:
+        """Gives the finished file its name; it takes the place of an earlier one.
+
+        Raises:
+            SinkError: the folder refuses.
+        """
+        with self._file.errors():
+            self._file.publish()
 
     def discard(self) -> None:
         """Leaves nothing behind."""
         self._frames.clear()
-        with self._errors():
-            if self._writer is not None:
+        if self._writer is not None:
+            with contextlib.suppress(OSError):
                 self._writer.close()
-                self._writer = None
-            self._partial.unlink(missing_ok=True)
+            self._writer = None
+        self._file.discard()
 
     def _flush(self) -> None:
         table = detections_table(self._frames, self._video, self._labels)
         self._frames.clear()
         self._rows = 0
-        with self._errors():
+        with self._file.errors():
             writer = self._open()
             if table.num_rows:
                 writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
@@ -101,21 +102,10 @@ class DetectionsFile:
         from pyarrow import parquet as pq  # noqa: PLC0415 (an extra)
 
         if self._writer is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file.make_folder()
             schema = detections_schema().with_metadata({"uri": self._uri, "video": str(self._video)})
-            self._writer = pq.ParquetWriter(self._partial, schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._file.part, schema, compression="zstd")
         return self._writer
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SinkError(
-                f"the detections file cannot be written: {error}",
-                uri=str(self._path),
-                hint="Check that the folder is writable and that the disk has room.",
-            ) from error
 
 
 def detections_schema() -> pa.Schema:
@@ -166,8 +156,11 @@ def detections_table(frames: Sequence[tuple[int, Detections]], video: int, label
     return pa.Table.from_arrays(columns, schema=detections_schema())
 
 
-def read_detections(folder: Path) -> pa.Table:
-    """All complete files under a folder as one table, by video and time.
+def read_detections(paths: Sequence[Path]) -> pa.Table:
+    """Files as one table, rows in the files' order.
+
+    Args:
+        paths: the files of one run, which `local.outputs` lists: a folder may hold those of earlier plans too.
 
     Raises:
         SetupError: pyarrow is not installed. SinkError: a file cannot be read.
@@ -177,12 +170,11 @@ def read_detections(folder: Path) -> pa.Table:
     from pyarrow import parquet as pq  # noqa: PLC0415
 
     tables = [detections_schema().empty_table()]
-    for path in sorted(folder.rglob("*.parquet")):
+    for path in paths:
         try:
             tables.append(pq.read_table(path, schema=detections_schema()))
         except (OSError, pa.ArrowInvalid) as error:
             raise SinkError(f"the detections file cannot be read: {error}", uri=str(path)) from error
-    # Files sort by segment, and a video's segments by time: rows of one frame stay in their order.
     return pa.concat_tables(tables)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
 from videojob.local.dispatch import Dispatcher
-from videojob.local.observers import OutputConfig, join_video_previews
+from videojob.local.outputs import OutputConfig
 from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
@@ -52,14 +53,14 @@ class Conclusion:
         Raises:
             SinkError: the store does not answer, or its commits do not cover the plan.
         """
-        if self.plan.finished is not None:
-            return self._as_before(self.plan.finished, sink)
         videos = _with_failures(self.plan.videos, dispatcher)
         outcome = self._so_far(videos)
         if dispatcher.job_error is not None:
             return replace(outcome, error=dispatcher.job_error)
         if dispatcher.unfinished:
             return replace(outcome, state="Interrupted")
+        if self.plan.finished is not None:
+            return self._as_before(self.plan.finished, sink)
         # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
         again = [failure.error for failure in dispatcher.failures if failure.error.retryable]
         if again:
@@ -68,8 +69,6 @@ class Conclusion:
         summary = summarise(description, (commit.result for commit in sink.commits(self.plan.run)))
         encoded = encode_summary(summary)
         sink.finalise(self.plan.run, encoded, None)
-        if self.outputs.preview is not None:
-            join_video_previews(self.outputs.preview)
         usage = self.usage(sink)
         facts = self._record(usage)
         report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
@@ -106,7 +105,7 @@ class Conclusion:
             run=self.plan.run,
             failed=tuple(video for video in videos if video.error is not None),
             segments_run=work.segments,
-            segments_kept=len(self.plan.committed),
+            segments_kept=len(self.plan.kept),
             frames_selected=work.frames_selected,
             frames_inferred=work.frames_inferred,
             wall_s=work.wall_s,
@@ -114,10 +113,15 @@ class Conclusion:
             mean_batch=work.mean_batch,
             transport=work.transport,
             timings=work.timings,
-            detections=self.outputs.detections,
-            preview=self.outputs.preview,
+            detections=_existing(self.outputs.detections_folder(self.plan.run)),
+            preview=_existing(self.outputs.preview_folder(self.plan.run)),
             videos=videos,
         )
+
+
+def _existing(folder: Path | None) -> Path | None:
+    """The folder, when something was written there: a place that is not there must not be announced."""
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tuple[VideoPlan, ...]:

@@ -16,7 +16,8 @@ from multiprocessing.synchronize import Event
 from videojob.adapters.triton import connect
 from videojob.errors import VideoJobError
 from videojob.local.clock import SystemClock
-from videojob.local.observers import OutputConfig, observer_factory
+from videojob.local.observers import observer_factory
+from videojob.local.outputs import OutputConfig
 from videojob.local.process_control import die_with_parent, ignore_stop_signals, peak_rss_bytes
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink

@@ -44,7 +44,7 @@ class ProgressTracker:
         for index, video in self._video_of.items():
             self._videos[video].segments_total += 1
             self._videos[video].frames_total += self._expected[index]
-        for index in plan.committed & self._expected.keys():
+        for index in plan.kept & self._expected.keys():
             self.finished(index, self._expected[index])
         self._samples: deque[tuple[float, int]] = deque([(started_s, self._frames_done())])
 

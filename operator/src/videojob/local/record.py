@@ -53,7 +53,7 @@ def run_facts(
         wall_s=work.wall_s,
         total_s=times.finished_s - times.started_s,
         segments_run=work.segments,
-        segments_kept=len(plan.committed),
+        segments_kept=len(plan.kept),
         frames_selected=work.frames_selected,
         frames_inferred=work.frames_inferred,
         frames_per_s=work.frames_per_s,

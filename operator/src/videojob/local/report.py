@@ -15,8 +15,6 @@ from videojob.results.run_facts import RunFacts
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
 
-REPORT_FILE = "report.html"
-
 
 def gather(sink: Sink, run: RunRecord, facts: RunFacts | None, clock: Clock) -> ReportData:
     """All that the report shows.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from videojob.adapters.triton import connect
 from videojob.api.videojob import VideoJob
@@ -17,7 +17,7 @@ from videojob.local.conclude import Conclusion
 from videojob.local.dispatch import Dispatcher
 from videojob.local.host import sole_use, usable_cpus
 from videojob.local.inputs import InputResolver
-from videojob.local.observers import OutputConfig
+from videojob.local.outputs import OutputConfig, finish_outputs
 from videojob.local.plan import make_plan, probe_inputs
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
@@ -87,7 +87,10 @@ class LocalRun:
                 started_s=started_s,
                 clock=self.clock,
             )
-            return conclusion.outcome(dispatcher, sink)
+            outcome = conclusion.outcome(dispatcher, sink)
+            if outcome.summary is not None:
+                finish_outputs(self._outputs(), plan, outcome.failed, self.observer.notice)
+            return outcome
 
     def _look_at_inputs(self) -> tuple[VideoPlan, ...]:
         self.observer.stage("Reading the inputs")
@@ -97,7 +100,7 @@ class LocalRun:
         return probe_inputs(inputs, self._cpus(), self.job.spec.compute.segment_seconds * 1000)
 
     def _plan(self, videos: tuple[VideoPlan, ...], inference: Inference, sink: Sink) -> JobPlan:
-        return make_plan(
+        plan = make_plan(
             self.job,
             self.options.output,
             videos=videos,
@@ -105,6 +108,7 @@ class LocalRun:
             contract=inference.contract,
             sink=sink,
         )
+        return replace(plan, lacking=self._outputs().lacking(plan))
 
     def _cpus(self) -> int:
         limits = self.job.spec.compute.limits
@@ -141,10 +145,11 @@ class LocalRun:
 
     def _outputs(self) -> OutputConfig:
         results = self.job.spec.results
+        preview = results.preview
         return OutputConfig(
-            detections=self.options.output / "detections" if results.detections_enabled else None,
-            preview=self.options.output / "preview" if results.preview_enabled else None,
-            preview_mode=results.preview.mode if results.preview is not None else "boxes",
+            folder=self.options.output,
+            detections=results.detections_enabled,
+            preview=preview.mode if preview is not None and preview.enabled else None,
         )
 
 

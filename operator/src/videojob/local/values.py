@@ -77,8 +77,9 @@ class JobPlan:
     Attributes:
         videos: every input in the manifest's order.
         segments: of the good ones, job-wide.
-        committed: indexes of segments that an earlier run finished.
+        committed: indexes of segments whose results are stored.
         finished: the summary, when an earlier run finished the whole job.
+        lacking: those of `committed` without a per-frame file that is wanted now: they run again, for the file alone.
     """
 
     run: RunRecord
@@ -88,6 +89,19 @@ class JobPlan:
     contract: ModelContract
     committed: frozenset[int]
     finished: bytes | None = None
+    lacking: frozenset[int] = frozenset()
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Indexes of segments of which nothing is left to do: result and files are there."""
+        return self.committed - self.lacking
+
+    @property
+    def to_run(self) -> frozenset[int]:
+        """Indexes of segments to run; of a finished job only what lacks a file, as its results stand."""
+        if self.finished is not None:
+            return self.lacking
+        return frozenset(segment.index for segment in self.segments) - self.kept
 
     def frames_of(self, segment: Segment) -> int:
         """Estimate of the frames that sampling asks for in a segment, for progress only."""

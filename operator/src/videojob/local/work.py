@@ -90,13 +90,11 @@ def mean_batch(statistics: ServerStatistics) -> float | None:
 
 
 def tasks_of(plan: JobPlan) -> list[SegmentTask]:
-    """Segments that no earlier run finished, in order; none when one finished the whole job."""
-    if plan.finished is not None:
-        return []
-    tasks = []
+    """Segments of which something is left to do, in order."""
+    tasks, to_run = [], plan.to_run
     for segment in plan.segments:
         video = plan.videos[segment.video]
-        if segment.index not in plan.committed and video.path is not None and video.info is not None:
+        if segment.index in to_run and video.path is not None and video.info is not None:
             tasks.append(SegmentTask(plan.run, video.path, video.info, segment, plan.settings, video.stamp))
     return tasks
 
