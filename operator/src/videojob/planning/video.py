@@ -57,7 +57,9 @@ class VideoInfo:
 
     def time_ms(self, pts: int) -> int:
         """Milliseconds from the first frame to `pts`, rounded half up."""
-        return int((pts - self.start_pts) * self.time_base * 1000 + Fraction(1, 2))
+        # In whole numbers: this is asked for every frame, and fractions take longer than all the rest around it.
+        base = self.time_base
+        return ((pts - self.start_pts) * base.numerator * 2000 + base.denominator) // (2 * base.denominator)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able values; fractions as "n/d". `video_info_from_dict` reads them back."""
