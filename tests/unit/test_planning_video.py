@@ -8,8 +8,8 @@ from math import floor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.video_values import video_info
 
+from support.video_values import video_info
 from videojob.planning.video import video_info_from_dict
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.video_values import video_info
 
+from support.video_values import video_info
 from videojob.planning.sampling import FrameSelector
 from videojob.planning.video import Sampling, Segment, VideoInfo
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.video_values import video_info
 
+from support.video_values import video_info
 from videojob.planning.segments import cut
 from videojob.planning.video import Segment, VideoInfo
 
