@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def test_the_grid_is_the_same_however_the_video_is_cut(
     cuts = sorted(data.draw(st.sets(st.sampled_from(times[1:] or [start + 1]), max_size=5)))
     bounds: list[int | None] = [None, *cuts, None]
     pieces: list[int] = []
-    for index, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for index, (first, last) in enumerate(pairwise(bounds)):
         previous = None if first is None else max((pts for pts in times if pts < first), default=None)
         pieces += selected(sampling, info, times, Segment(index, 0, first, last), previous)
     assert pieces == selected(sampling, info, times)
