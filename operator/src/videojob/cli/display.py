@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,11 +12,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from videojob.cli.terminal import cell, tell
 from videojob.local.values import JobPlan, RunObserver, RunProgress, VideoProgress
 from videojob.ports import Clock
+from videojob.printable import printable
 
 _PLAIN_EVERY_S = 2.0
 _VIDEOS_SHOWN = 8
+_VIDEOS_TOLD = 24  # a log of more would be little but their names: their number is enough
 _NAME_CHARS = 40
 
 
@@ -54,34 +58,48 @@ class Silent:
 
 
 class PlainLines(Silent):
-    """One line per step and every two seconds, for logs and pipes."""
+    """One line per step, per video that ended, and every two seconds, for logs and pipes.
+
+    Of a job with very many videos only the number of those that ended is told.
+    """
 
     def __init__(self, console: Console, clock: Clock) -> None:
         self._console = console
         self._clock = clock
         self._next_s = 0.0
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._told: set[int] = set()
 
     def stage(self, text: str) -> None:
         """One line."""
-        self._line(text)
+        tell(self._console, text)
 
     def planned(self, plan: JobPlan) -> None:
-        """What will be done."""
-        self._line(plan_text(plan))
+        """What will be done, and which inputs cannot be used."""
+        tell(self._console, plan_text(plan))
+        self._told = _settled(plan)
+        if len(plan.videos) <= _VIDEOS_TOLD:
+            for video in plan.videos:
+                if video.error is not None:
+                    tell(self._console, f"{printable(video.name or video.uri)}: failed, {video.error.reason}")
 
     def progress(self, progress: RunProgress) -> None:
-        """At most one line every two seconds."""
+        """The videos that ended since the last call, and at most every two seconds how far the job is."""
+        if len(progress.videos) <= _VIDEOS_TOLD:
+            self._ended([video for video in progress.videos if video_ended(video) and video.video not in self._told])
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_s:
             self._next_s = now_s + _PLAIN_EVERY_S
-            self._line(progress_text(progress))
+            tell(self._console, progress_text(progress))
 
     def notice(self, text: str) -> None:
         """One line."""
-        self._line(text)
+        tell(self._console, text)
+
+    def _ended(self, videos: list[VideoProgress]) -> None:
+        for video in videos:
+            self._told.add(video.video)
+            how = "failed" if video.failed else f"done, {video.frames_done:,} {plural(video.frames_done, 'frame')}"
+            tell(self._console, f"{printable(video.name or video.uri)}: {how}")
 
 
 class LiveView(Silent):
@@ -103,11 +121,11 @@ class LiveView(Silent):
 
     def stage(self, text: str) -> None:
         """Shown until the next step."""
-        self._live.update(Text(f"{text} …", style="dim"))
+        self._live.update(cell(f"{text} …", "dim"))
 
     def planned(self, plan: JobPlan) -> None:
         """Stays above the live part."""
-        self._live.console.print(plan_text(plan), markup=False, highlight=False)
+        tell(self._live.console, plan_text(plan))
 
     def progress(self, progress: RunProgress) -> None:
         """Redraws."""
@@ -115,7 +133,7 @@ class LiveView(Silent):
 
     def notice(self, text: str) -> None:
         """Stays above the live part."""
-        self._live.console.print(Text(text, style="yellow"))
+        tell(self._live.console, text, "yellow")
 
 
 def display(console: Console, clock: Clock, *, silent: bool) -> Display:
@@ -134,8 +152,8 @@ def plan_text(plan: JobPlan) -> str:
     parts.append(f"about {frames:,} frames")
     if bad:
         parts.append(f"{bad} {plural(bad, 'input')} cannot be used")
-    if plan.committed:
-        parts.append(f"{len(plan.committed)} {plural(len(plan.committed), 'segment')} kept from an earlier run")
+    if plan.kept:
+        parts.append(f"{len(plan.kept)} {plural(len(plan.kept), 'segment')} kept from an earlier run")
     return f"{plan.run.name}: {', '.join(parts)}"
 
 
@@ -146,11 +164,19 @@ def progress_text(progress: RunProgress) -> str:
         f"{progress.segments_done}/{progress.segments_total} segments",
         f"{progress.frames_per_s:.1f} frames/s",
     ]
+    if len(progress.videos) > 1:
+        parts.append(_videos_text(progress.videos))
     if progress.mean_batch is not None:
         parts.append(f"mean batch {progress.mean_batch:.1f}")
     if progress.remaining_s is not None:
         parts.append(f"{duration_text(progress.remaining_s)} left")
     return "  ".join(parts)
+
+
+def _videos_text(videos: Sequence[VideoProgress]) -> str:
+    failed = sum(video.failed for video in videos)
+    done = sum(video_ended(video) for video in videos) - failed
+    return f"{done}/{len(videos)} videos{f', {failed} failed' if failed else ''}"
 
 
 def progress_view(progress: RunProgress) -> RenderableType:
@@ -162,7 +188,8 @@ def progress_view(progress: RunProgress) -> RenderableType:
     table.add_row(Text("all", style="bold"), _bar(progress.frames_done, progress.frames_total), _counts(progress))
     shown = sorted(progress.videos, key=_interest)[:_VIDEOS_SHOWN]
     for video in sorted(shown, key=lambda video: video.video):
-        table.add_row(short_uri(video.uri), _bar(video.frames_done, video.frames_total), _video_counts(video))
+        name = cell(video_name(video.name, video.uri))
+        table.add_row(name, _bar(video.frames_done, video.frames_total), _video_counts(video))
     hidden = len(progress.videos) - len(shown)
     more = [Text(f"and {hidden} more {plural(hidden, 'video')}", style="dim")] if hidden else []
     return Group(Text(progress_text(progress)), table, *more)
@@ -171,25 +198,42 @@ def progress_view(progress: RunProgress) -> RenderableType:
 def _interest(video: VideoProgress) -> tuple[int, int]:
     """Videos in work first, then those that wait, then those that ended."""
     working = 0 < video.frames_done < video.frames_total
-    ended = video.failed or video.segments_done == video.segments_total
-    return (0 if working else 2 if ended else 1, video.video)
+    return (2 if video_ended(video) else 0 if working else 1, video.video)
+
+
+def video_ended(video: VideoProgress) -> bool:
+    """Whether nothing more will be done to it."""
+    return video.failed or video.segments_done == video.segments_total
+
+
+def _settled(plan: JobPlan) -> set[int]:
+    """Videos of which nothing is left to do: they cannot be used, or an earlier run finished them."""
+    to_run = plan.to_run
+    open_videos = {segment.video for segment in plan.segments if segment.index in to_run}
+    return {video.video for video in plan.videos} - open_videos
 
 
 def _bar(done: int, total: int) -> ProgressBar:
     return ProgressBar(total=max(1, total), completed=min(done, total), width=24)
 
 
-def _counts(progress: RunProgress) -> str:
+def _counts(progress: RunProgress) -> Text:
     share = progress.frames_done / progress.frames_total if progress.frames_total else 1.0
-    return f"{share:4.0%}"
+    return Text(f"{share:4.0%}")
 
 
-def _video_counts(video: VideoProgress) -> str:
-    return "failed" if video.failed else f"{video.frames_done:,}/{video.frames_total:,}"
+def _video_counts(video: VideoProgress) -> Text:
+    return Text("failed" if video.failed else f"{video.frames_done:,}/{video.frames_total:,}")
+
+
+def video_name(name: str, uri: str) -> str:
+    """What a person calls a video: by their own name for it, else by the end of its URI; printable."""
+    return short_uri(name or uri)
 
 
 def short_uri(uri: str, limit: int = _NAME_CHARS) -> str:
-    """The end of a URI, which is the part that tells videos apart."""
+    """The end of a URI, which is the part that tells videos apart; printable."""
+    uri = printable(uri)
     return uri if len(uri) <= limit else f"…{uri[-(limit - 1) :]}"
 
 

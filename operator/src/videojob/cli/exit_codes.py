@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILED = 1
+    """It could not do what was asked. Of `validate`: it did, and a manifest is not valid."""
     USAGE = 2
     """The manifest or the options are wrong: nothing was started."""
     PARTIAL = 3

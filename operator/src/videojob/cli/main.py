@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 import videojob
 from videojob.cli.crd import CrdFormat, crd_text
-from videojob.cli.exit_codes import ExitCode
+from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
 from videojob.cli.models import app as models_app
 from videojob.cli.results import report, results
 from videojob.cli.run import run
 from videojob.cli.validate import validate_files, validation_json, validation_text
-from videojob.errors import Cancelled, ManifestError, VideoJobError
+from videojob.errors import VideoJobError
 
 app = typer.Typer(
     name="videojob",
+    cls=Commands,
     help="Video inference at the lowest cost: one manifest, on a laptop or on a cluster.",
     no_args_is_help=True,
     add_completion=False,
@@ -40,10 +38,13 @@ def validate(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Check manifests without starting anything; names file, line, field, what is wrong and what would be right."""
+    """Check manifests without starting anything; names file, line, field, what is wrong and what would be right.
+
+    Ends with 0 when all are valid, with 1 when one is not, with 2 when the command itself is wrong.
+    """
     found = validate_files(manifests)
     text = validation_json(found) if as_json else validation_text(found)
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    sys.stdout.write(f"{text}\n")
     raise typer.Exit(found.exit_code)
 
 
@@ -58,7 +59,7 @@ def crd(
 @app.command()
 def version() -> None:
     """Print the version."""
-    Console().print(videojob.__version__, highlight=False)
+    sys.stdout.write(f"{videojob.__version__}\n")
 
 
 def main() -> None:
@@ -66,19 +67,11 @@ def main() -> None:
     try:
         app()
     except VideoJobError as error:
-        _report(error)
-        sys.exit(exit_code(error))
+        _end(error)
+    except OSError as error:
+        _end(setup_error(error))
 
 
-def exit_code(error: VideoJobError) -> ExitCode:
-    """What a script sees of an error."""
-    if isinstance(error, ManifestError):
-        return ExitCode.USAGE
-    return ExitCode.INTERRUPTED if isinstance(error, Cancelled) else ExitCode.FAILED
-
-
-def _report(error: VideoJobError) -> None:
-    if "--json" in sys.argv:
-        Console().print(json.dumps({"state": "Failed", "error": error.as_dict()}), markup=False, soft_wrap=True)
-        return
-    Console(stderr=True).print(Text(str(error), style="red"), soft_wrap=True)
+def _end(error: VideoJobError) -> NoReturn:
+    tell_failure(error, sys.argv)
+    sys.exit(exit_code(error))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from videojob.cli.terminal import cell, console, write_json
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, require_tools
 from videojob.vision.values import ModelContract, PixelInput
@@ -56,11 +55,13 @@ def build(repository: Repository = None, as_json: Json = False) -> None:
     place = default_repository() if repository is None else repository
     outcomes = {name: build_model(name, place) for name in BUILT_IN_MODELS}
     if as_json:
-        _print_json({name: {"folder": str(done.folder), "built": done.built} for name, done in outcomes.items()})
+        write_json(
+            {name: {"folder": str(done.folder), "built": done.built} for name, done in outcomes.items()}, indent=2
+        )
         return
     for name, done in outcomes.items():
         state = "built" if done.built else "already built"
-        _print(Text.assemble((name, "bold"), f"  {state}: {done.folder}"))
+        _print_named(name, f"{state}: {done.folder}")
 
 
 @app.command()
@@ -119,21 +120,22 @@ def add(
     )
     done = add_model(request, default_repository() if repository is None else repository)
     if as_json:
-        _print_json(
+        write_json(
             {
                 "name": done.model.name,
                 "folder": str(done.model.folder),
                 "notes": list(done.notes),
                 "trial": dataclasses.asdict(done.trial),
                 "model": _document(done.model.contract()),
-            }
+            },
+            indent=2,
         )
         return
-    _print(Text.assemble((done.model.name, "bold"), f"  added: {done.model.folder}"))
+    _print_named(done.model.name, f"added: {done.model.folder}")
     trial = done.trial
     _print(f"  tried with noise at {trial.width} x {trial.height}: {trial.frame_ms:.1f} ms per frame on one core")
     for note in done.notes:
-        _print(Text(f"  {note}", style="yellow"))
+        _print(cell(f"  {note}", "yellow"))
     _print(f"  use it: model.name: {done.model.name} in a VideoJob")
 
 
@@ -142,7 +144,7 @@ def list_models(repository: Repository = None, as_json: Json = False) -> None:
     """List the models that can be run."""
     entries = catalogue(repository)
     if as_json:
-        _print_json([_entry_document(entry) for entry in entries])
+        write_json([_entry_document(entry) for entry in entries], indent=2)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("MODEL", "DECODER", "CLASSES", "INPUT", "BATCH", "STATE"):
@@ -150,9 +152,9 @@ def list_models(repository: Repository = None, as_json: Json = False) -> None:
     for entry in entries:
         contract = entry.contract
         if contract is None:
-            table.add_row(entry.name, "-", "-", "-", "-", Text(str(entry.error), style="red"))
+            table.add_row(*map(cell, (entry.name, "-", "-", "-", "-")), Text(str(entry.error), style="red"))
             continue
-        table.add_row(
+        cells = (
             entry.name,
             contract.decoder,
             _classes_text(contract),
@@ -160,7 +162,8 @@ def list_models(repository: Repository = None, as_json: Json = False) -> None:
             str(contract.max_batch or 1),
             _state_text(entry),
         )
-    Console().print(table)
+        table.add_row(*map(cell, cells))
+    console().print(table)
 
 
 @app.command()
@@ -174,15 +177,15 @@ def show(
     if entry.error is not None:
         raise entry.error
     if as_json:
-        _print_json(_entry_document(entry))
+        write_json(_entry_document(entry), indent=2)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in _facts(entry):
-        table.add_row(label, text)
-    _print(Text(entry.name, style="bold"))
-    Console().print(table)
+        table.add_row(cell(label), cell(text))
+    _print(cell(entry.name, "bold"))
+    console().print(table)
 
 
 def _facts(entry: CatalogueEntry) -> list[tuple[str, str]]:
@@ -257,9 +260,9 @@ def _options(texts: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def _print_named(name: str, text: str) -> None:
+    _print(Text.assemble(cell(name, "bold"), "  ", cell(text)))
+
+
 def _print(text: Text | str) -> None:
-    Console().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_json(document: Any) -> None:
-    Console().print(json.dumps(document, indent=2), highlight=False, markup=False, soft_wrap=True)
+    console().print(text if isinstance(text, Text) else cell(text), soft_wrap=True)

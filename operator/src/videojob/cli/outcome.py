@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from videojob.cli.display import duration_text, plural, short_uri
+from videojob.cli.display import duration_text, plural, video_name
+from videojob.cli.terminal import cell, tell
 from videojob.local.record import results_place
 from videojob.local.values import RunOptions, RunOutcome
+from videojob.printable import printable
 from videojob.results.codec import parse
 from videojob.results.summary import ClassSummary, Summary
 from videojob.results.summary_codec import decode_summary
@@ -22,34 +24,40 @@ _STYLES = {"Completed": "green", "PartiallyCompleted": "yellow", "Failed": "red"
 
 def show_outcome(console: Console, outcome: RunOutcome, options: RunOptions) -> None:
     """State, counts, speed and places, in a dozen lines."""
-    console.print(Text(f"{outcome.state}", style=f"bold {_STYLES[outcome.state]}"))
+    tell(console, outcome.state, f"bold {_STYLES[outcome.state]}")
     for video in outcome.failed:
-        console.print(Text(f"  {video.uri}: {video.error}", style="red"), soft_wrap=True)
+        tell(console, f"  {printable(video.name or video.uri)}: {video.error}", "red")
     failed_errors = {id(video.error) for video in outcome.failed}
     if outcome.error is not None and id(outcome.error) not in failed_errors:
-        console.print(Text(f"  {outcome.error}", style="red"), soft_wrap=True)
+        tell(console, f"  {outcome.error}", "red")
     if outcome.summary is not None:
-        show_summary(console, decode_summary(outcome.summary))
+        names = {video.video: video.name for video in outcome.videos if video.name}
+        show_summary(console, decode_summary(outcome.summary), names)
     _show_speed(console, outcome)
     _show_places(console, outcome, options)
 
 
-def show_summary(console: Console, summary: Summary) -> None:
-    """What was found: a row per class, then what is missing."""
+def show_summary(console: Console, summary: Summary, names: Mapping[int, str]) -> None:
+    """What was found: a row per class, then what is missing.
+
+    Args:
+        console: where to.
+        summary: of a finished run.
+        names: what the user calls a video, by its position; the others are called by their URI.
+    """
     frames = summary.frames
-    console.print(
-        f"  {frames.selected:,} frames of {len(summary.videos)} {plural(len(summary.videos), 'video')}: "
-        f"{frames.inferred:,} inferred, {frames.gated:,} repeated by the motion gate",
-        highlight=False,
-    )
+    videos = f"{len(summary.videos)} {plural(len(summary.videos), 'video')}"
+    how = f"{frames.inferred:,} inferred, {frames.gated:,} repeated by the motion gate"
+    tell(console, f"  {frames.selected:,} frames of {videos}: {how}")
     if summary.classes:
         console.print(class_table(summary.classes))
     else:
-        console.print("  nothing was detected", highlight=False)
+        tell(console, "  nothing was detected")
     for video in summary.videos:
+        name = video_name(names.get(video.video, ""), video.entry.uri)
         for gap in video.gaps:
-            place = f"{short_uri(video.entry.uri)}: {gap.start_ms / 1000:.3f} to {gap.end_ms / 1000:.3f} s"
-            console.print(f"  gap in {place}, {gap.reason}", style="yellow", highlight=False)
+            span = f"{gap.start_ms / 1000:.3f} to {gap.end_ms / 1000:.3f} s"
+            tell(console, f"  gap in {name}: {span}, {printable(gap.reason)}", "yellow")
 
 
 def class_table(classes: tuple[ClassSummary, ...]) -> Table:
@@ -68,8 +76,9 @@ def class_table(classes: tuple[ClassSummary, ...]) -> Table:
             str(item.max_at_once),
             f"{float(item.mean_score):.3f}",
             duration_text(item.present_ms / 1000),
+            *([str(item.unique)] if tracked else []),
         ]
-        table.add_row(*cells, *([str(item.unique)] if tracked else []))
+        table.add_row(*map(cell, cells))
     return table
 
 
@@ -84,26 +93,23 @@ def _show_speed(console: Console, outcome: RunOutcome) -> None:
     if outcome.segments_kept:
         parts.append(f"{outcome.segments_kept} {plural(outcome.segments_kept, 'segment')} kept from an earlier run")
     if parts:
-        console.print(f"  {', '.join(parts)}", highlight=False, soft_wrap=True)
+        tell(console, f"  {', '.join(parts)}")
     if outcome.segments_run and outcome.write_units:
         naive = one_item_per_frame(outcome.frames_selected).write_units
-        console.print(
-            f"  stored in {outcome.write_units:g} write units; one item per frame would take {naive:g}",
-            highlight=False,
-        )
+        tell(console, f"  stored in {outcome.write_units:g} write units; one item per frame would take {naive:g}")
 
 
 def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> None:
     if outcome.state == "Interrupted":
         done = outcome.segments_run + outcome.segments_kept
         total = 0 if outcome.run is None else outcome.run.segments
-        console.print(f"  {done} of {total} segments are kept; run it again to go on", highlight=False)
+        tell(console, f"  {done} of {total} segments are kept; run it again to go on")
     if outcome.summary is None:
         return
-    console.print(f"  results  {results_place(options.sink)}", highlight=False, soft_wrap=True)
+    tell(console, f"  results  {printable(results_place(options.sink))}")
     for title, path in (("report", outcome.report), ("boxes", outcome.detections), ("preview", outcome.preview)):
         if path is not None:
-            console.print(f"  {title:<8} {path}", highlight=False, soft_wrap=True)
+            tell(console, f"  {title:<8} {printable(str(path))}")
 
 
 def _text(path: Path | None) -> str | None:
@@ -117,7 +123,12 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
         "job": None if outcome.run is None else {"name": outcome.run.name, "namespace": outcome.run.namespace},
         "error": None if outcome.error is None else outcome.error.as_dict(),
         "failed_inputs": [
-            {"video": video.video, "uri": video.uri, "error": None if video.error is None else video.error.as_dict()}
+            {
+                "video": video.video,
+                "uri": video.uri,
+                "name": video.name,
+                "error": None if video.error is None else video.error.as_dict(),
+            }
             for video in outcome.failed
         ],
         "segments_run": outcome.segments_run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,22 +14,30 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from videojob.cli.display import short_uri
+from videojob.cli.display import video_name
 from videojob.cli.outcome import show_summary
 from videojob.cli.stored import (
     EndpointOption,
     NameArgument,
+    NamespaceOption,
     OutputOption,
     RegionOption,
     SinkOption,
     TableOption,
+    UidOption,
+    Which,
     finished_run,
     place,
 )
+from videojob.cli.terminal import cell, console, tell, write_json
+from videojob.errors import SetupError, error_from_dict
 from videojob.local.clock import SystemClock
 from videojob.local.record import REPORT_FILE, RUN_FILE, read_facts
 from videojob.local.report import write_report
+from videojob.printable import printable
+from videojob.results.codec import parse
 from videojob.results.merge import JobResults, fold
+from videojob.results.run_facts import RunFacts
 from videojob.results.summary import Summary, class_label, decimal_ppm
 from videojob.results.summary_codec import decode_summary
 
@@ -58,6 +67,8 @@ class ResultsFormat(StrEnum):
 def results(
     name: NameArgument,
     *,
+    namespace: NamespaceOption = None,
+    uid: UidOption = None,
     output: OutputOption = None,
     sink: SinkOption = "sqlite",
     table: TableOption = None,
@@ -68,27 +79,62 @@ def results(
     ] = ResultsFormat.TABLE,
 ) -> None:
     """Show what a finished run found."""
-    where = place(name, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    which = Which(name, namespace, uid)
+    where = place(which, output, sink, table=table, region=region, endpoint_url=endpoint_url)
     with finished_run(where) as (store, run, encoded):
         summary = decode_summary(encoded)
         if form is ResultsFormat.JSON:
-            sys.stdout.write(encoded.decode() + "\n")
+            write_json(parse(encoded))
         elif form is ResultsFormat.CSV:
             merged = fold((commit.result for commit in store.commits(run)), summary.settings.presence_gap_ms)
             sys.stdout.write(windows_csv(summary, merged))
         else:
-            console = Console()
-            console.print(f"{run.name}: {summary.state}", highlight=False)
-            show_summary(console, summary)
-            console.print(videos_table(summary))
+            show_results(console(), summary, user_names(summary, _facts(where.output)))
+
+
+def _facts(folder: Path) -> RunFacts | None:
+    """The run's record, if there is one; results are shown without it."""
+    if not (folder / RUN_FILE).is_file():
+        return None
+    try:
+        return read_facts(folder)
+    except SetupError as error:
+        tell(console(stderr=True), f"Names of videos are left out. {error}", "yellow")
+        return None
+
+
+def user_names(summary: Summary, facts: RunFacts | None) -> dict[int, str]:
+    """What the user calls the videos, by position, as the record beside the results has it.
+
+    The summary does not: names change no result. A record of another job, or of other inputs, is not asked.
+    """
+    identity = summary.identity
+    if facts is None or (facts.namespace, facts.name) != (identity.namespace, identity.name):
+        return {}
+    uris = {video.video: video.entry.uri for video in summary.videos}
+    uris |= {failed.video: failed.uri for failed in summary.failed_inputs}
+    return {video.video: video.name for video in facts.videos if video.name and uris.get(video.video) == video.uri}
+
+
+def show_results(where: Console, summary: Summary, names: Mapping[int, str]) -> None:
+    """State, what was found, what could not be used, and a row per video."""
+    tell(where, f"{summary.identity.name}: {summary.state}")
+    show_summary(where, summary, names)
+    for failed in summary.failed_inputs:
+        name = printable(names.get(failed.video) or failed.uri)
+        tell(where, f"  {name}: {error_from_dict(failed.error)}", "red")
+    where.print(videos_table(summary, names))
 
 
 def windows_csv(summary: Summary, merged: JobResults) -> str:
-    """One row per video, window and class; a window without any detection has one row without a class."""
+    """One row per video, window and class; a window without any detection has one row without a class.
+
+    Names are shown as on a terminal, where CSV often ends; the exact ones are in the JSON, by the number of the video.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    uris = {video.video: video.entry.uri for video in summary.videos}
+    uris = {video.video: printable(video.entry.uri) for video in summary.videos}
     window_ms = summary.settings.window_ms
     for video in merged.videos:
         for window in video.windows:
@@ -97,35 +143,38 @@ def windows_csv(summary: Summary, merged: JobResults) -> str:
             if not window.classes:
                 writer.writerow([*head, "", 0, 0, 0, "", ""])
             for stats in window.classes:
-                label = class_label(summary.identity.labels, stats.class_id)
+                label = printable(class_label(summary.identity.labels, stats.class_id))
                 mean = decimal_ppm((2 * stats.score_sum_ppm + stats.detections) // (2 * stats.detections))
                 counts = [stats.detections, stats.frames, stats.max_at_once]
                 writer.writerow([*head, label, *counts, mean, decimal_ppm(stats.score_max_ppm)])
     return text.getvalue()
 
 
-def videos_table(summary: Summary) -> Table:
-    """One row per video."""
+def videos_table(summary: Summary, names: Mapping[int, str]) -> Table:
+    """One row per video, called as in `show_summary`."""
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("video")
     for title in ("frames", "segments", "detections", "present", "gaps"):
         table.add_column(title, justify="right")
     for video in summary.videos:
         present_s = sum(item.present_ms for item in video.classes) / 1000
-        table.add_row(
-            short_uri(video.entry.uri),
+        cells = [
+            video_name(names.get(video.video, ""), video.entry.uri),
             f"{video.frames.selected:,}",
             str(video.segments),
             f"{sum(item.detections for item in video.classes):,}",
             f"{present_s:.1f} s",
             str(len(video.gaps)),
-        )
+        ]
+        table.add_row(*map(cell, cells))
     return table
 
 
 def report(
     name: NameArgument,
     *,
+    namespace: NamespaceOption = None,
+    uid: UidOption = None,
     output: OutputOption = None,
     sink: SinkOption = "sqlite",
     table: TableOption = None,
@@ -134,8 +183,9 @@ def report(
     to: Annotated[Path | None, typer.Option(help="File to write.", show_default="OUTPUT/report.html")] = None,
 ) -> None:
     """Write the report of a finished run: one HTML file that needs nothing else."""
-    where = place(name, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    which = Which(name, namespace, uid)
+    where = place(which, output, sink, table=table, region=region, endpoint_url=endpoint_url)
     facts = read_facts(where.output) if (where.output / RUN_FILE).is_file() else None
     with finished_run(where) as (store, run, _):
         path = write_report(store, run, facts, SystemClock(), to or where.output / REPORT_FILE)
-    Console().print(str(path), highlight=False, soft_wrap=True)
+    tell(console(), str(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from videojob.errors import ResultsIncomplete, SetupError
+from videojob.errors import ResultsIncomplete, SetupError, UsageError
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
@@ -24,20 +24,50 @@ OutputOption = Annotated[
 SinkOption = Annotated[Literal["sqlite", "dynamodb"], typer.Option("--sink", help="Where the results are.")]
 TableOption = Annotated[str | None, typer.Option("--table", help="DynamoDB table.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the table.")]
+NamespaceOption = Annotated[
+    str | None, typer.Option("--namespace", help="Namespace of the VideoJob, when several have the name.")
+]
+UidOption = Annotated[
+    str | None, typer.Option("--uid", help="The job's identity, when several have the name; messages list them.")
+]
 EndpointOption = Annotated[str | None, typer.Option("--endpoint-url", help="Endpoint of DynamoDB.")]
+
+
+_JOBS_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which job of a store is meant; None leaves open."""
+
+    name: str
+    namespace: str | None = None
+    uid: str | None = None
+
+    def matches(self, run: RunRecord) -> bool:
+        """Whether this may be the job."""
+        return (
+            run.name == self.name
+            and (self.namespace is None or run.namespace == self.namespace)
+            and (self.uid is None or run.uid == self.uid)
+        )
+
+    def __str__(self) -> str:
+        text = self.name if self.namespace is None else f"{self.namespace}/{self.name}"
+        return text if self.uid is None else f"{text} with the uid {self.uid}"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a run's results are to be found."""
 
-    name: str
+    which: Which
     output: Path
     sink: SinkConfig
 
 
 def place(
-    name: str,
+    which: Which,
     output: Path | None,
     sink: Literal["sqlite", "dynamodb"],
     *,
@@ -48,35 +78,66 @@ def place(
     """The place that the options name.
 
     Raises:
-        SetupError: there is no such database, or no table was named.
+        UsageError: no table was named.
+        SetupError: there is no such database.
     """
-    folder = output or OUTPUT_ROOT / name
+    folder = output or OUTPUT_ROOT / which.name
     if sink == "dynamodb":
-        return Place(name, folder, SinkConfig("dynamodb", table=table, region=region, endpoint_url=endpoint_url))
+        return Place(which, folder, dynamodb_config(table, region, endpoint_url, hint="Give --table."))
     database = folder / DATABASE
     if not database.is_file():
         raise SetupError(
             f"there are no results at {database}", hint="Run the job first, or give the --output folder of its run."
         )
-    return Place(name, folder, SinkConfig("sqlite", path=database))
+    return Place(which, folder, SinkConfig("sqlite", path=database))
+
+
+def dynamodb_config(table: str | None, region: str | None, endpoint_url: str | None, *, hint: str) -> SinkConfig:
+    """A table to write to or read from; `hint` says how to name one.
+
+    Raises:
+        UsageError: no table was named.
+    """
+    if table is None:
+        raise UsageError("--sink dynamodb needs a table", hint=hint)
+    return SinkConfig("dynamodb", table=table, region=region, endpoint_url=endpoint_url)
+
+
+def choose(runs: Sequence[RunRecord], which: Which) -> RunRecord:
+    """The one run that is meant.
+
+    Raises:
+        SetupError: there is none; the hint names those there are.
+        UsageError: there are several; the hint tells them apart.
+    """
+    found = [run for run in runs if which.matches(run)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        known = _listed(sorted({f"{run.namespace}/{run.name}" for run in runs})) or "none"
+        raise SetupError(f"the store has no job of the name {which}", hint=f"Jobs in it: {known}.")
+    uids = _listed(sorted(f"{run.uid} ({run.namespace}, {run.segments} segments)" for run in found))
+    raise UsageError(f"{len(found)} jobs in the store have the name {which}", hint=f"Give --uid, one of: {uids}.")
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _JOBS_LISTED
+    return ", ".join(words[:_JOBS_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager
 def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
-    """The open store, the run of that name and its summary.
+    """The open store, the run that is meant and its summary.
 
     Raises:
-        SetupError: the store has no job of that name, or several.
+        SetupError: the store has no such job.
+        UsageError: it has several.
         ResultsIncomplete: the job has not finished yet.
     """
     with closing(open_sink(where.sink)) as sink:
-        runs = [run for run in sink.runs() if run.name == where.name]
-        if len(runs) != 1:
-            known = ", ".join(sorted(run.name for run in sink.runs())) or "none"
-            what = "no job" if not runs else f"{len(runs)} jobs"
-            raise SetupError(f"the store has {what} of the name {where.name!r}", hint=f"Jobs in it: {known}.")
-        summary = sink.summary(runs[0].uid)
+        run = choose(sink.runs(), where.which)
+        summary = sink.summary(run.uid)
         if summary is None:
-            done = len(sink.committed(runs[0]))
-            raise ResultsIncomplete(f"{where.name} has {done} of {runs[0].segments} segments and no summary yet")
-        yield sink, runs[0], summary
+            done = len(sink.committed(run))
+            raise ResultsIncomplete(f"{run.name} has {done} of {run.segments} segments and no summary yet")
+        yield sink, run, summary

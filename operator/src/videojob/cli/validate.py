@@ -9,7 +9,9 @@ from pathlib import Path
 
 from videojob.api.load import load_manifests
 from videojob.api.problems import ManifestProblem, ManifestProblems
+from videojob.cli.exit_codes import ExitCode
 from videojob.errors import ManifestError
+from videojob.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Validation:
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing is wrong, else 1."""
-        return 1 if self.problems else 0
+        """0 when nothing is wrong, else 1: the files were checked as asked, which no usage error (2) can say."""
+        return ExitCode.FAILED if self.problems else ExitCode.OK
 
 
 def validate_files(paths: Sequence[Path]) -> Validation:
@@ -55,14 +57,14 @@ def validation_text(result: Validation) -> str:
     if result.problems:
         count = len(result.problems)
         lines.append(f"{count} problem{'' if count == 1 else 's'}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def validation_json(result: Validation) -> str:
-    """The same for a script: `valid`, `jobs` and `problems`."""
+    """The same for a script: `valid`, `jobs` and `problems`; in ASCII, so that no terminal obeys what is in it."""
     values = {
         "valid": not result.problems,
         "jobs": [{"file": file, "name": name} for file, name in result.jobs],
         "problems": [problem.as_dict() for problem in result.problems],
     }
-    return json.dumps(values, indent=2, ensure_ascii=False)
+    return json.dumps(values, indent=2)
