@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
 
 from videojob.adapters.inputs.http_files import HttpFiles, shown_url
-from videojob.adapters.inputs.local_files import LocalFiles
+from videojob.adapters.inputs.local_files import LocalFiles, shown_path
 from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import FileInput, HttpInput, Input, S3Input
@@ -126,8 +126,10 @@ class InputResolver:
                 return [_Wanted(source.url, shown_url(source.url), item.name or "", None, self._http)]
             case FileInput():
                 paths = self._files.expand(source.path)
-                names = _names(item.name or "", paths, several=paths != [source.path])
-                return [_Wanted(path, path, name, None, self._files) for path, name in zip(paths, names, strict=True)]
+                uris = [shown_path(path) for path in paths]
+                names = _names(item.name or "", uris, several=paths != [source.path])
+                found = zip(paths, uris, names, strict=True)
+                return [_Wanted(path, uri, name, None, self._files) for path, uri, name in found]
             case _:
                 assert_never(source)
 

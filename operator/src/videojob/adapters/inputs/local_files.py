@@ -8,8 +8,9 @@ import stat
 from pathlib import Path
 
 from videojob.adapters.inputs.naming import looks_like_video, natural_key
-from videojob.errors import InputChanged, InputNotFound
+from videojob.errors import InputChanged, InputError, InputNotFound
 from videojob.ports import FetchedInput
+from videojob.printable import printable
 
 _SAMPLE_BYTES = 1 << 20
 
@@ -30,6 +31,9 @@ class LocalFiles:
     def expand(self, path: str) -> list[str]:
         """The files that `path` stands for, each named as the manifest would name it.
 
+        A name in a folder may hold bytes that are not UTF-8. It is listed as Python keeps it, so that `fetch` can
+        refuse it by name; `shown_path` makes text of it.
+
         Raises:
             InputNotFound: nothing there, not readable, or a folder without a video.
         """
@@ -42,7 +46,7 @@ class LocalFiles:
             raise _not_found(path, full, error) from error
         if not children:
             raise InputNotFound(
-                f"the folder {full.resolve()} holds no video file",
+                f"the folder {_place(full.resolve())} holds no video file",
                 uri=path,
                 hint="Only files directly in it count, by extension (.mp4, .mov, …); name other files one by one.",
             )
@@ -58,8 +62,15 @@ class LocalFiles:
 
         Raises:
             InputNotFound: nothing there, not readable, not a regular file.
+            InputError: its name is not UTF-8: results, which are text, could not say which video it was.
             InputChanged: another fingerprint than asked for.
         """
+        if not _is_text(uri):
+            raise InputError(
+                "the file's name is not UTF-8 text, so results could not name it",
+                uri=shown_path(uri),
+                hint=r"Rename the file; the bytes that are not UTF-8 are those written as \x here.",
+            )
         full = self._base / uri
         try:
             resolved = full.resolve(strict=True)
@@ -69,6 +80,11 @@ class LocalFiles:
         if version is not None and version != found:
             raise InputChanged("the file was changed since the job began", uri=uri)
         return FetchedInput(uri, resolved, found)
+
+
+def shown_path(path: str) -> str:
+    r"""A path as text that results can hold: itself, or with its bytes that are not UTF-8 written as `\xe9`."""
+    return path if _is_text(path) else printable(path)
 
 
 def fingerprint(path: Path) -> str:
@@ -103,8 +119,21 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "something else")
 
 
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _place(path: Path) -> str:
+    """A path inside a message; its own text would not always be text."""
+    return printable(str(path))
+
+
 def _not_found(uri: str, full: Path, error: Exception) -> InputNotFound:
-    place = full.absolute()
+    place = _place(full.absolute())
     if isinstance(error, FileNotFoundError):
         return InputNotFound(f"there is no file {place}", uri=uri, hint="Paths start at the manifest's folder.")
     if isinstance(error, PermissionError):
