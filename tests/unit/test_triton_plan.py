@@ -77,10 +77,13 @@ parameters { key: "input_colour" value { string_value: "RGB" } }
 
 def test_a_config_for_the_official_image_keeps_all_that_a_worker_sees() -> None:
     before = parse_config(CONFIG, "config.pbtxt")
-    text = embedded_config(CONFIG, "config.pbtxt", instances=3, max_batch=8, on_gpu=False)
+    text = embedded_config(CONFIG, "config.pbtxt", instances=3, max_batch=8, on_gpu=False, weights_sha256="aa")
     after = parse_config(text, "embedded")
-    for key in ("name", "input", "output", "parameters"):
+    for key in ("name", "input", "output"):
         assert after[key] == before[key]
+    served = {"weights_sha256": {"string_value": "aa"}}
+    assert after["parameters"] == before["parameters"] | served
+    before["parameters"] |= served
     assert contract_from_config(after).digest == contract_from_config(before).digest
     assert after["backend"] == "python"
     assert after["max_batch_size"] == 8
@@ -90,7 +93,7 @@ def test_a_config_for_the_official_image_keeps_all_that_a_worker_sees() -> None:
 
 
 def test_on_a_gpu_the_batcher_keeps_its_delay() -> None:
-    text = embedded_config(CONFIG, "config.pbtxt", instances=2, max_batch=16, on_gpu=True)
+    text = embedded_config(CONFIG, "config.pbtxt", instances=2, max_batch=16, on_gpu=True, weights_sha256="aa")
     assert parse_config(text, "embedded")["dynamic_batching"]["max_queue_delay_microseconds"] == "2000"
 
 

@@ -71,7 +71,9 @@ def connect(url: str, model: str, version: str = "", *, options: TritonOptions |
     """
     channel = TritonChannel(url, options or TritonOptions())
     try:
-        contract = contract_from_config(channel.model_config(model, version), version)
+        # The server's choice is asked for once and kept: a version that comes up later is another model.
+        pinned = version or channel.newest_version(model)
+        contract = contract_from_config(channel.model_config(model, pinned), pinned)
     except BaseException:
         channel.close()
         raise

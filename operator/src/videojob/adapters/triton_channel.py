@@ -99,6 +99,12 @@ class TritonChannel:
         values: dict[str, Any] = MessageToDict(reply.config, preserving_proto_field_name=True)
         return values
 
+    def newest_version(self, model: str) -> str:
+        """The highest version that the server has ready: the one that it would choose. Raises as `model_config`."""
+        request = service_pb2.ModelMetadataRequest(name=model)
+        reply = self._patiently("ModelMetadata", request, service_pb2.ModelMetadataResponse, model)
+        return str(max((int(found) for found in reply.versions if found.isdigit()), default="") or "")
+
     def statistics(self, model: str, version: str, timeout_s: float | None = None) -> ServerStatistics:
         """Counters of the model, all its loaded versions together when none is named.
 

@@ -25,7 +25,9 @@ def parse_config(text: str, source: str) -> dict[str, Any]:
     return values
 
 
-def embedded_config(text: str, source: str, *, instances: int, max_batch: int, on_gpu: bool) -> str:
+def embedded_config(
+    text: str, source: str, *, instances: int, max_batch: int, on_gpu: bool, weights_sha256: str
+) -> str:
     """The same model for the embedded server: Python backend, sized for this machine, its tensors unchanged.
 
     Args:
@@ -33,6 +35,7 @@ def embedded_config(text: str, source: str, *, instances: int, max_batch: int, o
         source: the file's name, for messages.
         instances: executions at once.
         max_batch: frames per execution; not more than the config's own.
+        weights_sha256: of what really is served, whatever the text says: other weights make another plan.
         on_gpu: whether the shim uses a GPU; on CPUs waiting for fuller batches gains nothing.
     """
     config = _parse(text, source)
@@ -45,6 +48,7 @@ def embedded_config(text: str, source: str, *, instances: int, max_batch: int, o
     # The Python stub places nothing on a GPU by itself, so this holds with one, too.
     group.kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
     group.count = instances
+    config.parameters["weights_sha256"].string_value = weights_sha256
     if config.HasField("dynamic_batching") and not on_gpu:
         config.dynamic_batching.ClearField("preferred_batch_size")
         config.dynamic_batching.max_queue_delay_microseconds = 0

@@ -6,9 +6,10 @@ the original ONNX file where it lies. A `python` model passes through unchanged.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _materialise_onnx(model: RepositoryModel, target: Path, *, cache_folder: Pat
         instances=plan.instances,
         max_batch=plan.max_batch,
         on_gpu=plan.provider.startswith("CUDA"),
+        weights_sha256=_weights_sha256(weights),
     )
     (target / CONFIG_NAME).write_text(text, encoding="utf-8")
 
@@ -92,6 +94,22 @@ def _weights(model: RepositoryModel) -> dict[int, Path]:
             hint="Run `videojob models build`, or put the file there.",
         )
     return found
+
+
+def _weights_sha256(weights: Mapping[int, Path]) -> str:
+    """sha256 of the one weights file; with several versions or external data, of all their names and hashes."""
+    files = [
+        path for version in sorted(weights) for path in sorted(weights[version].parent.iterdir()) if path.is_file()
+    ]
+    hashes = [(str(path.relative_to(path.parents[1])), _file_sha256(path)) for path in files]
+    if len(hashes) == 1:
+        return hashes[0][1]
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_shim(folder: Path, weights: Path, plan: ShimPlan) -> None:
