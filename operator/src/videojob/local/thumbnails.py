@@ -5,8 +5,9 @@ A report must not fail for a picture: whatever goes wrong becomes the reason tha
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.errors import InputNotFound, VideoJobError
+from videojob.errors import DecoderCrashed, DecodeTimeout, InputNotFound, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.ring import FileRing
 from videojob.media.values import DecodeRequest
@@ -35,6 +36,8 @@ _MAX_LEAD_MS = 60_000  # decoding begins at a keyframe: further back than this, 
 _BOX_SHARE = 4  # the region is this many times as wide as the box,
 _LEAST_SHARE = 0.3  # and no less than this share of the picture
 _JPEG_QUALITY = 82
+_EXPECTED = (VideoJobError, OSError, LookupError, TypeError, ValueError, ArithmeticError, cv2.error)
+"""What one picture may end in: a video or disk that is bad now, or a run's record that somebody edited."""
 
 
 def peak_pictures(
@@ -58,20 +61,27 @@ def _pictures(
     peaks: Sequence[Peak], videos: dict[int, VideoFacts], decoder: DecoderProcess, clock: Clock, deadline_s: float
 ) -> Iterator[PeakPicture]:
     for peak in peaks:
-        if clock.monotonic_s() > deadline_s:
+        left_s = deadline_s - clock.monotonic_s()
+        if left_s <= 0:
             yield _missing(peak, "Left out: the pictures before it took too long.")
             continue
         try:
-            yield _picture(peak, videos.get(peak.video), decoder)
-        except VideoJobError as error:
-            yield _missing(peak, f"{error.reason}: {error.message}.")
+            yield _picture(peak, videos.get(peak.video), decoder, left_s)
+        except _EXPECTED as error:
+            yield _missing(peak, _why(error))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, VideoJobError):
+        return f"{error.reason}: {error.message}."
+    return f"The picture could not be made: {type(error).__name__}: {error}"
 
 
 def _missing(peak: Peak, why: str) -> PeakPicture:
     return PeakPicture(peak, None, peak.box, why)
 
 
-def _picture(peak: Peak, video: VideoFacts | None, decoder: DecoderProcess) -> PeakPicture:
+def _picture(peak: Peak, video: VideoFacts | None, decoder: DecoderProcess, left_s: float) -> PeakPicture:
     if video is None or video.path is None or video.info is None:
         return _missing(peak, "The video is not known on this machine.")
     path, info = Path(video.path), video_info_from_dict(dict(video.info))
@@ -84,7 +94,8 @@ def _picture(peak: Peak, video: VideoFacts | None, decoder: DecoderProcess) -> P
     if _lead_ms(info, peak.time_ms) > _MAX_LEAD_MS:
         return _missing(peak, "Left out: too far from a keyframe to decode for one picture.")
     region = region_around(peak.box, info.display_size)
-    pixels = _frame(path, info, peak, decoder, scale=min(1.0, TILE_WIDTH / (region[2] - region[0])))
+    request = _request(path, info, peak, scale=min(1.0, TILE_WIDTH / (region[2] - region[0])))
+    pixels = _frame(request, decoder, left_s)
     return PeakPicture(peak, _jpeg(_cut(pixels, region, info.display_size)), region)
 
 
@@ -118,14 +129,14 @@ def _lead_ms(info: VideoInfo, time_ms: int) -> int:
     return time_ms - (cuts[-1] if cuts else 0)
 
 
-def _frame(path: Path, info: VideoInfo, peak: Peak, decoder: DecoderProcess, scale: float) -> NDArray[np.uint8]:
-    """(height, width, 3) BGR, the upright frame at the peak's time, scaled."""
+def _request(path: Path, info: VideoInfo, peak: Peak, scale: float) -> DecodeRequest:
+    """Asks for the upright frame at the peak's time, scaled, as BGR."""
     source_width, source_height = info.display_size
     width, height = (max(2, round(side * scale)) for side in info.display_size)
     geometry = Geometry(
         source_width, source_height, width, height, width / source_width, height / source_height, pad_x=0, pad_y=0
     )
-    request = DecodeRequest(
+    return DecodeRequest(
         path=path,
         info=info,
         segment=_moment(info, peak),
@@ -135,12 +146,41 @@ def _frame(path: Path, info: VideoInfo, peak: Peak, decoder: DecoderProcess, sca
         pad_value=0,
         skip_corrupt=True,
     )
+
+
+def _frame(request: DecodeRequest, decoder: DecoderProcess, left_s: float) -> NDArray[np.uint8]:
+    """(height, width, 3), the first frame of what is asked for; the way to it from a keyframe may take `left_s`."""
+    width, height = request.geometry.width, request.geometry.height
     with closing(FileRing(slots=2, slot_bytes=width * height * 3)) as ring:
-        for frame in decoder.open(request, ring):
-            if frame.slot is not None:
-                pixels: NDArray[np.uint8] = ring.view(frame.slot, 1, (height, width, 3))[0].copy()
-                return pixels
-    raise InputNotFound("the video has no frame at this time any more", uri=info.uri)
+        frames = decoder.open(request, ring)
+        with _interrupted_after(left_s, decoder):
+            for frame in frames:
+                if frame.slot is not None:
+                    pixels: NDArray[np.uint8] = ring.view(frame.slot, 1, (height, width, 3))[0].copy()
+                    return pixels
+    raise InputNotFound("the video has no frame at this time any more", uri=request.info.uri)
+
+
+@contextmanager
+def _interrupted_after(left_s: float, decoder: DecoderProcess) -> Iterator[None]:
+    """Ends the decoder's work when its time is over. Raises DecodeTimeout then."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        decoder.interrupt()
+
+    timer = threading.Timer(left_s, end)
+    timer.start()
+    try:
+        yield
+    except DecoderCrashed as error:
+        if over.is_set():
+            raise DecodeTimeout("the way to this picture was too long for the time that was left") from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _moment(info: VideoInfo, peak: Peak) -> Segment:

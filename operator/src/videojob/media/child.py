@@ -139,6 +139,11 @@ class Child:
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
+    def interrupt(self) -> None:
+        """Ends it, from any thread; the one that waits for its words learns of it."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     def kill(self) -> None:
         """Ends it and collects its exit code; a second call does nothing."""
         with contextlib.suppress(ProcessLookupError):

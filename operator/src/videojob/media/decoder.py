@@ -106,6 +106,12 @@ class DecoderProcess:
         self._open = OpenSegment(child, request, self._run, ring.slots, self._timeout_s)
         return self._open
 
+    def interrupt(self) -> None:
+        """Ends what is going on, from another thread: whoever waits for frames gets DecoderCrashed."""
+        child = self._child
+        if child is not None:
+            child.interrupt()
+
     def close(self) -> None:
         """Ends the process; a second call does nothing."""
         if self._open is not None:
