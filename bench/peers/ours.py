@@ -18,7 +18,7 @@ from videojob.adapters.triton import TritonInference, connect
 from videojob.errors import VideoJobError
 from videojob.local.clock import SystemClock
 from videojob.local.dispatch import Dispatcher, Verdict
-from videojob.local.observers import OutputConfig
+from videojob.local.outputs import OutputConfig
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer
@@ -82,7 +82,7 @@ def worker_config(task: Task, contract: ModelContract, workers: int) -> WorkerCo
         version="",
         sink=SinkConfig("sqlite", path=task.scratch / "results.sqlite3"),
         in_flight_frames=in_flight_frames(contract.max_batch, contract.instances, workers),
-        outputs=OutputConfig(),
+        outputs=OutputConfig(task.scratch),
     )
 
 
@@ -124,7 +124,6 @@ def run(task: Task) -> Sample:
             **_shares(done.timings),
             "peak_rss_per_worker_bytes": _peak_per_worker(),
             "segments": float(done.segments),
-            "write_units": sum(usage.write_units for usage in done.usage.values()),
         }
     return measurement.sample()
 

@@ -29,6 +29,9 @@ class _Notes:
         """One frame."""
         self.frames.append(np.column_stack([found.boxes, found.scores]).astype(np.float32))
 
+    def finish(self) -> None:
+        """Nothing to complete."""
+
     def commit(self) -> None:
         """Nothing to make visible."""
 
