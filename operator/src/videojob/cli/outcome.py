@@ -106,7 +106,7 @@ def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> 
         tell(console, f"  {done} of {total} segments are kept; run it again to go on")
     if outcome.summary is None:
         return
-    tell(console, f"  results  {printable(results_place(options.sink))}")
+    tell(console, f"  results  {results_place(options.sink)}")
     for title, path in (("report", outcome.report), ("boxes", outcome.detections), ("preview", outcome.preview)):
         if path is not None:
             tell(console, f"  {title:<8} {printable(str(path))}")

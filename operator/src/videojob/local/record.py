@@ -15,6 +15,7 @@ from videojob.errors import SetupError
 from videojob.local.host import usable_cpus
 from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
 from videojob.local.work import WorkDone
+from videojob.printable import printable
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
 from videojob.results.values import WriteUsage
 
@@ -101,8 +102,8 @@ def read_facts(folder: Path) -> RunFacts:
 
 
 def results_place(sink: SinkConfig) -> str:
-    """Where the results are, for a person."""
-    return f"SQLite file {sink.path}" if sink.kind == "sqlite" else f"DynamoDB table {sink.table}"
+    """Where the results are, for a person; text even where the path is none, since the report holds it."""
+    return printable(f"SQLite file {sink.path}" if sink.kind == "sqlite" else f"DynamoDB table {sink.table}")
 
 
 def _video(video: VideoPlan) -> VideoFacts:

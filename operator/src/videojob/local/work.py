@@ -145,6 +145,7 @@ class Work:
         self.done.wall_s = self.clock.monotonic_s() - started_s
         self._read_statistics()
         self.done.statistics = subtract(self._now, self._before)
+        self._show()  # the last segments may have ended since the last look
         return self.done
 
     def _finished(self, done: Done) -> None:
@@ -174,7 +175,11 @@ class Work:
         if now_s - self._asked_s >= _STATISTICS_S:
             self._asked_s = now_s
             self._read_statistics()
-        self.observer.progress(self._tracker.snapshot(now_s, mean_batch(subtract(self._now, self._before))))
+        self._show()
+
+    def _show(self) -> None:
+        batch = mean_batch(subtract(self._now, self._before))
+        self.observer.progress(self._tracker.snapshot(self.clock.monotonic_s(), batch))
 
     def _read_statistics(self) -> None:
         """The counters are for show: a server that does not tell them now must not end the run."""
