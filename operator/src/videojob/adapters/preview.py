@@ -8,6 +8,7 @@ irregular the times are. A segment without a frame leaves an empty file: it was 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -152,7 +153,9 @@ def _draw(picture: NDArray[np.uint8], box: tuple[int, int, int, int], caption: s
 
 
 def join_previews(parts: Sequence[Path], target: Path) -> bool:
-    """Puts a video's segment previews, in order, into one file without encoding again; one part is open at a time.
+    """Puts a video's segment previews, in order, into one file without encoding again.
+
+    One part is open at a time; what is held is the index that an MP4 file ends with, about 100 bytes per frame.
 
     Args:
         parts: finished previews of one video, by time.
@@ -165,12 +168,11 @@ def join_previews(parts: Sequence[Path], target: Path) -> bool:
         SinkError: a part cannot be read or does not fit the others, or the file cannot be written.
     """
     file = PartFile(target, "preview")
-    with file.errors():
-        filled = [path for path in parts if path.stat().st_size]
-        if not filled:
-            return False
-        if target.is_file() and target.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in filled):
-            return True
+    filled = {path: found for path in parts if (found := _stat(path)).st_size}
+    if not filled:
+        return False
+    if target.is_file() and _stat(target).st_mtime_ns >= max(found.st_mtime_ns for found in filled.values()):
+        return True
     try:
         with file.errors(av.FFmpegError):
             file.make_folder()
@@ -221,6 +223,13 @@ class _Joined:
         packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
         packet.stream = stream
         self._container.mux(packet)
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _bad_part(path, error.strerror or str(error)) from error
 
 
 def _bad_part(path: Path, why: str) -> SinkError:
