@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyarrow import parquet as pq
 
+from support.disk import files_end_at
+from support.processes import dead_process_id
 from videojob.adapters.parquet import DetectionsFile, detections_table, read_detections
 from videojob.errors import SinkError
 from videojob.vision.values import Detections
@@ -24,8 +27,14 @@ def detections(count: int, *, first_class: int = 0, tracks: list[int] | None = N
 
 def written(path: Path, *frames: tuple[int, Detections], video: int = 0) -> Path:
     file = DetectionsFile(path, video=video, uri="file:///a.mp4", labels=LABELS)
-    for time_ms, found in frames:
-        file.frame(time_ms, None, found)
+    """As the segment runner does it."""
+    try:
+        for time_ms, found in frames:
+            file.frame(time_ms, None, found)
+        file.finish()
+    except SinkError:
+        file.discard()
+        raise
     file.commit()
     return path
 
@@ -37,7 +46,7 @@ def test_one_row_per_box_with_label_and_track(tmp_path: Path) -> None:
         (40, Detections.empty()),
         (80, detections(2, first_class=1, tracks=[7, -1])),
     )
-    assert read_detections(tmp_path).to_pylist() == [
+    assert read_detections([path]).to_pylist() == [
         _row(0, 0, "face", 0.9, (0.0, 0.5, 1.0, 1.5), None),
         _row(80, 1, "car", 0.9, (0.0, 0.5, 1.0, 1.5), 7),
         _row(80, 2, "class 2", 0.1, (2.0, 2.5, 3.0, 3.5), None),
@@ -67,18 +76,24 @@ def test_nothing_is_visible_before_the_commit(tmp_path: Path) -> None:
     for time_ms in range(0, 4000, 40):
         file.frame(time_ms, None, detections(1000))
     assert list(tmp_path.glob("*.parquet")) == []
-    assert read_detections(tmp_path).num_rows == 0
+    file.finish()
+    assert list(tmp_path.glob("*.parquet")) == []
     file.commit()
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
-    assert read_detections(tmp_path).num_rows == 100_000
+    assert read_detections([tmp_path / "a.parquet"]).num_rows == 100_000
 
 
-def test_discarded_segment_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_discarded_segment_leaves_what_was_there_before(finished: bool, tmp_path: Path) -> None:
+    before = written(tmp_path / "a.parquet", (0, detections(3))).read_bytes()
     file = DetectionsFile(tmp_path / "a.parquet", video=0, uri="", labels=LABELS)
     for time_ms in range(0, 4000, 40):
         file.frame(time_ms, None, detections(1000))
+    if finished:
+        file.finish()
     file.discard()
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+    assert (tmp_path / "a.parquet").read_bytes() == before
     file.discard()
 
 
@@ -95,18 +110,30 @@ def test_same_detections_make_the_same_bytes(tmp_path: Path) -> None:
 
 def test_rerun_replaces_the_file_and_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     written(tmp_path / "a.parquet", (0, detections(3)))
-    (tmp_path / "a.parquet.123456.part").write_bytes(b"half a fi")
+    (tmp_path / f"a.parquet.{dead_process_id()}.part").write_bytes(b"half a fi")
+    alive = tmp_path / f"a.parquet.{os.getppid()}.part"
+    alive.write_bytes(b"half a fi")
     written(tmp_path / "a.parquet", (0, detections(2)))
-    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
-    assert read_detections(tmp_path).num_rows == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.parquet", alive.name]
+    assert read_detections([tmp_path / "a.parquet"]).num_rows == 2
 
 
-def test_files_are_read_by_video_and_segment(tmp_path: Path) -> None:
-    written(tmp_path / "video-0001" / "seg-000002.parquet", (0, detections(1)), video=1)
-    written(tmp_path / "video-0000" / "seg-000001.parquet", (30_000, detections(1)))
-    written(tmp_path / "video-0000" / "seg-000000.parquet", (0, detections(1)))
-    table = read_detections(tmp_path).to_pydict()
-    assert list(zip(table["video"], table["time_ms"], strict=True)) == [(0, 0), (0, 30_000), (1, 0)]
+def test_only_the_files_that_are_named_are_read_and_in_that_order(tmp_path: Path) -> None:
+    one = written(tmp_path / "seg-000001.parquet", (30_000, detections(1)))
+    zero = written(tmp_path / "seg-000000.parquet", (0, detections(1)))
+    written(tmp_path / "seg-000007.parquet", (90_000, detections(1)))
+    assert read_detections([zero, one]).column("time_ms").to_pylist() == [0, 30_000]
+    assert read_detections([]).num_rows == 0
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1000, 1_000_000], ids=["header", "rows", "end"])
+def test_a_full_disk_is_an_error_that_names_the_file(size_bytes: int, tmp_path: Path) -> None:
+    frames = [(time_ms, detections(1000)) for time_ms in range(0, 4000, 40)]
+    whole = written(tmp_path / "whole.parquet", *frames).stat().st_size
+    with files_end_at(min(size_bytes, whole - 20)), pytest.raises(SinkError, match="File too large") as caught:
+        written(tmp_path / "a.parquet", *frames)
+    assert caught.value.uri == str(tmp_path / "a.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.parquet"]
 
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -119,7 +146,7 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(SinkError, match="cannot be read"):
-        read_detections(tmp_path)
+        read_detections([tmp_path / "a.parquet"])
 
 
 def test_no_frames_make_an_empty_table() -> None:
