@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from support.fakes import FakeClock
-from support.segments import job_plan, video_plan
+from support.reports import run_facts
+from support.segments import job_plan, run_record, video_plan
 from videojob.cli.display import (
     LiveView,
     PlainLines,
@@ -17,17 +21,19 @@ from videojob.cli.display import (
     duration_text,
     plan_text,
     progress_text,
+    progress_view,
     short_uri,
 )
-from videojob.cli.exit_codes import ExitCode
-from videojob.cli.main import exit_code
-from videojob.cli.results import windows_csv
-from videojob.errors import Cancelled, InputNotVideo, ManifestError, ServerUnavailable, VideoJobError
+from videojob.cli.outcome import outcome_document, show_outcome
+from videojob.cli.results import user_names, videos_table, windows_csv
+from videojob.errors import InputNotVideo
 from videojob.local.progress import ProgressTracker
-from videojob.local.values import RunProgress
+from videojob.local.values import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
 from videojob.results.merge import fold
+from videojob.results.run_facts import RunFacts, VideoFacts
 from videojob.results.summary import FrameCounts, JobIdentity, ResultSettings, Summary, VideoEntry, VideoSummary
-from videojob.results.values import ClassStats, SegmentResult, Window
+from videojob.results.summary_codec import encode_summary
+from videojob.results.values import ClassStats, Gap, SegmentResult, Window
 from videojob.worker.values import Progress
 
 
@@ -35,6 +41,25 @@ def progress(frames: int = 100) -> RunProgress:
     tracker = ProgressTracker(job_plan(), started_s=0.0)
     tracker.moved(Progress(segment=0, video=0, frames_done=frames, frames_inferred=frames))
     return tracker.snapshot(10.0, 3.14)
+
+
+def make_summary(gaps: tuple[Gap, ...] = ()) -> Summary:
+    counts = FrameCounts(50, 50, 0, 50)
+    return Summary(
+        JobIdentity("default", "job", "face_detector", labels=("face",)),
+        ResultSettings(window_ms=2000, presence_gap_ms=1000),
+        "Completed",
+        "",
+        counts,
+        (),
+        (VideoSummary(0, VideoEntry("a,b.mp4", 4000, 640, 272), 1, counts, (), (), gaps),),
+    )
+
+
+def drawn(content: RenderableType) -> str:
+    out = io.StringIO()
+    Console(file=out, width=200).print(content)
+    return out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -80,39 +105,98 @@ def test_a_log_gets_a_progress_line_every_two_seconds_at_most() -> None:
     assert [line.split("/")[0] for line in out.getvalue().splitlines()] == ["0", "4"]
 
 
-def test_names_from_a_manifest_are_never_markup() -> None:
+def log_of(plan: JobPlan, *steps: Callable[[ProgressTracker], None]) -> list[str]:
+    """Lines of a log while segments end one after the other, the lines of progress itself left out."""
+    out, clock, tracker = io.StringIO(), FakeClock(), ProgressTracker(plan, 0.0)
+    lines = PlainLines(Console(file=out, width=200), clock)
+    lines.planned(plan)
+    for step in steps:
+        step(tracker)
+        lines.progress(tracker.snapshot(clock.monotonic_s(), None))
+    return [line for line in out.getvalue().splitlines()[1:] if "frames/s" not in line]
+
+
+def finished(segment: int, frames: int = 700) -> Callable[[ProgressTracker], None]:
+    return lambda tracker: tracker.finished(segment, frames)
+
+
+def failed(video: int) -> Callable[[ProgressTracker], None]:
+    return lambda tracker: tracker.video_failed(video)
+
+
+def test_a_log_tells_once_when_a_video_is_done_or_failed() -> None:
+    plan = job_plan(videos=(video_plan(0), video_plan(1), video_plan(2)))
+    lines = log_of(plan, finished(0), finished(1), finished(4), failed(1), finished(5, 1))
+    assert lines == ["clip-0.mp4: done, 1,400 frames", "clip-1.mp4: failed", "clip-2.mp4: done, 701 frames"]
+
+
+def test_a_log_tells_at_once_why_an_input_cannot_be_used() -> None:
+    plan = job_plan(videos=(video_plan(0), video_plan(1, error=InputNotVideo("text"))))
+    assert log_of(plan, finished(0)) == ["clip-1.mp4: failed, InputNotVideo"]
+
+
+def test_a_log_is_silent_about_videos_that_an_earlier_run_finished() -> None:
+    plan = job_plan(videos=(video_plan(0), video_plan(1)), committed=frozenset({0, 1, 2}))
+    assert log_of(plan, finished(3, 750)) == ["clip-1.mp4: done, 1,500 frames"]
+
+
+def test_a_log_of_hundreds_of_videos_has_only_their_number() -> None:
+    bad = video_plan(299, error=InputNotVideo("text"))
+    plan = job_plan(videos=(*(video_plan(at) for at in range(299)), bad))
+    assert log_of(plan, finished(0), finished(1)) == []
+    tracker = ProgressTracker(plan, 0.0)
+    finished(0)(tracker)
+    finished(1)(tracker)
+    assert "  1/300 videos, 1 failed" in progress_text(tracker.snapshot(1.0, None))
+
+
+def test_a_video_is_called_by_the_users_name_for_it() -> None:
+    plan = job_plan(videos=(replace(video_plan(0), name="lobby"), replace(video_plan(1), name="door")))
+    assert log_of(plan, finished(0), finished(1), failed(1)) == ["lobby: done, 1,400 frames", "door: failed"]
+    view = drawn(progress_view(ProgressTracker(plan, 0.0).snapshot(1.0, None)))
+    assert "lobby" in view
+    assert "clip-0.mp4" not in view
+
+
+def test_the_end_of_a_run_calls_videos_by_the_users_names() -> None:
     out = io.StringIO()
-    PlainLines(Console(file=out, width=200), FakeClock()).stage("[red]clip[/red].mp4")
-    assert out.getvalue() == "[red]clip[/red].mp4\n"
+    good = replace(video_plan(0), name="lobby")
+    bad = replace(video_plan(1, error=InputNotVideo("text")), name="door")
+    summary = encode_summary(make_summary(gaps=(Gap(1000, 2000, "InputCorrupt"),)))
+    outcome = RunOutcome("PartiallyCompleted", run_record(), summary, failed=(bad,), videos=(good, bad))
+    options = RunOptions(Path("job.yaml"), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
+    show_outcome(Console(file=out, width=200), outcome, options)
+    assert "  door: InputNotVideo: text." in out.getvalue()
+    assert "  gap in lobby: 1.000 to 2.000 s, InputCorrupt\n" in out.getvalue()
+    assert outcome_document(outcome, options)["failed_inputs"][0]["name"] == "door"
+
+
+def test_results_call_videos_by_the_users_names() -> None:
+    summary = make_summary()
+    names = user_names(summary, run_facts(50, name="job", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)))
+    assert names == {0: "lobby"}
+    assert drawn(videos_table(summary, names)).splitlines()[1].split()[:2] == ["lobby", "50"]
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    "facts",
     [
-        (ManifestError("bad"), ExitCode.USAGE),
-        (ServerUnavailable("away"), ExitCode.FAILED),
-        (Cancelled("stop"), ExitCode.INTERRUPTED),
+        None,
+        run_facts(50, name="another", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)),
+        run_facts(50, name="job", namespace="team", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)),
+        run_facts(50, name="job", videos=(VideoFacts(0, "other.mp4", "lobby"),)),
+        run_facts(50, name="job", videos=(VideoFacts(0, "a,b.mp4"),)),
     ],
+    ids=["no record", "another job", "another namespace", "another input", "no name given"],
 )
-def test_exit_codes_tell_errors_apart(error: VideoJobError, code: ExitCode) -> None:
-    assert exit_code(error) is code
+def test_names_are_taken_from_this_jobs_own_record_only(facts: RunFacts | None) -> None:
+    assert user_names(make_summary(), facts) == {}
 
 
 def test_windows_as_csv_have_a_row_per_class_and_one_for_an_empty_window() -> None:
     stats = ClassStats(0, detections=3, frames=2, max_at_once=2, score_sum_ppm=2_100_000, score_max_ppm=900_000)
     result = SegmentResult(0, 0, None, None, 50, 50, 0, (Window(0, 25, (stats,)), Window(1, 25, ())))
-    entry = VideoEntry("a,b.mp4", 4000, 640, 272)
-    counts = FrameCounts(50, 50, 0, 50)
-    summary = Summary(
-        JobIdentity("default", "job", "face_detector", labels=("face",)),
-        ResultSettings(window_ms=2000, presence_gap_ms=1000),
-        "Completed",
-        "",
-        counts,
-        (),
-        (VideoSummary(0, entry, 1, counts, (), (), ()),),
-    )
-    assert windows_csv(summary, fold([result], 1000)).splitlines()[1:] == [
+    assert windows_csv(make_summary(), fold([result], 1000)).splitlines()[1:] == [
         '0,"a,b.mp4",0.0,2.0,25,face,3,2,2,0.700000,0.900000',
         '0,"a,b.mp4",2.0,4.0,25,,0,0,0,,',
     ]
