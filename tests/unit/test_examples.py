@@ -37,6 +37,12 @@ def shown_manifests() -> Iterator[tuple[str, str]]:
         yield from ((f"{name_of(page)}#{number}", body) for number, body in enumerate(manifests, 1))
 
 
+def shown_commands(text: str) -> list[str]:
+    """Every command behind a `$` in a fenced block, continued lines joined."""
+    blocks = "\n".join(body for _, _, body in _FENCE.findall(text)).replace("\\\n", " ")
+    return [line.removeprefix("$ ").strip() for line in blocks.splitlines() if line.startswith("$ ")]
+
+
 def prose(text: str) -> str:
     """The page without code, in which brackets are no links."""
     return _INLINE_CODE.sub("", _FENCE.sub("", text))
@@ -84,6 +90,18 @@ def test_every_manifest_shown_in_the_documentation_is_valid(place: str, text: st
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_command_shown_has_only_options_and_targets_that_exist(page: Path) -> None:
+    commands = shown_commands(page.read_text(encoding="utf-8"))
+    known = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")))
+    options = {
+        option for line in commands if line.startswith("videojob ") for option in re.findall(r"(?<=\s)--[a-z-]+", line)
+    }
+    targets = {target for line in commands if line.startswith("make ") for target in line.partition("#")[0].split()[1:]}
+    made = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert (options - known, targets - made) == (set(), set())
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
