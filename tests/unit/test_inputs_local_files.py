@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from videojob.adapters.inputs.local_files import LocalFiles, fingerprint
-from videojob.errors import InputChanged, InputNotFound
+from videojob.adapters.inputs.local_files import LocalFiles, fingerprint, shown_path
+from videojob.errors import InputChanged, InputError, InputNotFound
 
 
 def write(path: Path, content: bytes = b"video") -> Path:
@@ -57,6 +57,37 @@ def test_a_folder_without_a_video_is_not_found(tmp_path: Path) -> None:
     write(tmp_path / "clips" / "readme.txt")
     with pytest.raises(InputNotFound, match="holds no video file"):
         LocalFiles(tmp_path).expand("clips")
+
+
+def test_a_name_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+    write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/clips/caf\xe9.mp4")))
+    write(tmp_path / "clips" / "café.mp4")
+    files = LocalFiles(tmp_path)
+    good, bad = files.expand("clips")
+    assert good == "clips/café.mp4"
+    assert files.fetch(good, None, tmp_path).uri == good
+    with pytest.raises(InputError, match="not UTF-8 text") as caught:
+        files.fetch(bad, None, tmp_path)
+    assert caught.value.uri == r"clips/caf\xe9.mp4"
+    assert "Rename" in caught.value.hint
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("a/b.mp4", "a/b.mp4"), ("\u202e\n.mp4", "\u202e\n.mp4"), ("caf\udce9.mp4", r"caf\xe9.mp4")],
+)
+def test_a_path_is_shown_exactly_where_it_is_text(path: str, shown: str) -> None:
+    assert shown_path(path) == shown
+
+
+def test_a_base_that_is_not_utf8_is_used_and_told_as_text(tmp_path: Path) -> None:
+    base = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    write(base / "a.mp4")
+    assert LocalFiles(base).fetch("a.mp4", None, tmp_path).path == base.resolve() / "a.mp4"
+    with pytest.raises(InputNotFound) as caught:
+        LocalFiles(base).fetch("b.mp4", None, tmp_path)
+    assert caught.value.message == rf"there is no file {tmp_path}/caf\xe9/b.mp4"
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
