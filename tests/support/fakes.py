@@ -147,16 +147,17 @@ def heads(frames: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
 
 @dataclass
 class FakeSink:
-    """Remembers commits."""
+    """Remembers commits, and says of each what it is told to say."""
 
     commits_seen: list[SegmentCommit] = field(default_factory=list)
     error: VideoJobError | None = None
+    outcome: CommitOutcome = CommitOutcome.STORED
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
         if self.error is not None:
             raise self.error
         self.commits_seen.append(commit)
-        return CommitOutcome.STORED
+        return self.outcome
 
     def begin(self, run: RunRecord) -> RunRecord:
         raise AssertionError("the runner does not begin runs")

@@ -22,6 +22,7 @@ from videojob.errors import (
     VideoJobError,
 )
 from videojob.media.values import DecodeGap
+from videojob.ports import CommitOutcome
 from videojob.results.values import Gap
 from videojob.vision.values import Detections, PixelInput
 from videojob.worker.runner import SegmentRunner
@@ -73,9 +74,11 @@ class Bench:
 
 
 class Recorder:
-    """A FrameObserver that remembers."""
+    """A FrameObserver that remembers, also how many commits the sink had seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, sink: FakeSink | None = None) -> None:
+        self.sink = sink or FakeSink()
+        self.finished_after = self.visible_after = -1
         self.times: list[int] = []
         self.with_pixels: list[bool] = []
         self.ended = ""
@@ -85,10 +88,10 @@ class Recorder:
         self.with_pixels.append(pixels is not None)
 
     def finish(self) -> None:
-        self.ended = "finish"
+        self.finished_after = len(self.sink.commits_seen)
 
     def commit(self) -> None:
-        assert self.ended == "finish"
+        self.visible_after = len(self.sink.commits_seen)
         self.ended = "commit"
 
     def discard(self) -> None:
@@ -192,13 +195,28 @@ def test_a_class_that_the_model_lacks_is_refused_before_any_work() -> None:
     assert bench.inference.sizes == []
 
 
-def test_observers_see_frames_in_order_and_are_committed_before_the_segment() -> None:
+def test_observers_see_frames_in_order() -> None:
     recorder = Recorder()
     bench = Bench(FakeDecoder((True, False, True)), FakeInference(seed=4), observers=recorded_by(recorder))
     bench.run()
     assert recorder.times == [0, 40, 80]
     assert recorder.with_pixels == [True, False, True]
-    assert recorder.ended == "commit"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ended"),
+    [
+        (CommitOutcome.STORED, "commit"),
+        (CommitOutcome.ALREADY_STORED, "commit"),
+        (CommitOutcome.OTHER_KEPT, "discard"),
+    ],
+)
+def test_files_are_complete_before_the_result_is_stored_and_seen_when_it_is(outcome: CommitOutcome, ended: str) -> None:
+    sink = FakeSink(outcome=outcome)
+    recorder = Recorder(sink)
+    Bench(sink=sink, observers=recorded_by(recorder)).run()
+    assert recorder.finished_after == 0
+    assert (recorder.ended, recorder.visible_after) == (ended, 1 if ended == "commit" else -1)
 
 
 def test_the_last_progress_tells_the_whole() -> None:
