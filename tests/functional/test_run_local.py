@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from support.clips import looped
-from support.command import Finished, manifest, running, videojob
+from support.command import TIMEOUT_S, Finished, manifest, running, videojob
 from support.dynamodb import dynamodb_local
 from support.samples import sample_path
 from videojob.adapters.sqlite import SqliteSink
@@ -107,6 +107,22 @@ def test_after_kill_9_a_rerun_goes_on_and_ends_byte_for_byte_the_same(
     assert again.document["summary"] == undisturbed.document["summary"]
 
 
+@pytest.mark.parametrize("part", ["spawn_main", "decoder_process", "tritonserver", "triton_python_backend_stub"])
+def test_a_killed_part_costs_at_most_its_segment(
+    part: str, long_clip: Path, undisturbed: Finished, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    with running("run", long_job(tmp_path, long_clip), "--output", output, "--workers", "1") as process:
+        wait_for_a_commit(process)
+        victims = [child for child in family(process) if part in " ".join(child.cmdline())]
+        assert victims, "the part is there to be killed"
+        for victim in victims:
+            victim.kill()
+        out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, out
+    assert json.loads(summary_bytes(output)) == undisturbed.document["summary"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_keeps_what_is_done_and_says_so(
     number: signal.Signals, long_clip: Path, undisturbed: Finished, tmp_path: Path
@@ -196,8 +212,8 @@ def test_detections_and_preview_are_written_beside_the_results(tmp_path: Path) -
     job = manifest(tmp_path, sample_path("carphone.mp4"), results=extra, aggregation={"track": True})
     done = videojob("run", job, "--output", tmp_path / "out", "--json")
     assert done.code == 0, done.err
-    assert (tmp_path / "out" / "preview" / "video-0000.mp4").stat().st_size > 1000
-    assert list((tmp_path / "out" / "detections").rglob("*.parquet"))
+    assert list(Path(done.document["preview"]).rglob("*.mp4"))
+    assert list(Path(done.document["detections"]).rglob("*.parquet"))
     assert done.document["summary"]["classes"][0]["unique"] >= 1
 
 
