@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FIXED = ("operator", "charts", "model_repository", "crds", "tests", "Dockerfile")
 LARGEST_BYTES = 1_000_000
 
 

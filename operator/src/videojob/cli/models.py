@@ -65,7 +65,7 @@ def build(repository: Repository = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def add(
+def add(  # long because an option is declared in the signature; the body only hands them on
     path: Annotated[Path, typer.Argument(help="The ONNX file.", show_default=False)],
     *,
     name: Annotated[str, typer.Option(help="What the model is to be called.", show_default=False)],
