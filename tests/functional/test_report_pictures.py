@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from support.fakes import FakeClock
 from support.page import read_page
 from support.reports import job, run_facts
 from support.samples import sample_path
+from support.videos import Spec, write_video
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.clock import SystemClock
@@ -121,6 +123,37 @@ def test_pictures_stop_when_their_time_is_up(bikes: VideoFacts) -> None:
     found = peak_pictures([peak(40), peak(80), peak(120)], [bikes], SlowClock(), budget_s=20.0)
     assert [bool(item.jpeg) for item in found] == [True, False, False]
     assert "took too long" in found[2].missing
+
+
+EDITS: dict[str, dict[str, object]] = {
+    "no time base": {"time_base": None},
+    "time base of zero": {"time_base": [0, 1]},
+    "time base without sense": {"time_base": [1, 0]},
+    "words for numbers": {"start_pts": "soon", "duration_ms": []},
+    "no width": {"width": 0},
+    "absurd width": {"width": 2**62, "height": 1},
+    "negative height": {"height": -272},
+    "cuts that are none": {"cut_pts": 7},
+    "rotation": {"rotation_deg": "up"},
+}
+
+
+@pytest.mark.parametrize("changes", EDITS.values(), ids=EDITS)
+def test_an_edited_record_costs_its_own_picture_and_no_other(changes: dict[str, object], bikes: VideoFacts) -> None:
+    edited = replace(bikes, info=dict(bikes.info or {}) | changes)
+    short = replace(bikes, video=1, info={"uri": "bikes.mp4"})
+    found = peak_pictures([peak(40), peak(40, 1), peak(40, 2)], [edited, short, replace(bikes, video=2)], SystemClock())
+    assert [bool(item.jpeg) for item in found] == [False, False, True]
+    assert all(item.missing for item in found[:2])
+
+
+def test_a_picture_far_behind_its_keyframe_is_given_up_when_the_time_is_over(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", Spec(size=(640, 360), frames=150, gop=150))
+    long = VideoFacts(0, "a.mp4", path=str(path), info=probe(path, "a.mp4").as_dict())
+    (left_out,) = peak_pictures([peak(5_960)], [long], FakeClock(), budget_s=0.005)
+    assert "DecodeTimeout" in left_out.missing
+    (picture,) = peak_pictures([peak(5_960)], [long], FakeClock(), budget_s=100.0)
+    assert picture.jpeg
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ def _picture(peak: Peak, video: VideoFacts | None, decoder: DecoderProcess, left
         return _missing(peak, "The video is not there any more.")
     if size_bytes != info.size_bytes:
         return _missing(peak, "The video was changed since the run.")
+    if min(info.width, info.height) < 1:
+        return _missing(peak, "The run's record of the video makes no sense.")
     if _lead_ms(info, peak.time_ms) > _MAX_LEAD_MS:
         return _missing(peak, "Left out: too far from a keyframe to decode for one picture.")
     region = region_around(peak.box, info.display_size)
