@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from support.video_values import video_info as probed
 from videojob.errors import VideoJobError
 from videojob.local.values import JobPlan, VideoPlan
 from videojob.planning.settings import RunSettings
@@ -18,24 +18,8 @@ from videojob.worker.values import SegmentTask
 
 def video_info(**changes: Any) -> VideoInfo:
     """A 60 s clip of 640 x 272 pixels at 25 frames/s."""
-    info = VideoInfo(
-        uri="clip.mp4",
-        size_bytes=1_000_000,
-        demuxer="mov,mp4,m4a,3gp,3g2,mj2",
-        codec="h264",
-        pixel_format="yuv420p",
-        width=640,
-        height=272,
-        rotation_deg=0,
-        sample_aspect=Fraction(1),
-        time_base=Fraction(1, 1000),
-        start_pts=0,
-        duration_ms=60_000,
-        frame_rate=Fraction(25),
-        frames_estimate=1500,
-        cut_pts=(30_000,),
-    )
-    return replace(info, **changes)
+    defaults = {"uri": "clip.mp4", "height": 272, "duration_ms": 60_000, "frames_estimate": 1500, "cut_pts": (30_000,)}
+    return probed(**(defaults | changes))
 
 
 def run_settings(**changes: Any) -> RunSettings:
