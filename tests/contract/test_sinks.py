@@ -269,9 +269,13 @@ def test_summary_stays_until_the_next_epoch_is_finished(sink: Sink, run: RunReco
     assert sink.summary(run.uid) == b'{"a":2}'
 
 
-def test_finished_run_continues_under_the_same_plan(sink: Sink, run: RunRecord) -> None:
+def test_finished_run_continues_under_the_same_plan_and_knows_its_results_again(sink: Sink, run: RunRecord) -> None:
+    first, *_ = _commits()
+    sink.commit(run, first)
     sink.finalise(run, b'{"a":1}', None)
-    assert sink.begin(run_record()) == run
+    again = sink.begin(run_record())
+    assert again == run
+    assert sink.commit(again, first) is CommitOutcome.ALREADY_STORED
 
 
 @pytest.mark.parametrize("summary", [canonical({"nested": {"b": [True, None, "ä", ""], "a": -1}, "empty": {}})])

@@ -170,8 +170,8 @@ def test_a_discarded_segment_leaves_no_file(frames: int, finished: bool, tmp_pat
 
 
 def test_parts_of_dead_writers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    dead, alive = tmp_path / f"a.mp4.{dead_process_id()}.part", tmp_path / f"a.mp4.{os.getppid()}.part"
-    other = tmp_path / f"b.mp4.{dead_process_id()}.part"
+    dead, alive = tmp_path / f".a.mp4.{dead_process_id()}.part", tmp_path / f".a.mp4.{os.getppid()}.part"
+    other = tmp_path / f".b.mp4.{dead_process_id()}.part"
     for path in (dead, alive, other):
         path.write_bytes(b"half a fi")
     written(tmp_path / "a.mp4", (0, 40))

@@ -110,11 +110,11 @@ def test_same_detections_make_the_same_bytes(tmp_path: Path) -> None:
 
 def test_rerun_replaces_the_file_and_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     written(tmp_path / "a.parquet", (0, detections(3)))
-    (tmp_path / f"a.parquet.{dead_process_id()}.part").write_bytes(b"half a fi")
-    alive = tmp_path / f"a.parquet.{os.getppid()}.part"
+    (tmp_path / f".a.parquet.{dead_process_id()}.part").write_bytes(b"half a fi")
+    alive = tmp_path / f".a.parquet.{os.getppid()}.part"
     alive.write_bytes(b"half a fi")
     written(tmp_path / "a.parquet", (0, detections(2)))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.parquet", alive.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [alive.name, "a.parquet"]
     assert read_detections([tmp_path / "a.parquet"]).num_rows == 2
 
 

@@ -1,8 +1,8 @@
 """Files that appear under their name only when they are complete.
 
-A file is written beside its place as `<name>.<pid>.part`, reaches the disk, and gets its name by one atomic rename. So
+A file is written beside its place as `.<name>.<pid>.part`, reaches the disk, and gets its name by one atomic rename. So
 a killed writer leaves nothing half written under a name that counts, and two writers of one file never mix; what the
-killed one left is removed by the next writer of the same file.
+killed one left is removed by the next writer of the same file. Programs that read whole folders pass over such names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class PartFile:
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
-        self.part = path.with_name(f"{path.name}.{os.getpid()}{_SUFFIX}")
+        self._prefix = f".{path.name}."
+        self.part = path.with_name(f"{self._prefix}{os.getpid()}{_SUFFIX}")
         self._what = what
 
     @contextmanager
@@ -57,8 +58,8 @@ class PartFile:
     def publish(self) -> None:
         """Gives the part its name, in place of an earlier file, and sweeps what dead writers left. Raises OSError."""
         self.part.replace(self.path)
-        for part in self.path.parent.glob(f"{glob.escape(self.path.name)}.*{_SUFFIX}"):
-            owner = part.name.removeprefix(f"{self.path.name}.").removesuffix(_SUFFIX)
+        for part in self.path.parent.glob(f"{glob.escape(self._prefix)}*{_SUFFIX}"):
+            owner = part.name.removeprefix(self._prefix).removesuffix(_SUFFIX)
             if owner.isdigit() and not is_running(int(owner)):
                 part.unlink(missing_ok=True)
 

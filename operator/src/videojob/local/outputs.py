@@ -109,7 +109,7 @@ def finish_outputs(
             continue
         lacking = [str(segment.index) for segment in segments if not outputs.is_complete(plan.run, segment)]
         if lacking:
-            notice(f"files of {video.uri} are missing, segment {_some(lacking)}: the store has another result of it")
+            notice(f"files of {video.uri} are missing: its stored result was not met again in segment {_some(lacking)}")
         else:
             _join(outputs, plan.run, segments, notice)
     _tell_of_others(outputs, plan.run, notice)
