@@ -171,10 +171,11 @@ def join_previews(parts: Sequence[Path], target: Path) -> bool:
     filled = {path: found for path in parts if (found := _stat(path)).st_size}
     if not filled:
         return False
-    if target.is_file() and _stat(target).st_mtime_ns >= max(found.st_mtime_ns for found in filled.values()):
-        return True
     try:
         with file.errors(av.FFmpegError):
+            newest_ns = max(found.st_mtime_ns for found in filled.values())
+            if target.is_file() and target.stat().st_mtime_ns >= newest_ns:
+                return True
             file.make_folder()
             with av.open(str(file.part), "w", format="mp4") as container:
                 joined = _Joined(container)
@@ -182,7 +183,7 @@ def join_previews(parts: Sequence[Path], target: Path) -> bool:
                     joined.append(path)
             file.sync()
             file.publish()
-    except SinkError:
+    except BaseException:  # also a signal's: nothing half written stays
         file.discard()
         raise
     return True

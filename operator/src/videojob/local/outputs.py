@@ -11,6 +11,7 @@ not even when the result store was deleted or changed in between. What lies unde
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,15 @@ class OutputConfig:
     def is_complete(self, run: RunRecord, segment: Segment) -> bool:
         """Whether every file that is wanted of a segment is there."""
         wanted = (self.detections_file(run, segment), self.preview_file(run, segment))
-        return all(path is None or path.is_file() for path in wanted)
+        return all(path is None or _is_there(path) for path in wanted)
+
+
+def _is_there(path: Path) -> bool:
+    """Also False where nobody may look: who writes there next gets the error, with the file's name in it."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def run_folder(run: RunRecord) -> str:
@@ -102,7 +111,13 @@ def finish_outputs(
         failed: videos that are not in the results; theirs are not joined.
         notice: told of every file that could not be made, and of files that other plans left.
     """
-    left_out = {video.video for video in failed}
+    try:
+        _finish(outputs, plan, {video.video for video in failed}, notice)
+    except OSError as error:
+        notice(f"the folders of per-frame files cannot be read: {error}")
+
+
+def _finish(outputs: OutputConfig, plan: JobPlan, left_out: Collection[int], notice: Callable[[str], None]) -> None:
     for video in plan.videos:
         segments = [segment for segment in plan.segments if segment.video == video.video]
         if video.video in left_out or not segments:
