@@ -37,23 +37,26 @@ class Measurement:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_rss_bytes: int = 0
+    others_share: float = 0.0
     extra: dict[str, float] = field(default_factory=dict)
 
     def sample(self) -> Sample:
         """The frozen result."""
-        return Sample(self.frames, self.wall_s, self.cpu_s, self.peak_rss_bytes, self.extra)
+        return Sample(self.frames, self.wall_s, self.cpu_s, self.peak_rss_bytes, self.others_share, self.extra)
 
 
 @contextmanager
 def measured(task: Task) -> Iterator[Measurement]:
-    """Measures the block: wall time, CPU time of this process's tree and of the server's, peak memory of this tree."""
+    """Measures the block: wall time, CPU time of this process's tree, the server's and others', memory of this tree."""
     own = os.getpid()
     roots = [own] if task.server is None else [own, task.server.supervisor_pid]
     measurement = Measurement()
-    cpu_from_s, from_s = processes.cpu_s(*roots), time.perf_counter()
+    busy_from_s, cpu_from_s, from_s = processes.machine_cpu_s(), processes.cpu_s(*roots), time.perf_counter()
     yield measurement
     measurement.wall_s = time.perf_counter() - from_s
     measurement.cpu_s = processes.cpu_s(*roots) - cpu_from_s
+    others_s = processes.machine_cpu_s() - busy_from_s - measurement.cpu_s
+    measurement.others_share = max(0.0, others_s) / (measurement.wall_s * (os.cpu_count() or 1))
     measurement.peak_rss_bytes = sum(processes.peak_rss_bytes(pid) for pid in processes.tree(own))
 
 

@@ -58,7 +58,7 @@ def compare(ours: str, peers: Sequence[str], task: Task, rounds: int) -> Interle
         samples.append(sample)
         print(
             f"  {number}/{len(order)} {task.clip.stem} {name}: {sample.frames_per_s:.1f} frames/s, "
-            f"{sample.cpu_ms_per_frame:.2f} CPU-ms per frame",
+            f"{sample.cpu_ms_per_frame:.2f} CPU-ms per frame, others took {sample.others_share:.0%}",
             file=sys.stderr,
             flush=True,
         )
@@ -76,6 +76,10 @@ class Interleaved:
     def of(self, variant: str) -> list[Sample]:
         """All samples of one variant."""
         return [sample for name, sample in zip(self._order, self._samples, strict=True) if name == variant]
+
+    def others_share(self, peer: str) -> float:
+        """The most that others took of the machine in a run of this peer or of ours."""
+        return max(sample.others_share for sample in (*self.of(peer), *self.of(self._ours)))
 
     def rates(self, peer: str) -> list[tuple[float, float]]:
         """(ours, peer) frames per second of neighbouring runs."""

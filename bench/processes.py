@@ -42,6 +42,13 @@ def cpu_s(*roots: int) -> float:
     return sum(by_pid[pid].cpu_s for pid in pids if pid in by_pid)
 
 
+def machine_cpu_s() -> float:
+    """CPU seconds that the whole machine has been busy so far, time taken by its host included."""
+    fields = (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    # user, nice, system, irq, softirq, steal; idle and iowait lie between.
+    return sum(int(fields[place]) for place in (0, 1, 2, 5, 6, 7)) / _TICKS_PER_S
+
+
 def peak_rss_bytes(pid: int) -> int:
     """The process's highest resident memory; 0 when it has ended."""
     try:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from bench.measure import Ratio
 
 HEADINGS = ("measurement", "clip", "ours", "against", "unit", "ratio", "range (pairs)", "aim", "outputs and notes")
+DISTURBED_SHARE = 0.05
+"""From here on a row says that the machine was not its own."""
+
 _RIGHT = {2, 3, 5}
 
 
@@ -24,6 +27,7 @@ class Row:
         aim: the least ratio aimed at, or the greatest when `lower_is_better`; None when there is none.
         lower_is_better: for costs.
         note: what outputs were compared and how many agreed; "emulated" where a device is.
+        others_share: the most that others took of the machine in one of the runs.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Row:
     aim: float | None = None
     lower_is_better: bool = False
     note: str = ""
+    others_share: float = 0.0
 
     @property
     def reached(self) -> bool | None:
@@ -61,7 +66,9 @@ def cells(row: Row) -> tuple[str, ...]:
         _ratio_text(ratio.median),
         spread,
         aim,
-        row.note,
+        row.note
+        if row.others_share < DISTURBED_SHARE
+        else f"{row.note}; DISTURBED: others took {row.others_share:.0%}",
     )
 
 

@@ -78,6 +78,8 @@ class Sample:
         wall_s: the measured time.
         cpu_s: CPU time that all its processes took in it, the server's included.
         peak_rss_bytes: highest resident memory of the variant's processes, summed, the server's not included.
+        others_share: of all cores' time in it, what went to processes that are neither the variant's nor the server's,
+            or was taken by the machine's host. A run is worth as much as this is small.
         extra: figures that only some variants give.
     """
 
@@ -85,6 +87,7 @@ class Sample:
     wall_s: float
     cpu_s: float
     peak_rss_bytes: int = 0
+    others_share: float = 0.0
     extra: dict[str, float] = field(default_factory=dict)
 
     @property

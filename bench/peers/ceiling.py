@@ -17,6 +17,7 @@ from multiprocessing.synchronize import Barrier
 import av
 import numpy as np
 
+from bench.child import measured
 from bench.peers.model import Boxes, Pixels, Session, contract_of, video_size
 from bench.values import Sample, Task
 from videojob.media.picture import PictureWriter
@@ -28,12 +29,15 @@ _WARM_FRAMES = 3
 def run(task: Task) -> Sample:
     """See `bench.child.Variant`."""
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(task.cores)
+    barrier = context.Barrier(task.cores + 1)
     ours, theirs = context.Pipe(duplex=False)
     processes = [context.Process(target=_worker, args=(task, barrier, theirs)) for _ in range(task.cores)]
     for process in processes:
         process.start()
-    costs = [ours.recv() for _ in processes]
+    barrier.wait()
+    with measured(task) as measurement:
+        costs = [ours.recv() for _ in processes]
+    barrier.wait()
     for process in processes:
         process.join()
     decode_s, inference_s = (sum(cost[part] for cost in costs) / len(costs) for part in (0, 1))
@@ -42,6 +46,7 @@ def run(task: Task) -> Sample:
         frames=task.frames,
         wall_s=task.frames * cost_s / task.cores,
         cpu_s=task.frames * cost_s,
+        others_share=measurement.others_share,
         extra={"decode_cpu_ms": 1000 * decode_s, "inference_cpu_ms": 1000 * inference_s},
     )
 
@@ -53,9 +58,9 @@ def _worker(task: Task, barrier: Barrier, answers: Connection) -> None:
     decode_s = _cpu_s(lambda: _decode(task, kept))
     for _ in range(_WARM_FRAMES):
         session.run(kept[0][None])
-    barrier.wait()
     inference_s = _cpu_s(lambda: _infer(task, session, kept))
     answers.send((decode_s / task.frames, inference_s / task.frames))
+    barrier.wait()  # lives until its CPU time has been read
 
 
 def _cpu_s(work: Callable[[], None]) -> float:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bench import launch
-from bench.measure import Ratio, ratio_of
+from bench.measure import ratio_of
 from bench.plan import Plan
 from bench.table import Row
-from bench.values import Task
+from bench.values import Sample, Task
 
 OURS = "decode_ours"
 PEERS = {
@@ -45,25 +45,26 @@ def _beside_peers(task: Task, clip_name: str, rounds: int) -> Iterator[Row]:
             ratio=ratio_of(rates),
             aim=_AIMS.get((clip_name, peer)),
             note=f"to model size; CPU-ms/frame {cpu[0]:.2f} : {cpu[1]:.2f}",
+            others_share=series.others_share(peer),
         )
 
 
 def _sampled(task: Task, clip_name: str, rounds: int) -> Iterator[Row]:
     """Sampled runs between runs over all frames, in A-B-B-A order like the others."""
     for words, options in _SAMPLED.items():
-        all_rates, sparse_rates, selected = [], [], 0.0
+        sparse, everything = replace(task, options=options), task
+        pairs: list[tuple[Sample, Sample]] = []
         for _ in range(rounds):
-            samples = [launch.run(OURS, replace(task, options=chosen)) for chosen in ({}, options, options, {})]
-            all_rates += [samples[place].frames_per_s for place in (0, 3)]
-            sparse_rates += [samples[place].frames_per_s for place in (1, 2)]
-            selected = samples[1].extra["selected"] / samples[1].frames
-        ratio: Ratio = ratio_of(list(zip(sparse_rates, all_rates, strict=True)))
+            samples = [launch.run(OURS, chosen) for chosen in (everything, sparse, sparse, everything)]
+            pairs += [(samples[1], samples[0]), (samples[2], samples[3])]
+        rates = [(left.frames_per_s, right.frames_per_s) for left, right in pairs]
         yield Row(
             name=f"decode, {words} / all frames",
             clip=clip_name,
-            ours=statistics.median(sparse_rates),
-            against=statistics.median(all_rates),
+            ours=statistics.median(rate for rate, _ in rates),
+            against=statistics.median(rate for _, rate in rates),
             unit="frames of video/s",
-            ratio=ratio,
-            note=f"{selected:.1%} of the frames selected",
+            ratio=ratio_of(rates),
+            note=f"{pairs[0][0].extra['selected'] / pairs[0][0].frames:.1%} of the frames selected",
+            others_share=max(sample.others_share for pair in pairs for sample in pair),
         )

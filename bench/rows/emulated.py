@@ -11,6 +11,7 @@ from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import EMULATED, emulated_device, serving_emulated
 from bench.table import Row
+from bench.values import Sample
 
 _VARIANTS = {
     "ours": ("ours, from the file to results", 0.97),
@@ -28,19 +29,20 @@ def rows(plan: Plan) -> Iterator[Row]:
         in_flight = str(2 * device.max_batch * device.instances)
         task = with_frame_size(task, in_flight=in_flight, group="1")
         grouped = replace(task, options={**task.options, "group": str(device.max_batch // 2)})
-        rates: dict[str, list[float]] = {variant: [] for variant in _VARIANTS}
+        samples: dict[str, list[Sample]] = {variant: [] for variant in _VARIANTS}
         for _ in range(plan.rounds):
             for variant in (*_VARIANTS, *reversed(_VARIANTS)):
-                sample = launch.run(variant, grouped if variant == "client_ours" else task)
-                rates[variant].append(sample.frames_per_s)
+                samples[variant].append(launch.run(variant, grouped if variant == "client_ours" else task))
     for variant, (words, aim) in _VARIANTS.items():
+        rates = [sample.frames_per_s for sample in samples[variant]]
         yield Row(
             name=f"emulated accelerator: {words} / ceiling",
             clip="small",
-            ours=statistics.median(rates[variant]),
+            ours=statistics.median(rates),
             against=device.ceiling_per_s,
             unit="frames/s",
-            ratio=ratio_of([(rate, device.ceiling_per_s) for rate in rates[variant]]),
+            ratio=ratio_of([(rate, device.ceiling_per_s) for rate in rates]),
             aim=aim,
             note=f"emulated: {device.batch_ms:g} ms + {device.frame_ms:g} ms per frame, batches of {device.max_batch}",
+            others_share=max(sample.others_share for sample in samples[variant]),
         )

@@ -61,6 +61,7 @@ def _row(series: Interleaved, peer: str, words: str, clip_name: str, notes: dict
         ratio=ratio_of(rates),
         aim=_AIMS.get(peer),
         note="; ".join(part for part in parts if part),
+        others_share=series.others_share(peer),
     )
 
 

@@ -67,4 +67,5 @@ def _row(peer: _Peer, ours: Task, how: str, rounds: int) -> Row:
         ratio=ratio_of(rates),
         aim=peer.aim,
         note=note,
+        others_share=max(sample.others_share for pair in pairs for sample in pair),
     )

@@ -31,6 +31,10 @@ def test_cpu_time_of_a_tree_counts_each_process_once(child: subprocess.Popen[byt
     assert processes.cpu_s(os.getpid(), child.pid) >= processes.cpu_s(child.pid) >= 0
 
 
+def test_the_machine_was_busy_at_least_as_long_as_its_processes(child: subprocess.Popen[bytes]) -> None:
+    assert processes.machine_cpu_s() >= processes.cpu_s(child.pid)
+
+
 def test_peak_memory_is_told_of_the_living_only(child: subprocess.Popen[bytes]) -> None:
     assert processes.peak_rss_bytes(child.pid) > 1_000_000
     child.communicate()

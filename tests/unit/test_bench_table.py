@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bench.measure import Ratio
 from bench.table import HEADINGS, Row, cells, markdown_table, number, text_table
@@ -32,6 +34,14 @@ def test_a_row_says_both_sides_the_ratio_and_its_range() -> None:
         ">= 2 NO",
         "boxes equal",
     )
+
+
+@pytest.mark.parametrize(("others_share", "says_so"), [(0.0, False), (0.04, False), (0.05, True), (0.5, True)])
+def test_a_row_says_when_the_machine_was_not_its_own(others_share: float, says_so: bool) -> None:
+    note = cells(replace(row(note="boxes equal"), others_share=others_share))[-1]
+
+    assert note.startswith("boxes equal")
+    assert ("DISTURBED" in note) is says_so
 
 
 @pytest.mark.parametrize(
