@@ -34,6 +34,7 @@ def main() -> int:
         plan = replace(plan, clips=tuple(options.clips.split(",")))
     if options.rounds:
         plan = replace(plan, rounds=options.rounds)
+    plan = replace(plan, patience=options.patience)
     chosen = options.only.split(",") if options.only else list(ROWS)
     print(_conditions(), file=sys.stderr)
     rows: list[Row] = []
@@ -65,6 +66,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="THEME,…", help=f"some of: {', '.join(ROWS)}")
     parser.add_argument("--clips", metavar="NAME,…", help="some of: small, 1080p")
     parser.add_argument("--rounds", type=int, help="interleaved rounds, two pairs each")
+    parser.add_argument(
+        "--patience", type=int, default=2, help="how often a run that others disturbed is repeated (default 2)"
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="writes the table there too")
     options = parser.parse_args()
     unknown = set(options.only.split(",") if options.only else ()) - set(ROWS)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.clips import ROOT
-from bench.measure import interleaved, paired
+from bench.measure import DISTURBED_SHARE, interleaved, paired
 from bench.values import Sample, Task
 
 _LIMIT_S = 900.0
@@ -22,11 +22,21 @@ class VariantFailed(Exception):
 
 
 def run(variant: str, task: Task) -> Sample:
-    """One run of one variant, in a folder that is gone afterwards.
+    """One run of one variant, in a process of its own; repeated as the task's patience says.
 
     Raises:
         VariantFailed: it ended without a sample.
     """
+    best = _run_once(variant, task)
+    for _ in range(task.patience):
+        if best.others_share < DISTURBED_SHARE:
+            break
+        again = _run_once(variant, task)
+        best = min(best, again, key=lambda sample: sample.others_share)
+    return best
+
+
+def _run_once(variant: str, task: Task) -> Sample:
     with tempfile.TemporaryDirectory(prefix="videojob-bench-") as folder:
         scratch = Path(folder)
         task_path, sample_path, log_path = (scratch / name for name in ("task.json", "sample.json", "log.txt"))

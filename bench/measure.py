@@ -10,6 +10,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DISTURBED_SHARE = 0.05
+"""What others may take of the machine during a run; from here on its figures are marked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:

@@ -24,12 +24,14 @@ class Plan:
         long_loops: the same, for runs that only decode or talk to an emulated device.
         rounds: how often an interleaved series is gone through; each gives two pairs per peer.
         clips: names of the clips that end-to-end rows are measured on.
+        patience: how often a run that others disturbed is repeated.
     """
 
     loops: int
     long_loops: int
     rounds: int
     clips: tuple[str, ...] = ("small", "1080p")
+    patience: int = 0
     scratch: Path = field(default=Path("unset"))
 
     @cached_property
@@ -49,6 +51,7 @@ class Plan:
             segment_ms=min(_LONGEST_SEGMENT_MS, clip_ms // (_SEGMENTS_PER_CORE * self.cores)),
             scratch=self.scratch,
             server=server,
+            patience=self.patience,
         )
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.measure import Ratio
+from bench.measure import DISTURBED_SHARE, Ratio
 
 HEADINGS = ("measurement", "clip", "ours", "against", "unit", "ratio", "range (pairs)", "aim", "outputs and notes")
-DISTURBED_SHARE = 0.05
-"""From here on a row says that the machine was not its own."""
-
 _RIGHT = {2, 3, 5}
 
 

@@ -37,6 +37,7 @@ class Task:
         scratch: folder of this run alone, removed afterwards.
         boxes: where to write the boxes found (`bench.agreement.save`); None when nobody compares.
         options: what only some variants know.
+        patience: how often a run that others disturbed is repeated; the least disturbed one counts.
     """
 
     clip: Path
@@ -49,6 +50,7 @@ class Task:
     server: ServerPlace | None = None
     boxes: Path | None = None
     options: dict[str, str] = field(default_factory=dict)
+    patience: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able values; `task_from_dict` reads them back."""

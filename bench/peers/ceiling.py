@@ -14,13 +14,12 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
-import av
 import numpy as np
 
 from bench.child import measured
+from bench.peers.frames import decode_into
 from bench.peers.model import Boxes, Pixels, Session, contract_of, video_size
 from bench.values import Sample, Task
-from videojob.media.picture import PictureWriter
 
 _KEPT_FRAMES = 64  # pictures that inference goes round; real ones, though to this network all cost the same
 _WARM_FRAMES = 3
@@ -72,18 +71,8 @@ def _cpu_s(work: Callable[[], None]) -> float:
 def _decode(task: Task, kept: list[Pixels]) -> None:
     contract = contract_of(task.weights)
     geometry = Boxes(contract, video_size(task.clip)).geometry
-    writer = PictureWriter(geometry, 0, contract.pixels.colour, contract.pixels.pad_value)
-    slots = [np.empty((geometry.height, geometry.width, 3), np.uint8) for _ in range(_KEPT_FRAMES)]
-    for slot in slots:
-        writer.pad(slot)
-    with av.open(str(task.clip)) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        for number, picture in enumerate(container.decode(stream)):
-            if number == task.frames:
-                break
-            writer.write(picture, slots[number % _KEPT_FRAMES])
-    kept += slots[: task.frames]
+    kept += [np.empty((geometry.height, geometry.width, 3), np.uint8) for _ in range(_KEPT_FRAMES)]
+    decode_into(kept, task.clip, task.frames, geometry, contract.pixels)
 
 
 def _infer(task: Task, session: Session, kept: list[Pixels]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -17,28 +18,40 @@ from videojob.vision.values import Geometry, PixelInput
 AHEAD_FRAMES = 64
 
 
-def decode(
-    clip: Path, frames: int, geometry: Geometry, pixels: PixelInput, *, threads: int | None = None
-) -> Iterator[Pixels]:
-    """(height, width, 3) pixels of the first frames, each in memory of its own.
-
-    The pictures are scaled by the code that ours uses, so that boxes can be equal; what is compared is everything
-    around it. `threads` None lets FFmpeg take as many as it likes.
-    """
-    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
+def pictures(clip: Path, frames: int, threads: int | None) -> Iterator[av.VideoFrame]:
+    """The first decoded pictures; `threads` None lets FFmpeg take as many as it likes."""
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         if threads is None:
             stream.thread_type = "AUTO"
         else:
             stream.codec_context.thread_count = threads
-        for number, picture in enumerate(container.decode(stream)):
-            if number == frames:
-                return
-            slot = np.empty((geometry.height, geometry.width, 3), np.uint8)
-            writer.pad(slot)
-            writer.write(picture, slot)
-            yield slot
+        yield from itertools.islice(container.decode(stream), frames)
+
+
+def decode(clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> Iterator[Pixels]:
+    """(height, width, 3) pixels of the first frames, each in memory of its own.
+
+    The pictures are scaled by the code that ours uses, so that boxes can be equal; what is compared is everything
+    around it.
+    """
+    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
+    for picture in pictures(clip, frames, threads=None):
+        slot = np.empty((geometry.height, geometry.width, 3), np.uint8)
+        writer.pad(slot)
+        writer.write(picture, slot)
+        yield slot
+
+
+def decode_into(slots: Sequence[Pixels], clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> int:
+    """Decodes the first frames with one thread into the slots, round and round; how many there were."""
+    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
+    for slot in slots:
+        writer.pad(slot)
+    count = 0
+    for count, picture in enumerate(pictures(clip, frames, threads=1), 1):
+        writer.write(picture, slots[(count - 1) % len(slots)])
+    return count
 
 
 class DecodeThread:
