@@ -14,6 +14,7 @@ from bench.launch import VariantFailed
 from bench.plan import FULL, QUICK, Plan
 from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
 from bench.table import Row, cells, markdown_table, text_table
+from videojob.errors import VideoJobError
 
 ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "end-to-end": end_to_end.rows,
@@ -54,7 +55,7 @@ def _measure(theme: str, plan: Plan, rows: list[Row]) -> bool:
         for row in ROWS[theme](plan):
             print(f"  {'  '.join(cells(row))}", file=sys.stderr, flush=True)
             rows.append(row)
-    except VariantFailed as error:
+    except (VariantFailed, VideoJobError) as error:
         print(f"{theme}: {error}", file=sys.stderr)
         return False
     return True
