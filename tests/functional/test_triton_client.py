@@ -34,6 +34,7 @@ from videojob.adapters.triton_channel import TritonOptions
 from videojob.adapters.triton_policy import RetryPolicy
 from videojob.errors import (
     InferenceTimeout,
+    InvalidModelOutput,
     ModelNotFound,
     ModelSignatureMismatch,
     ServerUnavailable,
@@ -291,6 +292,48 @@ def test_no_server_at_the_address_is_said_after_the_time_allowed() -> None:
         port = closed.getsockname()[1]
         with pytest.raises(ServerUnavailable, match=f"127.0.0.1:{port}"):
             connect(f"127.0.0.1:{port}", "any", options=TritonOptions(connect_timeout_s=0.3, call_timeout_s=1.0))
+
+
+HOLLOW = """
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        self.left = {hollow}
+
+    def execute(self, requests):
+        return [self.answer(request) for request in requests]
+
+    def answer(self, request):
+        if self.left > 0:
+            self.left -= 1
+            return pb_utils.InferenceResponse(output_tensors=[])
+        count = len(pb_utils.get_input_tensor_by_name(request, "frames").as_numpy())
+        names = {{"boxes": (count, 1, 4), "scores": (count, 1, 1)}}
+        tensors = [pb_utils.Tensor(name, np.zeros(shape, np.float32)) for name, shape in names.items()]
+        return pb_utils.InferenceResponse(output_tensors=tensors)
+"""
+
+
+@pytest.mark.parametrize(("hollow", "answered"), [(2, True), (1000, False)])
+def test_an_answer_without_outputs_is_asked_for_again_and_refused_in_the_end(
+    hollow: int, answered: bool, tmp_path: Path
+) -> None:
+    # A Python stub that dies under a request leaves such an answer behind.
+    one = {"count: 2": "count: 1"}
+    (write_emulated(tmp_path / "repository", changes=one) / "1" / "model.py").write_text(HOLLOW.format(hollow=hollow))
+    with (
+        start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server,
+        client(server, EMULATED_MODEL, options(server, retry=RetryPolicy(first_delay_s=0.01))) as inference,
+    ):
+        inference.submit(1, frames(3), None)
+        if answered:
+            assert collect_all(inference)[1].retries == hollow
+        else:
+            with pytest.raises(InvalidModelOutput, match="came as nothing"):
+                collect_all(inference)
 
 
 def test_a_killed_server_ends_open_requests_with_an_error_in_bounded_time(

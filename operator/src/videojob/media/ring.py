@@ -7,6 +7,7 @@ name tells whose it was, and the next ring on this machine removes it.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
@@ -87,6 +88,10 @@ def _reserve(size: int) -> tuple[Path, mmap.mmap]:
 def _map_file(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
     handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder)
     try:
+        # Asked first, because reserving more than there is fills the place for a moment, and others die of that.
+        room = os.fstatvfs(handle)
+        if room.f_bavail * room.f_frsize < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Reserves the memory now: a full /dev/shm must be an OSError here, not a SIGBUS at the first write.
         os.posix_fallocate(handle, 0, size)
         return Path(name), mmap.mmap(handle, size)
