@@ -62,7 +62,7 @@ class Conclusion:
         if self.plan.finished is not None:
             return self._as_before(self.plan.finished, sink)
         # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
-        again = [failure.error for failure in dispatcher.failures if failure.error.retryable]
+        again = [failure.error for failure in dispatcher.failures if _may_pass(failure.error)]
         if again:
             return replace(outcome, error=again[0])
         description = describe(self.job, self.plan, videos)
@@ -122,6 +122,11 @@ class Conclusion:
 def _existing(folder: Path | None) -> Path | None:
     """The folder, when something was written there: a place that is not there must not be announced."""
     return folder if folder is not None and folder.is_dir() else None
+
+
+def _may_pass(error: VideoJobError) -> bool:
+    """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
+    return error.retryable or type(error) is VideoJobError
 
 
 def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tuple[VideoPlan, ...]:

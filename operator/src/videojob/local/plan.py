@@ -108,6 +108,7 @@ def make_plan(
     videos: tuple[VideoPlan, ...],
     settings: RunSettings,
     contract: ModelContract,
+    engine_text: str,
     sink: Sink,
 ) -> JobPlan:
     """Cuts the videos, registers the run with the sink and learns what an earlier run left.
@@ -124,14 +125,18 @@ def make_plan(
             uid=job_uid(job, output),
             namespace=job.metadata.namespace,
             name=job.metadata.name,
-            plan_digest=plan_digest(inputs, segments, f"{contract.digest} {engine()}", settings),
+            plan_digest=plan_digest(inputs, segments, f"{contract.digest} {engine_text}", settings),
             segments=len(segments),
         )
     )
     return JobPlan(run, videos, segments, settings, contract, sink.committed(run), sink.finished(run))
 
 
-def engine() -> str:
-    """What turns pixels into results here: other libraries or another form of results make another plan."""
-    libraries = " ".join(f"{name} {version(name)}" for name in ("av", "numpy", "opencv-python"))
-    return f"results {RESULTS_FORMAT}; {libraries}"
+def engine(*, embedded: bool) -> str:
+    """What turns pixels into results here: other libraries or another form of results make another plan.
+
+    Args:
+        embedded: the model runs on this machine's own ONNX Runtime; a server elsewhere does not tell its own.
+    """
+    names = ("av", "numpy", "opencv-python", *(("onnxruntime",) if embedded else ()))
+    return f"results {RESULTS_FORMAT}; {' '.join(f'{name} {version(name)}' for name in names)}"

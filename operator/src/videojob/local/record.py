@@ -9,6 +9,8 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import yaml
+
 import videojob
 from videojob.api.videojob import VideoJob
 from videojob.errors import SetupError
@@ -16,6 +18,7 @@ from videojob.local.host import usable_cpus
 from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
 from videojob.local.work import WorkDone
 from videojob.printable import printable
+from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
 from videojob.results.values import WriteUsage
 
@@ -24,6 +27,7 @@ OUTPUT_ROOT = Path("videojob-output")
 DATABASE = "results.sqlite3"
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
+_MANIFEST_COLUMNS = 100
 _TRANSPORTS = {"grpc": "gRPC", "shared-memory": "shared memory"}
 
 
@@ -67,12 +71,18 @@ def run_facts(
         cores=usable_cpus(),
         version=videojob.__version__,
         sink=results_place(options.sink),
-        manifest=options.manifest.read_text(encoding="utf-8"),
+        manifest=manifest_text(job),
         timings=work.timings,
         statistics=ServerFacts(**asdict(work.statistics)),
         usage=usage,
         videos=tuple(_video(video) for video in plan.videos),
     )
+
+
+def manifest_text(job: VideoJob) -> str:
+    """The manifest that was run, as YAML: this job alone, and no signature of a pre-signed address."""
+    text = yaml.safe_dump(job.as_manifest(), sort_keys=False, allow_unicode=True, width=_MANIFEST_COLUMNS)
+    return without_queries(text)
 
 
 def write_facts(folder: Path, facts: RunFacts) -> Path:

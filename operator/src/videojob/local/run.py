@@ -18,7 +18,7 @@ from videojob.local.dispatch import Dispatcher
 from videojob.local.host import sole_use, usable_cpus
 from videojob.local.inputs import InputResolver
 from videojob.local.outputs import OutputConfig, finish_outputs
-from videojob.local.plan import make_plan, probe_inputs
+from videojob.local.plan import engine, make_plan, probe_inputs
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer, repository_with, serve
@@ -106,6 +106,7 @@ class LocalRun:
             videos=videos,
             settings=run_settings(self.job.spec),
             contract=inference.contract,
+            engine_text=engine(embedded=self.options.triton_url is None),
             sink=sink,
         )
         return replace(plan, lacking=self._outputs().lacking(plan))
@@ -116,7 +117,8 @@ class LocalRun:
 
     def _workers(self, tasks: int) -> int:
         limits = self.job.spec.compute.limits
-        return min(tasks, self.options.workers or self._cpus(), (limits and limits.workers) or tasks)
+        allowed = [(limits and limits.workers) or tasks, (limits and limits.cpus) or tasks]
+        return min(tasks, self.options.workers or self._cpus(), *allowed)
 
     def _deadline_s(self) -> float | None:
         limit_s = self.job.spec.active_deadline_seconds

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from videojob.adapters.model_repository import CONFIG_NAME, RepositoryModel, find_model
+from videojob.adapters.model_repository import CONFIG_NAME, RepositoryModel, find_model, with_parameter
 from videojob.adapters.triton_config import embedded_config
 from videojob.errors import ModelLoadFailed
 from videojob.local.triton.calibration import ShimPlan, free_memory_bytes, make_plan, timings_for
@@ -50,6 +50,7 @@ def materialise(repository: Path, models: Sequence[str], target: Path, *, cache_
             _materialise_onnx(model, target / name, cache_folder=cache_folder, cpus=cpus)
         elif model.backend in {"python", "ensemble"}:
             shutil.copytree(model.folder, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+            _sign(target / name, repository, model)
         else:
             raise ModelLoadFailed(
                 f"the embedded Triton runs ONNX and Python models, not backend {model.backend!r}",
@@ -94,6 +95,23 @@ def _weights(model: RepositoryModel) -> dict[int, Path]:
             hint="Run `videojob models build`, or put the file there.",
         )
     return found
+
+
+def _sign(folder: Path, repository: Path, model: RepositoryModel) -> None:
+    """Puts a hash over the model's files, and over those of an ensemble's parts, into its served description."""
+    key, path = "weights_sha256", folder / CONFIG_NAME
+    if key not in model.config.get("parameters", {}):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(with_parameter(text, str(path), key, _files_sha256(repository, model)), encoding="utf-8")
+
+
+def _files_sha256(repository: Path, model: RepositoryModel) -> str:
+    files = sorted(path for path in model.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    hashes = [(str(path.relative_to(model.folder)), _file_sha256(path)) for path in files]
+    steps = model.config.get("ensemble_scheduling", {}).get("step", ())
+    parts = sorted({str(step["model_name"]) for step in steps} - {model.name})
+    hashes += [(name, _files_sha256(repository, find_model(repository, name))) for name in parts]
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
 
 def _weights_sha256(weights: Mapping[int, Path]) -> str:
