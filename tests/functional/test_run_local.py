@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import re
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from videojob.adapters.sqlite import SqliteSink
 
 SPARSE = {"framesPerSecond": "0.7"}  # no divisor of the loop: it meets other frames in each round
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-LOOPS = 24  # 240 s of video: eight segments
+LOOPS = 24  # 240 s of video
+SEGMENTS = 8
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +60,27 @@ def summary_bytes(output: Path) -> bytes:
     return found
 
 
-def wait_for_a_commit(process: subprocess.Popen[str]) -> int:
-    """Reads progress lines until at least one segment is committed and some are not; returns how many are."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        found = re.search(r"(\d+)/(\d+) segments", line)
-        if found and 0 < int(found[1]) < int(found[2]):
-            return int(found[1])
-    raise AssertionError("the run ended before a segment was committed alone")
+def wait_for_a_commit(process: subprocess.Popen[str], output: Path) -> int:
+    """Returns as soon as the store holds a segment and not yet all of them."""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+            raise AssertionError("the run ended before it could be disturbed")
+        done = committed(output)
+        if 0 < done < SEGMENTS:
+            return done
+
+
+def committed(output: Path) -> int:
+    database = output / "results.sqlite3"
+    if not database.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as db:
+        try:
+            (count,) = db.execute("select count(*) from segments").fetchone()
+        except sqlite3.OperationalError:  # the tables are being made
+            return 0
+    return int(count)
 
 
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -95,7 +110,7 @@ def test_after_kill_9_a_rerun_goes_on_and_ends_byte_for_byte_the_same(
 ) -> None:
     job, output = long_job(tmp_path, long_clip), tmp_path / "out"
     with running("run", job, "--output", output, "--workers", "1") as process:
-        committed = wait_for_a_commit(process)
+        committed = wait_for_a_commit(process, output)
         children = family(process)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -113,7 +128,7 @@ def test_a_killed_part_costs_at_most_its_segment(
 ) -> None:
     output = tmp_path / "out"
     with running("run", long_job(tmp_path, long_clip), "--output", output, "--workers", "1") as process:
-        wait_for_a_commit(process)
+        wait_for_a_commit(process, output)
         victims = [child for child in family(process) if part in " ".join(child.cmdline())]
         assert victims, "the part is there to be killed"
         for victim in victims:
@@ -129,7 +144,7 @@ def test_a_stop_signal_keeps_what_is_done_and_says_so(
 ) -> None:
     job, output = long_job(tmp_path, long_clip), tmp_path / "out"
     with running("run", job, "--output", output, "--workers", "1", "--grace", "0") as process:
-        wait_for_a_commit(process)
+        wait_for_a_commit(process, output)
         process.send_signal(number)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130

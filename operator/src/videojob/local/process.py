@@ -18,7 +18,7 @@ from videojob.errors import VideoJobError
 from videojob.local.clock import SystemClock
 from videojob.local.observers import observer_factory
 from videojob.local.outputs import OutputConfig
-from videojob.local.process_control import die_with_parent, ignore_stop_signals, peak_rss_bytes
+from videojob.local.process_control import die_with_parent, ignore_stop_signals, keep_memory_private, peak_rss_bytes
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
@@ -86,6 +86,7 @@ Message = Progress | Done | Failed
 def worker_main(connection: Connection, config: WorkerConfig, stop: Event) -> None:
     """Entry point of the process."""
     die_with_parent()
+    keep_memory_private()
     ignore_stop_signals()
     try:
         with _tools(connection, config, stop) as tools:

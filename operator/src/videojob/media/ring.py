@@ -1,13 +1,15 @@
 """Frame slots in a plain file: the decoder process writes them, runner and server read them, nobody copies.
 
 The file lies in /dev/shm (memory) where that has room, else in the temporary folder. It is unlinked by `close`; the
-mapping of every process that has it stays good until that process ends. A killed process leaves its file behind: the
-name tells whose it was, and the next ring on this machine removes it.
+mapping of every process that has it stays good until that process ends. A killed process leaves its file behind, but
+not the lock on it: whoever makes the next ring removes the files that nobody holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import mmap
 import os
 import tempfile
@@ -40,7 +42,7 @@ class FileRing:
         self._slots = slots
         self._slot_bytes = slot_bytes
         _sweep()
-        self._path, self._map = _reserve(-(-slots * slot_bytes // _PAGE_BYTES) * _PAGE_BYTES)
+        self._path, self._handle, self._map = _reserve(-(-slots * slot_bytes // _PAGE_BYTES) * _PAGE_BYTES)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
 
     @property
@@ -68,9 +70,12 @@ class FileRing:
     def close(self) -> None:
         """Removes the file; a second call does nothing."""
         self._path.unlink(missing_ok=True)
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
-def _reserve(size: int) -> tuple[Path, mmap.mmap]:
+def _reserve(size: int) -> tuple[Path, int | None, mmap.mmap]:
     """A private mapped file: in memory where there is room (a container has 64 MB by default), else on disk."""
     refusals = []
     for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
@@ -85,8 +90,8 @@ def _reserve(size: int) -> tuple[Path, mmap.mmap]:
     )
 
 
-def _map_file(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
-    handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder)
+def _map_file(folder: Path, size: int) -> tuple[Path, int | None, mmap.mmap]:
+    handle, name = _locked_file(folder)
     try:
         # Asked first, because reserving more than there is fills the place for a moment, and others die of that.
         room = os.fstatvfs(handle)
@@ -94,21 +99,29 @@ def _map_file(folder: Path, size: int) -> tuple[Path, mmap.mmap]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Reserves the memory now: a full /dev/shm must be an OSError here, not a SIGBUS at the first write.
         os.posix_fallocate(handle, 0, size)
-        return Path(name), mmap.mmap(handle, size)
+        return name, handle, mmap.mmap(handle, size)
     except OSError:
-        Path(name).unlink()
+        name.unlink(missing_ok=True)
+        os.close(handle)
         raise
-    finally:
+
+
+def _locked_file(folder: Path) -> tuple[int, Path]:
+    while True:
+        handle, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else somebody swept it between its making and its lock
+            return handle, Path(name)
         os.close(handle)
 
 
 def _sweep() -> None:
-    """Removes rings of processes that are gone."""
+    """Removes rings that no process holds; other people's and those of other containers are left or held."""
     for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
         for path in folder.glob(f"{_PREFIX}*"):
-            owner = path.name.removeprefix(_PREFIX).split("-", 1)[0]
-            if owner.isdigit() and not is_running(int(owner)):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def is_running(pid: int) -> bool:
