@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from support.box_answers import DETR_BOXES, SIZE, SSD_BOXES, SSD_SCORES, V8, contract, decode, face_heads, filled, rows
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
+from videojob.planning.video import Segment
+from videojob.results.accumulate import SegmentAccumulator
 from videojob.vision.boxes import Floats
 from videojob.vision.decoders import create_decoder, decoder_names
 from videojob.vision.decoders.base import Selection
@@ -122,6 +125,32 @@ def test_logits_are_not_taken_for_scores(name: str, output: str, remedy: str) ->
     with pytest.raises(InvalidModelOutput, match="must be 0 to 1") as caught:
         decode(name, {**outputs, output: outputs[output] * 4}, **options)
     assert remedy in caught.value.hint
+
+
+OVER_1 = np.float16(1.0009766)
+"""The half-precision number after 1."""
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "options"),
+    [
+        ("centerface", face_heads() | {"heatmap": np.where(face_heads()["heatmap"] > 0.5, OVER_1, 0)}, {}),
+        ("classification", {"scores": np.array([-0.0005, 0.25, OVER_1])}, {"activation": "none"}),
+        ("ssd", {"boxes": SSD_BOXES, "scores": np.where(np.isclose(SSD_SCORES, 0.9), OVER_1, SSD_SCORES)}, {}),
+        ("yolo", {"predictions": np.where(np.isclose(V8.T, 0.9), OVER_1, V8.T)}, {}),
+    ],
+)
+def test_a_score_that_half_precision_rounds_over_1_is_1_and_is_counted(
+    name: str, outputs: dict[str, NDArray[Any]], options: dict[str, Any]
+) -> None:
+    halves = {key: value[None].astype(np.float16) for key, value in outputs.items()}
+    given = EVERY_DECODER[name][1] | options
+    [found] = create_decoder(contract(name, tuple(outputs), **given)).decode(halves, SIZE, SIZE, 0.2)
+    assert found.scores.max() == 1
+    accumulator = SegmentAccumulator(Segment(0, 0, None, None), window_ms=1000, presence_gap_ms=1000)
+    accumulator.add(0, found)
+    [window] = accumulator.finish(frames_decoded=1).windows
+    assert max(item.score_max_ppm for item in window.classes) == 1_000_000
 
 
 @pytest.mark.parametrize(

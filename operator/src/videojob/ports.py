@@ -211,7 +211,7 @@ class Sink(Protocol):
 
         Args:
             run: as `begin` returned it.
-            summary: canonical JSON, as `results.codec.encode_summary` makes it.
+            summary: canonical JSON, as `results.summary_codec.encode_summary` makes it.
             notification: JSON message for the outbox, or None.
 
         Returns:
@@ -223,8 +223,12 @@ class Sink(Protocol):
         """The stored summary of the newest finished epoch, byte for byte; None when there is none."""
         ...
 
+    def finished_run(self, uid: str) -> RunRecord | None:
+        """The newest finished epoch, whose commits and summary belong together; None when there is none."""
+        ...
+
     def runs(self) -> Sequence[RunRecord]:
-        """Newest epoch of every job in the store, by name; for the laptop's `results` and `report`."""
+        """Newest epoch of every job in the store, finished or not, by name; for the laptop's `results` and `report`."""
         ...
 
     def usage(self) -> WriteUsage:

@@ -67,7 +67,7 @@ class Selection:
         limit = np.array([size[0], size[1]] * 2, np.float32)
         return Detections(
             boxes=np.clip(boxes[: self.max_boxes], 0, limit),
-            scores=scores[: self.max_boxes],
+            scores=as_scores(scores[: self.max_boxes]),
             class_ids=class_ids[: self.max_boxes],
         )
 
@@ -159,6 +159,12 @@ class DecoderOptions:
     def _text(self, key: str) -> str | None:
         self._read.add(key)
         return self._contract.decoder_options.get(key)
+
+
+def as_scores(values: Floats) -> Floats:
+    """Scores as they leave a decoder: exactly 0..1, where a model's rounding put them a little outside."""
+    scores: Floats = np.clip(values, 0, 1)
+    return scores
 
 
 def tensor(outputs: Outputs, name: str, axes: Iterable[int | None], model: str) -> Floats:

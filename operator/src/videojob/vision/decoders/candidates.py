@@ -14,7 +14,7 @@ from videojob.vision.decoders.base import Selection
 from videojob.vision.values import Detections, ModelContract
 
 _ROUNDING = 1e-3
-"""A softmax in half precision may come out a little over 1."""
+"""A softmax in half precision may come out a little over 1; `as_scores` then makes it 1."""
 
 LOGITS_HINT = "If these are logits, put a sigmoid or softmax behind them in the graph."
 ACTIVATION_HINT = "If these are logits, set the parameter decoder_activation to sigmoid or softmax."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import DecoderOptions, Outputs, as_scores, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import ACTIVATION_HINT, ACTIVATIONS, activate, check_labels, check_scores
 from videojob.vision.values import Detections, ModelContract
 
@@ -38,5 +38,5 @@ class ClassificationDecoder:
         found = []
         for row, class_ids in zip(scores, best, strict=True):
             enough = class_ids[row[class_ids] >= threshold]
-            found.append(Detections(np.repeat(frame, len(enough), axis=0), row[enough], enough))
+            found.append(Detections(np.repeat(frame, len(enough), axis=0), as_scores(row[enough]), enough))
         return found
