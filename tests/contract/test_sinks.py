@@ -269,6 +269,25 @@ def test_summary_stays_until_the_next_epoch_is_finished(sink: Sink, run: RunReco
     assert sink.summary(run.uid) == b'{"a":2}'
 
 
+def test_the_finished_run_is_the_one_of_the_summary_whatever_began_after_it(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    assert sink.finished_run(run_record().uid) is None
+    first = sink.begin(run_record(plan="plan-a", segments=2))
+    assert sink.finished_run(first.uid) is None
+    commits = _commits(2)
+    for commit in commits:
+        sink.commit(first, commit)
+    sink.finalise(first, b'{"a":1}', None)
+    newer = sink.begin(run_record(plan="plan-b", segments=5))
+    sink.commit(newer, segment_commit(segment_result(planned(5)[0], score_ppm=123)))
+    reader = open_sink()
+    assert reader.finished_run(first.uid) == first
+    assert list(reader.commits(first)) == commits
+    sink.finalise(newer, b'{"a":2}', None)
+    assert reader.finished_run(first.uid) == newer
+    assert reader.finished(first) == b'{"a":1}'
+
+
 def test_finished_run_continues_under_the_same_plan_and_knows_its_results_again(sink: Sink, run: RunRecord) -> None:
     first, *_ = _commits()
     sink.commit(run, first)

@@ -177,6 +177,9 @@ class FakeSink:
     def summary(self, uid: str) -> bytes | None:
         raise AssertionError("the runner does not read summaries")
 
+    def finished_run(self, uid: str) -> RunRecord | None:
+        raise AssertionError("the runner does not ask what is finished")
+
     def runs(self) -> Sequence[RunRecord]:
         raise AssertionError("the runner does not list runs")
 

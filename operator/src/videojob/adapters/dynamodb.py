@@ -45,6 +45,7 @@ from videojob.results.items import (
     Item,
     commit_from_item,
     commit_item,
+    finished_run_from_item,
     is_part_key,
     job_item,
     join_items,
@@ -184,18 +185,18 @@ class DynamoDbSink:
 
     def finished(self, run: RunRecord) -> bytes | None:
         """See `ports.Sink.finished`."""
-        return self._summary_of(run.uid, run.epoch)
+        stored = self._reader.query(run.uid, summary_sort_key(run.epoch))
+        return next((canonical(item["summary"]) for item in join_items(stored)), None)
 
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
-        job = self._reader.get(uid, JOB_KEY)
-        if job is None or "finished_epoch" not in job:
-            return None
-        return self._summary_of(uid, whole(job["finished_epoch"]))
+        run = self.finished_run(uid)
+        return None if run is None else self.finished(run)
 
-    def _summary_of(self, uid: str, epoch: int) -> bytes | None:
-        stored = self._reader.query(uid, summary_sort_key(epoch))
-        return next((canonical(item["summary"]) for item in join_items(stored)), None)
+    def finished_run(self, uid: str) -> RunRecord | None:
+        """See `ports.Sink.finished_run`."""
+        job = self._reader.get(uid, JOB_KEY)
+        return None if job is None else finished_run_from_item(job)
 
     def runs(self) -> Sequence[RunRecord]:
         """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
@@ -343,11 +344,13 @@ class DynamoDbSink:
             "Update": {
                 "TableName": self._table,
                 "Key": to_attributes({"PK": run.uid, "SK": JOB_KEY}),
-                "UpdateExpression": "SET #state = :state, finished_epoch = :epoch, summary_digest = :digest",
+                "UpdateExpression": "SET #state = :state, finished_epoch = :epoch, finished_plan_digest = :plan,"
+                " finished_segments = :segments, summary_digest = :digest",
                 "ConditionExpression": "epoch = :epoch",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_attributes(
-                    {":state": "Finished", ":epoch": run.epoch, ":digest": digest}
+                    {":state": "Finished", ":digest": digest}
+                    | {":epoch": run.epoch, ":plan": run.plan_digest, ":segments": run.segments}
                 ),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }

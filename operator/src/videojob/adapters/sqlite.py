@@ -154,12 +154,18 @@ class SqliteSink:
 
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
+        run = self.finished_run(uid)
+        return None if run is None else self.finished(run)
+
+    def finished_run(self, uid: str) -> RunRecord | None:
+        """See `ports.Sink.finished_run`."""
         with self._errors(), self._lock:
             row = self._db.execute(
-                "select summary from summaries join runs using (run_id) where uid = ? order by epoch desc limit 1",
+                "select uid, namespace, name, plan_digest, segments, epoch from runs join summaries using (run_id)"
+                " where uid = ? order by epoch desc limit 1",
                 (uid,),
             ).fetchone()
-        return None if row is None else str(row[0]).encode()
+        return None if row is None else RunRecord(*row)
 
     def runs(self) -> Sequence[RunRecord]:
         """See `ports.Sink.runs`."""

@@ -16,7 +16,7 @@ two writers never mix their parts, and parts without a head are never read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
@@ -115,6 +115,22 @@ def run_from_item(item: Mapping[str, Document]) -> RunRecord:
         plan_digest=text(item["plan_digest"]),
         segments=whole(item["segments"]),
         epoch=whole(item["epoch"]),
+    )
+
+
+def finished_run_from_item(item: Mapping[str, Document]) -> RunRecord | None:
+    """The newest finished epoch that a job's state item tells of, which may be older than the epoch that owns it.
+
+    Raises:
+        KeyError, TypeError: the item is something else.
+    """
+    if "finished_epoch" not in item:
+        return None
+    return replace(
+        run_from_item(item),
+        plan_digest=text(item["finished_plan_digest"]),
+        segments=whole(item["finished_segments"]),
+        epoch=whole(item["finished_epoch"]),
     )
 
 
