@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
-from support.triton import write_filter
+from support.triton import filter_graph, write_filter
 from videojob.adapters.model_repository import RepositoryModel, read_model
 from videojob.local.triton.calibration import Timings, free_memory_bytes, timings_for
 
@@ -57,8 +58,22 @@ def test_a_model_that_cannot_be_measured_is_served_with_defaults_and_the_log_say
     assert "Protobuf" in caplog.text
 
 
-def test_a_model_without_a_batch_axis_has_nothing_to_measure(tmp_path: Path) -> None:
-    assert measured(read_model(write_filter(tmp_path / "repository", max_batch=0)), tmp_path) is None
+def test_a_model_without_a_batch_axis_is_measured_one_by_one(tmp_path: Path) -> None:
+    found = measured(read_model(write_filter(tmp_path / "repository", max_batch=0)), tmp_path)
+    assert found is not None
+    assert list(found.frame_ms) == [1]
+    assert found.peak_rss_bytes > 10 << 20
+
+
+def test_more_frames_per_run_are_out_of_question_where_they_change_a_number(tmp_path: Path) -> None:
+    graph = filter_graph()
+    graph.graph.node[-1].output[0] = "own"
+    of_all = helper.make_node("ReduceMean", ["own"], ["of_all"], axes=[0], keepdims=1)
+    graph.graph.node.extend([of_all, helper.make_node("Sub", ["own", "of_all"], ["mean"])])
+    model = read_model(write_filter(tmp_path / "repository", weights=graph.SerializeToString()))
+    found = measured(model, tmp_path)
+    assert found is not None
+    assert list(found.frame_ms) == [1]
 
 
 def test_the_machine_has_memory_to_give() -> None:

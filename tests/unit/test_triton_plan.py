@@ -58,6 +58,12 @@ def test_the_batch_never_exceeds_the_models_own() -> None:
     assert make_plan(None, max_batch=0, cpus=2, free_bytes=8 * GB).max_batch == 0
 
 
+def test_a_model_without_a_batch_axis_minds_memory_and_uses_a_gpu() -> None:
+    assert make_plan(timings({1: 31.0}, rss=4 * GB), max_batch=0, cpus=8, free_bytes=GB) == ShimPlan(1, 8, 1, 0)
+    on_gpu = timings({1: 31.0}, providers=CUDA)
+    assert make_plan(on_gpu, max_batch=0, cpus=8, free_bytes=GB) == ShimPlan(2, 1, 1, 0, CUDA[0])
+
+
 CONFIG = """
 name: "m"
 platform: "onnxruntime_onnx"

@@ -5,6 +5,8 @@ The same `contract_from_config` reads a server's answer, so a model looks the sa
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from videojob.vision.values import ModelContract
 
 CONFIG_NAME = "config.pbtxt"
 LABELS_NAME = "labels.txt"
+_DEFAULT_FILE = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,49 @@ def find_model(repository: Path, name: str) -> RepositoryModel:
         names = ", ".join(sorted(known)) or "none"
         raise ModelNotFound(f"the repository {repository} has no such model", uri=name, hint=f"It has: {names}.")
     return read_model(known[name])
+
+
+def onnx_files(model: RepositoryModel) -> dict[int, Path]:
+    """The ONNX file of each version of a model, under the name that its config gives.
+
+    Raises:
+        ModelLoadFailed: a version lacks it, or there is no version.
+    """
+    name = str(model.config.get("default_model_filename") or _DEFAULT_FILE)
+    found = {version: model.folder / str(version) / name for version in model.versions}
+    missing = [path for path in found.values() if not path.is_file()]
+    if missing or not found:
+        path = missing[0] if missing else model.folder / "1" / name
+        raise ModelLoadFailed(
+            f"the weights {path} are missing",
+            uri=model.name,
+            hint="Run `videojob models build`, or put the file there.",
+        )
+    return found
+
+
+def weights_sha256(weights: Mapping[int, Path]) -> str:
+    """What the parameter `weights_sha256` means, wherever it is written.
+
+    Args:
+        weights: the ONNX file of each version, as `onnx_files` gives them.
+
+    Returns:
+        sha256 of the one file; with several versions, or weights in files of their own, of all names and hashes.
+    """
+    folders = [weights[version].parent for version in sorted(weights)]
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    if len(files) == 1:
+        return file_sha256(files[0])
+    model = folders[0].parent
+    hashes = [(path.relative_to(model).as_posix(), file_sha256(path)) for path in files]
+    return hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def with_parameter(text: str, source: str, key: str, value: str) -> str:

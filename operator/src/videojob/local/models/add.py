@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, helper
 
-from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, RepositoryModel, read_labels, read_model
+from videojob.adapters.model_repository import (
+    CONFIG_NAME,
+    LABELS_NAME,
+    RepositoryModel,
+    read_labels,
+    read_model,
+    weights_sha256,
+)
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch, SetupError, VideoJobError
 from videojob.local.models.config_text import ConfigText, TensorText, labels_text
 from videojob.local.models.files import locked, replace_folder
@@ -151,8 +157,7 @@ def _write(request: AddRequest, folder: Path) -> tuple[str, ...]:
         frames=_frames_text(frames_name, picture, batched),
         outputs=[_output_text(value, batched) for value in model.graph.output],
         preprocessing=_preprocessing(picture, normalisation),
-        parameters=_parameters(request, picture, defaults, labels)
-        | {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()},
+        parameters=_parameters(request, picture, defaults, labels) | {"weights_sha256": weights_sha256({1: weights})},
     )
     (folder / CONFIG_NAME).write_text(str(config), encoding="utf-8")
     return (note,) if note else ()

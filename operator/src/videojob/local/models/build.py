@@ -23,7 +23,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, with_parameter
+from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, weights_sha256, with_parameter
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
 from videojob.local.models.files import locked, replace_folder
 from videojob.local.models.graph import constant_weights, declare, drop_unused, frames_input, prepend, rename_outputs
@@ -97,14 +97,15 @@ def _is_current(folder: Path, stamp: str) -> bool:
 
 
 def _write(folder: Path, source: Path, weights: bytes, stamp: str) -> None:
+    path = folder / "1" / "model.onnx"
+    path.parent.mkdir()
+    path.write_bytes(weights)
     config = (source / CONFIG_NAME).read_text(encoding="utf-8")
-    digest = hashlib.sha256(weights).hexdigest()
+    digest = weights_sha256({1: path})
     (folder / CONFIG_NAME).write_text(
         with_parameter(config, str(source / CONFIG_NAME), "weights_sha256", digest), encoding="utf-8"
     )
     (folder / LABELS_NAME).write_bytes((source / LABELS_NAME).read_bytes())
-    (folder / "1").mkdir()
-    (folder / "1" / "model.onnx").write_bytes(weights)
     (folder / _STAMP).write_text(stamp, encoding="utf-8")
 
 

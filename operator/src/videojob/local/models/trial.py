@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.adapters.model_repository import RepositoryModel
+from videojob.adapters.model_repository import RepositoryModel, onnx_files
 from videojob.errors import InvalidModelOutput, ModelLoadFailed, ModelSignatureMismatch
 from videojob.local.models.runtime import OnnxRun
 from videojob.vision.decoders import create_decoder
@@ -72,10 +72,8 @@ def weights_path(model: RepositoryModel) -> Path:
     Raises:
         ModelLoadFailed: there is none.
     """
-    path = model.folder / str(max(model.versions, default=1)) / "model.onnx"
-    if not path.is_file():
-        raise ModelLoadFailed("there are no weights", uri=str(path), hint="Put model.onnx there.")
-    return path
+    files = onnx_files(model)
+    return files[max(files)]
 
 
 def noise(contract: ModelContract, count: int) -> NDArray[np.uint8]:

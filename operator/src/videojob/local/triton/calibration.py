@@ -2,8 +2,8 @@
 
 Measured once per weights, input size and machine, kept in the cache folder. On CPUs a few frames at a time are fastest,
 often one, because a frame's activations then stay in the cache; and one thread in as many instances as cores beats many
-threads in one instance, because nothing waits at the end of each layer. Results do not depend on any of it: they are
-the same bit for bit.
+threads in one instance, because nothing waits at the end of each layer. Results do not depend on any of it: more frames
+per run are only chosen where they gave the same as one by one, bit for bit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TIMEOUT_S = 60.0
 _SAME_WITHIN = 1.03  # a smaller chunk wins unless a larger one is faster by more than measuring errs
 _BATCH_MS = 250.0  # a batch is about this much work: long against a request's own cost, short against a deadline
 _MEMORY_SHARE = 0.5  # of what is free goes to instances of the model; frames, decoders and the server need the rest
-_FORMAT = 1
+_FORMAT = 2
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _CGROUP = Path("/sys/fs/cgroup")
@@ -150,8 +150,6 @@ def _read(text: str) -> Timings | None:
 
 def _order(config: Mapping[str, Any], weights: Path) -> dict[str, Any] | None:
     max_batch = int(config.get("max_batch_size", 0))
-    if max_batch == 0:
-        return None
     try:
         contract = contract_from_config(config)
     except ModelSignatureMismatch as error:
@@ -166,7 +164,8 @@ def _order(config: Mapping[str, Any], weights: Path) -> dict[str, Any] | None:
         "dtype": _NUMPY_DTYPES[pixels.dtype],
         "shape": [height, width, 3] if pixels.layout == "NHWC" else [3, height, width],
         "outputs": list(contract.outputs),
-        "chunks": [chunk for chunk in _CHUNKS if chunk <= max_batch],
+        "chunks": [chunk for chunk in _CHUNKS if chunk <= max(1, max_batch)],
+        "batched": max_batch > 0,
         "budget_s": _BUDGET_S,
     }
 

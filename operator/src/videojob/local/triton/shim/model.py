@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
+from joined import Asked, run_all  # type: ignore[import-not-found]
 from onnx_engine import OnnxEngine  # type: ignore[import-not-found]
 
 
@@ -28,14 +29,17 @@ class TritonPythonModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers each request, in order; one that fails gets its own error."""
-        return [self._answer(request) for request in requests]
+        asked = [self._read(request) for request in requests]
+        found = run_all(self._engine, asked, batched=self._batched)
+        return [_response(one.outputs, outputs) for one, outputs in zip(asked, found, strict=True)]
 
-    def _answer(self, request: Any) -> Any:
-        names = list(request.requested_output_names())
+    def _read(self, request: Any) -> Any:
         feeds = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs}
-        try:
-            found = self._engine.run(feeds, names, batched=self._batched)
-        except Exception as error:  # noqa: BLE001 - whatever ONNX Runtime raises belongs to this request alone
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {error}"))
-        tensors = [pb_utils.Tensor(name, value) for name, value in zip(names, found, strict=True)]
-        return pb_utils.InferenceResponse(output_tensors=tensors)
+        return Asked(feeds, tuple(request.requested_output_names()))
+
+
+def _response(names: tuple[str, ...], found: Any) -> Any:
+    if isinstance(found, Exception):
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {found}"))
+    tensors = [pb_utils.Tensor(name, value) for name, value in zip(names, found, strict=True)]
+    return pb_utils.InferenceResponse(output_tensors=tensors)

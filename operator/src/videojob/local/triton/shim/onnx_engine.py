@@ -48,8 +48,7 @@ class OnnxEngine:
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         chosen = [provider] if provider == _CPU else [provider, _CPU]
         self._session = onnxruntime.InferenceSession(weights, options, providers=chosen)
-        self._chunk = chunk
-        self.outputs = tuple(output.name for output in self._session.get_outputs())
+        self.chunk = chunk
 
     def run(self, feeds: dict[str, Array], outputs: Sequence[str], *, batched: bool) -> list[Array]:
         """The named outputs for one batch.
@@ -60,11 +59,11 @@ class OnnxEngine:
             batched: whether the first axis counts frames and may be cut.
         """
         count = len(next(iter(feeds.values()))) if batched else 1
-        if count <= self._chunk or not batched:
+        if count <= self.chunk or not batched:
             return self._run(feeds, outputs)
         parts = [
-            self._run({name: value[start : start + self._chunk] for name, value in feeds.items()}, outputs)
-            for start in range(0, count, self._chunk)
+            self._run({name: value[start : start + self.chunk] for name, value in feeds.items()}, outputs)
+            for start in range(0, count, self.chunk)
         ]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
