@@ -15,6 +15,7 @@ from videojob.results.summary import (
     JobDescription,
     class_label,
     decimal_ppm,
+    results_of,
     summarise,
 )
 from videojob.results.summary_codec import decode_summary, encode_summary
@@ -156,6 +157,14 @@ def test_bad_video_among_good_ones_makes_it_partial_whatever_it_left_behind() ->
     assert encode_summary(summarise(job, found[:4])) == encode_summary(summary)
 
 
+def test_results_with_windows_leave_out_what_a_bad_video_left_behind() -> None:
+    description, found = two_videos()
+    summary = summarise(replace(description, failed=(failed(1),)), found)
+    merged = results_of(summary, found)
+    assert [video.video for video in merged.videos] == [0]
+    assert merged.videos[0].frames_selected == summary.frames.selected
+
+
 def test_job_without_one_good_input_failed() -> None:
     job = replace(job_description((), videos=2), failed=(failed(1), failed(0)))
     summary = summarise(job, [])
@@ -172,6 +181,18 @@ def test_unique_counts_are_stitched_per_video_and_summed_over_the_job() -> None:
     summary = summarise(job, found)
     assert [[item.unique for item in video.classes] for video in summary.videos] == [[1, 0], [1, 0]]
     assert [item.unique for item in summary.classes] == [2, 0]
+
+
+def test_tracks_are_stitched_with_the_memory_of_their_video() -> None:
+    job, found = two_videos()
+    # Sampled every 5 s: more than the presence gap, which is the memory where none is named.
+    here, there = TrackSpan(1, 0, 0, 10_000, BOX, BOX), TrackSpan(1, 0, 15_000, 20_000, BOX, BOX)
+    tracks = [(here,), (there,), (), (here,), (there,)]
+    found = [replace(result, tracks=one) for result, one in zip(found, tracks, strict=True)]
+    job = replace(job, settings=replace(job.settings, tracked=True), track_memory_ms=(10_000,))
+    summary = summarise(job, found)
+    assert [video.classes[0].unique for video in summary.videos] == [1, 2]
+    assert b"memory" not in encode_summary(summary)
 
 
 @pytest.mark.parametrize("tracked", [False, True])

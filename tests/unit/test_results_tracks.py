@@ -48,8 +48,17 @@ def test_best_overlap_is_stitched_first_and_nothing_twice() -> None:
     assert stitches(before, after[:1], 500) == [(1, 0)]
 
 
-def test_segment_without_tracks_breaks_the_chain() -> None:
-    assert unique_counts([[span()], [], [span(first_ms=1010, last_ms=2000)]], 500) == {0: 2}
+@pytest.mark.parametrize(("first_ms", "things"), [(31_000, 1), (31_001, 2)])
+def test_memory_decides_also_across_a_segment_without_tracks(first_ms: int, things: int) -> None:
+    assert unique_counts([[span()], [], [span(first_ms=first_ms, last_ms=50_000)]], 30_000) == {0: things}
+
+
+def test_track_that_was_continued_is_not_continued_again() -> None:
+    segments = [[span()], [span(first_ms=1010, last_ms=1200)], [span(first_ms=1210, last_ms=2000)]]
+    assert unique_counts([*segments, [span(first_ms=2010)]], 5000) == {0: 1}
+    assert unique_counts([segments[0], segments[1], [*segments[2], span(2, first_ms=1210, last_ms=2000)]], 5000) == {
+        0: 2
+    }
 
 
 def test_no_tracks_count_nothing() -> None:

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from videojob.planning.video import Segment
+from support.segments import run_settings, video_info
+from videojob.planning.settings import track_memory_ms
+from videojob.planning.video import Sampling, Segment
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.tracks import unique_counts
-from videojob.results.values import TrackSpan
+from videojob.results.values import SegmentResult, TrackSpan
 from videojob.vision.tracking import UNTRACKED, MotionTracker, overlaps
 from videojob.vision.values import Detections
 
@@ -158,6 +165,100 @@ def test_things_that_cross_a_segment_border_are_counted_once() -> None:
         spans.append(accumulator.finish(frames_decoded=50).tracks)
     assert [len(tracks) for tracks in spans] == [2, 2]
     assert unique_counts(spans, 1000) == {0: 2}
+
+
+def sampled(times_ms: Sequence[int], segment_ms: int, memory_ms: int, scene: Scene) -> list[SegmentResult]:
+    """One result per segment, as the runner makes them."""
+    results: list[SegmentResult] = []
+    for index, (_, group) in enumerate(itertools.groupby(times_ms, lambda time_ms: time_ms // segment_ms)):
+        tracker = MotionTracker(memory_ms)
+        accumulator = SegmentAccumulator(Segment(index, 0, None, None), window_ms=1000, presence_gap_ms=2000)
+        for time_ms in group:
+            found = tracker.update(time_ms, detections(scene(time_ms)))
+            accumulator.add(time_ms, found, begun=tracker.begun())
+        results.append(accumulator.finish(frames_decoded=1))
+    return results
+
+
+@pytest.mark.parametrize(
+    ("sampling", "step_ms"),
+    [
+        (Sampling(frames_per_second=Fraction(9, 10)), Fraction(10_000, 9)),
+        (Sampling(frames_per_second=Fraction(1, 5)), Fraction(5000)),
+        (Sampling(frames_per_second=Fraction(1, 20)), Fraction(20_000)),
+        (Sampling(every_nth_frame=100), Fraction(4000)),
+        (Sampling(keyframes_only=True), Fraction(10_000)),
+        (Sampling(keyframes_only=True), Fraction(7300)),
+    ],
+    ids=str,
+)
+def test_thing_that_stands_still_over_many_sparsely_sampled_segments_counts_once(
+    sampling: Sampling, step_ms: Fraction
+) -> None:
+    memory_ms = track_memory_ms(
+        replace(run_settings(sampling=sampling), presence_gap_ms=2000), video_info(frame_rate=Fraction(25))
+    )
+    times_ms = [int(at * step_ms) for at in range(int(300_000 / step_ms))]
+    results = sampled(times_ms, 30_000, memory_ms, lambda _: [(0, square(100, 100))])
+    assert len(results) == 10
+    assert unique_counts((result.tracks for result in results), memory_ms) == {0: 1}
+
+
+def test_track_begins_at_its_first_sighting() -> None:
+    [result] = sampled([0, 1000, 2000], 30_000, 2000, lambda time_ms: [(0, square(0.01 * time_ms, 50))])
+    [track] = result.tracks
+    assert (track.first_ms, track.first_box[0]) == (0, -20)
+    assert (track.last_ms, track.last_box[0]) == (2000, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    step_ms=st.integers(200, 6000),
+    missed=st.sets(st.integers(0, 100)),
+    segment_ms=st.integers(20_000, 60_000),
+)
+def test_whether_the_video_is_cut_does_not_change_the_count_of_what_stands_still(
+    step_ms: int, missed: set[int], segment_ms: int
+) -> None:
+    memory_ms = max(2000, 2 * step_ms)
+    times_ms = [at * step_ms for at in range(3 * segment_ms // step_ms)]
+
+    def scene(time_ms: int) -> list[tuple[int, Box]]:
+        at = time_ms // step_ms
+        is_missed = at in missed and at - 1 not in missed and at + 1 not in missed
+        return [] if is_missed else [(0, square(100, 100))]
+
+    cut = sampled(times_ms, segment_ms, memory_ms, scene)
+    whole = sampled(times_ms, 10**9, memory_ms, scene)
+    # A thing is one from its second sighting in a segment; without it, its segment knows nothing of it.
+    assume(all(result.tracks for result in cut))
+    assert unique_counts((result.tracks for result in cut), memory_ms) == unique_counts([whole[0].tracks], memory_ms)
+
+
+def test_thing_that_stands_still_in_a_gated_video_keeps_its_track() -> None:
+    # The gate lets a frame pass every 2 s at the most; at 29.97 frames per second that is a little more.
+    tracker = MotionTracker(2000)
+    found = [(0, square(10, 10))]
+    ids = []
+    for time_ms in (0, 2002, 4004, 6006):
+        track_ids = tracker.update(time_ms, detections(found)).track_ids
+        assert track_ids is not None
+        ids.append(track_ids.tolist())
+        for still_ms in range(time_ms + 33, time_ms + 2000, 33):
+            tracker.hold(still_ms)
+    assert ids == [[-1], [1], [1], [1]]
+
+
+def test_held_frame_does_not_bring_back_what_was_gone() -> None:
+    tracker = MotionTracker(2000)
+    tracker.update(0, detections([(0, square(10, 10))]))
+    tracker.update(1000, detections([]))
+    for time_ms in (1500, 2000, 2500):
+        tracker.hold(time_ms)
+    again = tracker.update(2600, detections([(0, square(10, 10))])).track_ids
+    assert again is not None
+    assert again.tolist() == [-1]
+    assert tracker.begun() == ()
 
 
 def test_tracker_that_forgets_at_once_is_refused() -> None:

@@ -146,6 +146,14 @@ def test_a_still_frame_repeats_its_neighbour_and_is_not_sent() -> None:
     assert sum(stats.detections for window in result.windows for stats in window.classes) == 4
 
 
+def test_a_track_lives_on_through_still_frames_and_begins_at_its_first_sighting() -> None:
+    # The fake's face is back in its place with frame 160, after 6.4 s: longer than the presence gap of 2 s.
+    bench = Bench(FakeDecoder((True, *[False] * 159, True)))
+    [track] = bench.run(track=True).commit.result.tracks
+    assert (track.first_ms, track.last_ms) == (0, 6400)
+    assert track.first_box == track.last_box
+
+
 def test_every_slot_is_given_back() -> None:
     bench = Bench()
     bench.run()

@@ -13,7 +13,7 @@ from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, r
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import WorkDone
-from videojob.planning.settings import sampling_text
+from videojob.planning.settings import sampling_text, track_memory_ms
 from videojob.ports import Clock, Sink
 from videojob.results.run_facts import RunFacts
 from videojob.results.summary import (
@@ -156,6 +156,10 @@ def describe(job: VideoJob, plan: JobPlan, videos: tuple[VideoPlan, ...]) -> Job
         segments=plan.segments,
         failed=tuple(
             FailedInput(video.video, video.uri, video.error.as_dict()) for video in videos if video.error is not None
+        ),
+        track_memory_ms=tuple(
+            settings.presence_gap_ms if video.info is None else track_memory_ms(settings, video.info)
+            for video in videos
         ),
     )
 

@@ -17,7 +17,7 @@ from videojob.api.spec import Sampling as SamplingSpec
 from videojob.api.spec import VideoJobSpec
 from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
 
-RESULTS_FORMAT = 1
+RESULTS_FORMAT = 2
 """Raised with every change that makes the same frames give other results: a rerun then starts anew."""
 
 _KEYFRAME_STEP_MS = Fraction(10_000)  # encoders set keyframes about this far apart at the most, 250 frames at 25/s

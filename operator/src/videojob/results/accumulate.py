@@ -14,6 +14,7 @@ from typing import NamedTuple
 from videojob.errors import InvalidModelOutput
 from videojob.planning.video import Segment
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, TrackSpan, Window
+from videojob.vision.tracking import FirstSighting
 from videojob.vision.values import Detections
 
 PPM = 1_000_000
@@ -116,13 +117,16 @@ class SegmentAccumulator:
         self._seen: Detections | None = None
         self._seen_classes: tuple[_FrameClass, ...] = ()
 
-    def add(self, time_ms: int, detections: Detections, *, gated: bool = False) -> None:
+    def add(
+        self, time_ms: int, detections: Detections, *, gated: bool = False, begun: Sequence[FirstSighting] = ()
+    ) -> None:
         """Takes one selected frame.
 
         Args:
             time_ms: its presentation time from the video's first frame; may not go back.
             detections: its boxes in source pixels; for a gated frame those of the frame it repeats.
             gated: the motion gate found it still, it was not inferred.
+            begun: where the tracks began that this frame confirmed; others begin with their first box that has an id.
 
         Raises:
             InvalidModelOutput: a score outside 0..1 or a best box that is not finite.
@@ -139,6 +143,9 @@ class SegmentAccumulator:
         window.frames += 1
         if len(detections.scores):
             self._add_boxes(time_ms, detections, window)
+        for sighting in begun:
+            track = self._tracks[sighting.track_id]
+            track.first_ms, track.first_box = sighting.time_ms, _whole_box(sighting.box)
 
     def finish(self, *, frames_decoded: int, gaps: Sequence[Gap] = ()) -> SegmentResult:
         """The result of all frames added.

@@ -175,6 +175,8 @@ class JobDescription:
         videos: every input, by position.
         segments: every planned segment, in any order.
         failed: inputs that could not be worked on; their segments are neither asked for nor counted.
+        track_memory_ms: per video by position, how long its trackers remember (`planning.settings.track_memory_ms`);
+            a video beyond them has the presence gap's.
     """
 
     identity: JobIdentity
@@ -182,6 +184,7 @@ class JobDescription:
     videos: tuple[VideoEntry, ...]
     segments: tuple[Segment, ...]
     failed: tuple[FailedInput, ...] = ()
+    track_memory_ms: tuple[int, ...] = ()
 
 
 def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
@@ -291,9 +294,11 @@ def _ranges(indexes: Sequence[int], shown: int = 8) -> str:
 
 
 def _video_summary(job: JobDescription, video: VideoResults) -> VideoSummary:
-    tracked = job.settings.tracked
-    gap_ms = job.settings.presence_gap_ms
-    unique = unique_counts((part.tracks for part in video.segments), gap_ms) if tracked else None
+    unique = None
+    if job.settings.tracked:
+        known = video.video < len(job.track_memory_ms)
+        memory_ms = job.track_memory_ms[video.video] if known else job.settings.presence_gap_ms
+        unique = unique_counts((part.tracks for part in video.segments), memory_ms)
     return VideoSummary(
         video=video.video,
         entry=job.videos[video.video],

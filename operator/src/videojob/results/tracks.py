@@ -18,31 +18,37 @@ MIN_STITCH_IOU_PPM = 300_000
 Box = tuple[int, int, int, int]
 
 
-def unique_counts(segments: Iterable[Sequence[TrackSpan]], presence_gap_ms: int) -> dict[int, int]:
+def unique_counts(segments: Iterable[Sequence[TrackSpan]], memory_ms: int) -> dict[int, int]:
     """How many different things each class showed.
 
     Args:
         segments: the tracks of each segment of one video, by ascending segment index.
-        presence_gap_ms: longest break, in milliseconds, across a border.
+        memory_ms: longest break, in milliseconds, across a border: the same as inside a segment, or a thing would end
+            at every border of a sparsely sampled video.
 
     Returns:
         Count by class_id, ascending.
     """
     counts: Counter[int] = Counter()
-    before: Sequence[TrackSpan] = ()
+    ended: list[TrackSpan] = []
     for tracks in segments:
+        pairs = stitches(ended, tracks, memory_ms)
         counts.update(track.class_id for track in tracks)
-        counts.subtract(before[left].class_id for left, _ in stitches(before, tracks, presence_gap_ms))
-        before = tracks
+        counts.subtract(ended[left].class_id for left, _ in pairs)
+        continued = {left for left, _ in pairs}
+        ended = [track for at, track in enumerate(ended) if at not in continued] + list(tracks)
+        # What comes next begins after all of this, so older ends than that are out of reach.
+        oldest_ms = max((track.last_ms for track in ended), default=0) - memory_ms
+        ended = [track for track in ended if track.last_ms >= oldest_ms]
     return dict(sorted(counts.items()))
 
 
-def stitches(before: Sequence[TrackSpan], after: Sequence[TrackSpan], presence_gap_ms: int) -> list[tuple[int, int]]:
+def stitches(before: Sequence[TrackSpan], after: Sequence[TrackSpan], memory_ms: int) -> list[tuple[int, int]]:
     """Pairs (position in `before`, position in `after`) that are one thing; no position twice."""
     candidates = []
     for left, ended in enumerate(before):
         for right, begun in enumerate(after):
-            if ended.class_id != begun.class_id or not 0 <= begun.first_ms - ended.last_ms <= presence_gap_ms:
+            if ended.class_id != begun.class_id or not 0 <= begun.first_ms - ended.last_ms <= memory_ms:
                 continue
             overlap_ppm = iou_ppm(ended.last_box, begun.first_box)
             if overlap_ppm >= MIN_STITCH_IOU_PPM:

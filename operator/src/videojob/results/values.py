@@ -64,7 +64,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class TrackSpan:
-    """One track inside one segment; the first and last boxes let neighbouring segments be stitched."""
+    """One track inside one segment, from its very first sighting; its ends let neighbouring segments be stitched."""
 
     track_id: int
     class_id: int

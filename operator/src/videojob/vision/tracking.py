@@ -6,7 +6,8 @@ stitches what crosses a border. Deterministic: elementary float64 operations in 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,21 @@ _HITS_TO_COUNT = 2
 """Sightings from which a track gets an id: a single false alarm is not a thing."""
 
 
+@dataclass(frozen=True, slots=True)
+class FirstSighting:
+    """Where a track began, told when its second sighting confirms it.
+
+    Attributes:
+        track_id: the id that it just got.
+        time_ms: presentation time of the first sighting.
+        box: (x_min, y_min, x_max, y_max) of it, in source pixels.
+    """
+
+    track_id: int
+    time_ms: int
+    box: tuple[float, float, float, float]
+
+
 class Tracker(Protocol):
     """Gives boxes of the same thing the same track id."""
 
@@ -40,8 +56,16 @@ class Tracker(Protocol):
 
         Args:
             time_ms: presentation time of the frame; rises from call to call.
-            detections: the frame's boxes in source pixels. Frames that were not inferred are left out.
+            detections: the frame's boxes in source pixels. Frames that were not inferred go to `hold`.
         """
+        ...
+
+    def hold(self, time_ms: int) -> None:
+        """Takes a frame that was not inferred since nothing moved: what the last frame showed is still there."""
+        ...
+
+    def begun(self) -> Sequence[FirstSighting]:
+        """The tracks that the last `update` gave an id, ascending by id."""
         ...
 
     def reset(self) -> None:
@@ -73,12 +97,26 @@ class MotionTracker:
         self._boxes = np.empty((0, 4))
         self._velocity = np.empty((0, 2))
         self._seen_ms = np.empty(0, np.int64)
+        self._first_ms = np.empty(0, np.int64)
+        self._first_boxes = np.empty((0, 4))
         self._hits = np.empty(0, np.int64)
         self._ids = np.empty(0, np.int32)
         self._class_ids = np.empty(0, np.int32)
+        self._newest_ms = 0
+        self._begun: tuple[FirstSighting, ...] = ()
+
+    def hold(self, time_ms: int) -> None:
+        """See `Tracker.hold`."""
+        self._seen_ms[self._seen_ms == self._newest_ms] = time_ms
+        self._newest_ms = time_ms
+
+    def begun(self) -> Sequence[FirstSighting]:
+        """See `Tracker.begun`."""
+        return self._begun
 
     def update(self, time_ms: int, detections: Detections) -> Detections:
         """See `Tracker.update`."""
+        self._newest_ms = time_ms
         self._keep(self._seen_ms >= time_ms - self._max_lost_ms)
         boxes = detections.boxes.astype(np.float64)
         tracks, found = self._match(time_ms, boxes, detections.class_ids)
@@ -118,10 +156,18 @@ class MotionTracker:
         self._boxes[tracks] = boxes
         self._seen_ms[tracks] = time_ms
         self._hits[tracks] += 1
-        for track in sorted(tracks.tolist()):
-            if self._ids[track] == UNTRACKED and self._hits[track] >= _HITS_TO_COUNT:
-                self._ids[track] = self._next_id
-                self._next_id += 1
+        self._begun = tuple(
+            self._confirm(track)
+            for track in sorted(tracks.tolist())
+            if self._ids[track] == UNTRACKED and self._hits[track] >= _HITS_TO_COUNT
+        )
+
+    def _confirm(self, track: int) -> FirstSighting:
+        x_min, y_min, x_max, y_max = self._first_boxes[track].tolist()
+        sighting = FirstSighting(self._next_id, int(self._first_ms[track]), (x_min, y_min, x_max, y_max))
+        self._ids[track] = self._next_id
+        self._next_id += 1
+        return sighting
 
     def _start(
         self, time_ms: int, rows: NDArray[np.intp], boxes: NDArray[np.float64], class_ids: NDArray[np.int32]
@@ -132,6 +178,8 @@ class MotionTracker:
         self._boxes = np.concatenate([self._boxes, boxes[rows]])
         self._velocity = np.concatenate([self._velocity, np.zeros((count, 2))])
         self._seen_ms = np.concatenate([self._seen_ms, np.full(count, time_ms, np.int64)])
+        self._first_ms = np.concatenate([self._first_ms, np.full(count, time_ms, np.int64)])
+        self._first_boxes = np.concatenate([self._first_boxes, boxes[rows]])
         self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
         self._ids = np.concatenate([self._ids, np.full(count, UNTRACKED, np.int32)])
         self._class_ids = np.concatenate([self._class_ids, class_ids[rows]])
@@ -141,6 +189,7 @@ class MotionTracker:
             return
         self._boxes, self._velocity = self._boxes[alive], self._velocity[alive]
         self._seen_ms, self._hits = self._seen_ms[alive], self._hits[alive]
+        self._first_ms, self._first_boxes = self._first_ms[alive], self._first_boxes[alive]
         self._ids, self._class_ids = self._ids[alive], self._class_ids[alive]
 
 

@@ -33,7 +33,7 @@ from videojob.vision.decoders import BoxDecoder, create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.prepare import prepare
 from videojob.vision.select import class_ids, keep_classes
-from videojob.vision.tracking import MotionTracker, Tracker
+from videojob.vision.tracking import FirstSighting, MotionTracker, Tracker
 from videojob.vision.values import Detections
 from videojob.worker.flow import FrameFlow, Group
 from videojob.worker.stopwatch import Stopwatch
@@ -263,13 +263,24 @@ class _Pipe:
             with self._watch.lap("aggregate"):
                 if found is not None:
                     self._inferred += 1
-                    self._last = found if self._tracker is None else self._tracker.update(frame.time_ms, found)
-                self._accumulator.add(frame.time_ms, self._last, gated=found is None)
+                begun = self._follow(frame.time_ms, found)
+                self._accumulator.add(frame.time_ms, self._last, gated=found is None, begun=begun)
             self._observe(frame)
             self._done += 1
             if frame.slot is not None:
                 frames.release(frame.slot)
         self._tell(force=False)
+
+    def _follow(self, time_ms: int, found: Detections | None) -> Sequence[FirstSighting]:
+        """Makes `_last` what this frame shows, None standing for a still one; returns the tracks it confirmed."""
+        if self._tracker is None:
+            self._last = self._last if found is None else found
+            return ()
+        if found is None:
+            self._tracker.hold(time_ms)
+            return ()
+        self._last = self._tracker.update(time_ms, found)
+        return self._tracker.begun()
 
     def _observe(self, frame: Frame) -> None:
         if not self._observers:
