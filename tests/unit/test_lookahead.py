@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +97,33 @@ def test_every_wanted_picture_is_decoded(sizes: list[int], b_frames: int, is_ope
     assert [item.packet for item in chosen] == [packet for packet in packets if packet in {i.packet for i in chosen}]
 
 
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=2, max_size=8),
+    b_frames=st.integers(0, 3),
+    is_open=st.booleans(),
+    window=st.integers(1, 60),
+    data=st.data(),
+)
+def test_a_packet_without_times_never_leaves_the_decoder_without_what_it_needs(
+    sizes: list[int], b_frames: int, is_open: bool, window: int, data: st.DataObject
+) -> None:
+    sound = video(sizes, b_frames, is_open=is_open)
+    pictures = sorted(decoded([Planned(packet) for packet in sound]))
+    wanted = data.draw(st.sets(st.sampled_from(pictures), max_size=10))
+    at = data.draw(st.integers(0, len(sound) - 1))
+    packets = [replace(packet, pts=None, dts=None) if n == at else packet for n, packet in enumerate(sound)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookahead, "WINDOW_PACKETS", max(window, 2 * b_frames + 3))
+        chosen = planned(packets, wanted)
+    # What the decoder sees: the same pictures, their times known.
+    whole = dict(zip(map(id, packets), sound, strict=True))
+    seen = [replace(item, packet=whole[id(item.packet)]) for item in chosen]
+    fed = {item.packet.pts for item in seen if item.is_wanted or item.packet.is_reference}
+    assert decoded(seen) == fed, "a picture was decoded without what it refers to"
+    assert wanted - {sound[at].pts} <= fed
+
+
 def test_groups_without_a_wanted_picture_are_left_out() -> None:
     packets = video([10] * 10, 2, is_open=False)
     chosen = planned(packets, {0, 50})
@@ -152,3 +179,21 @@ def test_the_window_is_bounded_in_packets_and_bytes(monkeypatch: pytest.MonkeyPa
     next(chosen)
     assert len(taken) <= 12
     assert len(list(chosen)) == 399
+
+
+def test_behind_a_packet_without_times_decoding_begins_anew_at_the_next_keyframe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookahead, "WINDOW_PACKETS", 12)
+    packets = video([10, 10, 10], 0, is_open=False)
+    packets[15] = replace(packets[15], pts=None, dts=None)
+    chosen = planned(packets, {0})
+    assert [item.packet for item in chosen] == [packets[0], *packets[10:]]
+    assert [item.is_fresh for item in chosen[:3]] == [False, True, False]
+
+
+def test_pictures_behind_a_clock_that_starts_again_are_decided_on_their_own() -> None:
+    packets = [*video([10, 10], 0, is_open=False), *video([10], 0, is_open=False)]
+    asked: list[int] = []
+    list(plan(iter(packets), lambda pts: bool(asked.append(pts)), lambda packet: packet.is_key, None))
+    assert asked == [*range(20), *range(10)]

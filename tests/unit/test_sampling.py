@@ -82,3 +82,9 @@ def test_a_video_without_a_rate_starts_its_segments_with_a_picture() -> None:
     segment = Segment(1, 0, 1000, None)
     info = video_info(frame_rate=None)
     assert selected(Sampling(frames_per_second=Fraction(1)), info, [1040, 1080, 2000], segment) == [1040, 2000]
+
+
+def test_times_that_go_back_begin_a_new_count() -> None:
+    times = [*range(0, 3000, 40), *range(0, 3000, 40)]
+    chosen = selected(Sampling(frames_per_second=Fraction(1)), video_info(time_base=Fraction(1, 1000)), times)
+    assert chosen == [0, 1000, 2000, 0, 1000, 2000]

@@ -76,6 +76,7 @@ class _Window(Generic[P]):
     is_blind: bool = False
     _undecided: list[tuple[int, int, _Entry[P]]] = field(default_factory=list)
     _bytes: int = 0
+    _last_dts: int | None = None
     _numbers: Iterator[int] = field(default_factory=count)
 
     def pop(self) -> _Entry[P] | None:
@@ -104,6 +105,10 @@ class _Window(Generic[P]):
             # Times that do not tell what comes first: from here on everything is needed.
             self.is_blind = True
         else:
+            if self._last_dts is not None and packet.dts < self._last_dts:
+                # The clock starts again: what was before it is presented before all that comes.
+                self._decide(None)
+            self._last_dts = packet.dts
             heapq.heappush(self._undecided, (packet.pts, next(self._numbers), entry))
             self._decide(packet.dts)
 
@@ -143,7 +148,7 @@ def plan(
     entered_at: int | None = None
     while (entry := window.pop()) is not None:
         packet = entry.packet
-        if window.is_blind or packet.size == 0:
+        if packet.size == 0 or (window.is_blind and not is_skipping and entered_at is None):
             yield Planned(packet)
             continue
         if entry.is_entry and not is_skipping:
@@ -152,6 +157,11 @@ def plan(
         if is_leading or (is_skipping and not entry.is_entry):
             # It refers to what was left out.
             needed = max(0, needed - 1)
+            continue
+        if window.is_blind:
+            yield Planned(packet, is_fresh=is_skipping)
+            entered_at = packet.pts if is_skipping else entered_at
+            is_skipping = False
             continue
         is_needed = needed > 0 or entry.is_wanted is not False
         needed = needed - 1 if needed > 0 else window.needed()

@@ -41,7 +41,8 @@ class FrameSelector:
         """Whether the picture is asked for; call once for each picture, in order."""
         if self._per_tick is not None:
             cell = self._cell_of(pts)
-            if self._cell is not None and cell <= self._cell:
+            # Not "at most": should times go back after all, the pictures from there on are asked for, too.
+            if cell == self._cell:
                 return False
             self._cell = cell
             return True
