@@ -212,7 +212,7 @@ def test_a_report_is_written_from_the_store_with_its_picture(bikes: VideoFacts, 
 def test_a_run_without_a_summary_has_no_report(bikes: VideoFacts, tmp_path: Path) -> None:
     sink = SqliteSink(tmp_path / "results.sqlite3")
     try:
-        with pytest.raises(ResultsIncomplete, match="entrance-hall has no finished run"):
+        with pytest.raises(ResultsIncomplete, match="entrance-hall is not finished"):
             write_report(sink, stored(sink, finished=False), facts_of(bikes), SystemClock(), tmp_path / "report.html")
     finally:
         sink.close()

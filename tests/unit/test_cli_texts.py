@@ -30,7 +30,7 @@ from videojob.errors import InputNotVideo
 from videojob.local.progress import ProgressTracker
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
 from videojob.results.merge import fold
-from videojob.results.run_facts import RunFacts, VideoFacts
+from videojob.results.run_facts import VideoFacts
 from videojob.results.summary import FrameCounts, JobIdentity, ResultSettings, Summary, VideoEntry, VideoSummary
 from videojob.results.summary_codec import encode_summary
 from videojob.results.values import ClassStats, Gap, SegmentResult, Window
@@ -172,25 +172,30 @@ def test_the_end_of_a_run_calls_videos_by_the_users_names() -> None:
 
 
 def test_results_call_videos_by_the_users_names() -> None:
-    summary = make_summary()
-    names = user_names(summary, run_facts(50, name="job", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)))
+    names = user_names(run_facts(50, videos=(VideoFacts(0, "a,b.mp4", "lobby"), VideoFacts(1, "c.mp4"))))
     assert names == {0: "lobby"}
-    assert drawn(videos_table(summary, names)).splitlines()[1].split()[:2] == ["lobby", "50"]
+    assert drawn(videos_table(make_summary(), names)).splitlines()[1].split()[:2] == ["lobby", "50"]
+
+
+def test_without_a_record_videos_have_no_names() -> None:
+    assert user_names(None) == {}
 
 
 @pytest.mark.parametrize(
-    "facts",
+    ("kept_other", "said"),
     [
-        None,
-        run_facts(50, name="another", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)),
-        run_facts(50, name="job", namespace="team", videos=(VideoFacts(0, "a,b.mp4", "lobby"),)),
-        run_facts(50, name="job", videos=(VideoFacts(0, "other.mp4", "lobby"),)),
-        run_facts(50, name="job", videos=(VideoFacts(0, "a,b.mp4"),)),
+        (0, []),
+        (1, ["1 segment came out otherwise than before; the results stored first stay"]),
+        (2, ["2 segments came out otherwise than before; the results stored first stay"]),
     ],
-    ids=["no record", "another job", "another namespace", "another input", "no name given"],
 )
-def test_names_are_taken_from_this_jobs_own_record_only(facts: RunFacts | None) -> None:
-    assert user_names(make_summary(), facts) == {}
+def test_the_end_of_a_run_says_which_results_came_out_otherwise(kept_other: int, said: list[str]) -> None:
+    out = io.StringIO()
+    outcome = RunOutcome("Completed", run_record(), segments_run=3, kept_other=kept_other)
+    options = RunOptions(Path("job.yaml"), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
+    show_outcome(Console(file=out, width=200), outcome, options)
+    assert [line.strip() for line in out.getvalue().splitlines() if "otherwise" in line] == said
+    assert outcome_document(outcome, options)["segments_kept_other"] == kept_other
 
 
 def test_windows_as_csv_have_a_row_per_class_and_one_for_an_empty_window() -> None:

@@ -197,6 +197,13 @@ def test_storing_is_compared_with_one_item_per_frame() -> None:
     assert "1,967 times fewer." in words
 
 
+def test_results_that_came_out_otherwise_are_told() -> None:
+    data = report_data()
+    assert "Came out otherwise" not in read_page(render_report(data)).text
+    told = read_page(render_report(replace(data, facts=run_facts(100, kept_other=2)))).text
+    assert "Came out otherwise 2 segments; the results stored first stay" in " ".join(told.split())
+
+
 def test_a_run_that_stored_nothing_compares_nothing() -> None:
     facts = run_facts(100, usage=replace(run_facts(100).usage, write_units=0.0))
     assert read_page(render_report(replace(report_data(), facts=facts))).section("store") is None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
-from videojob.results.values import SegmentTimings, WriteUsage
+from videojob.results.values import RunRecord, SegmentTimings, WriteUsage
 
 FACTS = RunFacts(
     namespace="default",
@@ -42,3 +44,19 @@ def test_facts_of_an_older_version_take_defaults() -> None:
 def test_another_document_is_refused() -> None:
     with pytest.raises(ValueError, match="not the facts of a run"):
         run_facts_from_dict({"schema": "something/else"})
+
+
+def test_what_is_no_object_is_refused() -> None:
+    with pytest.raises(TypeError, match="not the facts of a run: list"):
+        run_facts_from_dict(json.loads("[]"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [({}, True), ({"uid": "other"}, False), ({"epoch": 3}, False), ({"plan_digest": "other"}, False)],
+    ids=["this run", "another job", "another epoch", "another plan"],
+)
+def test_facts_are_those_of_one_epoch_of_one_job(changes: dict[str, Any], own: bool) -> None:
+    run = RunRecord("uid", "default", "lobby", "plan", segments=2, epoch=2)
+    facts = replace(FACTS, uid="uid", epoch=2, plan_digest="plan")
+    assert facts.are_of(replace(run, **changes)) is own

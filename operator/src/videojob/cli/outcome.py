@@ -94,6 +94,9 @@ def _show_speed(console: Console, outcome: RunOutcome) -> None:
         parts.append(f"{outcome.segments_kept} {plural(outcome.segments_kept, 'segment')} kept from an earlier run")
     if parts:
         tell(console, f"  {', '.join(parts)}")
+    if outcome.kept_other:
+        segments = f"{outcome.kept_other} {plural(outcome.kept_other, 'segment')}"
+        tell(console, f"  {segments} came out otherwise than before; the results stored first stay", "yellow")
     if outcome.segments_run and outcome.write_units:
         naive = one_item_per_frame(outcome.frames_selected).write_units
         tell(console, f"  stored in {outcome.write_units:g} write units; one item per frame would take {naive:g}")
@@ -133,6 +136,7 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
         ],
         "segments_run": outcome.segments_run,
         "segments_kept": outcome.segments_kept,
+        "segments_kept_other": outcome.kept_other,
         "frames_selected": outcome.frames_selected,
         "frames_inferred": outcome.frames_inferred,
         "frames_per_s": round(outcome.frames_per_s, 2),

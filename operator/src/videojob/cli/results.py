@@ -30,16 +30,17 @@ from videojob.cli.stored import (
     place,
 )
 from videojob.cli.terminal import cell, console, tell, write_json
-from videojob.errors import SetupError, error_from_dict
+from videojob.errors import error_from_dict
 from videojob.local.clock import SystemClock
-from videojob.local.record import REPORT_FILE, RUN_FILE, read_facts
+from videojob.local.record import REPORT_FILE, read_facts
 from videojob.local.report import write_report
 from videojob.printable import printable
 from videojob.results.codec import parse
-from videojob.results.merge import JobResults, fold
+from videojob.results.merge import JobResults
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import Summary, class_label, decimal_ppm
+from videojob.results.summary import Summary, class_label, decimal_ppm, results_of
 from videojob.results.summary_codec import decode_summary
+from videojob.results.values import RunRecord
 
 _COLUMNS = (
     "video",
@@ -86,34 +87,24 @@ def results(
         if form is ResultsFormat.JSON:
             write_json(parse(encoded))
         elif form is ResultsFormat.CSV:
-            merged = fold((commit.result for commit in store.commits(run)), summary.settings.presence_gap_ms)
+            merged = results_of(summary, (commit.result for commit in store.commits(run)))
             sys.stdout.write(windows_csv(summary, merged))
         else:
-            show_results(console(), summary, user_names(summary, _facts(where.output)))
+            show_results(console(), summary, user_names(_facts(where.output, run, "Names of videos")))
 
 
-def _facts(folder: Path) -> RunFacts | None:
-    """The run's record, if there is one; results are shown without it."""
-    if not (folder / RUN_FILE).is_file():
-        return None
-    try:
-        return read_facts(folder)
-    except SetupError as error:
-        tell(console(stderr=True), f"Names of videos are left out. {error}", "yellow")
-        return None
+def _facts(folder: Path, run: RunRecord, without: str) -> RunFacts | None:
+    """The run's record, if the folder has it; of a record that cannot be used people are told what is left out."""
+
+    def remark(why: str) -> None:
+        tell(console(stderr=True), f"{without} are left out: {why}.", "yellow")
+
+    return read_facts(folder, run, remark)
 
 
-def user_names(summary: Summary, facts: RunFacts | None) -> dict[int, str]:
-    """What the user calls the videos, by position, as the record beside the results has it.
-
-    The summary does not: names change no result. A record of another job, or of other inputs, is not asked.
-    """
-    identity = summary.identity
-    if facts is None or (facts.namespace, facts.name) != (identity.namespace, identity.name):
-        return {}
-    uris = {video.video: video.entry.uri for video in summary.videos}
-    uris |= {failed.video: failed.uri for failed in summary.failed_inputs}
-    return {video.video: video.name for video in facts.videos if video.name and uris.get(video.video) == video.uri}
+def user_names(facts: RunFacts | None) -> dict[int, str]:
+    """What the user calls the videos, by position, as the run's record has it; the summary knows no names."""
+    return {} if facts is None else {video.video: video.name for video in facts.videos if video.name}
 
 
 def show_results(where: Console, summary: Summary, names: Mapping[int, str]) -> None:
@@ -185,7 +176,7 @@ def report(
     """Write the report of a finished run: one HTML file that needs nothing else."""
     which = Which(name, namespace, uid)
     where = place(which, output, sink, table=table, region=region, endpoint_url=endpoint_url)
-    facts = read_facts(where.output) if (where.output / RUN_FILE).is_file() else None
     with finished_run(where) as (store, run, _):
+        facts = _facts(where.output, run, "Pictures and timings")
         path = write_report(store, run, facts, SystemClock(), to or where.output / REPORT_FILE)
     tell(console(), str(path))

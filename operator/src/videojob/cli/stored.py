@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.sinks import open_sink
@@ -127,7 +128,7 @@ def _listed(words: Sequence[str]) -> str:
 
 @contextmanager
 def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
-    """The open store, the run that is meant and its summary.
+    """The open store, the newest finished run of the job that is meant, and that run's summary.
 
     Raises:
         SetupError: the store has no such job.
@@ -135,9 +136,16 @@ def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
         ResultsIncomplete: the job has not finished yet.
     """
     with closing(open_sink(where.sink)) as sink:
-        run = choose(sink.runs(), where.which)
-        summary = sink.summary(run.uid)
-        if summary is None:
-            done = len(sink.committed(run))
-            raise ResultsIncomplete(f"{run.name} has {done} of {run.segments} segments and no summary yet")
+        newest = choose(sink.runs(), where.which)
+        run = sink.finished_run(newest.uid)
+        summary = None if run is None else sink.finished(run)
+        if run is None or summary is None:
+            raise ResultsIncomplete(f"{newest.name} has {_progress(sink, newest)} and no summary yet")
+        if run.epoch != newest.epoch:
+            text = f"A newer run of {newest.name} has {_progress(sink, newest)}; this is the finished one before it."
+            tell(console(stderr=True), text, "yellow")
         yield sink, run, summary
+
+
+def _progress(sink: Sink, run: RunRecord) -> str:
+    return f"{len(sink.committed(run))} of {run.segments} segments"

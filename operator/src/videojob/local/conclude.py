@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
 from videojob.local.dispatch import Dispatcher
 from videojob.local.outputs import OutputConfig
-from videojob.local.record import REPORT_FILE, RUN_FILE, RunTimes, read_facts, run_facts, write_facts
+from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
 from videojob.local.work import WorkDone
@@ -36,6 +37,7 @@ class Conclusion:
         outputs: the per-frame outputs that were asked for.
         server: what served the model, in words.
         started_s: when the run began, seconds since the epoch.
+        notice: is told what a person should know.
     """
 
     job: VideoJob
@@ -46,6 +48,7 @@ class Conclusion:
     server: str
     started_s: float
     clock: Clock
+    notice: Callable[[str], None]
 
     def outcome(self, dispatcher: Dispatcher, sink: Sink) -> RunOutcome:
         """How the run ended; finalises when every segment of every good video is committed.
@@ -85,14 +88,16 @@ class Conclusion:
 
     def _record(self, usage: WriteUsage) -> RunFacts:
         # A rerun that found everything done says nothing new: the facts of the run that did the work stay.
-        if self.work.segments or not (self.options.output / RUN_FILE).exists():
-            times = RunTimes(self.started_s, self.clock.now_s())
-            facts = run_facts(
-                self.job, self.options, self.plan, self.work, server=self.server, times=times, usage=usage
-            )
-            write_facts(self.options.output, facts)
-            return facts
-        return read_facts(self.options.output)
+        known = None if self.work.segments else read_facts(self.options.output, self.plan.run, self._write_anew)
+        if known is not None:
+            return known
+        times = RunTimes(self.started_s, self.clock.now_s())
+        facts = run_facts(self.job, self.options, self.plan, self.work, server=self.server, times=times, usage=usage)
+        write_facts(self.options.output, facts)
+        return facts
+
+    def _write_anew(self, why: str) -> None:
+        self.notice(f"{why}; it is written anew, without the timings of the work")
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""
@@ -106,6 +111,7 @@ class Conclusion:
             failed=tuple(video for video in videos if video.error is not None),
             segments_run=work.segments,
             segments_kept=len(self.plan.kept),
+            kept_other=work.kept_other,
             frames_selected=work.frames_selected,
             frames_inferred=work.frames_inferred,
             wall_s=work.wall_s,

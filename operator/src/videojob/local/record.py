@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,14 +14,13 @@ import yaml
 
 import videojob
 from videojob.api.videojob import VideoJob
-from videojob.errors import SetupError
 from videojob.local.host import usable_cpus
 from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
 from videojob.local.work import WorkDone
 from videojob.printable import printable
 from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
-from videojob.results.values import WriteUsage
+from videojob.results.values import RunRecord, WriteUsage
 
 OUTPUT_ROOT = Path("videojob-output")
 """Where runs go when nothing else is said, a folder per job."""
@@ -53,12 +53,16 @@ def run_facts(
     return RunFacts(
         namespace=job.metadata.namespace,
         name=job.metadata.name,
+        uid=plan.run.uid,
+        epoch=plan.run.epoch,
+        plan_digest=plan.run.plan_digest,
         started_at=_iso(times.started_s),
         finished_at=_iso(times.finished_s),
         wall_s=work.wall_s,
         total_s=times.finished_s - times.started_s,
         segments_run=work.segments,
         segments_kept=len(plan.kept),
+        kept_other=work.kept_other,
         frames_selected=work.frames_selected,
         frames_inferred=work.frames_inferred,
         frames_per_s=work.frames_per_s,
@@ -94,21 +98,26 @@ def write_facts(folder: Path, facts: RunFacts) -> Path:
     return path
 
 
-def read_facts(folder: Path) -> RunFacts:
-    """The facts of the last run that worked in this output folder.
+def read_facts(folder: Path, run: RunRecord, remark: Callable[[str], None]) -> RunFacts | None:
+    """The record of this run, if the output folder has it. Results and reports do without, so nothing fails for it.
 
-    Raises:
-        SetupError: there are none, or the file is not ours.
+    Args:
+        folder: output folder; its record is that of the last run that worked there, of whatever job.
+        run: whose record is wanted.
+        remark: is told why a record that is there cannot be used, in one sentence.
     """
     path = folder / RUN_FILE
     try:
-        return run_facts_from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise SetupError(
-            f"no run is recorded in {folder}", hint="Give the --output folder of a finished run."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise SetupError(f"{path} cannot be read: {error}", hint="Run the job again to write it anew.") from error
+        facts = run_facts_from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        remark(f"the record of the run at {path} cannot be read: {type(error).__name__}: {error}")
+    else:
+        if facts.are_of(run):
+            return facts
+        remark(f"the record at {path} is that of another run")
+    return None
 
 
 def results_place(sink: SinkConfig) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.thumbnails import peak_pictures
 from videojob.ports import Clock, Sink
-from videojob.results.merge import fold
 from videojob.results.report import ReportData, choose_peaks, render_report
 from videojob.results.run_facts import RunFacts
+from videojob.results.summary import results_of
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
 
@@ -22,18 +22,18 @@ def gather(sink: Sink, run: RunRecord, facts: RunFacts | None, clock: Clock) -> 
     Args:
         sink: has the summary and the segments' results.
         run: the finished run.
-        facts: its record; without it there are no pictures and no timings.
+        facts: that run's own record; without it there are no pictures and no timings.
         clock: bounds the time that pictures may take.
 
     Raises:
         ResultsIncomplete: the run has no summary yet.
         SinkUnavailable: the store does not answer.
     """
-    encoded = sink.summary(run.uid)
+    encoded = sink.finished(run)
     if encoded is None:
-        raise ResultsIncomplete(f"{run.namespace}/{run.name} has no finished run")
+        raise ResultsIncomplete(f"epoch {run.epoch} of {run.namespace}/{run.name} is not finished")
     summary = decode_summary(encoded)
-    results = fold((commit.result for commit in sink.commits(run)), summary.settings.presence_gap_ms)
+    results = results_of(summary, (commit.result for commit in sink.commits(run)))
     videos = () if facts is None else facts.videos
     return ReportData(summary, results, facts, peak_pictures(choose_peaks(summary), videos, clock))
 

@@ -86,6 +86,7 @@ class LocalRun:
                 server=server.description,
                 started_s=started_s,
                 clock=self.clock,
+                notice=self.observer.notice,
             )
             outcome = conclusion.outcome(dispatcher, sink)
             if outcome.summary is not None:

@@ -194,6 +194,7 @@ class RunOutcome:
         error: why the job failed.
         videos: every input in the manifest's order. failed: those that could not be processed.
         segments_run, segments_kept: this time, and by earlier runs.
+        kept_other: segments that ran this time although another result of theirs was stored, which stays.
         frames_selected: by sampling, this time; `frames_inferred` of them went through the model.
         frames_per_s: selected frames of this run / its processing time.
         write_units: what storing this run's results took.
@@ -208,6 +209,7 @@ class RunOutcome:
     failed: tuple[VideoPlan, ...] = ()
     segments_run: int = 0
     segments_kept: int = 0
+    kept_other: int = 0
     frames_selected: int = 0
     frames_inferred: int = 0
     wall_s: float = 0.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
-from videojob.results.values import SegmentTimings, WriteUsage
+from videojob.results.values import RunRecord, SegmentTimings, WriteUsage
 
 SCHEMA = "videojob.dev/v1alpha1/run"
 _Flat = TypeVar("_Flat")
@@ -60,10 +60,12 @@ class RunFacts:
 
     Attributes:
         namespace, name: the job.
+        uid, epoch, plan_digest: of the run, as in `RunRecord`; they tell whose facts these are.
         started_at, finished_at: ISO 8601 with offset, as "2026-03-01T12:00:00+00:00".
         wall_s: processing alone, from the first segment given out to the last one's end.
         total_s: from start to finish, server start and probing included.
         segments_run, segments_kept: in this run, and by earlier ones.
+        kept_other: segments of this run whose earlier, different result stayed.
         frames_selected: by sampling, in this run; `frames_inferred` of them went through the model.
         frames_per_s: selected frames / wall_s.
         mean_batch: frames per execution on the server; None when nothing was inferred.
@@ -85,10 +87,14 @@ class RunFacts:
     name: str
     started_at: str
     finished_at: str
+    uid: str = ""
+    epoch: int = 0
+    plan_digest: str = ""
     wall_s: float = 0.0
     total_s: float = 0.0
     segments_run: int = 0
     segments_kept: int = 0
+    kept_other: int = 0
     frames_selected: int = 0
     frames_inferred: int = 0
     frames_per_s: float = 0.0
@@ -107,6 +113,10 @@ class RunFacts:
     usage: WriteUsage = field(default_factory=WriteUsage)
     videos: tuple[VideoFacts, ...] = ()
 
+    def are_of(self, run: RunRecord) -> bool:
+        """Whether this very run wrote them: an output folder may hold the record of another job or epoch."""
+        return (self.uid, self.epoch, self.plan_digest) == (run.uid, run.epoch, run.plan_digest)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able values; `run_facts_from_dict` reads them back."""
         return {"schema": SCHEMA} | asdict(self)
@@ -119,6 +129,8 @@ def run_facts_from_dict(values: Mapping[str, Any]) -> RunFacts:
         ValueError: another schema.
         KeyError, TypeError: something of another shape.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"not the facts of a run: {type(values).__name__}, not an object")
     if values.get("schema") != SCHEMA:
         raise ValueError(f"not the facts of a run: schema {values.get('schema')!r}, not {SCHEMA!r}")
     known = _known(RunFacts, values)

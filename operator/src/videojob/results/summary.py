@@ -212,6 +212,19 @@ def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
     )
 
 
+def results_of(summary: Summary, results: Iterable[SegmentResult]) -> JobResults:
+    """The summary's own results with their windows.
+
+    A video that was given up may have results from before; the summary does not count them, and nor does this.
+
+    Args:
+        summary: of a finished epoch.
+        results: every one that is stored for that epoch.
+    """
+    videos = {video.video for video in summary.videos}
+    return fold((result for result in results if result.video in videos), summary.settings.presence_gap_ms)
+
+
 def check_complete(planned: Sequence[Segment], results: Iterable[SegmentResult]) -> list[SegmentResult]:
     """The results by segment index, if they are exactly what was planned; raises ResultsIncomplete otherwise."""
     found: dict[int, SegmentResult] = {}

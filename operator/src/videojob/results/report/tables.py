@@ -82,6 +82,8 @@ def settings_of(summary: Summary, facts: RunFacts | None) -> Iterable[tuple[str,
     yield "Machine", _machine(facts)
     yield "Results in", facts.sink
     yield "Segments", _segments(facts)
+    if facts.kept_other:
+        yield "Came out otherwise", f"{words.plural(facts.kept_other, 'segment')}; the results stored first stay"
     yield "Started", moment(facts.started_at)
     yield "Took", _took(facts)
     if facts.timings.peak_rss_bytes:
