@@ -170,6 +170,43 @@ def mutations(data: bytes, count: int, seed: int) -> list[Callable[[], bytes]]:
     return [one] * count
 
 
+def without_first_packets(path: Path, spec: Spec, count: int) -> Path:
+    """A Matroska file whose first packets are in their places, but zeroed."""
+    data = bytearray(write_video(path, spec).read_bytes())
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    for position, size in packets[:count]:
+        if position is not None:
+            # Behind the block's own head: track, time and flags.
+            data[position + 8 : position + size] = bytes(size - 8)
+    path.write_bytes(bytes(data))
+    return path
+
+
+def joined_without_care(path: Path, *specs: Spec, is_counted: bool = True) -> Path:
+    """Transport streams, one behind the other: the clock starts again at each join.
+
+    With `is_counted` their packets are numbered through, so that a join does not look like a loss.
+    """
+    pieces = [write_video(path.with_name(f"{number}_{path.name}"), spec) for number, spec in enumerate(specs)]
+    data = bytearray(b"".join(piece.read_bytes() for piece in pieces))
+    counters: dict[int, int] = {}
+    for at in range(0, len(data), 188) if is_counted else ():
+        program = int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF
+        has_payload = bool(data[at + 3] & 0x10)
+        counters[program] = (counters.get(program, -1) + has_payload) % 16
+        data[at + 3] = data[at + 3] & 0xF0 | counters[program]
+    path.write_bytes(data)
+    return path
+
+
+def begun_late(path: Path, spec: Spec, share: float = 0.1) -> Path:
+    """A transport stream that lacks its beginning, as a recording that was started in the middle of a broadcast."""
+    data = write_video(path, spec).read_bytes()
+    path.write_bytes(data[int(len(data) * share) // 188 * 188 :])
+    return path
+
+
 def all_noise(path: Path) -> Path:
     """A container in order around packets of noise."""
     data = bytearray(write_video(path).read_bytes())

@@ -106,6 +106,11 @@ class Source:
         """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
         return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
 
+    @property
+    def may_begin_anywhere(self) -> bool:
+        """Whether a sound file of this kind may begin between two keyframes, as a recorded broadcast does."""
+        return self.demuxer == sniff.MPEG_TS
+
     def packets(self) -> Iterator[VideoPacket]:
         """Packets from where the file stands, at last the empty one that ends the stream. Raises av.FFmpegError."""
         packets = self.container.demux(self.stream)
@@ -122,6 +127,12 @@ class Source:
         if not packet.is_keyframe or packet.is_corrupt:
             return False
         return self.codec != "h264" or h264.is_clean_entry(bytes(packet), self.stream.codec_context.extradata)
+
+    def packet_time(self, packet: VideoPacket) -> int | None:
+        """When the packet's picture is presented, by the same clock as `time_of`; None when nothing tells."""
+        if self.has_presentation_times and packet.pts is not None:
+            return packet.pts
+        return packet.dts
 
     def time_of(self, picture: av.VideoFrame) -> int | None:
         """The picture's time of presentation; None when nothing tells."""

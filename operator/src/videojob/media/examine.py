@@ -18,8 +18,10 @@ from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.planning.video import VideoInfo
 
-# How many packets may go by before the first picture, and before a keyframe behind a seek.
+# How many packets may go by between the first keyframe and the first picture, and before a keyframe behind a seek.
 _MAX_PACKETS = 500
+# How much may go by before the first picture: a recording may begin long before its first keyframe.
+_MAX_BYTES_BEFORE_PICTURE = 64 << 20
 _RATE_PACKETS = 48
 _REORDER_DEPTH = 16
 _MAX_HUNTED_PACKETS = 10_000
@@ -50,8 +52,7 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
     """
     with opened(path, uri) as source:
         stream = source.stream
-        first = _first_picture(source, uri)
-        start_pts = source.time_of(first) or 0
+        first, start_pts = _first_picture(source, uri)
         extent = _extent(source, start_pts)
         return VideoInfo(
             uri=uri,
@@ -72,22 +73,43 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
         )
 
 
-def _first_picture(source: Source, uri: str) -> av.VideoFrame:
-    """The first picture that decodes; damage before it is the decoder's business when its segment is read."""
+def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
+    """The first picture that decodes, and when the video begins: earlier, where pictures before it are damaged.
+
+    What comes before the first keyframe of a stream that may have been cut anywhere is not damage: it is not counted.
+    """
     error: av.FFmpegError | None = None
-    packets = source.packets()
+    lost_at: int | None = None
+    has_begun = not source.may_begin_anywhere
     try:
-        for packet in islice(packets, _MAX_PACKETS):
+        for packet in _before_picture(source):
+            has_begun = has_begun or (packet.is_keyframe and packet.size > 0)
             try:
                 for frame in source.stream.decode(packet):
-                    return frame
+                    time = source.time_of(frame) or 0
+                    return frame, time if lost_at is None else min(time, lost_at)
             except av.FFmpegError as this:
                 error = this
+                if has_begun and lost_at is None and not packet.is_discard:
+                    lost_at = source.packet_time(packet)
     except av.FFmpegError as this:
         error = this
     if error is None:
         raise NoFrames("the video stream has no picture", uri=uri)
     raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
+
+
+def _before_picture(source: Source) -> Iterator[VideoPacket]:
+    """Packets from the file's start, as many as a sound video may need to give its first picture."""
+    bytes_left, packets_left = _MAX_BYTES_BEFORE_PICTURE, _MAX_PACKETS
+    has_key = False
+    for packet in source.packets():
+        has_key = has_key or packet.is_keyframe
+        bytes_left -= packet.size
+        packets_left -= has_key
+        if bytes_left < 0 or packets_left < 0:
+            return
+        yield packet
 
 
 def _extent(source: Source, start_pts: int) -> _Extent:

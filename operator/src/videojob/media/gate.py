@@ -39,7 +39,7 @@ class MotionGate:
         if self._reference is not None:
             # The mean of absolute differences: 0 for the same picture, 255 for black against white.
             difference = cv2.norm(small, self._reference, cv2.NORM_L1) / small.size
-            is_recent = time_ms - self._reference_ms < self._gate.max_skip_ms
+            is_recent = 0 <= time_ms - self._reference_ms < self._gate.max_skip_ms
             if difference < self._gate.threshold and is_recent:
                 return False
         self._reference, self._reference_ms = small, time_ms

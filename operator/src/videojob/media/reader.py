@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 from videojob.errors import DecodeTimeout, InputCorrupt
 from videojob.media import sniff
+from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import GapTracker
 from videojob.media.limits import MAX_PIXELS
@@ -68,6 +69,8 @@ class SegmentReader:
         self._wants = wants
         self._tracker = GapTracker()
         self._interval = _interval_ticks(request)
+        # Before the first keyframe of a stream that was cut anywhere, nothing can be lost.
+        self._has_begun = not (source.may_begin_anywhere and self._segment.start_pts is None)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
         self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
@@ -84,7 +87,7 @@ class SegmentReader:
         return tuple(self._gap(*gap) for gap in self._tracker.gaps)
 
     def _gap(self, start: int, end: int, reason: str) -> DecodeGap:
-        start_ms = self._info.time_ms(start)
+        start_ms = max(0, self._info.time_ms(start))
         return DecodeGap(start_ms, max(self._info.time_ms(end), start_ms + 1), reason)
 
     @property
@@ -93,7 +96,9 @@ class SegmentReader:
         return self._info.start_pts if start is None else start
 
     def pictures(self, *, seek: bool = True) -> Iterator[Picture]:
-        """(pts, picture) in presentation order.
+        """(pts, picture) in presentation order; times never go back.
+
+        Where the recording's clock starts again, it is put forward to go on behind the last picture.
 
         Args:
             seek: False reads from where the file stands, which is its start when it was just opened.
@@ -104,11 +109,14 @@ class SegmentReader:
             DecodeTimeout: the demuxer goes round in circles.
         """
         end = self._segment.end_pts
+        latest: int | None = None
         for pts, picture in self._decoded(seek=seek):
             if end is not None and pts >= end:
                 break
             if self._segment.contains(pts):
-                yield pts, picture
+                # Times that a muxer counted badly: the order in which the decoder gives pictures is the right one.
+                latest = pts if latest is None else max(latest, pts)
+                yield latest, picture
         self._tracker.finish(self._end_of_segment())
 
     def _decoded(self, *, seek: bool) -> Iterator[Picture]:
@@ -119,6 +127,7 @@ class SegmentReader:
             self._on_packet()
             if packet.opaque is not None:
                 self._lost(self._behind_packets(), str(packet.opaque))
+            self._has_begun = self._has_begun or (packet.is_keyframe and packet.size > 0)
             is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
             if planned.is_fresh or (is_key and self._tracker.is_open):
                 yield from self._drained()
@@ -193,11 +202,11 @@ class SegmentReader:
 
     def _lost(self, pts: int, reason: str) -> None:
         """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
-        end = self._segment.end_pts
-        if pts < self._first_possible or (end is not None and pts >= end):
+        # The first segment has no start: what is damaged there is lost, however early its time.
+        if not self._has_begun or not self._segment.contains(pts):
             return
         if not self._skip_corrupt:
-            raise InputCorrupt(reason, uri=self._info.uri, time_ms=self._info.time_ms(pts))
+            raise InputCorrupt(reason, uri=self._info.uri, time_ms=max(0, self._info.time_ms(pts)))
         self._tracker.begin(pts, reason)
 
     def _end_of_segment(self) -> int:
@@ -230,6 +239,7 @@ class SegmentReader:
         One that comes behind damage to the container carries the words for it.
         """
         packets = self._source.packets()
+        clock = RunningClock(self._interval, max(1, int(1 / self._info.time_base)))
         while True:
             try:
                 packet = next(packets)
@@ -245,6 +255,7 @@ class SegmentReader:
             words = self._source.complaints.take(sniff.MATROSKA)
             if words is not None:
                 packet.opaque = f"the container is damaged: {words}"
+            clock.run_on(packet)
             yield packet
 
 

@@ -1,0 +1,89 @@
+"""Times that run on. Pure.
+
+The clock of a recording may start again: streams that were joined without a care for their times, a camera that was
+restarted. A time then names two places, and everything that counts on growing times goes wrong. So a restarted clock
+is put forward: its pictures follow the last one before, one frame interval later, and none is lost. How long the real
+pause was nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+_JUMP_S = 1
+"""Decoding times that go back by more are a restart; by less, a muxer that counts badly, unless a keyframe says so."""
+
+
+class ClockPacket(Protocol):
+    """What is read of a packet, and set. An empty one ends the stream."""
+
+    pts: int | None
+    dts: int | None
+
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether decoding can begin at it."""
+        ...
+
+    @property
+    def is_discard(self) -> bool:
+        """Whether an edit list says that it is not shown."""
+        ...
+
+
+@dataclass(slots=True)
+class RunningClock:
+    """Puts the times of packets forward where the recording's clock starts again.
+
+    Attributes:
+        interval: ticks between two pictures.
+        ticks_per_s: ticks in a second.
+        offset: ticks that are added now.
+    """
+
+    interval: int
+    ticks_per_s: int
+    offset: int = 0
+    _last_dts: int | None = None
+    _newest_pts: int | None = None
+    _last_key_pts: int | None = None
+
+    def run_on(self, packet: ClockPacket) -> None:
+        """Sets the packet's times; call once for each, in decoding order."""
+        if packet.is_discard or (packet.pts is None and packet.dts is None):
+            return
+        if self._starts_again(packet):
+            self.offset += self._missing(packet)
+        if packet.pts is not None:
+            packet.pts += self.offset
+            self._newest_pts = packet.pts if self._newest_pts is None else max(self._newest_pts, packet.pts)
+            if packet.is_keyframe:
+                self._last_key_pts = packet.pts
+        if packet.dts is not None:
+            packet.dts += self.offset
+            self._last_dts = packet.dts
+
+    def _starts_again(self, packet: ClockPacket) -> bool:
+        if self._last_dts is None or packet.dts is None:
+            return False
+        back = self._last_dts - (packet.dts + self.offset)
+        if back > _JUMP_S * self.ticks_per_s:
+            return True
+        # In decoding order the times of keyframes always grow.
+        return (
+            back > 0
+            and packet.is_keyframe
+            and packet.pts is not None
+            and self._last_key_pts is not None
+            and packet.pts + self.offset <= self._last_key_pts
+        )
+
+    def _missing(self, packet: ClockPacket) -> int:
+        """Ticks by which the packet lies before the place where it belongs."""
+        last = [(self._last_dts, packet.dts), (self._newest_pts, packet.pts)]
+        return max(
+            before + self.interval - (time + self.offset)
+            for before, time in last
+            if before is not None and time is not None
+        )

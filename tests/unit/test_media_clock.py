@@ -1,0 +1,53 @@
+"""A restarted clock is put forward; an odd time here and there is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from videojob.media.clock import RunningClock
+
+
+@dataclass(slots=True)
+class FakePacket:
+    pts: int | None
+    dts: int | None
+    is_keyframe: bool = False
+    is_discard: bool = False
+
+
+def run_on(packets: Sequence[FakePacket]) -> list[tuple[int | None, int | None]]:
+    clock = RunningClock(interval=40, ticks_per_s=1000)
+    for packet in packets:
+        clock.run_on(packet)
+    return [(packet.pts, packet.dts) for packet in packets]
+
+
+def recording(start: int, count: int) -> list[FakePacket]:
+    """Decoding order with two pictures of delay, a keyframe first."""
+    return [FakePacket(start + n * 40 + 80, start + n * 40, is_keyframe=n == 0) for n in range(count)]
+
+
+def test_sound_times_stay_as_they_are() -> None:
+    packets = recording(1000, 50)
+    assert run_on(packets) == [(1080 + n * 40, 1000 + n * 40) for n in range(50)]
+
+
+def test_a_clock_that_starts_again_goes_on_one_interval_behind_the_last_picture() -> None:
+    times = run_on([*recording(0, 5), *recording(0, 5), *recording(-5000, 5)])
+    assert times == [(80 + n * 40, n * 40) for n in range(15)]
+
+
+def test_a_short_step_back_is_a_restart_at_a_keyframe_only() -> None:
+    odd = [FakePacket(0, 0, is_keyframe=True), FakePacket(80, 80), FakePacket(40, 40), FakePacket(120, 120)]
+    assert run_on(odd) == [(0, 0), (80, 80), (40, 40), (120, 120)]
+    assert run_on([*recording(0, 3), *recording(0, 2)])[3:] == [(200, 120), (240, 160)]
+
+
+def test_pictures_that_an_edit_list_hides_do_not_restart_the_clock() -> None:
+    hidden = FakePacket(-9000, -9000, is_keyframe=True, is_discard=True)
+    assert run_on([*recording(0, 2), hidden, FakePacket(160, 80)])[2:] == [(-9000, -9000), (160, 80)]
+
+
+def test_packets_without_times_are_left_alone() -> None:
+    assert run_on([*recording(0, 2), FakePacket(None, None)])[2] == (None, None)
