@@ -51,6 +51,7 @@ class _SegmentDecoder:
         gate = self._request.sampling.gate
         self._gate = None if gate is None else MotionGate(gate)
         self._decoded = self._selected = self._written = self._packets = 0
+        self._before_pts: int | None = None
         self._first_pts: int | None = None
         self._last_pts: int | None = None
         self._started_s, self._waited_s = time.monotonic(), 0.0
@@ -68,8 +69,10 @@ class _SegmentDecoder:
     def _attempt(self, *, seek: bool) -> None:
         request = self._request
         with opened(request.path, request.info.uri) as source:
-            before = self._time_before(source)
-            select = partial(FrameSelector, request.sampling, request.info, request.segment, before)
+            if seek:
+                # Asking moves the place in the file: without seeking, the first answer has to do.
+                self._before_pts = self._time_before(source)
+            select = partial(FrameSelector, request.sampling, request.info, request.segment, self._before_pts)
             # Once for the packets, to decode no more than is needed, and once for the pictures that come out.
             ahead = select().wants if self._is_sparse else None
             selector = select()
