@@ -93,12 +93,14 @@ def test_file_that_is_something_else_is_refused(path: Path, content: bytes) -> N
     assert path.read_bytes() == content
 
 
-def test_file_of_a_later_version_is_refused(path: Path, sink: SqliteSink) -> None:
+@pytest.mark.parametrize("layout", [1, 99])
+def test_file_of_an_earlier_or_later_layout_is_refused(path: Path, sink: SqliteSink, layout: int) -> None:
     sink.close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute("pragma user_version = 99")
-    with pytest.raises(SinkError, match="layout 99"):
+        db.execute(f"pragma user_version = {layout}")
+    with pytest.raises(SinkError, match=f"has layout {layout}, this version writes") as caught:
         SqliteSink(path)
+    assert "--output" in caught.value.hint
 
 
 def test_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:

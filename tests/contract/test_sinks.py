@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from videojob.ports import CommitOutcome, Sink
 from videojob.results.codec import bytes_digest, canonical, digest
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, TrackSpan
+from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, SegmentTimings, TrackSpan
 
 OpenSink = Callable[[], Sink]
 
@@ -121,6 +121,13 @@ def test_every_field_of_a_result_survives(sink: Sink, run: RunRecord) -> None:
         gaps=(Gap(40, 80, "InputCorrupt: „Bild“ fehlt"), Gap(90, 95, "")),
     )
     commit = segment_commit(result)
+    sink.commit(run, commit)
+    assert list(sink.commits(run)) == [commit]
+
+
+def test_every_timing_survives(sink: Sink, run: RunRecord) -> None:
+    numbers = {item.name: at for at, item in enumerate(fields(SegmentTimings), start=1)}
+    commit = replace(_commits()[0], timings=SegmentTimings(**numbers))
     sink.commit(run, commit)
     assert list(sink.commits(run)) == [commit]
 

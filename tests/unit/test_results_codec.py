@@ -91,8 +91,14 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 
 def test_timings_survive_to_the_microsecond() -> None:
-    timings = SegmentTimings(1.5, 0.25, 0.125, 0.000001, 0.1, 0.2, 0.3, retries=2, peak_rss_bytes=10**9)
+    timings = SegmentTimings(1.5, 0.25, 0.125, 0.000001, 0.1, 0.2, 0.3, 3.0, retries=2, peak_rss_bytes=10**9)
     assert timings_from_document(timings_document(timings)) == timings
+
+
+def test_a_time_that_was_not_measured_when_it_was_stored_is_zero() -> None:
+    document = timings_document(SegmentTimings(wall_s=1.5, decode_wait_s=3.0))
+    del document["decode_wait_us"]
+    assert timings_from_document(document) == SegmentTimings(wall_s=1.5)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ _BUSY_S = 30.0
 
 _RETRY_S = 0.05
 _SCHEMA_FILE = "sqlite_schema.sql"
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 """Stored in the file as `user_version`; grows when the tables change."""
 
 _TABLES = ("windows", "window_classes", "presence", "tracks")

@@ -32,6 +32,7 @@ create table if not exists segments (
   boxes_us integer not null,
   aggregate_us integer not null,
   wait_us integer not null,
+  decode_wait_us integer not null,
   retries integer not null,
   peak_rss_bytes integer not null,
   primary key (run_id, segment)
@@ -181,5 +182,5 @@ from runs
 left join segments using (run_id)
 group by runs.run_id;
 
-pragma user_version = 1;
+pragma user_version = 2;
 commit;

@@ -29,7 +29,7 @@ _PRESENCE = ("class_id", "first_ms", "last_ms", "peak_ms", "peak_score_ppm", "x_
 _FIRST_BOX = ("first_x_min", "first_y_min", "first_x_max", "first_y_max")
 _LAST_BOX = ("last_x_min", "last_y_min", "last_x_max", "last_y_max")
 _TRACKS = ("track_id", "class_id", "first_ms", "last_ms", *_FIRST_BOX, *_LAST_BOX)
-_TIMINGS_S = ("wall", "decode", "prepare", "transport", "boxes", "aggregate", "wait")
+_TIMINGS_S = ("wall", "decode", "prepare", "transport", "boxes", "aggregate", "wait", "decode_wait")
 
 
 def result_document(result: SegmentResult) -> dict[str, Document]:
@@ -124,8 +124,8 @@ def timings_document(timings: SegmentTimings) -> dict[str, Document]:
 
 
 def timings_from_document(document: Mapping[str, Document]) -> SegmentTimings:
-    """The inverse of `timings_document`, to the microsecond."""
-    seconds = {f"{name}_s": whole(document[f"{name}_us"]) / 1_000_000 for name in _TIMINGS_S}
+    """The inverse of `timings_document`, to the microsecond; a time that its writer did not measure is 0."""
+    seconds = {f"{name}_s": whole(document.get(f"{name}_us", 0)) / 1_000_000 for name in _TIMINGS_S}
     return SegmentTimings(
         **seconds, retries=whole(document["retries"]), peak_rss_bytes=whole(document["peak_rss_bytes"])
     )
