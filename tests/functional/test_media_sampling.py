@@ -14,7 +14,7 @@ from support.samples import sample_path
 from support.videos import Spec, numbered_picture, picture_number, write_video
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
-from videojob.planning.video import Gate, Sampling, VideoInfo
+from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
 
 B_FRAMES = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
 OPEN_GOP = {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}
@@ -67,6 +67,16 @@ def test_frames_per_second_takes_the_same_pictures_however_the_video_is_cut(
         assert report.gaps == ()
         pieces = decode_all(decoder, path, info, cut([info], target_ms=600), sampling=sampling)
         assert [frame.digest for frame in pieces] == wanted
+
+
+def test_where_seeking_fails_the_file_is_read_from_its_start(decoder: DecoderProcess, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", Spec(options=B_FRAMES))
+    info = decoder.probe(path, "clip")
+    # No keyframe lies at or before this start.
+    segment = Segment(1, 0, info.start_pts - 1, None)
+    sampling = Sampling(frames_per_second=Fraction(25))
+    frames, _ = decode(decoder, request_for(path, info, segment, sampling=sampling))
+    assert [picture_number(frame.pixels) for frame in frames if frame.pixels is not None] == list(range(60))
 
 
 def test_groups_of_pictures_without_one_asked_for_are_not_decoded(decoder: DecoderProcess, tmp_path: Path) -> None:

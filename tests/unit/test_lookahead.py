@@ -195,5 +195,10 @@ def test_behind_a_packet_without_times_decoding_begins_anew_at_the_next_keyframe
 def test_pictures_behind_a_clock_that_starts_again_are_decided_on_their_own() -> None:
     packets = [*video([10, 10], 0, is_open=False), *video([10], 0, is_open=False)]
     asked: list[int] = []
-    list(plan(iter(packets), lambda pts: bool(asked.append(pts)), lambda packet: packet.is_key, None))
+
+    def wants(pts: int) -> bool:
+        asked.append(pts)
+        return False
+
+    list(plan(iter(packets), wants, lambda packet: packet.is_key, None))
     assert asked == [*range(20), *range(10)]
