@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import logging
 import signal
 import socket
@@ -188,6 +190,37 @@ def test_abandoned_requests_are_never_seen_again(quick_server: EmbeddedTriton, r
     assert found.keys() == {100}
 
 
+def regions(server: EmbeddedTriton) -> list[str]:
+    """The shared memory that the server has mapped for clients."""
+    headers = {key.removeprefix("triton-grpc-protocol-"): value for key, value in server.grpc_headers}
+    connection = http.client.HTTPConnection(server.http_address, timeout=20)
+    with contextlib.closing(connection):
+        connection.request("GET", "/v2/systemsharedmemory/status", headers=headers)
+        return [str(entry["name"]) for entry in json.loads(connection.getresponse().read())]
+
+
+def test_a_ring_is_unmapped_at_the_end_although_requests_were_abandoned(
+    own_server: EmbeddedTriton, ring: FileRing
+) -> None:
+    with client(own_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        for number in range(8):
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
+        inference.abandon()
+        assert len(regions(own_server)) == 1
+    assert regions(own_server) == []
+
+
+def test_a_ring_stays_mapped_where_the_server_may_still_read_it(own_server: EmbeddedTriton, ring: FileRing) -> None:
+    server = traces(own_server.supervisor_pid).processes[1]
+    with client(own_server, EMULATED_MODEL) as inference:
+        inference.attach(ring)
+        server.send_signal(signal.SIGSTOP)
+        inference.submit(1, ring.view(1, 1, SHAPE), 1)
+    server.send_signal(signal.SIGCONT)
+    assert len(regions(own_server)) == 1
+
+
 def test_closing_with_open_requests_harms_neither_server_nor_other_clients(quick_server: EmbeddedTriton) -> None:
     with client(quick_server, EMULATED_MODEL) as other:
         for _ in range(5):
@@ -369,7 +402,7 @@ def test_another_server_at_the_address_gets_the_requests_again_by_grpc(
 
 
 def test_a_server_that_hangs_is_a_timeout_after_the_tries_allowed(own_server: EmbeddedTriton) -> None:
-    hurried = options(own_server, call_timeout_s=0.3, retry=replace(IMPATIENT, give_up_after_s=30.0))
+    hurried = options(own_server, call_timeout_s=0.3, retry=replace(IMPATIENT, give_up_after_s=0.3))
     server = traces(own_server.supervisor_pid).processes[1]
     with client(own_server, EMULATED_MODEL, hurried) as inference:
         server.send_signal(signal.SIGSTOP)
@@ -405,7 +438,7 @@ def test_an_embedded_server_that_dies_comes_back_and_gets_requests_and_ring_agai
     assert last.left(0) == []
 
 
-def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+def test_a_full_queue_is_waited_for_and_holds_no_memory(ring: FileRing, tmp_path: Path) -> None:
     write_emulated(
         tmp_path / "repository",
         changes={"dynamic_batching { }": "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"},
@@ -414,8 +447,13 @@ def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
         start(tmp_path / "repository", EMULATED_MODEL, tmp_path) as server,
         client(server, EMULATED_MODEL) as inference,
     ):
+        inference.attach(ring)
         for number in range(24):
-            inference.submit(number, frames(1), None)
+            inference.submit(number, ring.view(number, 1, SHAPE), number)
         found = collect_all(inference)
+        server_has = regions(server)
+        inference.close()
+        assert (len(server_has), regions(server)) == (1, [])
     assert len(found) == 24
+    assert any(reply.retries for reply in found.values())
     assert any(reply.retries for reply in found.values())

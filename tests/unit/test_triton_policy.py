@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from videojob.adapters.triton_channel import is_loopback, target_of
+from videojob.adapters.triton_channel import TritonOptions, is_loopback, target_of
 from videojob.adapters.triton_policy import (
     RetryPolicy,
     final_error,
@@ -87,6 +87,8 @@ def test_a_status_is_passing_or_final_and_has_its_error(
 
 def test_only_an_answer_of_the_server_lets_go_of_the_requests_memory() -> None:
     assert is_answer(Failed(Code.INVALID_ARGUMENT))
+    assert is_answer(Failed(Code.RESOURCE_EXHAUSTED))
+    assert is_answer(Failed(Code.UNAVAILABLE, "Exceeds maximum queue size"))
     assert not is_answer(Failed(Code.DEADLINE_EXCEEDED))
     assert not is_answer(Failed(Code.CANCELLED))
     assert not is_answer(Failed(Code.UNAVAILABLE))
@@ -117,6 +119,25 @@ def test_delays_grow_to_their_limit_and_are_the_same_for_the_same_request() -> N
 def test_requests_that_fail_together_do_not_come_back_together() -> None:
     policy = RetryPolicy()
     assert len({policy.delay_s(request, 1) for request in range(100)}) > 90
+
+
+@pytest.mark.parametrize(
+    ("code", "timeouts", "failing_s", "again"),
+    [
+        (Code.DEADLINE_EXCEEDED, 1, 0.1, True),
+        (Code.DEADLINE_EXCEEDED, 2, 90.0, True),
+        (Code.DEADLINE_EXCEEDED, 3, 0.1, False),
+        (Code.UNAVAILABLE, 0, 59.0, True),
+        (Code.UNAVAILABLE, 2, 59.0, True),
+        (Code.UNAVAILABLE, 0, 61.0, False),
+    ],
+)
+def test_by_default_three_deadlines_or_a_minute_of_failures_end_a_request(
+    code: grpc.StatusCode, timeouts: int, failing_s: float, again: bool
+) -> None:
+    options = TritonOptions()
+    assert options.call_timeout_s >= options.retry.give_up_after_s, "the case in which one deadline took all the time"
+    assert options.retry.goes_on(Failed(code), timeouts=timeouts, failing_s=failing_s) is again
 
 
 @pytest.mark.parametrize(

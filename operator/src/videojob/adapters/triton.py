@@ -44,6 +44,8 @@ class _Open:
     submitted_s: float
     failures: int = 0
     timeouts: int = 0
+    failing_since_s: float | None = None
+    """When it first failed other than by its deadline."""
     call: Any = None
     """gRPC's future; None while the request waits to be sent again."""
 
@@ -93,6 +95,7 @@ class TritonInference:
         )
         self._region: Region | None = None
         self._open: dict[int, _Open] = {}
+        self._orphans: dict[Any, Region] = {}
         self._waiting: list[tuple[float, int]] = []
         self._finished: queue.SimpleQueue[_Done] = queue.SimpleQueue()
         self._closed = False
@@ -160,14 +163,16 @@ class TritonInference:
                 return reply
 
     def abandon(self) -> None:
-        """Cancels every open request; their replies and errors are never seen again.
+        """Forgets every open request; their replies and errors are never seen again.
 
-        What the server has begun it finishes, reading the ring; what it has not begun it drops.
+        What came by gRPC is cancelled. What lies in shared memory the server finishes (it is no more than a few
+        batches): only its answer says that it reads the ring no longer.
         """
         for request in self._open.values():
-            if request.call is not None:
+            if request.region is not None and request.call is not None:
+                self._orphans[request.call] = request.region
+            elif request.call is not None:
                 request.call.cancel()
-                _release(request, answered=False)
         self._open.clear()
         self._waiting.clear()
 
@@ -199,6 +204,7 @@ class TritonInference:
     def _finish(self, done: _Done) -> InferenceReply | None:
         request = self._open.get(done.request_id)
         if request is None or request.call is not done.call:
+            self._bury(done.call)
             return None
         try:
             data = done.call.result()
@@ -235,12 +241,15 @@ class TritonInference:
     def _retry_or_raise(self, request: _Open, error: grpc.RpcError) -> None:
         request.failures += 1
         request.timeouts += is_timeout(error)
-        policy = self._options.retry
         now_s = time.monotonic()
+        if request.failing_since_s is None and not is_timeout(error):
+            request.failing_since_s = now_s
+        policy = self._options.retry
         due_s = now_s + policy.delay_s(request.request_id, request.failures)
         lost_region = request.region is not None and is_unknown_region(error)
-        again = lost_region or is_passing(error) or (is_timeout(error) and request.timeouts < policy.timeouts)
-        if not again or due_s > request.submitted_s + policy.give_up_after_s:
+        may_pass = lost_region or is_passing(error) or is_timeout(error)
+        failing_s = due_s - (request.failing_since_s or now_s)
+        if not may_pass or not policy.goes_on(error, timeouts=request.timeouts, failing_s=failing_s):
             del self._open[request.request_id]
             raise final_error(
                 error, model=self._contract.name, address=self._channel.url, attempts=request.failures
@@ -266,16 +275,21 @@ class TritonInference:
     def _drain(self) -> None:
         """Waits a moment for what is open: a server must not lose the memory that it reads. Then cancels it."""
         deadline_s = time.monotonic() + _DRAIN_S
-        self._open = {key: request for key, request in self._open.items() if request.call is not None}
-        while self._open and (left_s := deadline_s - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                done = self._finished.get(timeout=left_s)
-                request = self._open.get(done.request_id)
-                if request is not None and request.call is done.call:
-                    del self._open[done.request_id]
-                    error = done.call.exception()
-                    _release(request, answered=error is None or is_answer(error))
         self.abandon()
+        while self._orphans and (left_s := deadline_s - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._bury(self._finished.get(timeout=left_s).call)
+        for call, region in self._orphans.items():
+            call.cancel()
+            region.release(answered=False)
+        self._orphans.clear()
+
+    def _bury(self, call: Any) -> None:
+        """The end of a call that nobody waits for any more."""
+        region = self._orphans.pop(call, None)
+        if region is not None:
+            error = call.exception()
+            region.release(answered=error is None or is_answer(error))
 
 
 def _release(request: _Open, *, answered: bool) -> None:

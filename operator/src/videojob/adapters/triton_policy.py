@@ -18,6 +18,7 @@ from videojob.errors import (
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _UNKNOWN_REGION = "shared memory region"
+_QUEUE_FULL = "maximum queue size"
 _STUB_DIED = "stub process"
 
 
@@ -26,8 +27,8 @@ class RetryPolicy:
     """How long to go on.
 
     Attributes:
-        give_up_after_s: from a request's first sending; covers a server that restarts.
-        timeouts: how many passed deadlines end a request.
+        give_up_after_s: from a request's first failure that is no passed deadline; covers a server that restarts.
+        timeouts: how many passed deadlines end a request; however long they are, the time above is not theirs.
         first_delay_s, max_delay_s: pause before the first repeat, doubled each time up to the second.
     """
 
@@ -35,6 +36,16 @@ class RetryPolicy:
     timeouts: int = 3
     first_delay_s: float = 0.1
     max_delay_s: float = 2.0
+
+    def goes_on(self, error: grpc.RpcError, *, timeouts: int, failing_s: float) -> bool:
+        """Whether a request whose last attempt ended with `error`, which may pass, is sent again.
+
+        Args:
+            error: of the last attempt.
+            timeouts: deadlines that the request has passed, this one included.
+            failing_s: from its first other failure to when it would be sent again.
+        """
+        return timeouts < self.timeouts if is_timeout(error) else failing_s <= self.give_up_after_s
 
     def delay_s(self, request_id: int, failures: int) -> float:
         """Pause before the next attempt: exponential, spread over (0.5, 1] of it, the same for the same arguments."""
@@ -63,7 +74,10 @@ def is_timeout(error: grpc.RpcError) -> bool:
 
 def is_answer(error: grpc.RpcError) -> bool:
     """Whether the server itself ended the call, so that it has let go of the request's memory."""
-    return not is_timeout(error) and _code(error) not in _PASSING
+    code = _code(error)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return _QUEUE_FULL in details(error).lower()
+    return code not in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 
 
 def final_error(error: grpc.RpcError, *, model: str, address: str, attempts: int) -> VideoJobError:

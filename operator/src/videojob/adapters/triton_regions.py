@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from pathlib import Path
 
 from videojob.adapters.triton_channel import TritonChannel
@@ -17,6 +18,9 @@ from videojob.ports import FrameRing
 
 _LOG = logging.getLogger(__name__)
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the place itself, where POSIX shared memory lies
+_UNREGISTER_TRIES = 5
+_UNREGISTER_PAUSE_S = 0.02
+_STILL_READ = "cannot unregister"
 
 
 class Region:
@@ -66,6 +70,12 @@ class Region:
     def _unregister_when_idle(self) -> None:
         if self._retired and self._open == 0 and not self._abandoned:
             words = self._channel.unregister_region(self.name)
+            for _ in range(_UNREGISTER_TRIES - 1):
+                if words is None or _STILL_READ not in words.lower():
+                    break
+                # A server counts a request as a reader until a moment after it has sent the answer.
+                time.sleep(_UNREGISTER_PAUSE_S)
+                words = self._channel.unregister_region(self.name)
             if words is not None:
                 _LOG.debug("%s did not unregister %s: %s", self._channel.url, self.name, words)
 
