@@ -31,7 +31,7 @@ from videojob.errors import (
     NoVideoStream,
     ResolutionLimitExceeded,
 )
-from videojob.media.decoder import DecoderProcess
+from videojob.media.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
 from videojob.media.probe import probe
 from videojob.planning.video import Gate, Sampling
 
@@ -253,14 +253,16 @@ def test_a_crash_of_the_decoder_is_named_and_the_next_file_is_decoded(signal_num
 
 def test_a_decoder_without_progress_is_killed_and_replaced() -> None:
     path = sample_path("carphone.mp4")
-    decoder = DecoderProcess(progress_timeout_s=0.5)
+    decoder = DecoderProcess()
     try:
         info = decoder.probe(path, "carphone")
         stopped = decoder.pid
         assert stopped is not None
         os.kill(stopped, signal.SIGSTOP)
+        decoder.progress_timeout_s = 0.5
         with pytest.raises(DecodeTimeout):
             decode(decoder, request_for(path, info))
+        decoder.progress_timeout_s = PROGRESS_TIMEOUT_S
         with pytest.raises(ProcessLookupError):
             os.kill(stopped, 0)
         assert len(decode(decoder, request_for(path, info))[0]) == 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from support.decoding import decode, request_for, ring_for, same_size
 from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import SetupError
-from videojob.media import child
+from videojob.media import child, landlock
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
 from videojob.planning.video import Sampling, VideoInfo
@@ -57,15 +58,48 @@ ATTEMPTS = [
     "os.execv('/bin/true', ['true'])",
     "subprocess.run(['/bin/true'])",
     "in_thread(socket.socket)",
+    "os.kill(os.getppid(), 0)",
+    "in_thread(lambda: os.kill(os.getppid(), 0))",
+    "os.killpg(0, 0)",
+    "signal.raise_signal(signal.SIGURG)",
+    "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
+    "call(438, os.pidfd_open(os.getppid()), 0, 0)  # pidfd_getfd",
+    "libc('ptrace', 16, os.getppid(), 0, 0)  # PTRACE_ATTACH",
+    "libc('process_vm_readv', os.getppid(), 0, 0, 0, 0, 0)",
+    "libc('process_vm_writev', os.getppid(), 0, 0, 0, 0, 0)",
+    "libc('unshare', 0x10000000)  # CLONE_NEWUSER",
+    "libc('setns', os.pidfd_open(os.getppid()), 0)",
+    "libc('mount', b'none', b'/tmp', b'tmpfs', 0, 0)",
+    "libc('umount2', b'/proc', 0)",
+    "libc('chroot', b'/')",
+    "call(425, 1, 0)  # io_uring_setup",
+    "call(426, 0, 0, 0, 0, 0, 0)  # io_uring_enter",
+    "call(427, 0, 0, 0, 0)  # io_uring_register",
 ]
-
-
-@pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_the_sandbox_denies_sockets_and_programs(attempt: str) -> None:
-    script = f"""
-import os, queue, socket, subprocess, threading
+WRITES = [
+    "open(folder + '/new', 'w')",
+    "open(folder + '/file', 'w')",
+    "os.truncate(folder + '/file', 0)",
+    "os.unlink(folder + '/file')",
+    "os.rename(folder + '/file', folder + '/other')",
+    "os.mkdir(folder + '/new')",
+    "os.symlink('/', folder + '/new')",
+    "os.open('/dev/null', os.O_WRONLY)",
+    "open(f'/proc/{os.getppid()}/mem', 'r+b')",
+    "open(f'/proc/{os.getppid()}/mem', 'rb')",
+]
+PRELUDE = """
+import ctypes, errno, os, queue, signal, socket, subprocess, sys, threading
 from videojob.media import sandbox
 work, answers = queue.Queue(), queue.Queue()
+folder = sys.argv[1]
+def checked(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "")
+def libc(name, *arguments):
+    checked(getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments))
+def call(*arguments):
+    libc("syscall", *arguments)
 def serve():
     try:
         answers.put(work.get()())
@@ -78,13 +112,40 @@ def in_thread(action):
         raise answer
 threading.Thread(target=serve, daemon=True).start()
 sandbox.enter()
-try:
-    {attempt}
-except PermissionError:
-    print("denied")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout == "denied\n", done.stderr
+
+
+def attempted(attempt: str, folder: Path) -> str:
+    """What comes of a statement in a process that has locked itself in: the error's name, or nothing."""
+    script = f"{PRELUDE}\ntry:\n    {attempt}\nexcept OSError as error:\n    print(errno.errorcode[error.errno])\n"
+    command = [sys.executable, "-c", script, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_the_sandbox_denies_sockets_programs_and_other_processes(attempt: str, tmp_path: Path) -> None:
+    assert attempted(attempt, tmp_path) == "EACCES"
+
+
+@pytest.mark.parametrize("attempt", WRITES)
+def test_the_sandbox_changes_no_file_where_the_kernel_has_landlock(attempt: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    answer = attempted(attempt, tmp_path)
+    if landlock.version():
+        assert answer == "EACCES"
+        assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("file", "content")]
+    else:
+        assert "mem" in attempt or answer == "", "without Landlock the user's own rights are what counts"
+
+
+def test_the_process_may_write_into_rings(tmp_path: Path) -> None:
+    with ring_for(Geometry(8, 8, 8, 8, 1.0, 1.0, 0, 0)) as ring:
+        assert attempted(f"open({str(ring.path)!r}, 'r+b').write(b'pixels')", tmp_path) == ""
+        assert ring.path.read_bytes().startswith(b"pixels")
+    elsewhere = attempted(f"open({__file__!r}, 'r+b')", tmp_path)
+    assert elsewhere == ("EACCES" if landlock.version() else "")
 
 
 def test_the_sandbox_leaves_files_and_threads_alone(tmp_path: Path) -> None:
@@ -106,6 +167,19 @@ def test_credentials_do_not_reach_the_process(decoder: DecoderProcess, monkeypat
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     decoder.probe(sample_path("carphone.mp4"), "carphone")
     assert b"secret" not in Path(f"/proc/{decoder.pid}/environ").read_bytes()
+
+
+def wait_until_blocked(pid: int) -> None:
+    """Waits until no thread of the process runs, or is about to."""
+    deadline = time.monotonic() + 20
+    looks: list[list[tuple[str, str]]] = []
+    while not (
+        len(looks) >= 5 and all(look == looks[-1] for look in looks[-5:]) and {state for state, _ in looks[-1]} == {"S"}
+    ):
+        assert time.monotonic() < deadline, "the process does not come to rest"
+        threads = [status(int(entry.name)) for entry in Path(f"/proc/{pid}/task").iterdir()]
+        looks.append([(facts["State"][0], facts["voluntary_ctxt_switches"]) for facts in threads])
+        select.select([], [], [], 0.01)
 
 
 def wait_until_gone(pid: int) -> None:
@@ -162,22 +236,19 @@ def test_a_process_that_cannot_start_is_a_matter_of_setup(monkeypatch: pytest.Mo
         DecoderProcess().probe(sample_path("carphone.mp4"), "carphone")
 
 
-def test_a_slow_consumer_is_not_taken_for_a_stuck_decoder() -> None:
-    impatient = DecoderProcess(progress_timeout_s=0.3)
-    try:
-        path = sample_path("carphone.mp4")
-        info = impatient.probe(path, "carphone")
-        with ring_for(same_size(info), slots=4) as ring:
-            frames = impatient.open(request_for(path, info), ring)
-            taken = iter(frames)
-            assert [next(taken).slot for _ in range(4)] == [0, 1, 2, 3]
-            # All slots are held for longer than the decoder may be without progress.
-            release = threading.Timer(1.0, frames.release, [0])
-            release.start()
-            assert next(taken).slot == 0
-            release.join()
-    finally:
-        impatient.close()
+def test_a_slow_consumer_is_not_taken_for_a_stuck_decoder(decoder: DecoderProcess) -> None:
+    path = sample_path("carphone.mp4")
+    info = decoder.probe(path, "carphone")
+    decoder.progress_timeout_s = 2.0
+    with ring_for(same_size(info), slots=4) as ring:
+        frames = decoder.open(request_for(path, info), ring)
+        taken = iter(frames)
+        assert [next(taken).slot for _ in range(4)] == [0, 1, 2, 3]
+        # All slots are held for longer than the decoder may be without progress.
+        release = threading.Timer(2.5, frames.release, [0])
+        release.start()
+        assert next(taken).slot == 0
+        release.join()
 
 
 def test_no_frame_is_written_into_a_slot_that_is_held(decoder: DecoderProcess) -> None:
@@ -195,6 +266,8 @@ def test_no_frame_is_written_into_a_slot_that_is_held(decoder: DecoderProcess) -
             assert frame.slot == expected
             frames.release(expected)
         # Slots are used in turn: slots 1 and 2 are free, but slot 0 is next.
+        assert decoder.pid is not None
+        wait_until_blocked(decoder.pid)
         assert (ring.view(0, 1, (geometry.height, geometry.width, 3)) == kept).all()
         frames.release(0)
         assert [next(taken).slot for _ in range(3)] == [0, 1, 2]

@@ -47,10 +47,13 @@ class DecoderProcess:
 
     Args:
         progress_timeout_s: how long the child may go without progress before it is killed.
+
+    Attributes:
+        progress_timeout_s: the same; a change holds for what is probed or opened from then on.
     """
 
     def __init__(self, progress_timeout_s: float = PROGRESS_TIMEOUT_S) -> None:
-        self._timeout_s = progress_timeout_s
+        self.progress_timeout_s = progress_timeout_s
         self._child: Child | None = None
         self._open: OpenSegment | None = None
         self._run = 0
@@ -76,7 +79,7 @@ class DecoderProcess:
         self._run += 1
         child.send({"op": "probe", "run": self._run, "path": str(path), "uri": uri, "cut_every_ms": cut_every_ms}, uri)
         while True:
-            message = child.receive(self._timeout_s, uri)
+            message = child.receive(self.progress_timeout_s, uri)
             if message.get("run") != self._run:
                 continue
             try:
@@ -103,7 +106,7 @@ class DecoderProcess:
         where = {"path": str(ring.path), "slots": ring.slots, "slot_bytes": ring.slot_bytes}
         message = protocol.request_to_message(request) | {"op": "open", "run": self._run, "ring": where}
         child.send(message, request.info.uri)
-        self._open = OpenSegment(child, request, self._run, ring.slots, self._timeout_s)
+        self._open = OpenSegment(child, request, self._run, ring.slots, self.progress_timeout_s)
         return self._open
 
     def interrupt(self) -> None:

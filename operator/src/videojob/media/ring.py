@@ -25,6 +25,11 @@ _PAGE_BYTES = 4096
 _PREFIX = "videojob-ring-"
 
 
+def folders() -> tuple[Path, ...]:
+    """Where rings may lie, the best first."""
+    return _SHARED_MEMORY, Path(tempfile.gettempdir())
+
+
 class FileRing:
     """Implements `ports.FrameRing`.
 
@@ -78,7 +83,7 @@ class FileRing:
 def _reserve(size: int) -> tuple[Path, int | None, mmap.mmap]:
     """A private mapped file: in memory where there is room (a container has 64 MB by default), else on disk."""
     refusals = []
-    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+    for folder in folders():
         try:
             return _map_file(folder, size)
         except OSError as error:
@@ -117,7 +122,7 @@ def _locked_file(folder: Path) -> tuple[int, Path]:
 
 def _sweep() -> None:
     """Removes rings that no process holds; other people's and those of other containers are left or held."""
-    for folder in (_SHARED_MEMORY, Path(tempfile.gettempdir())):
+    for folder in folders():
         for path in folder.glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError), path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,15 @@
 """What the decoder process takes from itself before it reads a byte that it does not trust.
 
-It dies with its parent, can gain no privileges, has no network and starts no programs, and has a bounded heap. Linux
-only: elsewhere `enter` raises SetupError, as a decoder that can reach the network is not one that this project runs.
+It dies with its parent, can gain no privileges, makes and uses no sockets, starts no programs, sends no signals, looks
+into no other process by system call, and has a bounded heap. Linux only: elsewhere `enter` raises SetupError, as a
+decoder that can reach the network is not one that this project runs.
+
+Where the kernel has Landlock it changes no file either, but for the bytes of files that are already there in the two
+folders where rings lie, and reaches no other process's memory through /proc. Without Landlock it may write what its
+user may write, and what /proc/PID/mem gives is up to the other process (PR_SET_DUMPABLE) and the kernel.
+
+What is not confined: it reads every file that its user may read; it may ask for new name spaces through clone(2), whose
+flags are not looked at as threads need that call; its time and processors are bounded by the parent's patience alone.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ import sys
 from dataclasses import dataclass
 
 from videojob.errors import SetupError
+from videojob.media import landlock, ring
 
 HEAP_LIMIT_BYTES = 3 << 30
 """Anonymous memory that the decoder may map. A belt: the real bounds are the resolution limit and the thread count."""
@@ -43,10 +52,7 @@ class _Architecture:
     Attributes:
         audit: what the kernel calls it in `struct seccomp_data`.
         seccomp: number of the system call seccomp(2).
-        denied: numbers of all that makes or uses a socket (socket, connect, accept, accept4, sendto, recvfrom, sendmsg,
-            recvmsg, sendmmsg, recvmmsg, bind, listen, socketpair), starts a program (execve, execveat), looks into
-            another process (ptrace, process_vm_readv, process_vm_writev) or passes work to the kernel behind the
-            filter's back (io_uring_setup, bpf).
+        denied: numbers of the calls named in `_DENIED_CALLS`, in no order.
     """
 
     audit: int
@@ -54,16 +60,65 @@ class _Architecture:
     denied: tuple[int, ...]
 
 
-_X86_64 = _Architecture(
-    audit=0xC000003E,
-    seccomp=317,
-    denied=(41, 42, 43, 288, 44, 45, 46, 47, 307, 299, 49, 50, 53, 59, 322, 101, 310, 311, 425, 321),
+# What a decoder has no business with, and the numbers on x86_64 and aarch64.
+_DENIED_CALLS = (
+    # Sockets.
+    ("socket", 41, 198),
+    ("connect", 42, 203),
+    ("accept", 43, 202),
+    ("accept4", 288, 242),
+    ("sendto", 44, 206),
+    ("recvfrom", 45, 207),
+    ("sendmsg", 46, 211),
+    ("recvmsg", 47, 212),
+    ("sendmmsg", 307, 269),
+    ("recvmmsg", 299, 243),
+    ("bind", 49, 200),
+    ("listen", 50, 201),
+    ("socketpair", 53, 199),
+    # Programs.
+    ("execve", 59, 221),
+    ("execveat", 322, 281),
+    # Other processes. A library's abort() ends this one all the same, with another signal.
+    ("ptrace", 101, 117),
+    ("process_vm_readv", 310, 270),
+    ("process_vm_writev", 311, 271),
+    ("kcmp", 312, 272),
+    ("kill", 62, 129),
+    ("tkill", 200, 130),
+    ("tgkill", 234, 131),
+    ("rt_sigqueueinfo", 129, 138),
+    ("rt_tgsigqueueinfo", 297, 240),
+    ("pidfd_send_signal", 424, 424),
+    ("pidfd_getfd", 438, 438),
+    ("process_madvise", 440, 440),
+    # Work given to the kernel behind the filter's back, and doors into the kernel.
+    ("io_uring_setup", 425, 425),
+    ("io_uring_enter", 426, 426),
+    ("io_uring_register", 427, 427),
+    ("bpf", 321, 280),
+    ("perf_event_open", 298, 241),
+    ("userfaultfd", 323, 282),
+    ("add_key", 248, 217),
+    ("request_key", 249, 218),
+    ("keyctl", 250, 219),
+    # Name spaces and mounts.
+    ("unshare", 272, 97),
+    ("setns", 308, 268),
+    ("mount", 165, 40),
+    ("umount2", 166, 39),
+    ("pivot_root", 155, 41),
+    ("chroot", 161, 51),
+    ("open_tree", 428, 428),
+    ("move_mount", 429, 429),
+    ("fsopen", 430, 430),
+    ("fsconfig", 431, 431),
+    ("fsmount", 432, 432),
+    ("fspick", 433, 433),
+    ("mount_setattr", 442, 442),
 )
-_AARCH64 = _Architecture(
-    audit=0xC00000B7,
-    seccomp=277,
-    denied=(198, 203, 202, 242, 206, 207, 211, 212, 269, 243, 200, 201, 199, 221, 281, 117, 270, 271, 425, 280),
-)
+_X86_64 = _Architecture(audit=0xC000003E, seccomp=317, denied=tuple(number for _, number, _ in _DENIED_CALLS))
+_AARCH64 = _Architecture(audit=0xC00000B7, seccomp=277, denied=tuple(number for _, _, number in _DENIED_CALLS))
 _ARCHITECTURES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
 
@@ -87,7 +142,9 @@ def limit_heap(limit_bytes: int = HEAP_LIMIT_BYTES) -> None:
 
 
 def enter() -> None:
-    """Takes network and programs away from this process and all its threads, for good.
+    """Takes from this process, for good, what the module's docstring says.
+
+    The filter of system calls holds for all its threads, Landlock for this one and those that it starts.
 
     Raises:
         SetupError: the platform has no such filter.
@@ -99,6 +156,7 @@ def enter() -> None:
             hint="Run on Linux x86_64 or aarch64 (a container does).",
         )
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    landlock.make_read_only(folder for folder in ring.folders() if folder.is_dir())
     program = _filter_program(known.audit, known.denied)
     code = ctypes.create_string_buffer(program, len(program))
     description = _FilterProgram(len(program) // _INSTRUCTION_BYTES, ctypes.cast(code, ctypes.c_void_p))
