@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -232,6 +233,47 @@ def test_creating_a_table_twice_is_harmless(sink: DynamoDbSink) -> None:
     sink.create_table()
 
 
+@pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable"])
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.SERVER_ERROR, Fault.DROP_ANSWER])
+def test_table_is_made_although_calls_fail(proxy: FaultyDynamoDb, operation: str, fault: Fault) -> None:
+    proxy.rule = on(operation, fault, times=2)
+    with closing(DynamoDbSink(settings_for(proxy.url))) as sink:
+        sink.create_table()
+        assert sink.begin(run_record()).epoch == 1
+    assert proxy.faults == 2
+
+
+@pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable"])
+def test_table_that_may_not_be_made_says_what_to_allow(proxy: FaultyDynamoDb, operation: str) -> None:
+    proxy.rule = on(operation, Fault.DENY)
+    with (
+        closing(DynamoDbSink(settings_for(proxy.url))) as sink,
+        pytest.raises(SinkError, match="AccessDenied") as caught,
+    ):
+        sink.create_table()
+    assert operation in caught.value.hint
+    assert not caught.value.retryable
+
+
+def test_table_that_never_becomes_usable_is_given_up_in_time(proxy: FaultyDynamoDb) -> None:
+    proxy.rule = lambda name, _before: Fault.NOT_FOUND if name == "DescribeTable" else None
+    impatient = replace(settings_for(proxy.url), table_ready_s=1)
+    with (
+        closing(DynamoDbSink(impatient)) as sink,
+        pytest.raises(SinkUnavailable, match="not usable within 1 s") as caught,
+    ):
+        sink.create_table()
+    assert "run again" in caught.value.hint
+
+
+def test_store_that_is_down_makes_no_table(proxy: FaultyDynamoDb) -> None:
+    proxy.rule = always(Fault.SERVER_ERROR)
+    impatient = DynamoDbSink(settings_for(proxy.url, retry=IMPATIENT))
+    with closing(impatient) as sink, pytest.raises(SinkUnavailable):
+        sink.create_table()
+    assert proxy.seen.count("CreateTable") > 3
+
+
 def test_denied_call_says_what_to_allow(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
     proxy.rule = always(Fault.DENY)
     with pytest.raises(SinkError, match="AccessDenied") as caught:
@@ -291,7 +333,8 @@ def _write(open_sink: Callable[[], Sink], wanted: list[SegmentCommit]) -> float:
         return sink.usage().write_units
 
 
-@pytest.mark.parametrize("windows", [1, 6, 60, 240])
+# No size within a percent of a whole KB: the rule gives numbers approximately.
+@pytest.mark.parametrize("windows", [1, 5, 60, 240])
 def test_units_by_the_published_rule_are_those_that_the_service_reports(
     settings: DynamoDbSettings, tmp_path: Path, windows: int
 ) -> None:
@@ -300,6 +343,53 @@ def test_units_by_the_published_rule_are_those_that_the_service_reports(
     reported = _write(lambda: DynamoDbSink(settings), wanted)
     by_rule = _write(lambda: SqliteSink(tmp_path / "results.db"), wanted)
     assert by_rule == pytest.approx(reported, rel=0.01)
+
+
+def units_of(sink: Sink, action: Callable[[], object]) -> float:
+    """What the action consumed."""
+    before = sink.usage().write_units
+    action()
+    return sink.usage().write_units - before
+
+
+@pytest.mark.parametrize("windows", [1, 60])
+def test_commit_that_came_too_late_is_paid_but_stores_nothing(sink: DynamoDbSink, windows: int) -> None:
+    run = sink.begin(run_record())
+    first = segment_commit(segment_result(planned()[0], windows=windows))
+    stored = units_of(sink, lambda: sink.commit(run, first))
+    items = sink.usage().items
+    assert units_of(sink, lambda: sink.commit(run, first)) == stored > 0
+    smaller = segment_commit(segment_result(planned()[0], windows=1, score_ppm=1))
+    assert units_of(sink, lambda: sink.commit(run, smaller)) == stored
+    assert sink.usage().items == items
+
+
+def test_lost_answer_is_paid_twice_and_stored_once(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record())
+    one, other, *_ = commits()
+    stored, items = units_of(sink, lambda: sink.commit(run, one)), sink.usage().items
+    proxy.rule = on("PutItem", Fault.DROP_ANSWER)
+    assert units_of(sink, lambda: sink.commit(run, other)) == 2 * stored
+    assert sink.usage().items == items + 1
+
+
+def test_throttled_attempt_before_a_commit_that_came_too_late_is_not_paid(
+    proxy: FaultyDynamoDb, sink: DynamoDbSink
+) -> None:
+    run = sink.begin(run_record())
+    first = commits()[0]
+    stored = units_of(sink, lambda: sink.commit(run, first))
+    slower = replace(first, timings=replace(first.timings, wall_s=9.0))
+    proxy.rule = on("PutItem", Fault.THROTTLE)
+    assert units_of(sink, lambda: sink.commit(run, slower)) == stored
+
+
+def test_threads_that_share_a_sink_lose_no_count(sink: DynamoDbSink) -> None:
+    run = sink.begin(run_record(segments=40))
+    begun = sink.usage()
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda commit: sink.commit(run, commit), commits(40))) == {CommitOutcome.STORED}
+    assert (sink.usage().items - begun.items, sink.usage().write_units - begun.write_units) == (40, 40)
 
 
 def test_run_survives_in_the_state_item(sink: DynamoDbSink) -> None:

@@ -84,6 +84,7 @@ class Fault(Enum):
     THROTTLE = auto()
     SERVER_ERROR = auto()
     DENY = auto()
+    NOT_FOUND = auto()
     LEAVE_OVER = auto()
     """All but the first write of a batch come back unprocessed."""
 
@@ -149,6 +150,8 @@ class _Proxy(BaseHTTPRequestHandler):
             self._refuse(500, "InternalServerError")
         elif fault is Fault.DENY:
             self._refuse(400, "AccessDeniedException")
+        elif fault is Fault.NOT_FOUND:
+            self._refuse(400, "ResourceNotFoundException")
         elif fault is Fault.LEAVE_OVER:
             self._leave_over(json.loads(body))
         else:

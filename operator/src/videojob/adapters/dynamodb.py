@@ -13,6 +13,7 @@ There are no counters and no item per frame. Progress is a consistent query.
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -29,9 +30,9 @@ from videojob.adapters.dynamodb_calls import (
     cancellation_codes,
     cancellation_reasons,
     error_code,
-    table_mismatch,
 )
 from videojob.adapters.dynamodb_reads import TableReader
+from videojob.adapters.dynamodb_table import create_table
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
@@ -56,13 +57,14 @@ from videojob.results.items import (
     summary_item,
     summary_sort_key,
 )
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
-from videojob.results.write_cost import item_bytes
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage, add_usage
+from videojob.results.write_cost import item_bytes, write_units
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         ConsumedCapacityTypeDef,
+        PutItemOutputTypeDef,
         TransactWriteItemTypeDef,
         WriteRequestTypeDef,
     )
@@ -82,6 +84,7 @@ class DynamoDbSettings:
         endpoint_url: another service than AWS's own, as for DynamoDB Local; None takes the environment's.
         retry: see `RetryPolicy`.
         spill_bytes: items above this size are stored in parts.
+        table_ready_s: how long a new table may take to become usable, in seconds.
     """
 
     table: str
@@ -89,6 +92,7 @@ class DynamoDbSettings:
     endpoint_url: str | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     spill_bytes: int = SPILL_BYTES
+    table_ready_s: int = 120
 
 
 def make_client(settings: DynamoDbSettings) -> DynamoDBClient:
@@ -128,6 +132,7 @@ class DynamoDbSink:
         self._caller = Caller(settings.table, settings.retry)
         self._reader = TableReader(settings.table, self._client, self._caller)
         self._usage = WriteUsage()
+        self._usage_lock = threading.Lock()
 
     def begin(self, run: RunRecord) -> RunRecord:
         """See `ports.Sink.begin`."""
@@ -204,45 +209,21 @@ class DynamoDbSink:
         return sorted(found, key=lambda run: (run.name, run.namespace, run.uid))
 
     def usage(self) -> WriteUsage:
-        """See `ports.Sink.usage`; units are those that the service reported for writes that succeeded."""
-        return replace(self._usage, throttled=self._caller.throttled)
+        """See `ports.Sink.usage`.
+
+        Units are those that the service reported. For a put whose condition failed it reports none, though it charges
+        them: those are by its published rule.
+        """
+        with self._usage_lock:
+            return replace(self._usage, throttled=self._caller.throttled)
 
     def close(self) -> None:
         """See `ports.Sink.close`."""
         self._client.close()
 
     def create_table(self) -> None:
-        """Makes the table, paid per request, and waits until it is usable; does nothing when it is there.
-
-        Raises:
-            SinkError: a table of this name has other keys.
-        """
-        try:
-            self._client.create_table(
-                TableName=self._table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[
-                    {"AttributeName": "PK", "AttributeType": "S"},
-                    {"AttributeName": "SK", "AttributeType": "S"},
-                ],
-                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            )
-        except ClientError as error:
-            if error_code(error) != "ResourceInUseException":
-                raise self._caller.refusal(error) from error
-        except BotoCoreError as error:
-            raise self._caller.failure(error) from error
-        self._client.get_waiter("table_exists").wait(
-            TableName=self._table, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
-        )
-        self._check_keys()
-
-    def _check_keys(self) -> None:
-        table = self._caller.call(lambda: self._client.describe_table(TableName=self._table))["Table"]
-        kinds = {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]}
-        found = ", ".join(f"{key['AttributeName']} {kinds[key['AttributeName']]}" for key in table["KeySchema"])
-        if found != "PK S, SK S":
-            raise table_mismatch(self._table, found)
+        """See `dynamodb_table.create_table`."""
+        create_table(self._table, self._client, self._caller, self._settings.table_ready_s)
 
     def _check_epoch(self, run: RunRecord, job: Mapping[str, Document] | None) -> None:
         if job is None:
@@ -278,28 +259,39 @@ class DynamoDbSink:
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
+            self._count([], write_units(item_bytes(job_item(run))))
             return False
-        self._count([job_item(run)], [answer["ConsumedCapacity"]])
+        self._count([job_item(run)], _units([answer["ConsumedCapacity"]]))
         return True
 
     def _put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
         """Stores the item unless its key is there; returns None, or the item that is there."""
         attributes = to_attributes(item)
-        try:
-            answer = self._caller.call(
-                lambda: self._client.put_item(
-                    TableName=self._table,
-                    Item=attributes,
-                    ConditionExpression=_CONDITION,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    ReturnConsumedCapacity="TOTAL",
-                )
+        attempts = 0
+
+        def attempt() -> PutItemOutputTypeDef:
+            nonlocal attempts
+            attempts += 1
+            return self._client.put_item(
+                TableName=self._table,
+                Item=attributes,
+                ConditionExpression=_CONDITION,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ReturnConsumedCapacity="TOTAL",
             )
+
+        try:
+            answer = self._caller.call(attempt)
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
-            return _blocking_item(error.response)
-        self._count([item], [answer["ConsumedCapacity"]])
+            stored = _blocking_item(error.response)
+            self._count([], write_units(max(item_bytes(item), item_bytes(stored))))
+            if attempts > 1 and error.response.get("Item") == attributes:
+                # Our own, from an attempt whose answer was lost: it was written, and paid as well.
+                self._count([item], write_units(item_bytes(item)))
+            return stored
+        self._count([item], _units([answer["ConsumedCapacity"]]))
         return None
 
     def _put_all(self, parts: Sequence[Item]) -> None:
@@ -307,12 +299,12 @@ class DynamoDbSink:
         for batch in _batches(parts):
             pending: Sequence[WriteRequestTypeDef] = [{"PutRequest": {"Item": to_attributes(item)}} for item in batch]
             self._caller.drain(pending, self._write_batch)
-            self._count(batch, [])
+            self._count(batch)
 
     def _write_batch(self, requests: Sequence[WriteRequestTypeDef]) -> Sequence[WriteRequestTypeDef]:
         """One batch; returns what the service left over."""
         answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
-        self._count([], answer.get("ConsumedCapacity", []))
+        self._count([], _units(answer.get("ConsumedCapacity", [])))
         return cast("Sequence[WriteRequestTypeDef]", answer["UnprocessedItems"].get(self._table, []))
 
     def _finish(self, run: RunRecord, writes: Sequence[Item]) -> None:
@@ -337,7 +329,7 @@ class DynamoDbSink:
                 TransactItems=items, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
             )
         )
-        self._count([*writes, job_item(run)], answer.get("ConsumedCapacity", []))
+        self._count([*writes, job_item(run)], _units(answer.get("ConsumedCapacity", [])))
 
     def _finished_state(self, run: RunRecord, digest: str) -> TransactWriteItemTypeDef:
         return {
@@ -370,14 +362,14 @@ class DynamoDbSink:
             raise other_summary(run, self._store) from error
         raise self._caller.refusal(error) from error
 
-    def _count(self, written: Sequence[Item], consumed: Sequence[ConsumedCapacityTypeDef]) -> None:
-        usage = self._usage
-        self._usage = replace(
-            usage,
-            write_units=usage.write_units + sum(entry.get("CapacityUnits", 0.0) for entry in consumed),
-            items=usage.items + len(written),
-            payload_bytes=usage.payload_bytes + sum(map(item_bytes, written)),
-        )
+    def _count(self, written: Sequence[Item], units: float = 0.0) -> None:
+        more = WriteUsage(units, len(written), payload_bytes=sum(map(item_bytes, written)))
+        with self._usage_lock:
+            self._usage = add_usage(self._usage, more)
+
+
+def _units(consumed: Sequence[ConsumedCapacityTypeDef]) -> float:
+    return sum(entry.get("CapacityUnits", 0.0) for entry in consumed)
 
 
 def _blocking_item(answer: Mapping[str, Any]) -> Mapping[str, Document]:

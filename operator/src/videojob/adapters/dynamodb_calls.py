@@ -5,6 +5,7 @@ botocore's own retries are switched off, so that every throttled answer is seen,
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ class Caller:
         self._table = table
         self._policy = policy
         self.throttled = 0
+        self._lock = threading.Lock()
 
     def call(self, attempt: Callable[[], Answer]) -> Answer:
         """What `attempt` returns, after as many attempts as it takes.
@@ -130,7 +132,7 @@ class Caller:
         def rest() -> Sequence[Request]:
             nonlocal left
             left = self.call(lambda: attempt(left))
-            self.throttled += bool(left)
+            self._add_throttled(bool(left))
             return left
 
         retrying = self._retrying(retry_if_result(bool))
@@ -152,8 +154,11 @@ class Caller:
 
     def _count(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, ClientError) and is_throttled(error):
-            self.throttled += 1
+        self._add_throttled(isinstance(error, ClientError) and is_throttled(error))
+
+    def _add_throttled(self, answers: int) -> None:
+        with self._lock:
+            self.throttled += answers
 
     def _unavailable(self, message: str) -> SinkUnavailable:
         return SinkUnavailable(
@@ -176,8 +181,8 @@ class Caller:
         hint = ""
         if code in _DENIED:
             hint = (
-                "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, Query and BatchWriteItem on the table,"
-                " and check its credentials."
+                "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, Query and BatchWriteItem on the table"
+                " (and CreateTable and DescribeTable for --create-table), and check its credentials."
             )
         return SinkError(f"DynamoDB refused the call: {code}: {words}", uri=self._uri, hint=hint)
 
