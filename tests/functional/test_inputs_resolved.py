@@ -102,6 +102,30 @@ def test_a_bad_input_stays_in_its_place_and_the_others_go_on(tmp_path: Path) -> 
     assert (found[0].uri, found[0].name) == ("missing.mp4", "first")
 
 
+def test_one_file_under_several_spellings_is_processed_once(moto: str, tmp_path: Path) -> None:
+    put_clips(tmp_path, "clips/a.mp4", "clips/copy.mp4")
+    (tmp_path / "clips" / "copy.mp4").write_bytes((tmp_path / "clips" / "a.mp4").read_bytes())
+    client = direct_client(moto)
+    client.put_bucket_versioning(Bucket="footage", VersioningConfiguration={"Status": "Enabled"})
+    version = client.put_object(Bucket="footage", Key="twice/1.mp4", Body=b"1")["VersionId"]
+    found = resolve(
+        inputs(
+            {"file": {"path": "clips/a.mp4"}, "name": "first"},
+            {"file": {"path": "./clips/a.mp4"}},
+            {"file": {"path": str(tmp_path / "clips" / "a.mp4")}},
+            {"file": {"path": "clips/copy.mp4"}},
+            {"s3": {"bucket": "footage", "key": "twice/1.mp4", "versionId": version}},
+            {"s3": {"bucket": "footage", "prefix": "twice/"}},
+        ),
+        tmp_path,
+    )
+    assert [(item.uri, item.name) for item in found] == [
+        ("clips/a.mp4", "first"),
+        ("clips/copy.mp4", ""),
+        ("s3://footage/twice/1.mp4", ""),
+    ]
+
+
 def test_files_need_neither_network_nor_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     put_clips(tmp_path, "good.mp4")

@@ -61,6 +61,17 @@ def test_a_version_is_read_even_after_the_object_was_replaced(moto: str, tmp_pat
     assert pinned.version == f"version:{old}"
 
 
+def test_what_was_there_before_the_bucket_had_versions_is_read_by_the_version_null(moto: str, tmp_path: Path) -> None:
+    client = direct_client(moto)
+    client.create_bucket(Bucket="grown")
+    client.put_object(Bucket="grown", Key="a.mp4", Body=b"old")
+    client.put_bucket_versioning(Bucket="grown", VersioningConfiguration={"Status": "Enabled"})
+    client.put_object(Bucket="grown", Key="a.mp4", Body=b"new")
+    found = objects().fetch("s3://grown/a.mp4", "version:null", tmp_path)
+    assert found.path.read_bytes() == b"old"
+    assert found.version.startswith("etag:")
+
+
 def test_a_cut_transfer_goes_on_where_it_broke(proxy: Faults, tmp_path: Path) -> None:
     proxy.cuts.extend([1_000_000, 500_000])
     assert objects().fetch("s3://plain/day/clip.mp4", None, tmp_path).path.read_bytes() == CONTENT

@@ -93,13 +93,19 @@ class InputResolver:
             SetupError: AWS cannot be used from here, or the disk is full.
             ManifestError: a prefix with more videos than a job may have.
         """
-        seen: set[tuple[str, str | None]] = set()
+        asked: set[tuple[str, str | None]] = set()
+        had: set[tuple[Path, str]] = set()
         for wanted in self._expand_all(inputs):
             if isinstance(wanted, FailedInput):
                 yield wanted
-            elif (wanted.address, wanted.version) not in seen:
-                seen.add((wanted.address, wanted.version))
-                yield self._fetch(wanted)
+            elif (wanted.address, wanted.version) not in asked:
+                asked.add((wanted.address, wanted.version))
+                found = self._fetch(wanted)
+                # Two spellings of one path, or a version and the prefix that it lies under, are one file here.
+                same = None if isinstance(found, FailedInput) else (found.path.resolve(), found.version)
+                if same is None or same not in had:
+                    had |= {same} if same else set()
+                    yield found
 
     def _fetch(self, wanted: _Wanted) -> FetchedInput | FailedInput:
         try:

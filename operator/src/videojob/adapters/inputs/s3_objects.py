@@ -43,6 +43,9 @@ MAX_OBJECTS = 10_000
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 6
+# The one version of a bucket without versions, and of what was there before it had them: it can be overwritten, so it
+# names an object, and only the ETag pins its content.
+_NULL_VERSION = "version:null"
 _CHUNK_BYTES = 256 << 10  # what is lost when a connection breaks
 
 
@@ -162,14 +165,14 @@ class S3Objects:
             head = self._client.head_object(**where)
         etag = head["ETag"]
         found = _pin(head.get("VersionId"), etag)
-        if version is not None and version != found:
+        if version not in {None, _NULL_VERSION, found}:
             raise InputChanged("the object has another content now", uri=uri)
         size = head["ContentLength"]
         self._policy.check_size(uri, size)
         entry = cache_entry(folder, uri, found, key.rsplit("/", 1)[-1])
         with entry.locked():
             if not entry.path.exists():
-                pinned = self._where(bucket, key, found)
+                pinned = self._where(bucket, key, version if version == _NULL_VERSION else found)
                 download = Download(entry, size, self._policy, self._progress)
                 download.run(lambda offset: self._body(uri, pinned, etag, offset))
         return FetchedInput(uri, entry.path, found)
@@ -192,8 +195,8 @@ class S3Objects:
 
 
 def _pin(version_id: str | None, etag: str) -> str:
-    # "null" is the one version of a bucket without versions: it can be overwritten, so it pins nothing.
-    return f"etag:{etag}" if version_id in {None, "null"} else f"version:{version_id}"
+    pin = f"version:{version_id}"
+    return f"etag:{etag}" if version_id is None or pin == _NULL_VERSION else pin
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from videojob.errors import ModelSignatureMismatch
+from videojob.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,9 @@ class ConfigText:
             f"parameters {{ key: {quoted(key)} value {{ string_value: {quoted(value)} }} }}"
             for key, value in self.parameters.items()
         )
+        origin = printable(self.origin)
         return f"""\
-# {self.name}, added from {self.origin} by `videojob models add`. Yours to edit; `videojob models show` checks it.
+# {self.name}, added from {origin} by `videojob models add`. Yours to edit; `videojob models show` checks it.
 name: {quoted(self.name)}
 backend: "onnxruntime"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,20 @@ class HealthProbe:
 def log_tail(path: Path) -> str:
     """The last lines of a log, for a message."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            data = file.read()
     except OSError as error:
         return f"(no log: {error})"
-    lines = data[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
+    lines = data.decode(errors="replace").strip().splitlines()
     return "\n".join(lines[-_TAIL_LINES:])
+
+
+def log_since(path: Path, start: int) -> str:
+    """What was written to a log behind its first `start` bytes; "" when there is no log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""

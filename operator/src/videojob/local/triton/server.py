@@ -3,6 +3,9 @@
 It listens on 127.0.0.1 only, takes models explicitly, and answers requests that change the server (model repository,
 shared memory, trace, logging) only to callers that bring this run's secret header. A supervisor process
 (`local.triton.supervisor`) ends it on every way out, kill -9 included.
+
+Triton takes that secret on its command line only, where every process of this machine that may look into /proc reads
+it. It keeps out whoever reaches the ports by mistake, or from a container of its own; not another user of the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from types import TracebackType
 
 from videojob.errors import ModelLoadFailed, ServerStartFailed
 from videojob.local.triton import leftovers, supervisor
-from videojob.local.triton.health import HealthProbe, log_tail
+from videojob.local.triton.health import HealthProbe, log_since, log_tail
 from videojob.local.triton.install import ServerInstall, find_server
 from videojob.local.triton.materialise import materialise
 
@@ -146,11 +149,6 @@ class EmbeddedTriton:
         return f"{_HOST}:{self.ports.http}"
 
     @property
-    def metrics_address(self) -> str:
-        """HOST:PORT of the Prometheus metrics."""
-        return f"{_HOST}:{self.ports.metrics}"
-
-    @property
     def grpc_headers(self) -> tuple[tuple[str, str], ...]:
         """Metadata that opens the restricted gRPC calls, shared memory among them."""
         return ((f"triton-grpc-protocol-{_SECRET_KEY}", self._launch.secret),)
@@ -200,7 +198,7 @@ def _try_start(launch: _Launch, ready_timeout_s: float) -> EmbeddedTriton | None
         _wait_ready(server, launch, ready_timeout_s)
     except ServerStartFailed:
         server.stop()
-        words = launch.log_path.read_bytes()[log_start:].decode(errors="replace").lower()
+        words = log_since(launch.log_path, log_start).lower()
         if any(sign in words for sign in _PORT_TAKEN):
             return None
         raise
