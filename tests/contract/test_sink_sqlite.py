@@ -18,7 +18,7 @@ from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap
+from videojob.results.values import Gap, RunRecord
 
 WRITER = Path(__file__).parents[1] / "support" / "sqlite_writer.py"
 
@@ -113,6 +113,67 @@ def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     with pytest.raises(SinkError, match="folder"):
         SqliteSink(tmp_path / "taken" / "results.db")
+
+
+def finished_job(path: Path) -> RunRecord:
+    with closing(SqliteSink(path)) as sink:
+        run = sink.begin(run_record())
+        for segment in planned():
+            sink.commit(run, segment_commit(segment_result(segment)))
+        sink.finalise(run, b'{"a":1}', None)
+    return run
+
+
+@pytest.mark.parametrize("folder", ["output", "a b?c#d%20"])
+def test_reading_makes_no_file_and_leaves_the_results_as_they_are(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder / "results.db"
+    run = finished_job(path)
+    before = path.read_bytes()
+    with closing(SqliteSink(path, read_only=True)) as reader:
+        assert reader.runs() == [run]
+        assert reader.summary(run.uid) == b'{"a":1}'
+        assert len(list(reader.commits(run))) == 3
+        assert [entry.name for entry in path.parent.iterdir()] == ["results.db"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["results.db"]
+    assert path.read_bytes() == before
+
+
+def test_reader_sees_what_a_writer_at_work_has_committed(path: Path, sink: SqliteSink) -> None:
+    run = sink.begin(run_record())
+    one, other, _ = (segment_commit(segment_result(segment)) for segment in planned())
+    sink.commit(run, one)
+    with closing(SqliteSink(path, read_only=True)) as reader:
+        assert list(reader.commits(run)) == [one]
+        sink.commit(run, other)
+        assert list(reader.commits(run)) == [one, other]
+
+
+def test_reader_says_that_a_writer_began_instead_of_mixing_old_and_new(path: Path) -> None:
+    run = finished_job(path)
+    with closing(SqliteSink(path, read_only=True)) as reader:
+        with closing(SqliteSink(path)) as writer:
+            writer.begin(run_record(plan="plan-b"))
+        with pytest.raises(SinkUnavailable, match="began to write") as caught:
+            reader.summary(run.uid)
+    assert caught.value.retryable
+
+
+def test_reader_cannot_write(path: Path) -> None:
+    run = finished_job(path)
+    with closing(SqliteSink(path, read_only=True)) as reader, pytest.raises(SinkError, match="readonly"):
+        reader.begin(replace(run, plan_digest="plan-b"))
+
+
+def test_reader_makes_no_store(path: Path) -> None:
+    with pytest.raises(SinkError, match="cannot be read"):
+        SqliteSink(path, read_only=True)
+    assert not path.parent.exists()
+
+
+def test_reader_refuses_a_file_without_results(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(SinkError, match="layout 0"):
+        SqliteSink(tmp_path / "empty.db", read_only=True)
 
 
 def test_use_after_close_is_an_error_of_ours(sink: SqliteSink) -> None:

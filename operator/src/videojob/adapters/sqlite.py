@@ -50,27 +50,65 @@ class SqliteSink:
     """`ports.Sink` over one SQLite file. Threads may share an object, processes open their own.
 
     Args:
-        path: the file; made, with its folder, when it is not there.
+        path: the file; made, with its folder, when it is not there, unless `read_only`.
         busy_s: how long to wait for other writers, in seconds.
+        read_only: makes and changes nothing beside the file, so that results can be read where nobody may write; every
+            write is a SinkError.
 
     Raises:
         SinkError: the file is something else, or of another version.
-        SinkUnavailable: other writers did not let go of the file in time.
+        SinkUnavailable: other writers did not let go of the file in time, or began to write to a file that was opened
+            as one that nobody writes to.
     """
 
-    def __init__(self, path: Path, *, busy_s: float = _BUSY_S) -> None:
+    def __init__(self, path: Path, *, busy_s: float = _BUSY_S, read_only: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._usage = WriteUsage()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SinkError(f"the folder of the result file cannot be made: {error}", uri=str(path)) from error
+        self._still: tuple[int, ...] | None = None
         with self._errors(), ExitStack() as opened:
-            self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            self._db = self._connect_to_read(busy_s) if read_only else self._connect(busy_s)
             opened.callback(self._db.close)
-            _prepare(self._db, path, busy_s)
+            if read_only:
+                _check_layout(_layout(self._db), path)
+            else:
+                _prepare(self._db, path, busy_s)
             opened.pop_all()
+
+    def _connect(self, busy_s: float) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"the folder of the result file cannot be made: {error}", uri=str(self._path)) from error
+        return sqlite3.connect(self._path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+
+    def _connect_to_read(self, busy_s: float) -> sqlite3.Connection:
+        """With locks and the log when there is a log, otherwise without making either.
+
+        A file with a write-ahead log can only be read with files for log and locks beside it, which SQLite would make
+        and leave there. Without a log nobody writes and the file holds everything, so it is read as it is; should
+        somebody begin to write, the next read says so instead of mixing old and new pages.
+        """
+        log = Path(f"{self._path}-wal")
+        is_still = not (log.exists() and log.stat().st_size)
+        self._still = self._stamp() if is_still else None
+        uri = f"{self._path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
+        return sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
+
+    def _stamp(self) -> tuple[int, ...]:
+        try:
+            state = self._path.stat()
+        except OSError as error:
+            raise SinkError(f"the result file cannot be read: {error}", uri=str(self._path)) from error
+        return (state.st_ino, state.st_size, state.st_mtime_ns)
+
+    def _check_still(self) -> None:
+        if self._still is not None and self._stamp() != self._still:
+            raise SinkUnavailable(
+                "a run began to write to the result file while it was being read",
+                uri=str(self._path),
+                hint="Read it again.",
+            )
 
     def begin(self, run: RunRecord) -> RunRecord:
         """See `ports.Sink.begin`."""
@@ -200,9 +238,12 @@ class SqliteSink:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+            self._check_still()
         except sqlite3.OperationalError as error:
+            self._check_still()
             raise self._operational(error) from error
         except sqlite3.DatabaseError as error:
+            self._check_still()
             raise SinkError(
                 f"the result file cannot be used: {error}",
                 uri=str(self._path),
@@ -251,11 +292,20 @@ def _prepare(db: sqlite3.Connection, path: Path, busy_s: float) -> None:
     _while_locked(lambda: db.execute("pragma journal_mode = wal"), busy_s)
     db.execute("pragma synchronous = full")
     db.execute("pragma foreign_keys = on")
-    found = db.execute("pragma user_version").fetchone()[0]
+    found = _layout(db)
     if found == 0:
         script = resources.files("videojob.adapters").joinpath(_SCHEMA_FILE).read_text("utf-8")
         db.executescript(script)
-    elif found != _SCHEMA_VERSION:
+    else:
+        _check_layout(found, path)
+
+
+def _layout(db: sqlite3.Connection) -> int:
+    return int(db.execute("pragma user_version").fetchone()[0])
+
+
+def _check_layout(found: int, path: Path) -> None:
+    if found != _SCHEMA_VERSION:
         raise SinkError(
             f"the result file has layout {found}, this version writes {_SCHEMA_VERSION}",
             uri=str(path),

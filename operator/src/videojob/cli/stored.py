@@ -135,7 +135,7 @@ def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
         UsageError: it has several.
         ResultsIncomplete: the job has not finished yet.
     """
-    with closing(open_sink(where.sink)) as sink:
+    with closing(open_sink(where.sink, read_only=True)) as sink:
         newest = choose(sink.runs(), where.which)
         run = sink.finished_run(newest.uid)
         summary = None if run is None else sink.finished(run)

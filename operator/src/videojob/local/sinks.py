@@ -22,8 +22,12 @@ def create_table(config: SinkConfig) -> None:
             sink.create_table()
 
 
-def open_sink(config: SinkConfig) -> Sink:
+def open_sink(config: SinkConfig, *, read_only: bool = False) -> Sink:
     """A new connection.
+
+    Args:
+        config: which store.
+        read_only: a SQLite file is opened without writing anything beside it; DynamoDB decides by its own permissions.
 
     Raises:
         SinkError: the store does not answer, or has no such table.
@@ -31,8 +35,7 @@ def open_sink(config: SinkConfig) -> Sink:
     if config.kind == "sqlite":
         if config.path is None:
             raise SetupError("the SQLite sink needs a file")
-        config.path.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteSink(config.path)
+        return SqliteSink(config.path, read_only=read_only)
     return _dynamodb(config)
 
 
