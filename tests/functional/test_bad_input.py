@@ -322,11 +322,20 @@ def test_a_damaged_beginning_is_damage(decoder: DecoderProcess, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
-@pytest.mark.parametrize("options", [{}, {"x264-params": "open-gop=1:bframes=3:b-adapt=0"}])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Spec(frames=120, gop=20),
+        Spec(frames=120, gop=20, options={"x264-params": "open-gop=1:bframes=3:b-adapt=0"}),
+        Spec(frames=120, codec="libx265", options={"x265-params": "keyint=10:open-gop=1:log-level=none:pools=none"}),
+        Spec(frames=120, codec="mpeg2video", options={"bf": "2"}, time_base=Fraction(1, 25)),
+    ],
+    ids=["h264", "h264-open", "hevc-open", "mpeg2"],
+)
 def test_what_a_recording_lacks_before_its_first_keyframe_is_no_damage(
-    decoder: DecoderProcess, tmp_path: Path, share: float, options: dict[str, str]
+    decoder: DecoderProcess, tmp_path: Path, share: float, spec: Spec
 ) -> None:
-    path = bad.begun_late(tmp_path / "late.ts", Spec(frames=120, gop=20, options=options), share)
+    path = bad.begun_late(tmp_path / "late.ts", spec, share)
     info = decoder.probe(path, "late")
     frames, report = decode(decoder, request_for(path, info))
     assert frames[0].time_ms == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.media.corruption import GapTracker
+from videojob.media.corruption import Beginning, GapTracker
 
 
 def test_a_gap_runs_from_the_loss_to_the_next_keyframe() -> None:
@@ -86,3 +86,18 @@ def test_a_gap_before_a_clock_that_starts_again_is_still_named() -> None:
     assert tracker.admits(0)
     tracker.finish(200)
     assert tracker.gaps == [(120, 121, "lost packets")]
+
+
+def test_what_a_broadcast_lacks_at_its_beginning_is_no_damage() -> None:
+    beginning = Beginning(may_lack_keyframe=True)
+    assert not beginning.is_damage(100)
+    beginning.keyframe(200)
+    beginning.keyframe(300)
+    assert [beginning.is_damage(pts) for pts in (160, 200, 240)] == [False, True, True]
+
+
+def test_a_file_that_begins_with_a_packet_that_cannot_be_decoded_is_damaged() -> None:
+    beginning = Beginning(may_lack_keyframe=False)
+    assert beginning.is_damage(0)
+    beginning.keyframe(200)
+    assert [beginning.is_damage(pts) for pts in (160, 200)] == [False, True]

@@ -11,6 +11,32 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
+class Beginning:
+    """Tells damage at the beginning of a video from what a sound one may lack there.
+
+    A recorded broadcast may begin between two keyframes, and the pictures that lead its first keyframe may refer to
+    what was never recorded: nothing of that is lost. In files of other kinds the first packet is to be decoded; damage
+    may have cost it its mark as a keyframe.
+
+    Attributes:
+        may_lack_keyframe: whether it is a file that may begin anywhere.
+        keyframe_at: time of the first keyframe, once there was one.
+    """
+
+    may_lack_keyframe: bool
+    keyframe_at: int | None = None
+
+    def keyframe(self, pts: int) -> None:
+        """A keyframe is about to be decoded."""
+        if self.keyframe_at is None:
+            self.keyframe_at = pts
+
+    def is_damage(self, pts: int) -> bool:
+        """Whether something that cannot be decoded at `pts` belongs to the video."""
+        return not self.may_lack_keyframe if self.keyframe_at is None else pts >= self.keyframe_at
+
+
+@dataclass(slots=True)
 class GapTracker:
     """Follows packets and pictures of one segment in the order in which the decoder takes and gives them.
 

@@ -16,6 +16,7 @@ import av
 from videojob.errors import InputCorrupt, NoFrames
 from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket, opened
+from videojob.media.corruption import Beginning
 from videojob.planning.video import VideoInfo
 
 # How many packets may go by between the first keyframe and the first picture, and before a keyframe behind a seek.
@@ -74,29 +75,36 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
 
 
 def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
-    """The first picture that decodes, and when the video begins: earlier, where pictures before it are damaged.
-
-    What comes before the first keyframe of a stream that may have been cut anywhere is not damage: it is not counted.
-    """
+    """The first picture that decodes, and when the video begins: earlier, where pictures before it are damaged."""
     error: av.FFmpegError | None = None
-    lost_at: int | None = None
-    has_begun = not source.may_begin_anywhere
+    beginning = Beginning(source.may_begin_anywhere)
+    damaged_at: list[int] = []
     try:
         for packet in _before_picture(source):
-            has_begun = has_begun or (packet.is_keyframe and packet.size > 0)
+            time = source.packet_time(packet)
+            if packet.is_keyframe and packet.size and not packet.is_discard and time is not None:
+                beginning.keyframe(time)
             try:
                 for frame in source.stream.decode(packet):
-                    time = source.time_of(frame) or 0
-                    return frame, time if lost_at is None else min(time, lost_at)
+                    return frame, _start(source.time_of(frame) or 0, beginning, damaged_at)
             except av.FFmpegError as this:
                 error = this
-                if has_begun and lost_at is None and not packet.is_discard:
-                    lost_at = source.packet_time(packet)
+                time = source.stream.start_time or 0 if time is None else time
+                if beginning.is_damage(time) and not packet.is_discard:
+                    damaged_at.append(time)
     except av.FFmpegError as this:
         error = this
     if error is None:
         raise NoFrames("the video stream has no picture", uri=uri)
     raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
+
+
+def _start(first_pts: int, beginning: Beginning, damaged_at: list[int]) -> int:
+    """When a video begins whose first picture that decodes is at `first_pts`."""
+    if not damaged_at:
+        return first_pts
+    keyframe_at = first_pts if beginning.keyframe_at is None else beginning.keyframe_at
+    return min(first_pts, keyframe_at, *damaged_at)
 
 
 def _before_picture(source: Source) -> Iterator[VideoPacket]:

@@ -23,7 +23,7 @@ from videojob.errors import DecodeTimeout, InputCorrupt
 from videojob.media import sniff
 from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
-from videojob.media.corruption import GapTracker
+from videojob.media.corruption import Beginning, GapTracker
 from videojob.media.limits import MAX_PIXELS
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.planning.lookahead import Planned, plan
@@ -69,8 +69,7 @@ class SegmentReader:
         self._wants = wants
         self._tracker = GapTracker()
         self._interval = _interval_ticks(request)
-        # Before the first keyframe of a stream that was cut anywhere, nothing can be lost.
-        self._has_begun = not (source.may_begin_anywhere and self._segment.start_pts is None)
+        self._beginning = Beginning(source.may_begin_anywhere)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
         self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
@@ -127,11 +126,11 @@ class SegmentReader:
             self._on_packet()
             if packet.opaque is not None:
                 self._lost(self._behind_packets(), str(packet.opaque))
-            self._has_begun = self._has_begun or (packet.is_keyframe and packet.size > 0)
             is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
             if planned.is_fresh or (is_key and self._tracker.is_open):
                 yield from self._drained()
             if is_key and packet.pts is not None:
+                self._beginning.keyframe(packet.pts)
                 self._tracker.keyframe(packet.pts)
             yield from self._sound(self._decode(packet))
         yield from self._drained()
@@ -202,8 +201,8 @@ class SegmentReader:
 
     def _lost(self, pts: int, reason: str) -> None:
         """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
-        # The first segment has no start: what is damaged there is lost, however early its time.
-        if not self._has_begun or not self._segment.contains(pts):
+        is_first = self._segment.start_pts is None
+        if not self._segment.contains(pts) or (is_first and not self._beginning.is_damage(pts)):
             return
         if not self._skip_corrupt:
             raise InputCorrupt(reason, uri=self._info.uri, time_ms=max(0, self._info.time_ms(pts)))
