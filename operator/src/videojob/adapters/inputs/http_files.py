@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from videojob.adapters.inputs.addresses import AddressPolicy, Resolve, VettedNetwork, resolve_host
+from videojob.adapters.inputs.patience import Patience, PatientNetwork
 from videojob.adapters.inputs.transfer import (
     Body,
     CacheEntry,
@@ -79,9 +80,9 @@ class _RawBody(httpx.SyncByteStream):
 
 
 class _VettedTransport(httpx.BaseTransport):
-    """httpx on top of a connection pool whose sockets go through `VettedNetwork`."""
+    """httpx on top of a connection pool whose sockets are opened by `network`."""
 
-    def __init__(self, network: VettedNetwork) -> None:
+    def __init__(self, network: httpcore.NetworkBackend) -> None:
         self._pool = httpcore.ConnectionPool(ssl_context=httpx.create_ssl_context(), network_backend=network)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -121,7 +122,8 @@ class HttpFiles:
     ) -> None:
         self._policy = policy or TransferPolicy()
         self._progress = progress
-        network = VettedNetwork(addresses or AddressPolicy(), resolve)
+        self._patience = Patience(self._policy.answer_s, self._policy.monotonic_s)
+        network = PatientNetwork(VettedNetwork(addresses or AddressPolicy(), resolve), self._patience)
         # trust_env=False: no proxy (it would connect for us, unjudged), no .netrc.
         self._client = httpx.Client(
             transport=_VettedTransport(network), headers=_HEADERS, timeout=_TIMEOUT, trust_env=False
@@ -201,7 +203,13 @@ class HttpFiles:
             if start > offset:
                 raise InputUnavailable("the server sent another range than asked for", uri=shown_url(uri))
             # Chunks as they come: gathering them to a size would lose what had arrived when a connection breaks.
-            yield Body(start, response.iter_raw())
+            yield Body(start, self._pieces(response))
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        self._patience.restart()
+        for piece in response.iter_raw():
+            yield piece
+            self._patience.restart()
 
     @contextmanager
     def _get(self, uri: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
@@ -226,6 +234,7 @@ class HttpFiles:
             raise InputNotFound(f"not an address: {error}", uri=shown_url(uri), hint="Correct the URL.") from error
         for _ in range(MAX_REDIRECTS + 1):
             _check_url(request.url, shown_url(uri))
+            self._patience.restart()
             response = self._client.send(request, stream=True)
             if response.next_request is None:
                 return response

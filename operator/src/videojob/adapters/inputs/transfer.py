@@ -41,8 +41,9 @@ class TransferPolicy:
         max_bytes: larger objects are refused before a byte is stored.
         attempts: tries without a single new byte before giving up.
         first_pause_s: wait before the second try; doubles, up to `max_pause_s`.
-        min_bytes_per_s: a transfer slower than this, measured after `grace_s`, is given up: a peer that sends a byte
-            a minute must not hold a worker for ever.
+        min_bytes_per_s: a transfer slower than this over any `grace_s` or so is given up, however fast it was before:
+            a peer that sends a byte a minute must not hold a worker for ever.
+        answer_s: within which an http server must send the headers of an answer, and each further piece of it.
         pause, monotonic_s: the clock.
     """
 
@@ -52,6 +53,7 @@ class TransferPolicy:
     max_pause_s: float = 20.0
     min_bytes_per_s: int = 16 << 10
     grace_s: float = 120.0
+    answer_s: float = 60.0
     pause: Callable[[float], None] = time.sleep
     monotonic_s: Callable[[], float] = time.monotonic
 
@@ -141,8 +143,8 @@ class Download:
     total_bytes: int | None
     policy: TransferPolicy
     progress: Progress = no_progress
-    _started_s: float = field(init=False, default=0.0)
-    _received_bytes: int = field(init=False, default=0)
+    _since_s: float = field(init=False, default=0.0)
+    _bytes_since: int = field(init=False, default=0)
 
     def run(self, open_body: OpenBody) -> None:
         """Continues the partial file until it is whole, then gives it its name.
@@ -152,7 +154,7 @@ class Download:
             InputTooLarge, SetupError: over the limit, or no room on the disk.
         """
         part = self.entry.part
-        self._started_s = self.policy.monotonic_s()
+        self._since_s = self.policy.monotonic_s()
         try:
             with part.open("ab") as file:
                 self._check_room(file.tell())
@@ -186,8 +188,7 @@ class Download:
                 file.truncate(body.start)
                 file.seek(body.start)
             for chunk in body.chunks:
-                self._received_bytes += len(chunk)
-                self._check_pace()
+                self._check_pace(len(chunk))
                 self.policy.check_size(self.entry.uri, file.tell() + len(chunk))
                 file.write(chunk)
                 self.progress(self.entry.uri, file.tell(), self.total_bytes)
@@ -196,11 +197,17 @@ class Download:
                 f"the transfer ended after {file.tell():,} of {self.total_bytes:,} bytes", uri=self.entry.uri
             )
 
-    def _check_pace(self) -> None:
-        elapsed_s = self.policy.monotonic_s() - self._started_s
-        if elapsed_s > self.policy.grace_s and self._received_bytes < elapsed_s * self.policy.min_bytes_per_s:
-            message = f"{self._received_bytes:,} bytes in {elapsed_s:.0f} s is too slow to wait for"
+    def _check_pace(self, more_bytes: int) -> None:
+        """Judges one stretch of `grace_s` after the other: an average over all would forgive who began fast."""
+        self._bytes_since += more_bytes
+        now_s = self.policy.monotonic_s()
+        elapsed_s = now_s - self._since_s
+        if elapsed_s <= self.policy.grace_s:
+            return
+        if self._bytes_since < elapsed_s * self.policy.min_bytes_per_s:
+            message = f"{self._bytes_since:,} bytes in {elapsed_s:.0f} s is too slow to wait for"
             raise InputUnavailable(message, uri=self.entry.uri, retryable=False)
+        self._since_s, self._bytes_since = now_s, 0
 
     def _check_room(self, present: int) -> None:
         free = shutil.disk_usage(self.entry.path.parent).free
