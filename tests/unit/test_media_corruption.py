@@ -101,3 +101,14 @@ def test_a_file_that_begins_with_a_packet_that_cannot_be_decoded_is_damaged() ->
     assert beginning.is_damage(0)
     beginning.keyframe(200)
     assert [beginning.is_damage(pts) for pts in (160, 200)] == [False, True]
+
+
+def test_a_gap_that_no_picture_precedes_begins_with_the_video() -> None:
+    tracker = GapTracker(begins_at=0)
+    tracker.keyframe(0)
+    tracker.begin(120, "noise")
+    tracker.keyframe(400)
+    assert tracker.admits(400)
+    tracker.begin(600, "more noise")
+    tracker.finish(800)
+    assert tracker.gaps == [(0, 400, "noise"), (600, 800, "more noise")]

@@ -35,6 +35,9 @@ from videojob.media.limits import MAX_PIXELS, check_size
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
+# Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on it.
+# The H.264 decoder must not be asked: it then refuses sound pictures behind a seek to an open group of pictures.
+_STRICT_CODECS = ("hevc", "mjpeg")
 _DEMUXER_OPTIONS = {
     "protocol_whitelist": "file",
     # Only as many packets as it takes to learn the stream's parameters are read.
@@ -110,6 +113,13 @@ class Source:
     def may_begin_anywhere(self) -> bool:
         """Whether a sound file of this kind may begin between two keyframes, as a recorded broadcast does."""
         return self.demuxer == sniff.MPEG_TS
+
+    def prepare_decoder(self) -> None:
+        """Makes the decoder tell of damage, without threads of its own; call before the first packet is decoded."""
+        context = self.stream.codec_context
+        context.thread_count = 1
+        detect = "crccheck+explode" if self.codec in _STRICT_CODECS else "crccheck"
+        context.options = {"err_detect": detect, "max_pixels": str(MAX_PIXELS)}
 
     def packets(self) -> Iterator[VideoPacket]:
         """Packets from where the file stands, at last the empty one that ends the stream. Raises av.FFmpegError."""

@@ -42,9 +42,12 @@ class GapTracker:
 
     Attributes:
         gaps: closed ones, `[start, end)` in ticks, ascending and apart, each with the reason of its beginning.
+        begins_at: the first picture's time, in a video's first segment: a gap that no picture precedes begins there, as
+            a decoder may be silent about the first damage.
     """
 
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
+    begins_at: int | None = None
     _start: int | None = None
     _end: int | None = None
     _reason: str = ""
@@ -98,6 +101,8 @@ class GapTracker:
 
     def _close(self) -> None:
         if self._start is not None and self._end is not None:
+            if self._last_pts is None and self.begins_at is not None:
+                self._start = min(self._start, self.begins_at)
             if self.gaps and self.gaps[-1][1] >= self._start:
                 start, _, self._reason = self.gaps.pop()
                 self._start = start

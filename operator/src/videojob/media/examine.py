@@ -53,6 +53,7 @@ def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
     """
     with opened(path, uri) as source:
         stream = source.stream
+        source.prepare_decoder()
         first, start_pts = _first_picture(source, uri)
         extent = _extent(source, start_pts)
         return VideoInfo(

@@ -24,16 +24,12 @@ from videojob.media import sniff
 from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import Beginning, GapTracker
-from videojob.media.limits import MAX_PIXELS
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.planning.lookahead import Planned, plan
 
 Picture = tuple[int, av.VideoFrame]
 
 _SEEK_TRIES = 6
-# Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on it.
-# The H.264 decoder must not be asked: it then refuses sound pictures behind a seek to an open group of pictures.
-_STRICT_CODECS = ("hevc", "mjpeg")
 # A demuxer that has given out more than this many times the file is going round in circles.
 _ENDLESS_FACTOR = 8
 _ENDLESS_SLACK_BYTES = 1 << 18
@@ -73,12 +69,9 @@ class SegmentReader:
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
         self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
-        stream = source.stream
-        stream.codec_context.thread_count = 1
-        detect = "crccheck+explode" if source.codec in _STRICT_CODECS else "crccheck"
-        stream.codec_context.options = {"err_detect": detect, "max_pixels": str(MAX_PIXELS)}
+        source.prepare_decoder()
         if request.sampling.keyframes_only:
-            stream.codec_context.skip_frame = "NONKEY"
+            source.stream.codec_context.skip_frame = "NONKEY"
 
     @property
     def gaps(self) -> tuple[DecodeGap, ...]:
@@ -131,6 +124,8 @@ class SegmentReader:
                 yield from self._drained()
             if is_key and packet.pts is not None:
                 self._beginning.keyframe(packet.pts)
+                if self._segment.start_pts is None:
+                    self._tracker.begins_at = self._beginning.keyframe_at
                 self._tracker.keyframe(packet.pts)
             yield from self._sound(self._decode(packet))
         yield from self._drained()
