@@ -14,7 +14,7 @@ from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import Input
 from videojob.errors import Cancelled, InputAddressForbidden, InputNotFound
-from videojob.local.inputs import FailedInput, InputResolver, resolve_inputs
+from videojob.local.inputs import FailedInput, InputResolver
 from videojob.ports import FetchedInput
 
 
@@ -129,7 +129,8 @@ def test_one_file_under_several_spellings_is_processed_once(moto: str, tmp_path:
 def test_files_need_neither_network_nor_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     put_clips(tmp_path, "good.mp4")
-    (found,) = resolve_inputs(inputs({"file": {"path": "good.mp4"}}), tmp_path, tmp_path / "cache")
+    with InputResolver(tmp_path, tmp_path / "cache") as resolver:
+        (found,) = resolver.resolve(inputs({"file": {"path": "good.mp4"}}))
     assert isinstance(found, FetchedInput)
 
 

@@ -160,19 +160,6 @@ class InputResolver:
         return self._open.enter_context(HttpFiles(self._policy, progress=self._progress))
 
 
-def resolve_inputs(
-    inputs: Sequence[Input], manifest_folder: Path, cache_folder: Path, progress: Progress = no_progress
-) -> list[FetchedInput | FailedInput]:
-    """All videos of a manifest's inputs; see `InputResolver`.
-
-    Raises:
-        SetupError: AWS cannot be used from here, or the disk is full.
-        ManifestError: a prefix with more videos than a job may have.
-    """
-    with InputResolver(manifest_folder, cache_folder, progress=progress) as resolver:
-        return list(resolver.resolve(inputs))
-
-
 def _names(name: str, uris: Sequence[str], *, several: bool) -> list[str]:
     """What the user calls each video of one input: its name, followed by the file's own when there may be several."""
     if not name or not several:
