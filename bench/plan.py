@@ -63,4 +63,4 @@ def with_frame_size(task: Task, **options: str) -> Task:
 
 
 QUICK = Plan(loops=1, long_loops=2, rounds=1)
-FULL = Plan(loops=3, long_loops=12, rounds=2)
+FULL = Plan(loops=2, long_loops=12, rounds=3)
