@@ -154,7 +154,7 @@ class Inference(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Cancels every open request; their replies and errors are never seen again."""
+        """Forgets every open request; their replies and errors are never seen again."""
         ...
 
     def statistics(self, timeout_s: float | None = None) -> ServerStatistics:
