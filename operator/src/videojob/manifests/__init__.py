@@ -1,0 +1,1 @@
+"""Desired -> Kubernetes objects and status: PURE, plain dictionaries as the API server takes them."""

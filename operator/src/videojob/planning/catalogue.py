@@ -1,0 +1,178 @@
+"""What this installation has: its models, how each can be served, and how workers run. Frozen values, made from the
+controller's configuration file; nothing here reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+Accelerator = Literal["cpu", "gpu"]
+CapacityType = Literal["spot", "on-demand"]
+Backend = Literal["onnxruntime", "tensorrt", "python"]
+Toleration = Mapping[str, Any]
+"""As Kubernetes spells it: key, operator, value, effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Source:
+    """A model's folder in a bucket: every object below `prefix`."""
+
+    bucket: str
+    prefix: str
+    region: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PvcSource:
+    """A model's folder in a PersistentVolumeClaim of the servers' namespace; `path` is relative to the volume."""
+
+    claim_name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """A model's folder in a container image, at the absolute `path`."""
+
+    reference: str
+    path: str
+
+
+ModelSource = S3Source | PvcSource | ImageSource
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVariant:
+    """How one model is served on one kind of hardware.
+
+    Attributes:
+        accelerator: what it computes on.
+        backend: which form of the model's configuration is rendered for it.
+        frames_per_second: what one replica answers, measured or taken from a published figure.
+        cpu: Kubernetes quantity requested for a replica. memory: the same, and the limit.
+        gpus: `nvidia.com/gpu` of a replica; 0 on CPUs.
+        instances: model instances in a replica.
+        start_s: seconds from the request for a replica to its first answer, when nothing is warm.
+        max_replicas: most replicas of this variant, whatever is asked for.
+        engine_cache_claim: PersistentVolumeClaim that keeps built TensorRT engines; None keeps them in the pod.
+    """
+
+    accelerator: Accelerator
+    backend: Backend
+    frames_per_second: Fraction
+    cpu: str
+    memory: str
+    gpus: int = 0
+    instances: int = 1
+    start_s: int = 60
+    max_replicas: int = 10
+    engine_cache_claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """One model.
+
+    Attributes:
+        name: as in the repository and in `spec.model.name`.
+        version: the one that is served.
+        digest: "sha256:..." over the model's folder; what is served must have it.
+        source: where the folder is.
+        variants: by accelerator.
+    """
+
+    name: str
+    version: int
+    digest: str
+    source: ModelSource
+    variants: Mapping[Accelerator, ServerVariant]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratorSettings:
+    """What holds for all servers on one kind of hardware.
+
+    Attributes:
+        image: the Triton image.
+        idle_s: how long a server without work is kept.
+        node_selector, tolerations: where its pods may go.
+    """
+
+    image: str
+    idle_s: int
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How worker and planner pods run.
+
+    Attributes:
+        service_account: of the pods, in each tenant's namespace.
+        cpu, memory: Kubernetes quantities requested; `memory_limit` the limit.
+        scratch: size limit of the folder that input blocks are kept in, a Kubernetes quantity.
+        frames_per_second: what one worker decodes and sends, for sizing.
+        max_workers: most worker pods of one job.
+        grace_s: seconds between the signal to stop and the kill.
+        env: environment of the pods, as AWS endpoints and the region.
+        node_selector, tolerations: where they may go.
+    """
+
+    service_account: str = "videojob-worker"
+    cpu: str = "1"
+    memory: str = "1Gi"
+    memory_limit: str = "1536Mi"
+    scratch: str = "4Gi"
+    frames_per_second: Fraction = Fraction(60)
+    max_workers: int = 200
+    grace_s: int = 60
+    env: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsSettings:
+    """Where results go.
+
+    Attributes:
+        table: of jobs that name none. allowed_tables: further ones that jobs may name.
+        region: AWS region of tables whose job names none; None leaves it to the environment.
+        create_table: the controller makes the default table when it is not there.
+    """
+
+    table: str
+    allowed_tables: tuple[str, ...] = ()
+    region: str | None = None
+    create_table: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The whole installation, as decisions see it.
+
+    Attributes:
+        image: of planner and worker pods. image_pull_policy: as Kubernetes spells it.
+        namespaces: that are watched; empty for all.
+        server_namespace: where servers run.
+        server_service_account: of the servers.
+        accelerators: settings by kind of hardware; one that is missing is not offered.
+        karpenter: which flavour gives nodes, and so which labels constrain them.
+        models: by name.
+    """
+
+    image: str
+    server_namespace: str
+    results: ResultsSettings
+    accelerators: Mapping[Accelerator, AcceleratorSettings]
+    models: Mapping[str, CatalogueModel]
+    worker: WorkerSettings = WorkerSettings()
+    namespaces: tuple[str, ...] = ()
+    image_pull_policy: str = "IfNotPresent"
+    server_service_account: str = "videojob-triton"
+    karpenter: Literal["karpenter", "autoMode", "none"] = "none"

@@ -1,0 +1,128 @@
+"""What should be, decided from what was seen: the output of `planning.decide`, rendered by `manifests`, applied by the
+controller. Frozen values without a word of Kubernetes' own notation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from videojob.planning.observed import ServerKey
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionWanted:
+    """One condition of the status, without its times."""
+
+    type: Literal["Succeeded", "CapacityReady", "ServerReady", "Suspended"]
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJobWanted:
+    """A planner must run."""
+
+    attempt: int
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkJobWanted:
+    """Workers must run, or stand by.
+
+    Attributes:
+        attempt: of the Job. epoch, plan_id: what they work on.
+        batch: segments of one index. completions: indexes.
+        parallelism: workers side by side.
+        suspended: True holds them; None leaves that to Kueue.
+    """
+
+    attempt: int
+    epoch: int
+    plan_id: str
+    batch: int
+    completions: int
+    parallelism: int
+    suspended: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDemand:
+    """What one job needs of its server now.
+
+    Attributes:
+        key: which server.
+        frames_per_second: to meet its deadline or to keep its workers busy.
+        frames_left: that are not answered yet.
+        max_replicas: most replicas that the job's limits allow; None for no bound.
+        busy: workers are at it: the server must not go to zero.
+    """
+
+    key: ServerKey
+    frames_per_second: Fraction
+    frames_left: int
+    max_replicas: int | None = None
+    busy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressWanted:
+    """How far the job is, for the status; None where it is not known."""
+
+    frames_done: int
+    frames_total: int | None
+    segments_done: int
+    segments_total: int | None
+    remaining_s: int | None = None
+    frames_per_second: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventWanted:
+    """Something worth an Event of Kubernetes."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the controller should do about one VideoJob, all of it idempotent.
+
+    Attributes:
+        reason: the one word that `kubectl get vj` shows, of api.reasons. message: the same for a person.
+        conditions: all of them, Succeeded first.
+        started: startTime must be set (when it is not yet).
+        ended: the job is over; completionTime must be set.
+        plan_job, work_job: Jobs that must be there; None wants none made and leaves an old one alone.
+        begin: an epoch must be begun in the table for the plan.
+        finalise: commits must be folded and the summary stored.
+        remove_jobs: names of Jobs to delete, with their pods.
+        demand: on a server; None when none is needed.
+        progress: for the status.
+        delete_self: the time to live is over.
+        recheck_s: look again after this long even if nothing happens; None when only an event can change anything.
+        events: to post, once each (the same words are not posted twice).
+    """
+
+    reason: str
+    message: str
+    conditions: tuple[ConditionWanted, ...]
+    started: bool = False
+    ended: bool = False
+    plan_job: PlanJobWanted | None = None
+    work_job: WorkJobWanted | None = None
+    begin: bool = False
+    finalise: bool = False
+    remove_jobs: tuple[str, ...] = ()
+    demand: ServerDemand | None = None
+    progress: ProgressWanted | None = None
+    delete_self: bool = False
+    recheck_s: float | None = None
+    events: tuple[EventWanted, ...] = ()

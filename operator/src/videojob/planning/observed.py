@@ -1,0 +1,167 @@
+"""What the controller saw in the cluster and in the results table, as frozen values: the input of `planning.decide`.
+
+Times are seconds since the epoch, UTC. Nothing here is remembered between two looks: a controller that starts anew sees
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from videojob.planning.catalogue import Accelerator, CapacityType
+from videojob.planning.jobplan import PlanHead
+
+Work = Literal["plan", "work"]
+
+
+@dataclass(frozen=True, slots=True)
+class PodTrouble:
+    """Why pods do not run, in the words of whoever refused.
+
+    Attributes:
+        kind: "unschedulable" (no node has room or may be made), "image" (cannot be pulled), "crashed" (a container
+            ended in an error), "starting" (it is on its way: nothing is wrong).
+        message: the scheduler's, Karpenter's, the kubelet's or the program's own words; the end of its log.
+        since_s: since when.
+        source: who says so, as in "karpenter".
+        exit_code: of the container that ended; None for the others.
+        restarts: how often it was started again.
+    """
+
+    kind: Literal["unschedulable", "image", "crashed", "starting"]
+    message: str
+    since_s: float
+    source: str = ""
+    exit_code: int | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobSeen:
+    """One Kubernetes Job of a VideoJob.
+
+    Attributes:
+        name: of the Job. kind: what it does. attempt: its number, from 1.
+        suspended: as its spec says. deleting: it is on its way out.
+        active, ready, succeeded, failed: pods, as its status counts them.
+        parallelism, completions: as its spec says.
+        completed_indexes: of its status, as in "0-3,7".
+        finished: "Complete", "Failed", or None while it works. reason, message: of that condition.
+        finished_s: when it ended.
+        error: `VideoJobError.as_dict()` of the last pod that told one, or None.
+        trouble: why its pods do not run, if they do not.
+        epoch, plan_id, batch: as its labels and annotations say, of a work Job; 0 and "" for a plan Job.
+        image: of its pods.
+    """
+
+    name: str
+    kind: Work
+    attempt: int
+    suspended: bool
+    deleting: bool = False
+    active: int = 0
+    ready: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    parallelism: int = 1
+    completions: int = 1
+    completed_indexes: str = ""
+    finished: Literal["Complete", "Failed"] | None = None
+    reason: str = ""
+    message: str = ""
+    finished_s: float | None = None
+    error: Mapping[str, Any] | None = None
+    trouble: PodTrouble | None = None
+    epoch: int = 0
+    plan_id: str = ""
+    batch: int = 0
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """Which server: jobs with an equal key share one Deployment.
+
+    Attributes:
+        capacity_types, instance_types: the job's constraints, sorted; empty for none.
+    """
+
+    model: str
+    version: int
+    accelerator: Accelerator
+    capacity_types: tuple[CapacityType, ...] = ()
+    instance_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen:
+    """One Triton Deployment.
+
+    Attributes:
+        replicas: as its spec says. ready: pods that answer for the model.
+        trouble: why the others do not.
+        idle_since_s: since when no job needed it, as noted on the Deployment; None while one does.
+        instance_type, capacity_type, zone: of the node that a pod runs on, when there is one.
+    """
+
+    replicas: int
+    ready: int
+    trouble: PodTrouble | None = None
+    idle_since_s: float | None = None
+    instance_type: str | None = None
+    capacity_type: CapacityType | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSeen:
+    """A video's recorded failure: in which segment, and `VideoJobError.as_dict()`."""
+
+    segment: int
+    video: int
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsSeen:
+    """What the table has of a job.
+
+    Attributes:
+        epoch: that was begun for the plan, 0 before.
+        committed: indexes of stored segments. failures: recorded ones.
+        finished: state of the stored summary ("Completed", "PartiallyCompleted", "Failed"), None before.
+        message: the summary's.
+        frames_done: frames selected, of the finished summary; None before.
+        read_s: when the table was read.
+    """
+
+    epoch: int = 0
+    committed: frozenset[int] = frozenset()
+    failures: tuple[FailureSeen, ...] = ()
+    finished: str | None = None
+    message: str = ""
+    frames_done: int | None = None
+    read_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that one decision about one VideoJob takes.
+
+    Attributes:
+        jobs: its Kubernetes Jobs, in any order.
+        head: of its plan, None before there is one.
+        results: from the table, None before an epoch was begun.
+        server: that it would use; None when there is none.
+        store_error: the table did not answer: in words; decisions that need it wait.
+    """
+
+    jobs: tuple[JobSeen, ...] = ()
+    head: PlanHead | None = None
+    results: ResultsSeen | None = None
+    server: ServerSeen | None = None
+    store_error: str = ""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    """The status that is stored now: for transition times and what only it knows (`startTime`)."""
