@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from bench import processes
 from bench.child import measured
 from bench.values import Sample, Task
+from videojob.adapters.clock import SystemClock
 from videojob.adapters.triton import TritonInference, connect
 from videojob.errors import VideoJobError
-from videojob.local.clock import SystemClock
-from videojob.local.dispatch import Dispatcher, Verdict
 from videojob.local.outputs import OutputConfig
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import WorkerConfig
@@ -31,6 +30,7 @@ from videojob.planning.settings import RunSettings
 from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
 from videojob.vision.values import ModelContract
+from videojob.worker.dispatch import Dispatcher, Verdict
 from videojob.worker.values import SegmentTask
 
 WINDOW_MS = 10_000

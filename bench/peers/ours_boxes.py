@@ -11,7 +11,7 @@ from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.ours import connect_to, job_of, run_record, worker_config
 from bench.values import Sample, Task
-from videojob.local.clock import SystemClock
+from videojob.adapters.clock import SystemClock
 from videojob.local.sinks import open_sink
 from videojob.media.decoder import DecoderProcess
 from videojob.vision.values import Detections, Geometry

@@ -15,8 +15,7 @@ from support.results import segment_commit, segment_result
 from support.segments import job_plan
 from videojob.adapters.sqlite import SqliteSink
 from videojob.api.load import load_manifests
-from videojob.local.conclude import Conclusion, describe
-from videojob.local.dispatch import Dispatcher
+from videojob.local.conclude import Conclusion, description
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import RUN_FILE, read_facts, write_facts
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, SinkConfig
@@ -25,6 +24,7 @@ from videojob.ports import Sink
 from videojob.results.run_facts import RunFacts
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
+from videojob.worker.dispatch import Dispatcher
 
 
 def finished_plan(sink: Sink, conclusion: Conclusion) -> JobPlan:
@@ -34,7 +34,7 @@ def finished_plan(sink: Sink, conclusion: Conclusion) -> JobPlan:
     results = [segment_result(segment) for segment in plan.segments]
     for result in results:
         sink.commit(run, segment_commit(result))
-    summary = encode_summary(summarise(describe(conclusion.job, plan, plan.videos), results))
+    summary = encode_summary(summarise(description(conclusion.job, plan, plan.videos), results))
     sink.finalise(run, summary, None)
     return replace(plan, run=run, committed=sink.committed(run), finished=summary)
 

@@ -14,8 +14,8 @@ from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import Input
 from videojob.errors import Cancelled, InputAddressForbidden, InputNotFound
-from videojob.local.inputs import FailedInput, InputResolver
 from videojob.ports import FetchedInput
+from videojob.worker.inputs import FailedInput, InputResolver
 
 
 @pytest.fixture

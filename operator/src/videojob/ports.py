@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 from videojob.vision.values import ModelContract
 
@@ -237,6 +238,42 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Ends connections; a second call does nothing."""
+        ...
+
+
+class JobStore(Sink, Protocol):
+    """A sink that planner, workers and controller of one job share: beside results it keeps plans and failures."""
+
+    def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
+        """Stores a plan, its head last and only if the attempt has none; returns the head that stands."""
+        ...
+
+    def plan_head(self, uid: str, attempt: int) -> PlanHead | None:
+        """The head of an attempt's plan; a consistent read."""
+        ...
+
+    def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
+        """Every input of a plan, by position."""
+        ...
+
+    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
+        """The videos that hold the segments `[first, first + count)`, by first segment."""
+        ...
+
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
+        """Stores once that no retry cures a segment; False when that was stored before. Raises StaleEpoch."""
+        ...
+
+    def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
+        """The stored failures of the epoch by ascending segment; a consistent read."""
+        ...
+
+    def describe_model(self, run: RunRecord, model: ModelFacts) -> None:
+        """Stores once what results say of the model; the first one stays. Raises StaleEpoch."""
+        ...
+
+    def model(self, run: RunRecord) -> ModelFacts | None:
+        """What `describe_model` stored; None before the first worker has met the server."""
         ...
 
 

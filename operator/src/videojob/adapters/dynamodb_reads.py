@@ -45,6 +45,33 @@ class TableReader:
         }
         if projection is not None:
             request["ProjectionExpression"] = projection
+        return self._pages(request)
+
+    def query_between(self, partition: str, first: str, last: str) -> Iterator[dict[str, Document]]:
+        """Items of a partition whose sort key is `first`, `last` or between them, ascending."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "PK = :pk AND SK BETWEEN :first AND :last",
+            "ExpressionAttributeValues": to_attributes({":pk": partition, ":first": first, ":last": last}),
+        }
+        return self._pages(request)
+
+    def last_key(self, partition: str, at_most: str) -> str | None:
+        """The greatest sort key of a partition that is not greater than `at_most`; None when there is none."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "PK = :pk AND SK <= :most",
+            "ExpressionAttributeValues": to_attributes({":pk": partition, ":most": at_most}),
+            "ProjectionExpression": "SK",
+            "ScanIndexForward": False,
+            "Limit": 1,
+        }
+        page = self._caller.call(lambda: self._client.query(**request))
+        return next((str(from_attributes(item)["SK"]) for item in page["Items"]), None)
+
+    def _pages(self, request: QueryInputTypeDef) -> Iterator[dict[str, Document]]:
         while True:
             page = self._caller.call(lambda: self._client.query(**request))
             yield from map(from_attributes, page["Items"])

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from videojob.adapters.clock import SystemClock
 from videojob.cli.display import video_name
 from videojob.cli.outcome import show_summary
 from videojob.cli.stored import (
@@ -31,7 +32,6 @@ from videojob.cli.stored import (
 )
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import error_from_dict
-from videojob.local.clock import SystemClock
 from videojob.local.record import REPORT_FILE, read_facts
 from videojob.local.report import write_report
 from videojob.printable import printable

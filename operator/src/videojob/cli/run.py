@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from videojob.adapters.clock import SystemClock
 from videojob.api.load import load_manifests
 from videojob.api.videojob import VideoJob
 from videojob.cli.display import display
@@ -19,7 +20,6 @@ from videojob.cli.outcome import outcome_document, show_outcome
 from videojob.cli.stored import dynamodb_config
 from videojob.cli.terminal import console, write_json
 from videojob.errors import Cancelled, ManifestError
-from videojob.local.clock import SystemClock
 from videojob.local.pool import StopRequest
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.run import LocalRun

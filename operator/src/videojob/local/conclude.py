@@ -8,25 +8,20 @@ from pathlib import Path
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
-from videojob.local.dispatch import Dispatcher
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
-from videojob.local.values import JobPlan, RunOptions, RunOutcome, VideoPlan
+from videojob.local.values import JobPlan, RunOptions, RunOutcome
 from videojob.local.work import WorkDone
-from videojob.planning.settings import sampling_text, track_memory_ms
+from videojob.planning.jobplan import ModelFacts
 from videojob.ports import Clock, Sink
+from videojob.results.describe import DescribedVideo, describe
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import (
-    FailedInput,
-    JobDescription,
-    JobIdentity,
-    ResultSettings,
-    VideoEntry,
-    summarise,
-)
+from videojob.results.summary import JobDescription, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
+from videojob.worker.dispatch import Dispatcher
+from videojob.worker.values import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +63,8 @@ class Conclusion:
         again = [failure.error for failure in dispatcher.failures if _may_pass(failure.error)]
         if again:
             return replace(outcome, error=again[0])
-        description = describe(self.job, self.plan, videos)
-        summary = summarise(description, (commit.result for commit in sink.commits(self.plan.run)))
+        results = (commit.result for commit in sink.commits(self.plan.run))
+        summary = summarise(description(self.job, self.plan, videos), results)
         encoded = encode_summary(summary)
         sink.finalise(self.plan.run, encoded, None)
         usage = self.usage(sink)
@@ -140,38 +135,16 @@ def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tup
     return tuple(replace(video, error=failures.get(video.video, video.error)) for video in videos)
 
 
-def describe(job: VideoJob, plan: JobPlan, videos: tuple[VideoPlan, ...]) -> JobDescription:
+def description(job: VideoJob, plan: JobPlan, videos: tuple[VideoPlan, ...]) -> JobDescription:
     """What the summary says beside the results themselves."""
-    settings = plan.settings
-    return JobDescription(
-        identity=JobIdentity(
-            namespace=job.metadata.namespace,
-            name=job.metadata.name,
-            model=plan.contract.name,
-            model_version=plan.contract.version,
-            labels=plan.contract.labels,
-        ),
-        settings=ResultSettings(
-            window_ms=settings.window_ms,
-            presence_gap_ms=settings.presence_gap_ms,
-            threshold_ppm=settings.threshold_ppm,
-            sampling=sampling_text(settings.sampling),
-            tracked=settings.track,
-        ),
-        videos=tuple(_entry(video) for video in videos),
-        segments=plan.segments,
-        failed=tuple(
-            FailedInput(video.video, video.uri, video.error.as_dict()) for video in videos if video.error is not None
-        ),
-        track_memory_ms=tuple(
-            settings.presence_gap_ms if video.info is None else track_memory_ms(settings, video.info)
+    return describe(
+        job.metadata.namespace,
+        job.metadata.name,
+        model=ModelFacts(plan.contract.name, plan.contract.version, plan.contract.labels),
+        settings=plan.settings,
+        videos=[
+            DescribedVideo(video.video, video.uri, video.info, None if video.error is None else video.error.as_dict())
             for video in videos
-        ),
+        ],
+        segments=plan.segments,
     )
-
-
-def _entry(video: VideoPlan) -> VideoEntry:
-    if video.info is None:
-        return VideoEntry(video.uri, 0, 0, 0)
-    width, height = video.info.display_size
-    return VideoEntry(video.uri, video.info.duration_ms, width, height)

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from videojob.adapters.preview import PreviewMode, join_previews
 from videojob.errors import SinkError
-from videojob.local.values import JobPlan, VideoPlan
+from videojob.local.values import JobPlan
 from videojob.planning.video import Segment
 from videojob.results.values import RunRecord
+from videojob.worker.values import VideoPlan
 
 _DIGEST_DIGITS = 8  # of the plan's: enough to tell the plans of one job apart
 _MOST_NAMED = 3  # places in one notice; a person needs no longer list to know where to look

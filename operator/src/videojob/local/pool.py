@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from videojob.errors import Cancelled, VideoJobError, WorkerLost, error_from_dict
-from videojob.local.dispatch import Dispatcher, Verdict
 from videojob.local.process import Done, Message, WorkerConfig, worker_main
-from videojob.local.process_control import stop_signals_held
 from videojob.ports import Clock
+from videojob.worker.dispatch import Dispatcher, Verdict
+from videojob.worker.process_control import stop_signals_held
 from videojob.worker.values import Progress, SegmentTask
 
 _TICK_S = 0.25  # how often the parent looks at the stop request and refreshes the display

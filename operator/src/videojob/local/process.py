@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
+from videojob.adapters.clock import SystemClock
 from videojob.adapters.triton import connect
 from videojob.errors import VideoJobError
-from videojob.local.clock import SystemClock
 from videojob.local.observers import observer_factory
 from videojob.local.outputs import OutputConfig
-from videojob.local.process_control import die_with_parent, ignore_stop_signals, keep_memory_private, peak_rss_bytes
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.media.decoder import DecoderProcess
 from videojob.ports import CommitOutcome
 from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
+from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private, peak_rss_bytes
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.values import Progress, SegmentTask, SegmentTools
 

@@ -15,12 +15,13 @@ import yaml
 import videojob
 from videojob.api.videojob import VideoJob
 from videojob.local.host import usable_cpus
-from videojob.local.values import JobPlan, RunOptions, SinkConfig, VideoPlan
+from videojob.local.values import JobPlan, RunOptions, SinkConfig
 from videojob.local.work import WorkDone
 from videojob.printable import printable
 from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
 from videojob.results.values import RunRecord, WriteUsage
+from videojob.worker.values import VideoPlan
 
 OUTPUT_ROOT = Path("videojob-output")
 """Where runs go when nothing else is said, a folder per job."""

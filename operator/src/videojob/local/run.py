@@ -14,19 +14,21 @@ from videojob.adapters.triton import connect
 from videojob.api.videojob import VideoJob
 from videojob.errors import ManifestError, NoFrames, VideoJobError
 from videojob.local.conclude import Conclusion
-from videojob.local.dispatch import Dispatcher
 from videojob.local.host import sole_use, usable_cpus
-from videojob.local.inputs import InputResolver
 from videojob.local.outputs import OutputConfig, finish_outputs
-from videojob.local.plan import engine, make_plan, probe_inputs
+from videojob.local.plan import make_plan
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer, repository_with, serve
 from videojob.local.sinks import create_table, open_sink
-from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome, VideoPlan
+from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, in_flight_frames, tasks_of
 from videojob.planning.settings import ignored_fields, run_settings
 from videojob.ports import Clock, Inference, Sink
+from videojob.worker.dispatch import Dispatcher
+from videojob.worker.inputs import InputResolver
+from videojob.worker.probing import engine, probe_inputs
+from videojob.worker.values import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)

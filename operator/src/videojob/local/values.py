@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from videojob.errors import VideoJobError
+from videojob.planning.jobplan import sampled_frames
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
 from videojob.vision.values import ModelContract
-from videojob.worker.values import FileStamp
+from videojob.worker.values import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,6 @@ class RunOptions:
     workers: int | None = None
     create_table: bool = False
     grace_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class VideoPlan:
-    """One input: either `info`, `path` and `stamp`, or `error`; `name` is what the user calls it, "" when nothing."""
-
-    video: int
-    uri: str
-    name: str
-    version: str
-    path: Path | None
-    info: VideoInfo | None
-    error: VideoJobError | None
-    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +102,6 @@ class JobPlan:
         end_ms = info.duration_ms if segment.end_pts is None else info.time_ms(segment.end_pts)
         start_ms = 0 if segment.start_pts is None else info.time_ms(segment.start_pts)
         return min(1.0, max(0.0, (end_ms - start_ms) / info.duration_ms)) if info.duration_ms else 1.0
-
-
-def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:
-    """Estimate of the frames of a whole video that sampling asks for; an upper bound for keyframes and a gate."""
-    sampling = settings.sampling
-    if sampling.frames_per_second is not None and info.duration_ms:
-        return min(info.frames_estimate, max(1, int(sampling.frames_per_second * info.duration_ms / 1000)))
-    if sampling.every_nth_frame is not None:
-        return -(-info.frames_estimate // sampling.every_nth_frame)
-    if sampling.keyframes_only:
-        return max(1, len(info.cut_pts) + 1)
-    return info.frames_estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import contextlib
 from dataclasses import dataclass, field
 
 from videojob.errors import DeadlineExceeded, ServerError, VideoJobError
-from videojob.local.dispatch import Dispatcher, Verdict
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import Done, WorkerConfig
 from videojob.local.progress import ProgressTracker
 from videojob.local.values import JobPlan, RunObserver
 from videojob.ports import Clock, Inference, ServerStatistics
 from videojob.results.values import SegmentTimings, WriteUsage, add_usage
+from videojob.worker.dispatch import Dispatcher, Verdict
 from videojob.worker.values import SegmentTask
 
 _STATISTICS_S = 1.0  # the server's counters cost a call; the mean batch shown need not be fresher

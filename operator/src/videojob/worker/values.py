@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from videojob.errors import VideoJobError
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import Clock, CommitOutcome, Decoder, Inference, Sink
@@ -32,6 +33,20 @@ def file_stamp(path: Path) -> FileStamp | None:
     except OSError:
         return None
     return FileStamp(facts.st_size, facts.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """One input: either `info`, `path` and `stamp`, or `error`; `name` is what the user calls it, "" when nothing."""
+
+    video: int
+    uri: str
+    name: str
+    version: str
+    path: Path | None
+    info: VideoInfo | None
+    error: VideoJobError | None
+    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""What the processes of one job on a cluster share through the results table; `results.plan_items` has the keys."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from videojob.adapters.dynamodb import DynamoDbSink
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.results.items import JOB_KEY, join_items, segment_partition, segment_sort_key
+from videojob.results.plan_items import (
+    BAD_PREFIX,
+    FAIL_PREFIX,
+    MODEL_KEY,
+    failure_from_item,
+    failure_item,
+    head_from_item,
+    head_item,
+    model_from_item,
+    model_item,
+    plan_partition,
+    plan_sort_key,
+    video_from_item,
+    video_item,
+)
+from videojob.results.values import RunRecord
+
+_VIDEO_PREFIX = "SEG#"
+_BEHIND = "~"  # sorts behind everything that a sort key may go on with, the keys of an item's parts included
+
+
+class DynamoDbJobStore(DynamoDbSink):
+    """`ports.JobStore` over one table."""
+
+    def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
+        """See `ports.JobStore.save_plan`."""
+        spilled = [video_item(uid, head.plan_id, video, self._settings.spill_bytes) for video in videos]
+        self._put_all([item for one in spilled for item in one.all])
+        stored = self._put_if_absent(head_item(uid, head))
+        return head if stored is None else head_from_item(stored)
+
+    def plan_head(self, uid: str, attempt: int) -> PlanHead | None:
+        """See `ports.JobStore.plan_head`."""
+        item = self._reader.get(uid, plan_sort_key(attempt))
+        return None if item is None else head_from_item(item)
+
+    def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
+        """See `ports.JobStore.planned_videos`."""
+        partition = plan_partition(uid, plan_id)
+        kinds = [
+            map(video_from_item, join_items(self._reader.query(partition, prefix)))
+            for prefix in (BAD_PREFIX, _VIDEO_PREFIX)
+        ]
+        return heapq.merge(*kinds, key=lambda video: video.video)
+
+    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
+        """See `ports.JobStore.videos_of_segments`."""
+        partition = plan_partition(uid, plan_id)
+        # The video of the first segment usually began before it: its key is the last one that is not behind.
+        start = self._reader.last_key(partition, segment_sort_key(first) + _BEHIND)
+        if start is None:
+            return iter(())
+        begins = "#".join(start.split("#")[:2])
+        last = segment_sort_key(first + count - 1) + _BEHIND
+        return map(video_from_item, join_items(self._reader.query_between(partition, begins, last)))
+
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
+        """See `ports.JobStore.fail`."""
+        self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
+        return self._put_if_absent(failure_item(run, failure)) is None
+
+    def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
+        """See `ports.JobStore.failures`."""
+        return tuple(map(failure_from_item, self._reader.query(segment_partition(run, 0), FAIL_PREFIX)))
+
+    def describe_model(self, run: RunRecord, model: ModelFacts) -> None:
+        """See `ports.JobStore.describe_model`."""
+        self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
+        self._put_if_absent(model_item(run, model))
+
+    def model(self, run: RunRecord) -> ModelFacts | None:
+        """See `ports.JobStore.model`."""
+        item = self._reader.get(segment_partition(run, 0), MODEL_KEY)
+        return None if item is None else model_from_item(item)

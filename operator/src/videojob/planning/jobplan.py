@@ -1,0 +1,164 @@
+"""What a planner found out about a job's videos, as it is stored and read back: one `PlannedVideo` for each input, and
+one `PlanHead` over all. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from videojob.planning.settings import RunSettings
+from videojob.planning.video import Segment, VideoInfo, video_info_from_dict
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What results say of the model: as the server names it, the version that answered, class names by class id."""
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFailure:
+    """A segment that no retry cures, and with it its video. `error` is `VideoJobError.as_dict()`."""
+
+    segment: int
+    video: int
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """One input of a job.
+
+    Attributes:
+        video: position among the job's inputs.
+        uri: what people may see of its address. address: complete, for who fetches it.
+        name: what the user calls it, "" when nothing.
+        version: what pins its content, "" when it could not be had.
+        owner: AWS account that must own its bucket, "" when that is not checked.
+        info: as probed, without the places where it may be cut; None when it failed.
+        cuts: presentation times where it is cut, ascending.
+        first_segment: job-wide index of its first segment.
+        error: `VideoJobError.as_dict()` of an input that cannot be used.
+    """
+
+    video: int
+    uri: str
+    address: str
+    name: str
+    version: str
+    owner: str = ""
+    info: VideoInfo | None = None
+    cuts: tuple[int, ...] = ()
+    first_segment: int = 0
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def segment_count(self) -> int:
+        """How many segments it has; 0 when it failed."""
+        return 0 if self.info is None else len(self.cuts) + 1
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Its segments, with job-wide indexes."""
+        if self.info is None:
+            return ()
+        bounds = pairwise([None, *self.cuts, None])
+        return tuple(Segment(self.first_segment + at, self.video, start, end) for at, (start, end) in enumerate(bounds))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able values; `planned_video_from_dict` reads them back."""
+        return {
+            "video": self.video,
+            "uri": self.uri,
+            "address": self.address,
+            "name": self.name,
+            "version": self.version,
+            "owner": self.owner,
+            "info": None if self.info is None else replace(self.info, cut_pts=()).as_dict(),
+            "cuts": list(self.cuts),
+            "first_segment": self.first_segment,
+            "error": None if self.error is None else dict(self.error),
+        }
+
+
+def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
+    """The inverse of `PlannedVideo.as_dict`; raises KeyError, ValueError or TypeError on anything else."""
+    info = values["info"]
+    return PlannedVideo(
+        video=int(values["video"]),
+        uri=str(values["uri"]),
+        address=str(values["address"]),
+        name=str(values["name"]),
+        version=str(values["version"]),
+        owner=str(values["owner"]),
+        info=None if info is None else video_info_from_dict(dict(info)),
+        cuts=tuple(int(cut) for cut in values["cuts"]),
+        first_segment=int(values["first_segment"]),
+        error=values["error"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHead:
+    """The plan of a job in one look.
+
+    Attributes:
+        attempt: of the planner that made it.
+        plan_id: names the items of its videos.
+        plan_digest: sha256 hex over all that decides the results; "" when nothing can be run.
+        videos: inputs in all, of which `failed` cannot be used.
+        segments: of the others.
+        frames: estimate of the frames that sampling asks for.
+        duration_ms: of all usable videos together.
+        error: `VideoJobError.as_dict()` when nothing can be run.
+    """
+
+    attempt: int
+    plan_id: str
+    plan_digest: str
+    videos: int
+    failed: int
+    segments: int
+    frames: int
+    duration_ms: int
+    error: Mapping[str, Any] | None = None
+
+
+def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:
+    """Estimate of the frames of a whole video that sampling asks for; an upper bound for keyframes and a gate."""
+    sampling = settings.sampling
+    if sampling.frames_per_second is not None and info.duration_ms:
+        return min(info.frames_estimate, max(1, int(sampling.frames_per_second * info.duration_ms / 1000)))
+    if sampling.every_nth_frame is not None:
+        return -(-info.frames_estimate // sampling.every_nth_frame)
+    if sampling.keyframes_only:
+        return max(1, len(info.cut_pts) + 1)
+    return info.frames_estimate
+
+
+def first_failures(failures: Sequence[SegmentFailure]) -> dict[int, SegmentFailure]:
+    """By video, the failure of its first bad segment: whichever was met first in time, this one stands."""
+    found: dict[int, SegmentFailure] = {}
+    for failure in failures:
+        known = found.get(failure.video)
+        if known is None or failure.segment < known.segment:
+            found[failure.video] = failure
+    return found
+
+
+def is_settled(segment: Segment, committed: frozenset[int], failed: Mapping[int, SegmentFailure]) -> bool:
+    """Whether nothing is left to do for a segment: it is committed, or lies at or behind its video's first bad one.
+
+    Args:
+        segment: which.
+        committed: indexes of stored segments.
+        failed: as `first_failures` gives them.
+    """
+    failure = failed.get(segment.video)
+    return segment.index in committed or (failure is not None and failure.segment <= segment.index)

@@ -1,0 +1,67 @@
+"""What a job's summary says beside the results themselves, the same for a run on one machine and on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from videojob.planning.jobplan import ModelFacts
+from videojob.planning.settings import RunSettings, sampling_text, track_memory_ms
+from videojob.planning.video import Segment, VideoInfo
+from videojob.results.document import Document
+from videojob.results.summary import FailedInput, JobDescription, JobIdentity, ResultSettings, VideoEntry
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedVideo:
+    """One input: as probed, or None; and `VideoJobError.as_dict()` when it is not in the results."""
+
+    video: int
+    uri: str
+    info: VideoInfo | None
+    error: Mapping[str, Document] | None
+
+
+def describe(
+    namespace: str,
+    name: str,
+    *,
+    model: ModelFacts,
+    settings: RunSettings,
+    videos: Sequence[DescribedVideo],
+    segments: Sequence[Segment],
+) -> JobDescription:
+    """The description of a job, for `results.summary.summarise`.
+
+    Args:
+        namespace: of the VideoJob.
+        name: of the VideoJob.
+        model: that answered.
+        settings: of the run.
+        videos: every input, by position.
+        segments: every planned one.
+    """
+    return JobDescription(
+        identity=JobIdentity(namespace, name, model.name, model.version, model.labels),
+        settings=ResultSettings(
+            window_ms=settings.window_ms,
+            presence_gap_ms=settings.presence_gap_ms,
+            threshold_ppm=settings.threshold_ppm,
+            sampling=sampling_text(settings.sampling),
+            tracked=settings.track,
+        ),
+        videos=tuple(_entry(video) for video in videos),
+        segments=tuple(segments),
+        failed=tuple(FailedInput(video.video, video.uri, video.error) for video in videos if video.error is not None),
+        track_memory_ms=tuple(
+            settings.presence_gap_ms if video.info is None else track_memory_ms(settings, video.info)
+            for video in videos
+        ),
+    )
+
+
+def _entry(video: DescribedVideo) -> VideoEntry:
+    if video.info is None:
+        return VideoEntry(video.uri, 0, 0, 0)
+    width, height = video.info.display_size
+    return VideoEntry(video.uri, video.info.duration_ms, width, height)

@@ -1,0 +1,84 @@
+"""Looking into a job's videos before the first segment runs, and cutting them. Laptop and planner pod call it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.metadata import version
+from queue import SimpleQueue
+
+from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
+from videojob.media.decoder import DecoderProcess
+from videojob.planning.segments import cut
+from videojob.planning.settings import RESULTS_FORMAT
+from videojob.planning.video import Segment, VideoInfo
+from videojob.ports import FetchedInput
+from videojob.worker.inputs import FailedInput
+from videojob.worker.process_control import stop_signals_held
+from videojob.worker.values import VideoPlan, file_stamp
+
+_CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segments can be near the length asked for
+
+
+def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, segment_ms: int) -> tuple[VideoPlan, ...]:
+    """Looks into every input, `workers` at a time, in processes that a bad file can only take down alone."""
+    cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
+    processes = [DecoderProcess() for _ in range(max(1, min(workers, len(inputs))))]
+    idle: SimpleQueue[DecoderProcess] = SimpleQueue()
+    for process in processes:
+        idle.put(process)
+
+    def probe_with_any(video: int, item: FetchedInput | FailedInput) -> VideoPlan:
+        process = idle.get()
+        try:
+            return _probe_one(process, video, item, cut_every_ms)
+        finally:
+            idle.put(process)
+
+    pool = ThreadPoolExecutor(max_workers=len(processes))
+    try:
+        with stop_signals_held():  # inherited by the threads and so by the decoders: Ctrl-C is for this process
+            found = pool.map(probe_with_any, range(len(inputs)), inputs)
+        return tuple(found)
+    finally:
+        for process in processes:
+            process.close()
+        pool.shutdown(cancel_futures=True)
+
+
+def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput, cut_every_ms: int) -> VideoPlan:
+    if isinstance(item, FailedInput):
+        return VideoPlan(video, item.uri, item.name, "", None, None, item.error)
+    stamp = file_stamp(item.path)
+    try:
+        info = _probe_patiently(decoder, item, cut_every_ms)
+    except VideoJobError as error:
+        error.uri = error.uri or item.uri
+        return VideoPlan(video, item.uri, item.name, item.version, item.path, None, error)
+    return VideoPlan(video, item.uri, item.name, item.version, item.path, info, None, stamp)
+
+
+def _probe_patiently(decoder: DecoderProcess, item: FetchedInput, cut_every_ms: int) -> VideoInfo:
+    """A second look after a crash or silence: the machine may have been at fault, and the verdict is final."""
+    try:
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
+    except (DecodeTimeout, DecoderCrashed):
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
+
+
+def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, ...]:
+    """Segments of the videos that could be probed, each pointing at its video's position among all inputs."""
+    good = [(video.video, video.info) for video in videos if video.info is not None]
+    segments = cut([info for _, info in good], target_ms=segment_ms)
+    return tuple(replace(segment, video=good[segment.video][0]) for segment in segments)
+
+
+def engine(*, embedded: bool) -> str:
+    """What turns pixels into results here: other libraries or another form of results make another plan.
+
+    Args:
+        embedded: the model runs on this machine's own ONNX Runtime; a server elsewhere does not tell its own.
+    """
+    names = ("av", "numpy", "opencv-python", *(("onnxruntime",) if embedded else ()))
+    return f"results {RESULTS_FORMAT}; {' '.join(f'{name} {version(name)}' for name in names)}"
