@@ -23,7 +23,7 @@ from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
-from videojob.local.work import WorkDone, in_flight_frames
+from videojob.local.work import WorkDone
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.segments import cut
 from videojob.planning.settings import RunSettings
@@ -31,6 +31,7 @@ from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
 from videojob.vision.values import ModelContract
 from videojob.worker.dispatch import Dispatcher, Verdict
+from videojob.worker.flow import in_flight_frames
 from videojob.worker.values import SegmentTask
 
 WINDOW_MS = 10_000

@@ -260,6 +260,10 @@ class JobStore(Sink, Protocol):
         """The videos that hold the segments `[first, first + count)`, by first segment."""
         ...
 
+    def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
+        """Which of the segments `[first, first + count)` are stored; a consistent read."""
+        ...
+
     def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
         """Stores once that no retry cures a segment; False when that was stored before. Raises StaleEpoch."""
         ...

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
-from videojob.results.items import JOB_KEY, join_items, segment_partition, segment_sort_key
+from videojob.results.document import text
+from videojob.results.items import (
+    JOB_KEY,
+    SHARDS,
+    is_part_key,
+    join_items,
+    segment_from_key,
+    segment_partition,
+    segment_sort_key,
+)
 from videojob.results.plan_items import (
     BAD_PREFIX,
     FAIL_PREFIX,
@@ -63,6 +72,16 @@ class DynamoDbJobStore(DynamoDbSink):
         begins = "#".join(start.split("#")[:2])
         last = segment_sort_key(first + count - 1) + _BEHIND
         return map(video_from_item, join_items(self._reader.query_between(partition, begins, last)))
+
+    def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
+        """See `ports.JobStore.committed_between`."""
+        low, high = segment_sort_key(first), segment_sort_key(first + count - 1)
+        keys = (
+            text(item["SK"])
+            for shard in range(SHARDS)
+            for item in self._reader.query_between(segment_partition(run, shard), low, high, "SK")
+        )
+        return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
     def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
         """See `ports.JobStore.fail`."""

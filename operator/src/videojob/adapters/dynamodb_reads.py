@@ -47,14 +47,18 @@ class TableReader:
             request["ProjectionExpression"] = projection
         return self._pages(request)
 
-    def query_between(self, partition: str, first: str, last: str) -> Iterator[dict[str, Document]]:
-        """Items of a partition whose sort key is `first`, `last` or between them, ascending."""
+    def query_between(
+        self, partition: str, first: str, last: str, projection: str | None = None
+    ) -> Iterator[dict[str, Document]]:
+        """Items of a partition whose sort key is `first`, `last` or between them, ascending; as `query` otherwise."""
         request: QueryInputTypeDef = {
             "TableName": self._table,
             "ConsistentRead": True,
             "KeyConditionExpression": "PK = :pk AND SK BETWEEN :first AND :last",
             "ExpressionAttributeValues": to_attributes({":pk": partition, ":first": first, ":last": last}),
         }
+        if projection is not None:
+            request["ProjectionExpression"] = projection
         return self._pages(request)
 
     def last_key(self, partition: str, at_most: str) -> str | None:

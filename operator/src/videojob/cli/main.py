@@ -15,6 +15,7 @@ from videojob.cli.models import app as models_app
 from videojob.cli.results import report, results
 from videojob.cli.run import run
 from videojob.cli.validate import validate_files, validation_json, validation_text
+from videojob.cli.worker import app as worker_app
 from videojob.errors import VideoJobError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(run)
 app.command()(results)
 app.command()(report)
 app.add_typer(models_app, name="models")
+app.add_typer(worker_app, name="worker", hidden=True)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from videojob.results.summary import JobDescription, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
 from videojob.worker.dispatch import Dispatcher
-from videojob.worker.values import VideoPlan
+from videojob.worker.values import VideoPlan, may_pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Conclusion:
         if self.plan.finished is not None:
             return self._as_before(self.plan.finished, sink)
         # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
-        again = [failure.error for failure in dispatcher.failures if _may_pass(failure.error)]
+        again = [failure.error for failure in dispatcher.failures if may_pass(failure.error)]
         if again:
             return replace(outcome, error=again[0])
         results = (commit.result for commit in sink.commits(self.plan.run))
@@ -123,11 +123,6 @@ class Conclusion:
 def _existing(folder: Path | None) -> Path | None:
     """The folder, when something was written there: a place that is not there must not be announced."""
     return folder if folder is not None and folder.is_dir() else None
-
-
-def _may_pass(error: VideoJobError) -> bool:
-    """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
-    return error.retryable or type(error) is VideoJobError
 
 
 def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tuple[VideoPlan, ...]:

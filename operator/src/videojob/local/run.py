@@ -22,10 +22,11 @@ from videojob.local.process import WorkerConfig
 from videojob.local.server import RunningServer, repository_with, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
-from videojob.local.work import Work, WorkDone, in_flight_frames, tasks_of
+from videojob.local.work import Work, WorkDone, tasks_of
 from videojob.planning.settings import ignored_fields, run_settings
 from videojob.ports import Clock, Inference, Sink
 from videojob.worker.dispatch import Dispatcher
+from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
 from videojob.worker.probing import engine, probe_inputs
 from videojob.worker.values import VideoPlan

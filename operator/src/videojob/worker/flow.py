@@ -139,3 +139,12 @@ class FrameFlow:
                 self._held -= 1
                 ready.append((frame, self._answers.pop(frame.seq)))
         return ready
+
+
+def in_flight_frames(max_batch: int, instances: int, workers: int) -> int:
+    """Frames that one of `workers` keeps with the server.
+
+    Twice what the server works on at once, so that a full batch always waits behind the running one, shared between
+    the workers; never fewer than two, or a worker would stop for every answer.
+    """
+    return max(2, -(-2 * max(1, max_batch) * instances // workers))

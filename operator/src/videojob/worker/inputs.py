@@ -43,14 +43,23 @@ class FailedInput:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One video to fetch. `address` is complete, `uri` is what people may see."""
+class Wanted:
+    """One video to fetch.
+
+    Attributes:
+        address: complete. uri: what people may see of it.
+        name: what the user calls it; "" when the manifest gives no name.
+        version: the pin that the manifest demands, or None.
+        fetcher: brings it here.
+        owner: AWS account that must own its bucket, "" when that is not checked.
+    """
 
     address: str
     uri: str
     name: str
     version: str | None
     fetcher: InputFetcher
+    owner: str = ""
 
 
 class InputResolver:
@@ -95,7 +104,7 @@ class InputResolver:
         """
         asked: set[tuple[str, str | None]] = set()
         had: set[tuple[Path, str]] = set()
-        for wanted in self._expand_all(inputs):
+        for wanted in self.expand(inputs):
             if isinstance(wanted, FailedInput):
                 yield wanted
             elif (wanted.address, wanted.version) not in asked:
@@ -107,14 +116,15 @@ class InputResolver:
                     had |= {same} if same else set()
                     yield found
 
-    def _fetch(self, wanted: _Wanted) -> FetchedInput | FailedInput:
+    def _fetch(self, wanted: Wanted) -> FetchedInput | FailedInput:
         try:
             fetched = wanted.fetcher.fetch(wanted.address, wanted.version, self._cache_folder)
         except InputError as error:
             return FailedInput(wanted.uri, wanted.name, error)
         return replace(fetched, name=wanted.name)
 
-    def _expand_all(self, inputs: Sequence[Input]) -> Iterator[_Wanted | FailedInput]:
+    def expand(self, inputs: Sequence[Input]) -> Iterator[Wanted | FailedInput]:
+        """Each video of each input, not fetched yet, those named twice too; raises what `resolve` raises."""
         for item in inputs:
             try:
                 videos = self._expand(item)
@@ -123,31 +133,38 @@ class InputResolver:
             else:
                 yield from videos
 
-    def _expand(self, item: Input) -> list[_Wanted]:
+    def _expand(self, item: Input) -> list[Wanted]:
         source = item.source
         match source:
             case S3Input():
                 return self._expand_s3(source, item.name or "")
             case HttpInput():
-                return [_Wanted(source.url, shown_url(source.url), item.name or "", None, self._http)]
+                return [Wanted(source.url, shown_url(source.url), item.name or "", None, self._http)]
             case FileInput():
                 paths = self._files.expand(source.path)
                 uris = [shown_path(path) for path in paths]
                 names = _names(item.name or "", uris, several=paths != [source.path])
                 found = zip(paths, uris, names, strict=True)
-                return [_Wanted(path, uri, name, None, self._files) for path, uri, name in found]
+                return [Wanted(path, uri, name, None, self._files) for path, uri, name in found]
             case _:
                 assert_never(source)
 
-    def _expand_s3(self, source: S3Input, name: str) -> list[_Wanted]:
+    def _expand_s3(self, source: S3Input, name: str) -> list[Wanted]:
         objects = S3Objects(self._s3, self._policy, self._progress, source.expected_bucket_owner)
+        owner = source.expected_bucket_owner or ""
         if source.key is not None:
             version = None if source.version_id is None else f"version:{source.version_id}"
             uri = f"s3://{source.bucket}/{source.key}"
-            return [_Wanted(uri, uri, name, version, objects)]
+            return [Wanted(uri, uri, name, version, objects, owner)]
         uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "")]
         names = _names(name, uris, several=True)
-        return [_Wanted(uri, uri, own, None, objects) for uri, own in zip(uris, names, strict=True)]
+        return [Wanted(uri, uri, own, None, objects, owner) for uri, own in zip(uris, names, strict=True)]
+
+    def fetcher_of(self, address: str, owner: str = "") -> InputFetcher:
+        """What fetches an address that was expanded before, here or in another process."""
+        if address.startswith("s3://"):
+            return S3Objects(self._s3, self._policy, self._progress, owner or None)
+        return self._http
 
     @cached_property
     def _s3(self) -> S3Client:

@@ -23,7 +23,6 @@ _CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segm
 
 def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, segment_ms: int) -> tuple[VideoPlan, ...]:
     """Looks into every input, `workers` at a time, in processes that a bad file can only take down alone."""
-    cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
     processes = [DecoderProcess() for _ in range(max(1, min(workers, len(inputs))))]
     idle: SimpleQueue[DecoderProcess] = SimpleQueue()
     for process in processes:
@@ -32,7 +31,7 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, seg
     def probe_with_any(video: int, item: FetchedInput | FailedInput) -> VideoPlan:
         process = idle.get()
         try:
-            return _probe_one(process, video, item, cut_every_ms)
+            return _probe_one(process, video, item, segment_ms)
         finally:
             idle.put(process)
 
@@ -47,20 +46,21 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, seg
         pool.shutdown(cancel_futures=True)
 
 
-def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput, cut_every_ms: int) -> VideoPlan:
+def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedInput, segment_ms: int) -> VideoPlan:
     if isinstance(item, FailedInput):
         return VideoPlan(video, item.uri, item.name, "", None, None, item.error)
     stamp = file_stamp(item.path)
     try:
-        info = _probe_patiently(decoder, item, cut_every_ms)
+        info = probe_patiently(decoder, item, segment_ms)
     except VideoJobError as error:
         error.uri = error.uri or item.uri
         return VideoPlan(video, item.uri, item.name, item.version, item.path, None, error)
     return VideoPlan(video, item.uri, item.name, item.version, item.path, info, None, stamp)
 
 
-def _probe_patiently(decoder: DecoderProcess, item: FetchedInput, cut_every_ms: int) -> VideoInfo:
+def probe_patiently(decoder: DecoderProcess, item: FetchedInput, segment_ms: int) -> VideoInfo:
     """A second look after a crash or silence: the machine may have been at fault, and the verdict is final."""
+    cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
     try:
         return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
     except (DecodeTimeout, DecoderCrashed):

@@ -149,3 +149,8 @@ class SegmentTools:
     progress: Callable[[Progress], None]
     own_peak_rss_bytes: Callable[[], int] = lambda: 0
     observers: ObserverFactory = no_observers
+
+
+def may_pass(error: VideoJobError) -> bool:
+    """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
+    return error.retryable or type(error) is VideoJobError

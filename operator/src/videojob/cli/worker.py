@@ -1,0 +1,160 @@
+"""`videojob worker`: what runs in the pods of a job on a cluster. The controller writes these command lines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videojob.adapters.clock import SystemClock
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_calls import RetryPolicy
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.triton import connect
+from videojob.adapters.triton_channel import TritonOptions
+from videojob.errors import UsageError, VideoJobError
+from videojob.media.decoder import DecoderProcess
+from videojob.planning.settings import run_settings
+from videojob.results.values import RunRecord
+from videojob.worker.batch import Batch, Ending
+from videojob.worker.files import FetchedFiles
+from videojob.worker.flow import in_flight_frames
+from videojob.worker.inputs import InputResolver
+from videojob.worker.jobfile import JobFile, read_job_file
+from videojob.worker.logs import log_json
+from videojob.worker.planner import Planner
+from videojob.worker.pod import Drain, ended
+from videojob.worker.process_control import keep_memory_private, peak_rss_bytes
+from videojob.worker.values import SegmentTools
+
+app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.", no_args_is_help=True, hidden=True)
+
+_STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
+_CONNECT_TIMEOUT_S = 120.0  # the Job runs only while the server answers, but for one that Kueue has let go
+_SCRATCH = "VIDEOJOB_SCRATCH"
+_INDEX = "JOB_COMPLETION_INDEX"
+
+JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
+
+
+@app.command()
+def plan(
+    job: JobOption,
+    attempt: Annotated[int, typer.Option(min=1, help="Number of the planner.")],
+    probes: Annotated[int, typer.Option(min=1, max=64, help="Videos looked at side by side.")] = 4,
+) -> None:
+    """Expand, pin and probe a job's inputs, and store its plan."""
+    log_json({"component": "planner", "attempt": attempt})
+
+    def work() -> tuple[Ending, VideoJobError | None]:
+        file = _job_file(job)
+        keep_memory_private()
+        Drain(0.0, SystemClock()).install()
+        with contextlib.closing(_store(file)) as store:
+            Planner(file, store, _scratch(), probes).run(attempt)
+        return Ending.SETTLED, None
+
+    raise typer.Exit(ended(work))
+
+
+@app.command()
+def run(
+    job: JobOption,
+    plan_attempt: Annotated[int, typer.Option(min=1, help="Number of the planner whose plan is run.")],
+    epoch: Annotated[int, typer.Option(min=1, help="The run's epoch in the results table.")],
+    batch: Annotated[int, typer.Option(min=1, help="Segments of one index.")],
+    server: Annotated[str, typer.Option(help="HOST:PORT of the server's gRPC.")],
+    workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
+) -> None:
+    """Run the segments of this pod's index."""
+    clock = SystemClock()
+    drain = Drain(grace, clock)
+    index = _index()
+    log_json({"component": "worker", "index": index, "epoch": epoch})
+
+    def work() -> tuple[Ending, VideoJobError | None]:
+        file = _job_file(job)
+        keep_memory_private()
+        drain.install()
+        with contextlib.ExitStack() as stack:
+            store = stack.enter_context(contextlib.closing(_store(file)))
+            resolver = stack.enter_context(InputResolver(_scratch(), _scratch()))
+            head = store.plan_head(file.uid, plan_attempt)
+            if head is None:
+                raise UsageError(f"there is no plan of attempt {plan_attempt} in the table", retryable=False)
+            metadata = file.job.metadata
+            record = RunRecord(
+                file.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch
+            )
+            first = index * batch
+            videos = list(store.videos_of_segments(file.uid, head.plan_id, first, batch))
+            segments = [segment for video in videos for segment in video.segments]
+            own = Batch(
+                run=record,
+                settings=run_settings(file.job.spec),
+                videos=videos,
+                segments=[segment for segment in segments if first <= segment.index < first + batch],
+                backoff_limit=file.job.spec.backoff_limit,
+                store=store,
+                files=FetchedFiles(_scratch(), resolver.fetcher_of),
+                tools=lambda: stack.enter_context(_tools(file, store, server, workers, drain)),
+                stopping=drain.asked,
+            )
+            outcome = own.work()
+            drain.working = False
+        return outcome.ending, outcome.error
+
+    raise typer.Exit(ended(work))
+
+
+@contextlib.contextmanager
+def _tools(file: JobFile, store: DynamoDbJobStore, server: str, workers: int, drain: Drain) -> Iterator[SegmentTools]:
+    with contextlib.ExitStack() as stack:
+        options = TritonOptions(shared_memory=False, connect_timeout_s=_CONNECT_TIMEOUT_S)
+        inference = connect(server, file.job.spec.model.name, str(file.model_version), options=options)
+        stack.callback(inference.close)
+        decoder = DecoderProcess()
+        stack.callback(decoder.close)
+        contract = inference.contract
+        drain.working = True
+        yield SegmentTools(
+            decoder=decoder,
+            inference=inference,
+            sink=store,
+            clock=drain.clock,
+            in_flight_frames=in_flight_frames(contract.max_batch, contract.instances, workers),
+            stopped=drain.over,
+            progress=lambda _: None,
+            own_peak_rss_bytes=peak_rss_bytes,
+        )
+
+
+def _job_file(path: Path) -> JobFile:
+    file = read_job_file(path)
+    metadata = file.job.metadata
+    log_json({"namespace": metadata.namespace, "job": metadata.name, "index": os.environ.get(_INDEX)})
+    return file
+
+
+def _store(file: JobFile) -> DynamoDbJobStore:
+    retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S)
+    return DynamoDbJobStore(DynamoDbSettings(file.table, file.region, retry=retry))
+
+
+def _scratch() -> Path:
+    """The pod's own folder for copies of videos."""
+    folder = Path(os.environ.get(_SCRATCH, "/scratch")) / "inputs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _index() -> int:
+    value = os.environ.get(_INDEX, "")
+    if not value.isdigit():
+        raise UsageError(f"{_INDEX} is not a number: {value!r}", hint="This command is for the pods of an Indexed Job.")
+    return int(value)

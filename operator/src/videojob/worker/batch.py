@@ -1,0 +1,200 @@
+"""A worker pod's work: the segments of one index of the Job, each to its commit or to a stored failure.
+
+What is settled already is left alone, so an index may run any number of times, also twice at once. A fault of a video
+is data: it is stored, and the index goes on. A fault of the server, the store or the model ends the pod with an exit
+code that tells Kubernetes what to do (`Ending`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Protocol
+
+from videojob.errors import (
+    Cancelled,
+    InputError,
+    ModelNotFound,
+    ServerUnavailable,
+    VideoJobError,
+    WorkerLost,
+)
+from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure, first_failures, is_settled
+from videojob.planning.settings import RunSettings
+from videojob.planning.video import Segment
+from videojob.ports import Inference, JobStore
+from videojob.results.values import RunRecord
+from videojob.worker.dispatch import Dispatcher, Verdict
+from videojob.worker.runner import SegmentRunner
+from videojob.worker.values import SegmentTask, SegmentTools, may_pass
+
+_LOG = logging.getLogger(__name__)
+
+
+class Ending(IntEnum):
+    """Exit codes of planner and worker pods; `manifests.work_job` tells Kubernetes what each means."""
+
+    SETTLED = 0
+    FAILED = 1
+    """A retry may help: it counts as one failure of the index."""
+    HOPELESS = 64
+    """Nothing can help this job: it fails as a whole."""
+    EXHAUSTED = 65
+    """A segment was tried as often as it may: its index fails."""
+    STOPPED = 75
+    """Asked to stop, or the server went away: nobody's fault, it does not count."""
+
+
+class VideoFiles(Protocol):
+    """Local copies of a batch's videos."""
+
+    def get(self, video: PlannedVideo) -> Path:
+        """The video's copy, fetched when it is first asked for. Raises InputError subclasses."""
+        ...
+
+    def drop(self, video: PlannedVideo) -> None:
+        """The copy is not needed any more; a second call does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """How a batch ended. `error` says why it did not settle."""
+
+    ending: Ending
+    error: VideoJobError | None = None
+    committed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """One index.
+
+    Attributes:
+        run: as the controller began it. settings: of the job.
+        videos: that hold the batch's segments. segments: its own, ascending.
+        backoff_limit: how often one segment is tried again here.
+        store: where results and failures go.
+        files: local copies of the videos.
+        tools: makes the process's ports; called once, and only when there is something to run.
+        stopping: whether the process was asked to end: no further segment is begun.
+    """
+
+    run: RunRecord
+    settings: RunSettings
+    videos: Sequence[PlannedVideo]
+    segments: Sequence[Segment]
+    backoff_limit: int
+    store: JobStore
+    files: VideoFiles
+    tools: Callable[[], SegmentTools]
+    stopping: Callable[[], bool]
+    _outcome: BatchOutcome = field(init=False, default=BatchOutcome(Ending.SETTLED))
+
+    def work(self) -> BatchOutcome:
+        """Settles what is open.
+
+        Raises:
+            VideoJobError: the store does not answer, or the server cannot be reached or has no such model.
+        """
+        open_segments = self._open()
+        self._outcome = replace(self._outcome, skipped=len(self.segments) - len(open_segments))
+        if not open_segments:
+            return self._outcome
+        tools = self.tools()
+        self.store.describe_model(self.run, _facts(tools.inference))
+        runner = SegmentRunner(tools)
+        try:
+            self._run_all(runner, Dispatcher(self._tasks(open_segments), self.backoff_limit))
+        finally:
+            runner.close()
+        return self._outcome
+
+    def _open(self) -> list[Segment]:
+        if not self.segments:
+            return []
+        first = self.segments[0].index
+        committed = self.store.committed_between(self.run, first, self.segments[-1].index - first + 1)
+        failed = first_failures(self.store.failures(self.run))
+        return [segment for segment in self.segments if not is_settled(segment, committed, failed)]
+
+    def _tasks(self, segments: Sequence[Segment]) -> list[SegmentTask]:
+        infos = {video.video: video.info for video in self.videos}
+        tasks = []
+        for segment in segments:
+            info = infos[segment.video]
+            if info is not None:
+                tasks.append(SegmentTask(self.run, Path(), info, segment, self.settings))
+        return tasks
+
+    def _run_all(self, runner: SegmentRunner, dispatcher: Dispatcher) -> None:
+        videos = {video.video: video for video in self.videos}
+        current: PlannedVideo | None = None
+        while not self.stopping() and (task := dispatcher.next_task()) is not None:
+            video = videos[task.segment.video]
+            if current is not None and current.video != video.video:
+                self.files.drop(current)
+            current = video
+            error = self._run_one(runner, task, video)
+            if error is None:
+                dispatcher.succeeded(task.segment.index)
+            elif not self._go_on(dispatcher, task.segment, error):
+                return
+        if dispatcher.unfinished:
+            self._outcome = replace(self._outcome, ending=Ending.STOPPED, error=Cancelled("the pod was asked to stop"))
+
+    def _run_one(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
+        """Runs a segment unless another worker found its video bad before it; returns what went wrong."""
+        segment = task.segment
+        if is_settled(segment, frozenset(), first_failures(self.store.failures(self.run))):
+            _LOG.info("segment not needed", extra={"segment": segment.index, "uri": video.uri})
+            return None
+        try:
+            runner.run(replace(task, path=self.files.get(video)))
+        except VideoJobError as error:
+            error.uri = error.uri or video.uri
+            error.segment = segment.index if error.segment is None else error.segment
+            return error
+        self._outcome = replace(self._outcome, committed=self._outcome.committed + 1)
+        _LOG.info("segment committed", extra={"segment": segment.index, "uri": video.uri})
+        return None
+
+    def _go_on(self, dispatcher: Dispatcher, segment: Segment, error: VideoJobError) -> bool:
+        """Stores what is the video's fault; False when the pod must end."""
+        verdict = dispatcher.failed(segment.index, error)
+        _LOG.warning("segment failed", extra={"segment": segment.index, "verdict": verdict.value, "error": str(error)})
+        if verdict is Verdict.RETRY:
+            return True
+        if verdict is Verdict.VIDEO_FAILED and not may_pass(error):
+            self.store.fail(self.run, SegmentFailure(segment.index, segment.video, error.as_dict()))
+            self._outcome = replace(self._outcome, failed=self._outcome.failed + 1)
+            return True
+        self._outcome = replace(self._outcome, ending=ending_of(error, tried=True), error=error)
+        return False
+
+
+def ending_of(error: VideoJobError, *, tried: bool = False) -> Ending:
+    """What an error means to Kubernetes.
+
+    Args:
+        error: that ends the pod.
+        tried: the pod has tried again as often as it may.
+    """
+    if isinstance(error, Cancelled | ServerUnavailable):
+        return Ending.STOPPED
+    if isinstance(error, ModelNotFound):
+        # A server that was just started anew may not have loaded it yet; the controller knows what the server says.
+        return Ending.FAILED
+    if error.retryable or isinstance(error, InputError | WorkerLost) or may_pass(error):
+        return Ending.EXHAUSTED if tried else Ending.FAILED
+    return Ending.HOPELESS
+
+
+def _facts(inference: Inference) -> ModelFacts:
+    contract = inference.contract
+    return ModelFacts(contract.name, contract.version, contract.labels)

@@ -1,0 +1,78 @@
+"""The end of a job on a cluster: all segments settled, commits folded into the summary, stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from videojob.api.videojob import VideoJob
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, first_failures, is_settled
+from videojob.planning.settings import run_settings
+from videojob.ports import JobStore
+from videojob.results.describe import DescribedVideo, describe
+from videojob.results.summary import Summary, summarise
+from videojob.results.summary_codec import decode_summary, encode_summary
+from videojob.results.values import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FinalOutcome:
+    """What the stored summary says: "Completed", "PartiallyCompleted" or "Failed", why, and of how many frames."""
+
+    state: str
+    message: str
+    frames: int
+
+
+def outcome_of(summary: Summary) -> FinalOutcome:
+    """A summary in the controller's words."""
+    return FinalOutcome(summary.state, summary.message, summary.frames.selected)
+
+
+def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
+    """What an earlier call of `finalise_run` stored; None when there was none."""
+    stored = store.finished(run)
+    return None if stored is None else outcome_of(decode_summary(stored))
+
+
+def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> FinalOutcome | None:
+    """Stores the summary, or finds it stored.
+
+    Args:
+        store: of the job.
+        job: as the user wrote it.
+        head: of the plan that was run.
+        run: as `store.begin` returned it.
+
+    Returns:
+        The outcome; None when segments are open, whatever Kubernetes says of its pods.
+
+    Raises:
+        SinkError: the store does not answer, or holds something else than was planned.
+    """
+    known = stored_outcome(store, run)
+    if known is not None:
+        return known
+    videos = list(store.planned_videos(run.uid, head.plan_id))
+    failed = first_failures(store.failures(run))
+    segments = [segment for video in videos for segment in video.segments]
+    committed = store.committed(run)
+    if len(segments) != head.segments or not all(is_settled(segment, committed, failed) for segment in segments):
+        return None
+    model = store.model(run) or ModelFacts(job.spec.model.name, "", ())
+    description = describe(
+        job.metadata.namespace,
+        job.metadata.name,
+        model=model,
+        settings=run_settings(job.spec),
+        videos=[_described(video, failed) for video in videos],
+        segments=segments,
+    )
+    summary = summarise(description, (commit.result for commit in store.commits(run)))
+    store.finalise(run, encode_summary(summary), None)
+    return outcome_of(summary)
+
+
+def _described(video: PlannedVideo, failed: Mapping[int, SegmentFailure]) -> DescribedVideo:
+    failure = failed.get(video.video)
+    return DescribedVideo(video.video, video.uri, video.info, video.error if failure is None else failure.error)

@@ -1,0 +1,91 @@
+"""What planner and worker pods have in common: how they are told to stop, and how they tell why they ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from videojob.errors import Cancelled, VideoJobError
+from videojob.ports import Clock
+from videojob.worker.batch import Ending, ending_of
+
+_LOG = logging.getLogger(__name__)
+TERMINATION_LOG = "VIDEOJOB_TERMINATION_LOG"
+"""Environment variable: where the last words go; Kubernetes' own place by default."""
+_DEFAULT_LOG = "/dev/termination-log"
+_MOST_BYTES = 4000  # the kubelet keeps 4096
+_MARGIN_S = 8.0  # of the grace period, for dropping a segment and ending the processes
+
+
+@dataclass(slots=True)
+class Drain:
+    """The stop signal of a pod: what runs may end within the grace period, then it is dropped.
+
+    Attributes:
+        grace_s: seconds between the signal and the kill.
+        clock: the time.
+        asked_at_s: when the signal came, monotonic.
+        working: segments are running; before and after, a signal ends the process at once.
+    """
+
+    grace_s: float
+    clock: Clock
+    asked_at_s: float | None = None
+    working: bool = False
+
+    def install(self) -> None:
+        """Takes SIGTERM and SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def asked(self) -> bool:
+        """Whether nothing new may be begun."""
+        return self.asked_at_s is not None
+
+    def over(self) -> bool:
+        """Whether what runs must be dropped now."""
+        allowed_s = max(0.0, self.grace_s - _MARGIN_S)
+        return self.asked_at_s is not None and self.clock.monotonic_s() - self.asked_at_s >= allowed_s
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        self.asked_at_s = self.asked_at_s if self.asked_at_s is not None else self.clock.monotonic_s()
+        if not self.working:
+            raise Cancelled("stopped by a signal")
+
+
+def ended(work: Callable[[], tuple[Ending, VideoJobError | None]]) -> int:
+    """Runs a pod's work and tells why it ended, in the log and to Kubernetes.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        ending, error = work()
+    except VideoJobError as problem:
+        ending, error = ending_of(problem), problem
+    if error is None:
+        return int(ending)
+    _LOG.error(str(error), extra={"reason": error.reason, "exit_code": int(ending)})
+    place = Path(os.environ.get(TERMINATION_LOG, _DEFAULT_LOG))
+    if place.exists() or TERMINATION_LOG in os.environ:
+        place.write_text(last_words(error), encoding="utf-8")
+    return int(ending)
+
+
+def last_words(error: VideoJobError) -> str:
+    """The error as JSON that the kubelet keeps whole; texts are cut when they are too long for that."""
+    values: dict[str, Any] = error.as_dict()
+    text = json.dumps(values)
+    for name in ("message", "hint", "uri"):
+        surplus = len(text.encode()) - _MOST_BYTES
+        if surplus > 0 and values[name]:
+            values[name] = str(values[name])[: max(100, len(str(values[name])) - surplus)]
+            text = json.dumps(values)
+    return text
