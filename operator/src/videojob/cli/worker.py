@@ -44,6 +44,7 @@ JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
 @app.command()
 def plan(
     job: JobOption,
+    *,
     attempt: Annotated[int, typer.Option(min=1, help="Number of the planner.")],
     probes: Annotated[int, typer.Option(min=1, max=64, help="Videos looked at side by side.")] = 4,
 ) -> None:
@@ -64,6 +65,7 @@ def plan(
 @app.command()
 def run(
     job: JobOption,
+    *,
     plan_attempt: Annotated[int, typer.Option(min=1, help="Number of the planner whose plan is run.")],
     epoch: Annotated[int, typer.Option(min=1, help="The run's epoch in the results table.")],
     batch: Annotated[int, typer.Option(min=1, help="Segments of one index.")],

@@ -154,6 +154,7 @@ class Batch:
         if is_settled(segment, frozenset(), first_failures(self.store.failures(self.run))):
             _LOG.info("segment not needed", extra={"segment": segment.index, "uri": video.uri})
             return None
+        _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
         try:
             runner.run(replace(task, path=self.files.get(video)))
         except VideoJobError as error:

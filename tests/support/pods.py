@@ -1,0 +1,116 @@
+"""The pods of a job without Kubernetes: planner and workers as processes, with the file that a ConfigMap would hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.command import TIMEOUT_S, command_line
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.api.videojob import VideoJob
+from videojob.planning.jobplan import PlanHead
+from videojob.results.values import RunRecord
+
+MODEL_DIGEST = "sha256:" + "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A pod that ended: its exit code, its last words and its log."""
+
+    code: int
+    words: dict[str, Any]
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodJob:
+    """One VideoJob and the place of its pods.
+
+    Attributes:
+        manifest: as users write it. folder: for everything.
+        table: of results. url: of DynamoDB.
+        server: HOST:PORT of a Triton.
+    """
+
+    manifest: dict[str, Any]
+    folder: Path
+    table: str
+    url: str
+    server: str
+    uid: str = "team.11111111-2222-3333-4444-555555555555"
+
+    @property
+    def job(self) -> VideoJob:
+        return VideoJob.from_manifest(self.manifest)
+
+    def store(self) -> DynamoDbJobStore:
+        return DynamoDbJobStore(DynamoDbSettings(self.table, "us-east-1", self.url))
+
+    def plan(self, attempt: int = 1) -> Ended:
+        with self.started("plan", "--attempt", str(attempt)) as process:
+            return self.ended(process)
+
+    def begin(self, attempt: int = 1) -> tuple[PlanHead, RunRecord]:
+        """What the controller does behind a planner."""
+        store = self.store()
+        head = store.plan_head(self.uid, attempt)
+        assert head is not None
+        metadata = self.job.metadata
+        run = RunRecord(self.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments)
+        return head, store.begin(run)
+
+    def index(self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None) -> Ended:
+        with self.worker(number, epoch=epoch, batch=batch, server=server) as process:
+            return self.ended(process)
+
+    def worker(
+        self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None, grace_s: float = 60
+    ) -> Any:
+        return self.started(
+            "run",
+            *("--plan-attempt", "1", "--epoch", str(epoch), "--batch", str(batch)),
+            *("--server", server or self.server, "--grace", str(grace_s)),
+            index=number,
+        )
+
+    @contextmanager
+    def started(self, *arguments: str, index: int | None = None) -> Iterator[subprocess.Popen[str]]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "job.json"
+        cluster = {"uid": self.uid, "table": self.table, "region": "us-east-1"}
+        cluster |= {"modelDigest": MODEL_DIGEST, "modelVersion": 1}
+        file.write_text(json.dumps({"job": self.manifest, "cluster": cluster}))
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL_DYNAMODB": self.url,
+            "VIDEOJOB_SCRATCH": str(self.folder / f"scratch-{index}"),
+            "VIDEOJOB_TERMINATION_LOG": str(self.words_of(index)),
+            **({} if index is None else {"JOB_COMPLETION_INDEX": str(index)}),
+        }
+        process = subprocess.Popen(
+            command_line("worker", arguments[0], "--job", file, *arguments[1:]),
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate(timeout=TIMEOUT_S)
+
+    def ended(self, process: subprocess.Popen[str], index: int | None = None) -> Ended:
+        _, log = process.communicate(timeout=TIMEOUT_S)
+        path = self.words_of(index)
+        return Ended(process.returncode, json.loads(path.read_text()) if path.exists() else {}, log)
+
+    def words_of(self, index: int | None) -> Path:
+        return self.folder / f"last-words-{'plan' if index is None else index}"
