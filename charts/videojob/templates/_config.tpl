@@ -1,0 +1,53 @@
+{{/* The controller's configuration, as controller/config.py reads it. */}}
+{{- define "videojob.config" -}}
+{{- $worker := .Values.worker -}}
+{{- $triton := .Values.triton -}}
+{{- $namespaces := list -}}
+{{- if eq .Values.scope "namespaced" -}}
+{{- range (include "videojob.tenants" . | fromJson).tenants -}}{{- $namespaces = append $namespaces .namespace -}}{{- end -}}
+{{- end -}}
+image: {{ include "videojob.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+namespaces: {{ toJson $namespaces }}
+results:
+  table: {{ .Values.results.table | quote }}
+  allowedTables: {{ toJson .Values.results.allowedTables }}
+  region: {{ .Values.aws.region | default (ternary "us-east-1" nil .Values.trial.enabled) | toJson }}
+  createTable: {{ or .Values.results.createTable .Values.trial.enabled }}
+worker:
+  serviceAccount: {{ $worker.serviceAccount.name }}
+  cpu: {{ $worker.cpu | quote }}
+  memory: {{ $worker.memory | quote }}
+  memoryLimit: {{ $worker.memoryLimit | quote }}
+  scratch: {{ $worker.scratch | quote }}
+  framesPerSecond: {{ $worker.framesPerSecond | quote }}
+  maxWorkers: {{ $worker.maxWorkers | int64 }}
+  gracePeriodSeconds: {{ $worker.gracePeriodSeconds | int64 }}
+  nodeSelector: {{ toJson $worker.nodeSelector }}
+  tolerations: {{ include "videojob.cpuTolerations" (list . $worker.tolerations) | fromYamlArray | toJson }}
+  env: {{ merge (deepCopy $worker.env) (include "videojob.awsEnvironment" . | fromYaml) | toJson }}
+triton:
+  namespace: {{ .Release.Namespace }}
+  serviceAccount: {{ include "videojob.tritonAccount" . }}
+  images:
+    gpu: {{ include "videojob.reference" $triton.images.gpu | quote }}
+    cpu: {{ include "videojob.reference" $triton.images.cpu | quote }}
+  idleSeconds:
+    gpu: {{ $triton.idleSeconds.gpu | int64 }}
+    cpu: {{ $triton.idleSeconds.cpu | int64 }}
+  nodeSelector:
+    gpu: {{ toJson $triton.nodeSelector.gpu }}
+    cpu: {{ toJson $triton.nodeSelector.cpu }}
+  tolerations:
+    gpu: {{ toJson $triton.tolerations.gpu }}
+    cpu: {{ include "videojob.cpuTolerations" (list . $triton.tolerations.cpu) | fromYamlArray | toJson }}
+  maxReplicas: {{ $triton.maxReplicas | int64 }}
+karpenter:
+  flavor: {{ .Values.karpenter.flavor }}
+{{- if .Values.models }}
+models:
+  {{- toYaml .Values.models | nindent 2 }}
+{{- else }}
+models: {}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,31 @@
+{{/* (list root pool): who makes the nodes of a pool. */}}
+{{- define "videojob.nodeClassRef" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Values.karpenter.nodeClassRef -}}
+{{- toYaml $root.Values.karpenter.nodeClassRef -}}
+{{- else if eq $root.Values.karpenter.flavor "karpenter" -}}
+group: karpenter.k8s.aws
+kind: EC2NodeClass
+name: {{ include "videojob.clustername" $root }}-{{ index . 1 }}
+{{- else -}}
+group: eks.amazonaws.com
+kind: NodeClass
+name: {{ ternary (printf "%s-%s" (include "videojob.clustername" $root) (index . 1)) "default" $root.Values.karpenter.autoMode.createNodeClass }}
+{{- end -}}
+{{- end -}}
+
+{{/* Prefix of the labels that describe instances. */}}
+{{- define "videojob.instanceLabels" -}}
+{{- ternary "eks.amazonaws.com" "karpenter.k8s.aws" (eq .Values.karpenter.flavor "autoMode") -}}
+{{- end -}}
+
+{{/* Terms that select subnets or security groups: (list root own). */}}
+{{- define "videojob.selectorTerms" -}}
+{{- $root := index . 0 -}}
+{{- if index . 1 -}}
+{{- toYaml (index . 1) -}}
+{{- else -}}
+- tags:
+    karpenter.sh/discovery: {{ required "karpenter.clusterName is needed to find subnets and security groups" $root.Values.karpenter.clusterName | quote }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,93 @@
+{{/* Pieces of NetworkPolicies; each is a list of egress rules. */}}
+
+{{- define "videojob.egress.dns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+  {{- /* In EKS Auto Mode the DNS is a service of the node, at no address that a policy could name. */}}
+  {{- if ne .Values.karpenter.flavor "autoMode" }}
+  to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .Values.networkPolicy.dns.namespace }}
+    {{- range .Values.networkPolicy.dns.cidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- define "videojob.egress.apiServer" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServer.ports }}
+    - {port: {{ . | int64 }}, protocol: TCP}
+    {{- end }}
+  to:
+    {{- range .Values.networkPolicy.apiServer.cidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+{{- end -}}
+
+{{/* S3, DynamoDB and what gives credentials for them. */}}
+{{- define "videojob.egress.aws" -}}
+{{- $policy := .Values.networkPolicy.egress -}}
+- ports:
+    {{- range concat (list 443 80) $policy.extraPorts }}
+    - {port: {{ . | int64 }}, protocol: TCP}
+    {{- end }}
+  to:
+    {{- range $policy.cidrs }}
+    - ipBlock:
+        cidr: {{ . | quote }}
+        {{- /* An exception must lie inside the range: IPv4 ones do not go with IPv6 ranges. */}}
+        {{- $v6 := contains ":" . }}
+        {{- $inside := list }}
+        {{- range $policy.except }}
+        {{- if eq $v6 (contains ":" .) }}{{ $inside = append $inside . }}{{ end }}
+        {{- end }}
+        {{- with $inside }}
+        except: {{ toJson . }}
+        {{- end }}
+    {{- end }}
+{{- if eq .Values.aws.identity "podIdentity" }}
+- ports:
+    - {port: 80, protocol: TCP}
+  to:
+    # The agent of EKS Pod Identity on the node.
+    - ipBlock: {cidr: 169.254.170.23/32}
+    - ipBlock: {cidr: "fd00:ec2::23/128"}
+{{- end }}
+{{- if .Values.trial.enabled }}
+- ports:
+    - {port: 5000, protocol: TCP}
+    - {port: 8000, protocol: TCP}
+  to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .Release.Namespace }}
+      podSelector:
+        matchLabels:
+          app.kubernetes.io/name: videojob
+          app.kubernetes.io/instance: {{ .Release.Name }}
+        matchExpressions:
+          - {key: app.kubernetes.io/component, operator: In, values: [trial-s3, trial-dynamodb]}
+{{- end }}
+{{- end -}}
+
+{{/* Namespaces with workers: all, or those of the tenants. */}}
+{{- define "videojob.workerNamespaces" -}}
+{{- if eq .Values.scope "cluster" -}}
+{}
+{{- else -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values:
+      {{- range (include "videojob.tenants" . | fromJson).tenants }}
+      - {{ .namespace }}
+      {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "videojob.monitoringNamespaces" -}}
+{{- toYaml .Values.networkPolicy.monitoring.namespaceSelector -}}
+{{- end -}}
