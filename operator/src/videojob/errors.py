@@ -11,6 +11,9 @@
     │   ├── ModelNotFound, ModelLoadFailed, ModelSignatureMismatch, InvalidModelOutput
     ├── ServerError               the inference server: ServerUnavailable, ServerStartFailed, InferenceTimeout
     ├── SinkError                 the result store: SinkUnavailable, StaleEpoch, ItemTooLarge, ResultsIncomplete
+    ├── TableNotAllowed           the results table is not one of this installation's
+    ├── UnsupportedField          a field asks for what this version does not do on a cluster
+    ├── NoPlacement               no allowed hardware can run the job
     ├── UsageError                the command line is wrong: nothing was started
     ├── SetupError                this machine lacks a part; the hint says how to get it
     ├── DeadlineExceeded          activeDeadlineSeconds is over
@@ -290,6 +293,24 @@ class ResultsIncomplete(SinkError):
     reason = "ResultsIncomplete"
     default_retryable = True
     default_hint = "Run the job again: finished segments are kept."
+
+
+class TableNotAllowed(VideoJobError):
+    """The results table is not one of this installation's."""
+
+    reason = "TableNotAllowed"
+
+
+class UnsupportedField(VideoJobError):
+    """A field asks for what this version does not do on a cluster."""
+
+    reason = "UnsupportedField"
+
+
+class NoPlacement(VideoJobError):
+    """No allowed hardware can run the job."""
+
+    reason = "NoPlacement"
 
 
 class UsageError(VideoJobError):

@@ -68,6 +68,11 @@ _STATES = (
         "After five minutes look at the NodeClaims: limits of the NodePool are the usual cause.",
     ),
     _waiting(
+        "ImagePullFailed",
+        "An image cannot be pulled.",
+        "Check the chart's image values and that the nodes may pull from that registry.",
+    ),
+    _waiting(
         "LoadingModel",
         "The inference server starts or loads the model.",
         "After five minutes look at the server's log: kubectl logs.",
@@ -101,6 +106,18 @@ _STATES = (
         "NoPlacement",
         "No allowed hardware can meet the deadline and the budget.",
         "videojob estimate shows the nearest plans and what each would need.",
+    ),
+)
+_CLUSTER = (
+    _failed(
+        "TableNotAllowed",
+        "The results table is not one of this installation's.",
+        "Leave spec.results.dynamodb out, or ask the administrator for results.allowedTables.",
+    ),
+    _failed(
+        "UnsupportedField",
+        "A field asks for what this version does not do on a cluster.",
+        "Leave it out, or run the job on one machine with `videojob run`.",
     ),
 )
 _INPUTS = (
@@ -158,5 +175,5 @@ _REST = (
     _retry("Cancelled", "A signal asked for the stop.", "Run it again: finished segments are kept."),
     _failed("InternalError", "Something failed that has no name yet.", "Run it again; report it with its message."),
 )
-REASONS: dict[str, ReasonInfo] = {info.word: info for info in (*_STATES, *_INPUTS, *_REST)}
+REASONS: dict[str, ReasonInfo] = {info.word: info for info in (*_STATES, *_CLUSTER, *_INPUTS, *_REST)}
 """By word, in the order of a job's life."""

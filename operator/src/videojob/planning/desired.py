@@ -36,15 +36,17 @@ class WorkJobWanted:
     """Workers must run, or stand by.
 
     Attributes:
-        attempt: of the Job. epoch, plan_id: what they work on.
+        attempt: of the Job. plan_attempt, epoch: whose plan they work on, and as which run.
         batch: segments of one index. completions: indexes.
+        server: that they send frames to.
         parallelism: workers side by side.
         suspended: True holds them; None leaves that to Kueue.
     """
 
     attempt: int
+    plan_attempt: int
     epoch: int
-    plan_id: str
+    server: ServerKey
     batch: int
     completions: int
     parallelism: int

@@ -49,11 +49,10 @@ class JobSeen:
         parallelism, completions: as its spec says.
         completed_indexes: of its status, as in "0-3,7".
         finished: "Complete", "Failed", or None while it works. reason, message: of that condition.
-        finished_s: when it ended.
+        started_s: when it was last let go. finished_s: when it ended.
         error: `VideoJobError.as_dict()` of the last pod that told one, or None.
         trouble: why its pods do not run, if they do not.
-        epoch, plan_id, batch: as its labels and annotations say, of a work Job; 0 and "" for a plan Job.
-        image: of its pods.
+        epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
     """
 
     name: str
@@ -71,13 +70,12 @@ class JobSeen:
     finished: Literal["Complete", "Failed"] | None = None
     reason: str = ""
     message: str = ""
+    started_s: float | None = None
     finished_s: float | None = None
     error: Mapping[str, Any] | None = None
     trouble: PodTrouble | None = None
     epoch: int = 0
-    plan_id: str = ""
     batch: int = 0
-    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class ResultsSeen:
         finished: state of the stored summary ("Completed", "PartiallyCompleted", "Failed"), None before.
         message: the summary's.
         frames_done: frames selected, of the finished summary; None before.
-        read_s: when the table was read.
+        open: folding was tried just now, and segments were not settled.
     """
 
     epoch: int = 0
@@ -143,7 +141,7 @@ class ResultsSeen:
     finished: str | None = None
     message: str = ""
     frames_done: int | None = None
-    read_s: float = 0.0
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

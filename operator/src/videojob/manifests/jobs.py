@@ -1,0 +1,168 @@
+"""The objects of one VideoJob in its own namespace: the file that tells its pods what to do, and its Jobs. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from videojob.api.videojob import VideoJob
+from videojob.manifests.names import (
+    ATTEMPT,
+    BATCH,
+    EPOCH,
+    child_name,
+    job_labels,
+    owner_reference,
+    results_uid,
+    server_name,
+    server_selector,
+)
+from videojob.manifests.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
+from videojob.manifests.server import server_address
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.decide import QUEUE_LABEL
+from videojob.planning.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.placement import model_of
+
+HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
+"""Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
+_BACKSTOP_S = 24 * 3600  # a Job that Kubernetes never ends costs money: the controller ends it long before this
+
+
+def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
+    """What planner and workers read as `worker.jobfile`."""
+    model = model_of(job.spec, catalogue)
+    table, region = results_table(job, catalogue)
+    metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
+    file = {
+        "job": {
+            "metadata": metadata,
+            "spec": job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"suspend"}),
+        },
+        "cluster": {
+            "uid": results_uid(job.metadata),
+            "table": table,
+            "region": region,
+            "modelDigest": model.digest,
+            "modelVersion": model.version,
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(job, "job", "job"),
+        "immutable": True,
+        "data": {JOB_FILE: json.dumps(file, sort_keys=True)},
+    }
+
+
+def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]:
+    """(table, region) that the job's results go to."""
+    target = job.spec.results.dynamodb
+    if target is None:
+        return catalogue.results.table, catalogue.results.region
+    return target.table_name, target.region or catalogue.results.region
+
+
+def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict[str, Any]:
+    """The Job whose one pod looks at the videos."""
+    arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
+    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue)
+    spec = {
+        "suspend": wanted.suspended,
+        "backoffLimit": job.spec.backoff_limit,
+        "activeDeadlineSeconds": _deadline_s(job),
+        "podFailurePolicy": {"rules": [_exit_rule("FailJob", HOPELESS), _exit_rule("Ignore", STOPPED), _DISRUPTED]},
+        "podReplacementPolicy": "Failed",
+        "template": _template(job, "planner", pod, catalogue),
+    }
+    return _job(job, f"plan-{wanted.attempt}", "planner", wanted.attempt, spec)
+
+
+def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict[str, Any]:
+    """The Indexed Job whose pods run the segments."""
+    arguments = [
+        "worker",
+        "run",
+        f"--job={JOB_FOLDER}/{JOB_FILE}",
+        f"--plan-attempt={wanted.plan_attempt}",
+        f"--epoch={wanted.epoch}",
+        f"--batch={wanted.batch}",
+        f"--server={server_address(wanted.server, catalogue)}",
+        f"--workers={wanted.parallelism}",
+        f"--grace={catalogue.worker.grace_s}",
+    ]
+    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue)
+    pod = near(pod, server_selector(wanted.server), catalogue.server_namespace)
+    spec = {
+        # None leaves it to Kueue, which wants to find it held.
+        "suspend": wanted.suspended is not False,
+        "completionMode": "Indexed",
+        "completions": wanted.completions,
+        "parallelism": wanted.parallelism,
+        "backoffLimitPerIndex": job.spec.backoff_limit,
+        "maxFailedIndexes": wanted.completions,
+        "activeDeadlineSeconds": _deadline_s(job),
+        "podFailurePolicy": {
+            "rules": [
+                _exit_rule("FailJob", HOPELESS),
+                _exit_rule("FailIndex", EXHAUSTED),
+                _exit_rule("Ignore", STOPPED),
+                _DISRUPTED,
+            ]
+        },
+        "podReplacementPolicy": "Failed",
+        "template": _template(job, "worker", pod, catalogue),
+    }
+    made = _job(job, f"work-{wanted.attempt}", "worker", wanted.attempt, spec)
+    made["metadata"]["annotations"] = {EPOCH: str(wanted.epoch), BATCH: str(wanted.batch)}
+    queue = job.metadata.labels.get(QUEUE_LABEL)
+    if queue is not None:
+        made["metadata"]["labels"][QUEUE_LABEL] = queue
+    return made
+
+
+_DISRUPTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def _exit_rule(action: str, code: int) -> dict[str, Any]:
+    return {"action": action, "onExitCodes": {"containerName": "videojob", "operator": "In", "values": [code]}}
+
+
+def _deadline_s(job: VideoJob) -> int:
+    """A little behind the controller's own: it is the one that tells the user."""
+    limit_s = job.spec.active_deadline_seconds
+    return _BACKSTOP_S * 30 if limit_s is None else limit_s + 300
+
+
+def _template(job: VideoJob, component: str, pod: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    worker = catalogue.worker
+    placed = with_place(
+        pod, worker.node_selector, worker.tolerations, capacity_types=job.spec.compute.capacity_types or ()
+    )
+    if job.spec.priority_class_name is not None:
+        placed["priorityClassName"] = job.spec.priority_class_name
+    # Moving a worker for tidiness costs a segment; on spot it is moved all the same.
+    metadata = {
+        "labels": job_labels(job.metadata, component),
+        "annotations": {"karpenter.sh/do-not-disrupt": "true"},
+    }
+    return {"metadata": metadata, "spec": placed}
+
+
+def _job(job: VideoJob, part: str, component: str, attempt: int, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = _metadata(job, part, component)
+    metadata["labels"][ATTEMPT] = str(attempt)
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def _metadata(job: VideoJob, part: str, component: str) -> dict[str, Any]:
+    return {
+        "name": child_name(job.metadata, part),
+        "namespace": job.metadata.namespace,
+        "labels": job_labels(job.metadata, component),
+        "ownerReferences": [owner_reference(job.metadata)],
+    }
+
+
+__all__ = ["config_map", "plan_job", "results_table", "server_name", "work_job"]

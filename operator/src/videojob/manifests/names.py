@@ -1,0 +1,106 @@
+"""Names, labels and annotations of what the controller makes. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from typing import Any
+
+from videojob.api.metadata import Metadata
+from videojob.api.videojob import API_VERSION, GROUP, KIND
+from videojob.planning.observed import ServerKey, Work
+
+APP = "app.kubernetes.io/name"
+COMPONENT = "app.kubernetes.io/component"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "videojob"
+JOB_NAME = f"{GROUP}/job-name"
+JOB_UID = f"{GROUP}/job-uid"
+ATTEMPT = f"{GROUP}/attempt"
+SERVER = f"{GROUP}/server"
+EPOCH = f"{GROUP}/epoch"
+BATCH = f"{GROUP}/batch"
+SERVER_KEY = f"{GROUP}/server-key"
+IDLE_SINCE = f"{GROUP}/idle-since"
+CONTAINER = "videojob"
+SERVER_CONTAINER = "triton"
+
+_NAME_CHARACTERS = 36
+_MODEL_CHARACTERS = 28
+_HASH_DIGITS = 8
+COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
+
+
+def results_uid(metadata: Metadata) -> str:
+    """A job's identity in the results table. It starts with the namespace, for rules about who may read what."""
+    return f"{metadata.namespace}.{metadata.uid}"
+
+
+def child_name(metadata: Metadata, part: str) -> str:
+    """Name of a job's object, as in "entrance-1c9d0f3a-work-1".
+
+    Short enough for an Indexed Job with 100,000 indexes, whose pods have it in their host names. The hash is of the
+    job's uid: a job that is deleted and made again under its name never meets its predecessor's objects.
+    """
+    return f"{metadata.name[:_NAME_CHARACTERS].rstrip('-')}-{_hash(str(metadata.uid))}-{part}"
+
+
+def job_labels(metadata: Metadata, component: str) -> dict[str, str]:
+    """Labels of a job's objects."""
+    return {
+        APP: MANAGER,
+        MANAGED_BY: MANAGER,
+        COMPONENT: component,
+        JOB_NAME: metadata.name,
+        JOB_UID: str(metadata.uid),
+    }
+
+
+def owner_reference(metadata: Metadata) -> dict[str, Any]:
+    """Ties an object's life to its VideoJob's."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": metadata.name,
+        "uid": metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def server_name(key: ServerKey) -> str:
+    """Name of a server's Deployment and Service; different keys have different names."""
+    plain = re.sub(r"[^a-z0-9]+", "-", key.model.lower()).strip("-")[:_MODEL_CHARACTERS].rstrip("-")
+    name = f"triton-{plain}-{key.accelerator}"
+    is_exact = plain == key.model.replace("_", "-") and "-" not in key.model
+    is_plain = is_exact and not key.capacity_types and not key.instance_types and key.version == 1
+    return name if is_plain else f"{name}-{_hash(server_key_text(key))}"
+
+
+def server_labels(key: ServerKey) -> dict[str, str]:
+    """Labels of a server's objects; a Deployment selects by those of `server_selector`."""
+    return {APP: MANAGER, MANAGED_BY: MANAGER, **server_selector(key)}
+
+
+def server_selector(key: ServerKey) -> dict[str, str]:
+    """What tells a server's pods from all others."""
+    return {COMPONENT: "server", SERVER: server_name(key)}
+
+
+def server_key_text(key: ServerKey) -> str:
+    """A server's key as its Deployment carries it."""
+    return json.dumps(asdict(key), sort_keys=True)
+
+
+def server_key_from_text(text: str) -> ServerKey:
+    """The inverse of `server_key_text`; raises KeyError, ValueError or TypeError on anything else."""
+    values = json.loads(text)
+    values["capacity_types"] = tuple(values["capacity_types"])
+    values["instance_types"] = tuple(values["instance_types"])
+    return ServerKey(**values)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]

@@ -1,0 +1,116 @@
+"""What all pods that the controller makes have in common: few rights, few volumes, and where they may run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from videojob.planning.catalogue import CapacityType, Catalogue, Toleration
+
+USER_ID = 65532
+SCRATCH = "/scratch"
+JOB_FOLDER = "/etc/videojob/job"
+JOB_FILE = "job.json"
+CAPACITY_TYPE = "karpenter.sh/capacity-type"
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+ZONE = "topology.kubernetes.io/zone"
+GPU = "nvidia.com/gpu"
+
+CONTAINER_SECURITY: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+
+
+def pod_security(user_id: int = USER_ID) -> dict[str, Any]:
+    """What Pod Security's level "restricted" demands, for a user without a name."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user_id,
+        "runAsGroup": user_id,
+        "fsGroup": user_id,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def environment(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Environment of a container, sorted, so that the same values make the same object."""
+    return [{"name": name, "value": values[name]} for name in sorted(values)]
+
+
+def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+    """The pod of a planner or worker, without its place.
+
+    Args:
+        config_map: name of the one that holds the job's file.
+        arguments: of the container's command.
+        catalogue: for image, size and environment.
+    """
+    worker = catalogue.worker
+    own = {"VIDEOJOB_SCRATCH": SCRATCH, "HOME": SCRATCH, "TMPDIR": SCRATCH}
+    container = {
+        "name": "videojob",
+        "image": catalogue.image,
+        "imagePullPolicy": catalogue.image_pull_policy,
+        "args": list(arguments),
+        "env": environment({**worker.env, **own}),
+        "resources": {
+            "requests": {"cpu": worker.cpu, "memory": worker.memory},
+            "limits": {"memory": worker.memory_limit},
+        },
+        "securityContext": dict(CONTAINER_SECURITY),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "job", "mountPath": JOB_FOLDER, "readOnly": True},
+            {"name": "scratch", "mountPath": SCRATCH},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - where the decoder's ring lies
+        ],
+    }
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": worker.service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": worker.grace_s,
+        "securityContext": pod_security(),
+        "containers": [container],
+        "volumes": [
+            {"name": "job", "configMap": {"name": config_map}},
+            {"name": "scratch", "emptyDir": {"sizeLimit": worker.scratch}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+        ],
+    }
+
+
+def with_place(
+    pod: dict[str, Any],
+    node_selector: Mapping[str, str],
+    tolerations: Sequence[Toleration],
+    *,
+    capacity_types: Sequence[CapacityType] = (),
+    instance_types: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The pod with where it may run; constraints of the job are demands, never wishes."""
+    wanted = ((CAPACITY_TYPE, capacity_types), (INSTANCE_TYPE, instance_types))
+    terms = [{"key": key, "operator": "In", "values": list(values)} for key, values in wanted if values]
+    placed = dict(pod)
+    if node_selector:
+        placed["nodeSelector"] = dict(node_selector)
+    if tolerations:
+        placed["tolerations"] = [dict(toleration) for toleration in tolerations]
+    if terms:
+        required = {"nodeSelectorTerms": [{"matchExpressions": terms}]}
+        placed["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    return placed
+
+
+def near(pod: dict[str, Any], labels: Mapping[str, str], namespace: str) -> dict[str, Any]:
+    """The pod with the wish to be in the zone of others, where traffic is free."""
+    term = {
+        "topologyKey": ZONE,
+        "namespaces": [namespace],
+        "labelSelector": {"matchLabels": dict(labels)},
+    }
+    wish = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    return {**pod, "affinity": {**pod.get("affinity", {}), "podAffinity": wish}}

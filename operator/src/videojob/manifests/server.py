@@ -1,0 +1,229 @@
+"""A Triton server as Kubernetes objects: one Deployment and one headless Service for each `ServerKey`. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from videojob.manifests.names import (
+    IDLE_SINCE,
+    SERVER_CONTAINER,
+    SERVER_KEY,
+    server_key_text,
+    server_labels,
+    server_name,
+    server_selector,
+)
+from videojob.manifests.pods import CONTAINER_SECURITY, GPU, environment, pod_security, with_place
+from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, triton_arguments
+from videojob.planning.catalogue import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
+from videojob.planning.observed import ServerKey
+from videojob.planning.servers import ServerWanted
+
+MODELS_FOLDER = "/models"
+SOURCE_FOLDER = "/source"
+ENGINES_FOLDER = "/engines"
+_STARTUP_PERIOD_S = 10
+_STARTUP_TRIES = 90  # building TensorRT engines for the first time takes minutes
+_DRAIN_S = 30
+
+
+def server_address(key: ServerKey, catalogue: Catalogue) -> str:
+    """HOST:PORT of the server's gRPC, for workers in any namespace."""
+    return f"{server_name(key)}.{catalogue.server_namespace}.svc:{GRPC_PORT}"
+
+
+def server_service(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:
+    """A headless Service: clients see every pod and spread their requests themselves."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(key, catalogue),
+        "spec": {
+            "clusterIP": "None",
+            "selector": server_selector(key),
+            "ports": [
+                {"name": "grpc", "port": GRPC_PORT, "targetPort": "grpc", "protocol": "TCP"},
+                {"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP"},
+                {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"},
+            ],
+        },
+    }
+
+
+def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue) -> dict[str, Any]:
+    """The Deployment."""
+    model = catalogue.models[key.model]
+    variant = model.variants[key.accelerator]
+    metadata = _metadata(key, catalogue)
+    metadata["annotations"] = {SERVER_KEY: server_key_text(key)}
+    if wanted.idle_since_s is not None:
+        metadata["annotations"][IDLE_SINCE] = f"{wanted.idle_since_s:.0f}"
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": wanted.replicas,
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": server_selector(key)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {
+                "metadata": {
+                    "labels": server_labels(key),
+                    "annotations": {"karpenter.sh/do-not-disrupt": "true"},
+                },
+                "spec": _pod(key, model, variant, catalogue),
+            },
+        },
+    }
+
+
+def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue) -> dict[str, Any]:
+    settings = catalogue.accelerators[key.accelerator]
+    pod = {
+        "serviceAccountName": catalogue.server_service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _DRAIN_S + 15,
+        "securityContext": pod_security(),
+        "initContainers": _init_containers(model, variant, catalogue),
+        "containers": [_container(model, variant, settings.image, catalogue)],
+        "volumes": _volumes(model, variant),
+    }
+    tolerations = [*settings.tolerations]
+    if variant.gpus:
+        tolerations.append({"key": GPU, "operator": "Exists", "effect": "NoSchedule"})
+    return with_place(
+        pod,
+        settings.node_selector,
+        tolerations,
+        capacity_types=key.capacity_types,
+        instance_types=key.instance_types,
+    )
+
+
+def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalogue: Catalogue) -> dict[str, Any]:
+    limits: dict[str, Any] = {"memory": variant.memory}
+    if variant.gpus:
+        limits[GPU] = str(variant.gpus)
+    mounts = [
+        {"name": "models", "mountPath": MODELS_FOLDER, "readOnly": True},
+        {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - Python backends exchange tensors there
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of this pod
+    ]
+    if variant.backend == "tensorrt":
+        mounts.append({"name": "engines", "mountPath": ENGINES_FOLDER})
+    return {
+        "name": SERVER_CONTAINER,
+        "image": image,
+        "imagePullPolicy": catalogue.image_pull_policy,
+        "command": ["tritonserver"],
+        "args": triton_arguments(model.name, MODELS_FOLDER, gpu=variant.gpus > 0),
+        "env": environment({"HOME": "/tmp"}),  # noqa: S108 - see above
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT},
+            {"name": "grpc", "containerPort": GRPC_PORT},
+            {"name": "metrics", "containerPort": METRICS_PORT},
+        ],
+        "resources": {"requests": {"cpu": variant.cpu, "memory": variant.memory}, "limits": limits},
+        "securityContext": dict(CONTAINER_SECURITY),
+        # The end of its log is what the job's status says when the model does not load.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "startupProbe": _probe("/v2/health/live", _STARTUP_PERIOD_S, _STARTUP_TRIES),
+        "livenessProbe": _probe("/v2/health/live", 10, 6),
+        "readinessProbe": _probe(f"/v2/models/{model.name}/ready", 2, 3),
+        # Out of the Service before it stops listening: clients resolve again within this time.
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
+        "volumeMounts": mounts,
+    }
+
+
+def _probe(path: str, period_s: int, tries: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period_s,
+        "failureThreshold": tries,
+        "timeoutSeconds": 5,
+    }
+
+
+def _init_containers(model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue) -> list[dict[str, Any]]:
+    source = model.source
+    arguments = [
+        "worker",
+        "sync-model",
+        f"--model={model.name}",
+        f"--digest={model.digest}",
+        f"--backend={variant.backend}",
+        f"--instances={variant.instances}",
+        f"--target={MODELS_FOLDER}",
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "models", "mountPath": MODELS_FOLDER},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of this pod
+    ]
+    before: list[dict[str, Any]] = []
+    match source:
+        case S3Source():
+            arguments.append(f"--s3=s3://{source.bucket}/{source.prefix}")
+            if source.expected_bucket_owner:
+                arguments.append(f"--owner={source.expected_bucket_owner}")
+            if source.region:
+                arguments.append(f"--region={source.region}")
+        case PvcSource():
+            arguments.append(f"--folder={SOURCE_FOLDER}/{source.path}".rstrip("/"))
+            mounts.append({"name": "source", "mountPath": SOURCE_FOLDER, "readOnly": True})
+        case ImageSource():
+            arguments.append(f"--folder={SOURCE_FOLDER}/{model.name}")
+            mounts.append({"name": "source", "mountPath": SOURCE_FOLDER, "readOnly": True})
+            before.append(_copy(model.name, source, catalogue))
+    sync = {
+        "name": "sync-model",
+        "image": catalogue.image,
+        "imagePullPolicy": catalogue.image_pull_policy,
+        "args": arguments,
+        "env": environment({**catalogue.worker.env, "HOME": "/tmp", "TMPDIR": "/tmp"}),  # noqa: S108 - see above
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": dict(CONTAINER_SECURITY),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
+    return [*before, sync]
+
+
+def _copy(model: str, source: ImageSource, catalogue: Catalogue) -> dict[str, Any]:
+    """Copies the model out of its image, which has to have `cp`: image volumes are not on every cluster yet."""
+    return {
+        "name": "copy-model",
+        "image": source.reference,
+        "imagePullPolicy": catalogue.image_pull_policy,
+        "command": ["cp", "-rT", source.path, f"{SOURCE_FOLDER}/{model}"],
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": dict(CONTAINER_SECURITY),
+        "volumeMounts": [{"name": "source", "mountPath": SOURCE_FOLDER}],
+    }
+
+
+def _volumes(model: CatalogueModel, variant: ServerVariant) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = [
+        {"name": "models", "emptyDir": {}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    match model.source:
+        case PvcSource() as source:
+            claim = {"claimName": source.claim_name, "readOnly": True}
+            volumes.append({"name": "source", "persistentVolumeClaim": claim})
+        case ImageSource():
+            volumes.append({"name": "source", "emptyDir": {}})
+        case S3Source():
+            pass
+    if variant.backend == "tensorrt":
+        claim_name = variant.engine_cache_claim
+        kept = {"persistentVolumeClaim": {"claimName": claim_name}} if claim_name else {"emptyDir": {}}
+        volumes.append({"name": "engines", **kept})
+    return volumes
+
+
+def _metadata(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:
+    return {"name": server_name(key), "namespace": catalogue.server_namespace, "labels": server_labels(key)}

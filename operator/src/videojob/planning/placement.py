@@ -1,0 +1,148 @@
+"""Where a job's frames are answered and how much of it is needed: which server, how fast, how many workers. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from videojob.api.spec import VideoJobSpec
+from videojob.errors import ModelNotFound, NoPlacement
+from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant
+from videojob.planning.observed import ServerKey
+
+GPU_PAYS_FROM_FRAMES = 43_000
+"""Below it a CPU server is cheaper than a GPU that must be started first: derived for YOLOv8s at 320 px on a T4 spot
+instance against c7i, docs/design/013."""
+
+_MAX_COMPLETIONS = 10_000  # an Indexed Job takes 100,000; a tenth keeps its status and its controller quick
+_KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
+_INDEXES_PER_WORKER = 4  # so many turns even out batches of unequal length, and a lost one costs a quarter at most
+_START_S = (
+    60  # planner, scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The server that a job uses."""
+
+    key: ServerKey
+    model: CatalogueModel
+    variant: ServerVariant
+    why: str
+
+
+def model_of(spec: VideoJobSpec, catalogue: Catalogue) -> CatalogueModel:
+    """The model that is asked for.
+
+    Raises:
+        ModelNotFound: this installation has no such model, or another version of it.
+    """
+    asked = spec.model
+    model = catalogue.models.get(asked.name)
+    if model is None:
+        known = ", ".join(sorted(catalogue.models)) or "none"
+        hint = f"This installation has: {known}. Its administrator adds models to the chart's values."
+        raise ModelNotFound("this installation has no such model", uri=asked.name, hint=hint)
+    if asked.version not in {None, model.version}:
+        hint = f"Leave the version out, or ask for {model.version}."
+        raise ModelNotFound(f"this installation has no version {asked.version} of it", uri=asked.name, hint=hint)
+    return model
+
+
+def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
+    """Where the job's frames go.
+
+    Args:
+        spec: of the job.
+        catalogue: what there is.
+        frames: that the job asks for, an estimate; the same for all of its life.
+
+    Raises:
+        ModelNotFound: see `model_of`.
+        NoPlacement: the model is not offered on what the job allows.
+    """
+    model = model_of(spec, catalogue)
+    offered = [kind for kind in _KINDS if kind in model.variants and kind in catalogue.accelerators]
+    allowed = [kind for kind in offered if _allows(spec, kind, model)]
+    if not allowed:
+        have = ", ".join(offered) or "nothing"
+        raise NoPlacement(
+            f"model {model.name} is served on {have} here, and the job allows none of it",
+            hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
+        )
+    kind, why = _choose(allowed, spec, frames)
+    compute = spec.compute
+    key = ServerKey(
+        model=model.name,
+        version=model.version,
+        accelerator=kind,
+        capacity_types=tuple(sorted(compute.capacity_types or ())),
+        instance_types=tuple(sorted(compute.instance_types or ())),
+    )
+    return Place(key, model, model.variants[kind], why)
+
+
+def _allows(spec: VideoJobSpec, kind: Accelerator, model: CatalogueModel) -> bool:
+    if spec.compute.accelerator not in {"auto", kind}:
+        return False
+    limits = spec.compute.limits
+    most = None if limits is None else limits.gpus
+    return most is None or model.variants[kind].gpus <= most
+
+
+def _choose(allowed: list[Accelerator], spec: VideoJobSpec, frames: int) -> tuple[Accelerator, str]:
+    if spec.compute.accelerator != "auto":
+        return allowed[0], f"spec.compute.accelerator asks for {allowed[0]}"
+    if len(allowed) == 1:
+        return allowed[0], f"only {allowed[0]} is offered and allowed for this model"
+    if frames >= GPU_PAYS_FROM_FRAMES:
+        return "gpu", f"{frames:,} frames are enough to pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
+    return "cpu", f"{frames:,} frames do not pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
+
+
+def wanted_frames_per_second(
+    spec: VideoJobSpec, variant: ServerVariant, frames_left: int, started_s: float, now_s: float
+) -> Fraction:
+    """How fast the job has to be: for its deadline, or as fast as one replica when it has none.
+
+    One replica costs least: it starts once, and is busy to the end.
+    """
+    if spec.deadline is None:
+        return variant.frames_per_second
+    left_s = started_s + float(spec.deadline.complete_within.seconds) - now_s - _START_S
+    return max(Fraction(1), Fraction(frames_left, max(1, int(left_s))))
+
+
+def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fraction, indexes: int) -> int:
+    """Workers side by side.
+
+    Args:
+        spec: of the job, for its limits.
+        catalogue: what one worker does and takes.
+        frames_per_second: see `wanted_frames_per_second`.
+        indexes: of the Job; more workers than these would find nothing to do.
+    """
+    settings, limits = catalogue.worker, spec.compute.limits
+    most = [settings.max_workers, max(1, indexes)]
+    if limits is not None and limits.workers is not None:
+        most.append(limits.workers)
+    if limits is not None and limits.cpus is not None:
+        most.append(max(1, int(limits.cpus / cpus_of(settings.cpu))))
+    return max(1, min(math.ceil(frames_per_second / settings.frames_per_second), *most))
+
+
+def cpus_of(quantity: str) -> Fraction:
+    """A Kubernetes quantity of CPU, as in "1500m" or "2", in cores."""
+    return Fraction(quantity[:-1]) / 1000 if quantity.endswith("m") else Fraction(quantity)
+
+
+def batch_size(segments: int, max_workers: int) -> int:
+    """Segments of one index: one, unless there would be too many indexes.
+
+    An index costs the start of a pod, seconds against a segment's own seconds to minutes, so more segments share one as
+    soon as every worker still gets several turns.
+    """
+    for_turns = segments // max(1, max_workers * _INDEXES_PER_WORKER)
+    return max(1, for_turns, math.ceil(segments / _MAX_COMPLETIONS))

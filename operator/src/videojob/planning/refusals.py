@@ -1,0 +1,43 @@
+"""What a cluster cannot do for a VideoJob, found out before anything starts. Pure."""
+
+from __future__ import annotations
+
+from videojob.api.spec import VideoJobSpec
+from videojob.errors import TableNotAllowed, UnsupportedField
+from videojob.planning.catalogue import Catalogue
+
+_SERVED_BACKENDS = frozenset({"auto", "kubernetes"})
+
+
+def check_supported(spec: VideoJobSpec, catalogue: Catalogue) -> None:
+    """Refuses what would be dangerous to ignore.
+
+    Raises:
+        UnsupportedField: a field asks for what this version does not do on a cluster.
+        TableNotAllowed: the results table is not one of the installation's.
+    """
+    given = {
+        "spec.inputs[].file": any(item.file is not None for item in spec.inputs),
+        "spec.compute.backend": spec.compute.backend not in _SERVED_BACKENDS,
+        "spec.budget": spec.budget is not None,
+        "spec.results.detections": spec.results.detections_enabled,
+        "spec.results.preview": spec.results.preview is not None and spec.results.preview.enabled,
+    }
+    refused = [name for name, is_given in given.items() if is_given]
+    if refused:
+        raise UnsupportedField(
+            f"this version does not do that on a cluster: {', '.join(refused)}",
+            hint="Leave it out, or run the job on one machine with `videojob run`.",
+        )
+    target = spec.results.dynamodb
+    allowed = {catalogue.results.table, *catalogue.results.allowed_tables}
+    if target is not None and target.table_name not in allowed:
+        raise TableNotAllowed(
+            f"results may not go to table {target.table_name}",
+            hint=f"Leave spec.results.dynamodb out, or name one of: {', '.join(sorted(allowed))}.",
+        )
+
+
+def ignored_on_clusters(spec: VideoJobSpec) -> tuple[str, ...]:
+    """Fields that are set and have no effect yet, as users write them; the job runs all the same."""
+    return ("spec.notifications",) if spec.notifications is not None else ()
