@@ -69,7 +69,7 @@ class PodJob:
 
     def index(self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None) -> Ended:
         with self.worker(number, epoch=epoch, batch=batch, server=server) as process:
-            return self.ended(process)
+            return self.ended(process, number)
 
     def worker(
         self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None, grace_s: float = 60

@@ -11,6 +11,7 @@
     │   ├── ModelNotFound, ModelLoadFailed, ModelSignatureMismatch, InvalidModelOutput
     ├── ServerError               the inference server: ServerUnavailable, ServerStartFailed, InferenceTimeout
     ├── SinkError                 the result store: SinkUnavailable, StaleEpoch, ItemTooLarge, ResultsIncomplete
+    ├── ClusterError              Kubernetes: ClusterUnavailable, ClusterRefused
     ├── TableNotAllowed           the results table is not one of this installation's
     ├── UnsupportedField          a field asks for what this version does not do on a cluster
     ├── NoPlacement               no allowed hardware can run the job
@@ -293,6 +294,26 @@ class ResultsIncomplete(SinkError):
     reason = "ResultsIncomplete"
     default_retryable = True
     default_hint = "Run the job again: finished segments are kept."
+
+
+class ClusterError(VideoJobError):
+    """Kubernetes."""
+
+    reason = "ClusterError"
+
+
+class ClusterUnavailable(ClusterError):
+    """No answer from the API server, or none that can be used."""
+
+    reason = "ClusterUnavailable"
+    default_retryable = True
+    default_hint = "Check the network and the kubeconfig's context."
+
+
+class ClusterRefused(ClusterError):
+    """The API server refused a request."""
+
+    reason = "ClusterRefused"
 
 
 class TableNotAllowed(VideoJobError):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from videojob.manifests.kinds import Kind
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
@@ -303,3 +304,51 @@ class FetchedInput:
     path: Path
     version: str
     name: str = ""
+
+
+Object = Mapping[str, Any]
+"""A Kubernetes object, as the API server writes it."""
+
+
+class AlreadyThere(Exception):
+    """An object of that name is there already."""
+
+
+class ClusterConflict(Exception):
+    """The object changed since it was read, or is another one: read it again."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes API. All methods raise ClusterUnavailable and ClusterRefused; safe for threads."""
+
+    def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """One object, read live; None when it is not there."""
+        ...
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Object]:
+        """Objects of one namespace or of all, page by page; they lack their own kind and apiVersion."""
+        ...
+
+    def create(self, kind: Kind, value: Object) -> Object:
+        """Makes an object. Raises AlreadyThere."""
+        ...
+
+    def replace(self, kind: Kind, value: Object) -> Object:
+        """Writes an object over the version that it was read as. Raises ClusterConflict."""
+        ...
+
+    def apply(self, kind: Kind, value: Object, *, manager: str) -> Object:
+        """Server-side apply: makes the object, or sets the fields that it names."""
+        ...
+
+    def patch(
+        self, kind: Kind, namespace: str | None, name: str, value: Object, *, subresource: str = ""
+    ) -> Object | None:
+        """Merge patch; None when the object is not there."""
+        ...
+
+    def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
+        """Deletes an object, what it owns after it; nothing when it is not there. Raises ClusterConflict for a `uid`
+        that is another object's.
+        """
+        ...

@@ -109,6 +109,9 @@ _STATES = (
     ),
 )
 _CLUSTER = (
+    _failed("ClusterError", "Kubernetes failed.", "The message has its words."),
+    _retry("ClusterUnavailable", "The API server does not answer.", "Check the network and the kubeconfig's context."),
+    _failed("ClusterRefused", "The API server refused a request.", "The message has its words; check your rights."),
     _failed(
         "TableNotAllowed",
         "The results table is not one of this installation's.",

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import videojob
+from videojob.cli.controller import controller
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
 from videojob.cli.models import app as models_app
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(results)
 app.command()(report)
+app.command(hidden=True)(controller)
 app.add_typer(models_app, name="models")
 app.add_typer(worker_app, name="worker", hidden=True)
 

@@ -1,0 +1,217 @@
+"""The Kubernetes API as plain objects: one request each, with deadlines, and every refusal in our words.
+
+`kubernetes` finds the cluster and its credentials (kubeconfig, contexts, exec plugins, a pod's rotating token), httpx
+carries the requests: its pool is shared by all threads, and no model classes are built for objects that are read as
+plain dictionaries anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from kubernetes import client, config
+
+from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
+from videojob.manifests.kinds import Kind
+from videojob.ports import AlreadyThere, ClusterConflict, Object
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_PAGE = 500
+_WORDS_CHARACTERS = 1000
+_TYPES = {
+    "apply": "application/apply-patch+yaml",
+    "merge": "application/merge-patch+json",
+}
+
+
+class _Token(httpx.Auth):
+    """The credentials of a kubeconfig or pod, asked for at each request: a pod's token changes every hour."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._configuration = configuration
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Adds them."""
+        token = self._configuration.get_api_key_with_prefix("authorization")
+        if token:
+            request.headers["Authorization"] = token
+        yield request
+
+
+def connect_cluster(
+    kubeconfig: Path | None = None, context: str | None = None, *, observe: Callable[[str, int], None] | None = None
+) -> KubernetesApi:
+    """A connection with the credentials of this machine or pod.
+
+    Args:
+        kubeconfig: file to take; None takes KUBECONFIG, ~/.kube/config, or the pod's own account.
+        context: of the kubeconfig; None takes its current one.
+        observe: told (method, status) of every answer; status 0 for none.
+
+    Raises:
+        SetupError: there is no cluster to talk to.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_config(  # type: ignore[no-untyped-call]  # the package has types for the rest
+            config_file=None if kubeconfig is None else str(kubeconfig),
+            context=context,
+            client_configuration=configuration,
+        )
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise SetupError(
+            f"no Kubernetes cluster is set up here: {error}",
+            hint="Set KUBECONFIG or --kubeconfig, or pick a context that exists with --context.",
+        ) from error
+    http = httpx.Client(
+        base_url=configuration.host,
+        auth=_Token(configuration),
+        verify=_trust(configuration),
+        timeout=_TIMEOUT,
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+        headers={"User-Agent": "videojob", "Accept": "application/json"},
+        trust_env=False,
+    )
+    return KubernetesApi(http, observe)
+
+
+def _trust(configuration: client.Configuration) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.cert_file is not None:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context
+
+
+class KubernetesApi:
+    """Implements `ports.Cluster`.
+
+    Args:
+        http: knows the server and the credentials.
+        observe: see `connect_cluster`.
+    """
+
+    def __init__(self, http: httpx.Client, observe: Callable[[str, int], None] | None = None) -> None:
+        self._http = http
+        self._observe = observe or (lambda _method, _status: None)
+
+    def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """See `ports.Cluster.get`."""
+        answer = self._send("GET", kind.path(namespace, name), missing_ok=True)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
+
+    def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Object]:
+        """See `ports.Cluster.list`."""
+        parameters = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        parameters = {name: value for name, value in parameters.items() if value}
+        while True:
+            page = _object(self._send("GET", kind.path(namespace), parameters=parameters))
+            yield from page.get("items") or ()
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            parameters["continue"] = token
+
+    def create(self, kind: Kind, value: Object) -> Object:
+        """See `ports.Cluster.create`."""
+        return _object(self._send("POST", kind.path(_namespace(value)), value=value))
+
+    def replace(self, kind: Kind, value: Object) -> Object:
+        """See `ports.Cluster.replace`."""
+        return _object(self._send("PUT", kind.path(_namespace(value), value["metadata"]["name"]), value=value))
+
+    def apply(self, kind: Kind, value: Object, *, manager: str) -> Object:
+        """See `ports.Cluster.apply`."""
+        path = kind.path(_namespace(value), value["metadata"]["name"])
+        parameters = {"fieldManager": manager, "force": "true"}
+        return _object(self._send("PATCH", path, value=value, parameters=parameters, form="apply"))
+
+    def patch(
+        self, kind: Kind, namespace: str | None, name: str, value: Object, *, subresource: str = ""
+    ) -> Object | None:
+        """See `ports.Cluster.patch`."""
+        path = kind.path(namespace, name) + (f"/{subresource}" if subresource else "")
+        answer = self._send("PATCH", path, value=value, form="merge", missing_ok=True)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
+
+    def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
+        """See `ports.Cluster.delete`."""
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        self._send("DELETE", kind.path(namespace, name), value=options, missing_ok=True)
+
+    def text(self, path: str, parameters: Mapping[str, str] | None = None) -> str:
+        """The answer to a read as text, as a pod's log."""
+        return self._send("GET", path, parameters=parameters).text
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._http.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        value: Object | None = None,
+        parameters: Mapping[str, str] | None = None,
+        form: str = "",
+        missing_ok: bool = False,
+    ) -> httpx.Response:
+        content = None if value is None else json.dumps(value)
+        headers = {} if value is None else {"Content-Type": _TYPES.get(form, "application/json")}
+        try:
+            answer = self._http.request(method, path, params=parameters, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            self._observe(method, 0)
+            raise ClusterUnavailable(f"{method} {path}: {str(error) or type(error).__name__}", uri=path) from error
+        self._observe(method, answer.status_code)
+        if answer.is_success or (missing_ok and answer.status_code == httpx.codes.NOT_FOUND):
+            return answer
+        raise _refusal(method, path, answer)
+
+
+def _refusal(method: str, path: str, answer: httpx.Response) -> Exception:
+    """Our word for a refusal: the one place where the API server's codes are read."""
+    code = answer.status_code
+    words = _words(answer)
+    if code == httpx.codes.CONFLICT:
+        is_there = method == "POST"
+        return AlreadyThere(words) if is_there else ClusterConflict(words)
+    text = f"{method} {path}: {code} {words}"
+    if code == httpx.codes.TOO_MANY_REQUESTS or code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ClusterUnavailable(text, uri=path)
+    if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        hint = "Log in again, or ask for this right: `kubectl auth can-i` tells what is missing."
+        return ClusterRefused(text, uri=path, hint=hint, retryable=True)
+    return ClusterRefused(text, uri=path)
+
+
+def _words(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["message"])[:_WORDS_CHARACTERS]
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:_WORDS_CHARACTERS]
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        value = answer.json()
+    except ValueError as error:
+        raise ClusterUnavailable("the API server's answer is cut off", uri=str(answer.url.path)) from error
+    if not isinstance(value, dict):
+        raise ClusterUnavailable("the API server's answer is no object", uri=str(answer.url.path))
+    return value
+
+
+def _namespace(value: Object) -> str | None:
+    found = value["metadata"].get("namespace")
+    return None if found is None else str(found)

@@ -1,0 +1,88 @@
+"""`videojob controller`: the operator's process on the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videojob.adapters.clock import SystemClock
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_calls import RetryPolicy
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.kubernetes_api import connect_cluster
+from videojob.controller.app import Controller, ControllerOptions
+from videojob.controller.config import read_config
+from videojob.controller.handlers import WatchTimes
+from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.stores import Stores
+from videojob.planning.catalogue import Catalogue
+from videojob.ports import JobStore
+from videojob.worker.logs import log_json
+
+_STORE_PATIENCE_S = 5.0  # the queue comes back anyway; a thread that waits would keep other jobs waiting
+
+
+def controller(
+    *,
+    config: Annotated[Path, typer.Option(help="The installation's configuration.")] = Path("/etc/videojob/config.yaml"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of /healthz, /readyz and /metrics.")] = 8080,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Instead of the pod's own account.")] = None,
+    identity: Annotated[str | None, typer.Option(help="Name in the lease.", show_default="host and a number")] = None,
+    deployment: Annotated[str, typer.Option(help="The controller's own Deployment.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Looks at jobs side by side.")] = 8,
+    resync: Annotated[float, typer.Option(min=1, help="Seconds between looks at everything.")] = 300.0,
+    canary: Annotated[float, typer.Option(min=0.1, help="Seconds between proofs that events come.")] = 30.0,
+    lease: Annotated[float, typer.Option(min=1, help="Seconds that a lease holds.")] = 30.0,
+    inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 70.0,
+) -> None:
+    """Run the operator: watches VideoJobs and brings each to its end."""
+    log_json({"component": "controller"})
+    catalogue = read_config(config)
+    metrics = ControllerMetrics()
+
+    def count(method: str, code: int) -> None:
+        metrics.api_requests.labels(method, str(code)).inc()
+
+    clock = SystemClock()
+    cluster = connect_cluster(kubeconfig, observe=count)
+    stores = Stores(lambda table, region: _store(table, region, catalogue), clock)
+    options = ControllerOptions(
+        identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        port=port,
+        workers=workers,
+        resync_s=resync,
+        deployment=deployment,
+        canary_every_s=canary,
+        deaf_after_s=4 * canary,
+        lease_s=lease,
+        times=WatchTimes(inactivity_s=inactivity),
+    )
+    if kubeconfig is not None:
+        os.environ["KUBECONFIG"] = str(kubeconfig)  # kopf finds the cluster by itself
+    try:
+        asyncio.run(_run(Controller(catalogue, cluster, stores, clock=clock, metrics=metrics, options=options)))
+    finally:
+        stores.close()
+        cluster.close()
+
+
+async def _run(made: Controller) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await made.run(stop)
+
+
+def _store(table: str, region: str | None, catalogue: Catalogue) -> JobStore:
+    store = DynamoDbJobStore(DynamoDbSettings(table, region, retry=RetryPolicy(give_up_s=_STORE_PATIENCE_S)))
+    if catalogue.results.create_table and table == catalogue.results.table:
+        store.create_table()
+    return store

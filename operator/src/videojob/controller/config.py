@@ -1,0 +1,233 @@
+"""The controller's configuration file: read strictly, turned into the values that decisions are made from.
+
+The chart renders it from its values, so a mistake in it is a mistake in those.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from videojob.api.base import Items, Model
+from videojob.api.units import DecimalText
+from videojob.errors import SetupError
+from videojob.planning.catalogue import (
+    Accelerator,
+    AcceleratorSettings,
+    Catalogue,
+    CatalogueModel,
+    ImageSource,
+    ModelSource,
+    PvcSource,
+    ResultsSettings,
+    S3Source,
+    ServerVariant,
+    WorkerSettings,
+)
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+
+
+class ResultsModel(Model):
+    """Where results go."""
+
+    table: str = "videojob-results"
+    allowed_tables: Items[str] = ()
+    region: str | None = None
+    create_table: bool = False
+
+
+class WorkerModel(Model):
+    """How planner and worker pods run."""
+
+    service_account: str = "videojob-worker"
+    cpu: str = "1"
+    memory: str = "1Gi"
+    memory_limit: str = "1536Mi"
+    scratch: str = "4Gi"
+    frames_per_second: DecimalText = DecimalText("60")
+    max_workers: Positive = 200
+    grace_period_seconds: Positive = 60
+    env: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: Items[dict[str, Any]] = ()
+
+
+class AcceleratorModel(Model):
+    """What holds for all servers on one kind of hardware."""
+
+    image: str
+    idle_seconds: Natural = 60
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: Items[dict[str, Any]] = ()
+
+
+class TritonModel(Model):
+    """Where and how servers run."""
+
+    namespace: str
+    service_account: str = "videojob-triton"
+    cpu: AcceleratorModel | None = None
+    gpu: AcceleratorModel | None = None
+
+
+class S3Model(Model):
+    """A model's folder in a bucket."""
+
+    bucket: str
+    prefix: str
+    region: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+class PvcModel(Model):
+    """A model's folder in a volume."""
+
+    claim_name: str
+    path: str = ""
+
+
+class ImageModel(Model):
+    """A model's folder in an image."""
+
+    reference: str
+    path: str
+
+
+class SourceModel(Model):
+    """Exactly one place."""
+
+    s3: S3Model | None = None
+    pvc: PvcModel | None = None
+    image: ImageModel | None = None
+
+
+class VariantModel(Model):
+    """How a model is served on one kind of hardware."""
+
+    backend: Literal["onnxruntime", "tensorrt", "python"] = "onnxruntime"
+    frames_per_second: DecimalText
+    cpu: str = "2"
+    memory: str = "4Gi"
+    gpus: Natural = 0
+    instances: Positive = 2
+    start_seconds: Positive = 60
+    max_replicas: Positive = 10
+    engine_cache_claim: str | None = None
+
+
+class CatalogueEntryModel(Model):
+    """One model."""
+
+    version: Positive = 1
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    source: SourceModel
+    variants: dict[Literal["cpu", "gpu"], VariantModel]
+
+
+class ConfigModel(Model):
+    """The whole file."""
+
+    image: str
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    namespaces: Items[str] = ()
+    results: ResultsModel = ResultsModel()
+    worker: WorkerModel = WorkerModel()
+    triton: TritonModel
+    karpenter: Literal["karpenter", "autoMode", "none"] = "none"
+    models: dict[str, CatalogueEntryModel] = Field(default_factory=dict)
+
+
+def read_config(path: Path) -> Catalogue:
+    """The installation as the file describes it.
+
+    Raises:
+        SetupError: the file cannot be read, or something in it is wrong; names each mistake.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return catalogue_of(ConfigModel.model_validate(values, by_alias=True, by_name=False))
+    except (OSError, yaml.YAMLError) as error:
+        raise SetupError(f"the configuration cannot be read: {error}", uri=str(path)) from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        hint = "It comes from the chart's values: correct them and upgrade."
+        raise SetupError(f"the configuration is wrong: {problems}", uri=str(path), hint=hint) from error
+
+
+def catalogue_of(config: ConfigModel) -> Catalogue:
+    """The values of a file that was checked."""
+    worker = config.worker
+    kinds: dict[Accelerator, AcceleratorModel | None] = {"cpu": config.triton.cpu, "gpu": config.triton.gpu}
+    return Catalogue(
+        image=config.image,
+        image_pull_policy=config.image_pull_policy,
+        namespaces=config.namespaces,
+        server_namespace=config.triton.namespace,
+        server_service_account=config.triton.service_account,
+        karpenter=config.karpenter,
+        results=ResultsSettings(
+            table=config.results.table,
+            allowed_tables=config.results.allowed_tables,
+            region=config.results.region,
+            create_table=config.results.create_table,
+        ),
+        worker=WorkerSettings(
+            service_account=worker.service_account,
+            cpu=worker.cpu,
+            memory=worker.memory,
+            memory_limit=worker.memory_limit,
+            scratch=worker.scratch,
+            frames_per_second=worker.frames_per_second.fraction,
+            max_workers=worker.max_workers,
+            grace_s=worker.grace_period_seconds,
+            env=worker.env,
+            node_selector=worker.node_selector,
+            tolerations=worker.tolerations,
+        ),
+        accelerators={
+            kind: AcceleratorSettings(one.image, one.idle_seconds, one.node_selector, one.tolerations)
+            for kind, one in kinds.items()
+            if one is not None
+        },
+        models={name: _model(name, entry) for name, entry in config.models.items()},
+    )
+
+
+def _model(name: str, entry: CatalogueEntryModel) -> CatalogueModel:
+    variants = {kind: _variant(kind, one) for kind, one in entry.variants.items()}
+    return CatalogueModel(name, entry.version, entry.digest, _source(name, entry.source), variants)
+
+
+def _source(name: str, source: SourceModel) -> ModelSource:
+    given: list[ModelSource] = []
+    if source.s3 is not None:
+        s3 = source.s3
+        given.append(S3Source(s3.bucket, s3.prefix, s3.region, s3.expected_bucket_owner))
+    if source.pvc is not None:
+        given.append(PvcSource(source.pvc.claim_name, source.pvc.path))
+    if source.image is not None:
+        given.append(ImageSource(source.image.reference, source.image.path))
+    if len(given) != 1:
+        raise SetupError(f"models.{name}.source needs exactly one of s3, pvc and image")
+    return given[0]
+
+
+def _variant(kind: Accelerator, one: VariantModel) -> ServerVariant:
+    return ServerVariant(
+        accelerator=kind,
+        backend=one.backend,
+        frames_per_second=Fraction(one.frames_per_second.fraction),
+        cpu=one.cpu,
+        memory=one.memory,
+        gpus=one.gpus,
+        instances=one.instances,
+        start_s=one.start_seconds,
+        max_replicas=one.max_replicas,
+        engine_cache_claim=one.engine_cache_claim,
+    )

@@ -1,0 +1,138 @@
+"""The one module that knows kopf: its watches become keys in our own queue, and nothing else of it is used.
+
+No handler changes an object, keeps state in annotations or sets a finalizer; none returns a value. What kopf does with
+a lost watch is made endless (`_Endless`), and `controller.canary` proves from outside that events still come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+
+from videojob.api.crd import PLURAL
+from videojob.api.videojob import GROUP, VERSION
+from videojob.controller.servers import server_key_of
+from videojob.manifests.names import CANARY, JOB_NAME, MANAGED_BY, MANAGER
+from videojob.planning.observed import ServerKey
+
+_FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
+_LAST_BACKOFF_S = 10.0
+
+
+class _Endless:
+    """Pauses between tries, for ever. kopf ends a watch for good when its pauses are used up; these never are, and each
+    iteration starts anew. It has no length on purpose.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        yield from _FIRST_BACKOFFS_S
+        while True:
+            yield _LAST_BACKOFF_S
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTimes:
+    """How long a watch may be silent or last, in seconds.
+
+    Attributes:
+        inactivity_s: without any event, bookmarks included, which the API server sends every minute.
+        server_s, client_s: after which either side ends a watch and it is begun anew.
+    """
+
+    inactivity_s: float = 70.0
+    server_s: int = 300
+    client_s: float = 330.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who hears of events; called in the loop's thread.
+
+    Attributes:
+        job: (namespace, name) of a VideoJob that may have changed.
+        server: one that may have changed.
+        canary: the canary's newest mark.
+    """
+
+    job: Callable[[tuple[str, str]], None]
+    server: Callable[[ServerKey], None]
+    canary: Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Watches:
+    """kopf as a source of events.
+
+    Attributes:
+        namespaces: that are watched; empty for all. server_namespace: where servers are.
+        listeners: see there.
+        times: see there.
+    """
+
+    namespaces: tuple[str, ...]
+    server_namespace: str
+    listeners: Listeners
+    times: WatchTimes = field(default_factory=WatchTimes)
+
+    async def run(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        """Until `stop`; `ready` is set when the watches begin."""
+        watched = () if not self.namespaces else sorted({*self.namespaces, self.server_namespace})
+        await kopf.operator(
+            registry=self._registry(),
+            settings=self._settings(),
+            standalone=True,
+            clusterwide=not watched,
+            namespaces=watched,
+            stop_flag=stop,
+            ready_flag=ready,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        listeners, here = self.listeners, self.server_namespace
+        managed = {MANAGED_BY: MANAGER}
+
+        @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+        async def on_job(body: kopf.Body, **_: Any) -> None:
+            if CANARY in body.metadata.labels:
+                listeners.canary(body)
+            else:
+                listeners.job((str(body.metadata.namespace), str(body.metadata.name)))
+
+        @kopf.on.event("batch", "v1", "jobs", labels=managed, registry=registry)
+        async def on_child(body: kopf.Body, **_: Any) -> None:
+            name = body.metadata.labels.get(JOB_NAME)
+            if name is not None:
+                listeners.job((str(body.metadata.namespace), name))
+
+        @kopf.on.event("apps", "v1", "deployments", labels=managed, registry=registry)
+        async def on_server(body: kopf.Body, **_: Any) -> None:
+            key = server_key_of(body) if body.metadata.namespace == here else None
+            if key is not None:
+                listeners.server(key)
+
+        return registry
+
+    def _settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.peering.standalone = True
+        settings.process.ultimate_exiting_timeout = 25
+        settings.watching.server_timeout = self.times.server_s
+        settings.watching.client_timeout = self.times.client_s
+        settings.watching.connect_timeout = 10
+        settings.watching.reconnect_backoff = 1
+        settings.watching.inactivity_timeout = self.times.inactivity_s
+        settings.watching.chunk_size = 500
+        settings.watching.label_selectors["jobs"] = f"{MANAGED_BY}={MANAGER}"
+        settings.watching.label_selectors["deployments"] = f"{MANAGED_BY}={MANAGER}"
+        settings.networking.request_timeout = 30
+        settings.networking.connect_timeout = 5
+        settings.networking.enforce_retry_after = True
+        settings.networking.error_backoffs = _Endless()
+        settings.queueing.idle_timeout = 5
+        return settings

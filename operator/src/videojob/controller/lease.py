@@ -1,0 +1,116 @@
+"""One controller at a time: a Lease that its holder renews, and that another one takes only when it was let go or has
+not been renewed for its length. By the holder's own clock alone: what counts is how long the same record was seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from videojob.errors import ClusterError
+from videojob.manifests.kinds import LEASES
+from videojob.manifests.names import MANAGED_BY, MANAGER
+from videojob.manifests.status import timestamp
+from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+
+_LOG = logging.getLogger(__name__)
+NAME = "videojob-controller"
+
+
+@dataclass(slots=True)
+class Lease:
+    """This process's side of the Lease.
+
+    Attributes:
+        namespace: of the Lease. identity: of this process, different from every other's.
+        length_s: how long a record that is not renewed holds.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    namespace: str
+    identity: str
+    length_s: float = 30.0
+    held: bool = False
+    _renewed_s: float = 0.0
+    _seen: str = ""
+    _seen_s: float = 0.0
+    _version: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def renew_every_s(self) -> float:
+        """How often `step` is to be called."""
+        return self.length_s / 3
+
+    def step(self) -> bool:
+        """Takes or renews it; returns whether this process holds it.
+
+        A holder that cannot reach the API server keeps it for the rest of its length, and no longer.
+        """
+        try:
+            self.held = self._step()
+        except ClusterError as error:
+            _LOG.warning("the lease cannot be renewed", extra={"error": str(error)})
+            if self.clock.monotonic_s() - self._renewed_s >= self.length_s - self.renew_every_s:
+                self.held = False
+        return self.held
+
+    def release(self) -> None:
+        """Lets it go, so that the next one need not wait; a failure only makes it wait."""
+        if not self.held:
+            return
+        self.held = False
+        try:
+            stored = self.cluster.get(LEASES, self.namespace, NAME)
+            if stored is not None and stored["spec"].get("holderIdentity") == self.identity:
+                self.cluster.replace(LEASES, self._record(stored, holder=""))
+        except (ClusterError, ClusterConflict) as error:
+            _LOG.warning("the lease was not released", extra={"error": str(error)})
+
+    def _step(self) -> bool:
+        now_s = self.clock.monotonic_s()
+        stored = self.cluster.get(LEASES, self.namespace, NAME)
+        if stored is None:
+            return self._made(now_s)
+        version = str(stored["metadata"]["resourceVersion"])
+        if version != self._seen:
+            self._seen, self._seen_s = version, now_s
+        holder = stored["spec"].get("holderIdentity") or ""
+        free = holder in {"", self.identity} or now_s - self._seen_s >= self.length_s
+        if not free:
+            return False
+        try:
+            self.cluster.replace(LEASES, self._record(stored, holder=self.identity))
+        except ClusterConflict:
+            return False
+        self._renewed_s = now_s
+        return True
+
+    def _made(self, now_s: float) -> bool:
+        labels = {MANAGED_BY: MANAGER}
+        empty = {"metadata": {"name": NAME, "namespace": self.namespace, "labels": labels}, "spec": {}}
+        try:
+            self.cluster.create(LEASES, self._record(empty, holder=self.identity))
+        except AlreadyThere:
+            return False
+        self._renewed_s = now_s
+        return True
+
+    def _record(self, stored: Object, holder: str) -> dict[str, Any]:
+        now = timestamp(self.clock.now_s()).replace("Z", ".000000Z")
+        before = stored["spec"]
+        taken = holder and before.get("holderIdentity") != holder
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": int(self.length_s),
+            "renewTime": now,
+            "acquireTime": now if taken else before.get("acquireTime", now),
+            "leaseTransitions": int(before.get("leaseTransitions") or 0) + (1 if taken else 0),
+        }
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": dict(stored["metadata"]),
+            "spec": spec,
+        }

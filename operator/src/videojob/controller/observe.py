@@ -1,0 +1,117 @@
+"""Looks at everything that one decision about a VideoJob takes: live reads of the cluster and of the results table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from videojob.api.videojob import VideoJob
+from videojob.controller.servers import ServerLook
+from videojob.controller.stores import Stores
+from videojob.errors import SetupError, SinkError, VideoJobError
+from videojob.manifests.jobs import results_table
+from videojob.manifests.kinds import EVENTS, JOBS, PODS
+from videojob.manifests.names import JOB_UID, results_uid
+from videojob.manifests.seen import job_seen
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.jobplan import PlanHead
+from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
+from videojob.planning.placement import place
+from videojob.ports import Cluster, JobStore, Object
+from videojob.results.values import RunRecord
+from videojob.worker.finalise import stored_outcome
+
+_JOB_NAME = "batch.kubernetes.io/job-name"
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads for `planning.decide`."""
+
+    cluster: Cluster
+    stores: Stores
+    catalogue: Catalogue
+    servers: ServerLook
+
+    def observe(self, job: VideoJob) -> Observed:
+        """All that is to be seen now; of a job that is over only what might be left of it.
+
+        Raises:
+            ClusterError: the API server does not answer.
+        """
+        jobs = self._jobs(job)
+        if job.status is not None and job.status.completion_time is not None:
+            return Observed(jobs=jobs)
+        try:
+            store = self.store(job)
+            attempt = max((one.attempt for one in jobs if one.kind == "plan"), default=1)
+            head = self.stores.head(store, results_uid(job.metadata), attempt)
+            results = None if head is None else self._results(job, head, jobs, store)
+        except (SinkError, SetupError) as error:
+            return Observed(jobs=jobs, store_error=str(error.message))
+        return Observed(jobs=jobs, head=head, results=results, server=self._server(job, head))
+
+    def store(self, job: VideoJob) -> JobStore:
+        """The job's results table."""
+        return self.stores.store(*results_table(job, self.catalogue))
+
+    def run_record(self, job: VideoJob, head: PlanHead, epoch: int = 0) -> RunRecord:
+        """The job's run, as the table knows it."""
+        metadata = job.metadata
+        return RunRecord(
+            results_uid(metadata), metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch
+        )
+
+    def _results(self, job: VideoJob, head: PlanHead, jobs: Sequence[JobSeen], store: JobStore) -> ResultsSeen | None:
+        epoch = None if job.status is None else job.status.epoch
+        if epoch is None or head.error is not None:
+            return None
+        run = self.run_record(job, head, epoch)
+        work = [one for one in jobs if one.kind == "work"]
+        marker = " ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in work)
+        fresh = any(one.finished is not None for one in work)
+        committed = self.stores.committed(store, run, marker, fresh=fresh)
+        outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
+        if outcome is None:
+            return ResultsSeen(epoch, committed)
+        return ResultsSeen(epoch, committed, (), outcome.state, outcome.message, outcome.frames)
+
+    def _server(self, job: VideoJob, head: PlanHead | None) -> ServerSeen | None:
+        if head is None or head.error is not None:
+            return None
+        try:
+            where = place(job.spec, self.catalogue, head.frames)
+        except VideoJobError:
+            return None  # the decision says so, with its words
+        return self.servers.look(where.key)
+
+    def _jobs(self, job: VideoJob) -> tuple[JobSeen, ...]:
+        namespace = job.metadata.namespace
+        selector = f"{JOB_UID}={job.metadata.uid}"
+        found = list(self.cluster.list(JOBS, namespace, labels=selector))
+        pods = list(self.cluster.list(PODS, namespace, labels=selector)) if any(map(_needs_pods, found)) else []
+        events = pod_events(self.cluster, namespace, pods)
+        by_job: dict[str, list[Object]] = {}
+        for pod in pods:
+            by_job.setdefault(pod["metadata"].get("labels", {}).get(_JOB_NAME, ""), []).append(pod)
+        return tuple(job_seen(one, by_job.get(one["metadata"]["name"], ()), events) for one in found)
+
+
+def _needs_pods(job: Object) -> bool:
+    """Whether its pods can tell something: why they do not run, or why the Job failed."""
+    status = job.get("status", {})
+    ended_well = any(one["type"] == "Complete" and one["status"] == "True" for one in status.get("conditions", ()))
+    all_ready = status.get("active", 0) == status.get("ready", 0) and not status.get("failed", 0)
+    return not ended_well and not job["spec"].get("suspend", False) and not (status.get("active") and all_ready)
+
+
+def pod_events(cluster: Cluster, namespace: str, pods: Sequence[Object]) -> list[Object]:
+    """Events about pods that found no place; those of all others tell nothing that their status does not."""
+    found: list[Object] = []
+    for pod in pods:
+        conditions = pod.get("status", {}).get("conditions", ())
+        if any(one["type"] == "PodScheduled" and one["status"] == "False" for one in conditions):
+            fields = f"involvedObject.uid={pod['metadata']['uid']}"
+            found.extend(cluster.list(EVENTS, namespace, fields=fields))
+            break  # what refuses one of a Job's pods refuses the others
+    return found

@@ -1,0 +1,122 @@
+"""The controller's own work queue: each key once, never twice at a time, with delays, and backoff for failures.
+
+An event only says that something about a key may have changed, so any number of them is one entry. A key that comes in
+while it is worked on runs once more afterwards. One asyncio loop owns it; nothing here is for threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+FIRST_BACKOFF_S = 1.0
+MOST_BACKOFF_S = 300.0
+
+
+@dataclass(slots=True)
+class WorkQueue(Generic[K]):
+    """Keys that wait for their turn.
+
+    Attributes:
+        spread: source of the spread in backoffs, so that many failures do not come back at one moment.
+    """
+
+    spread: random.Random = field(default_factory=random.Random)
+    _ready: deque[K] = field(default_factory=deque)
+    _waiting: set[K] = field(default_factory=set)
+    _running: set[K] = field(default_factory=set)
+    _again: set[K] = field(default_factory=set)
+    _failures: dict[K, int] = field(default_factory=dict)
+    _later: list[tuple[float, int, K]] = field(default_factory=list)
+    _due: dict[K, float] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __len__(self) -> int:
+        """Keys that could run now."""
+        return len(self._ready)
+
+    @property
+    def running(self) -> int:
+        """Keys that are worked on."""
+        return len(self._running)
+
+    def add(self, key: K) -> None:
+        """Puts a key in, at once; one that waits already keeps its place."""
+        self._due.pop(key, None)
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.append(key)
+            self._changed.set()
+
+    def add_after(self, key: K, delay_s: float) -> None:
+        """Puts a key in after a while, unless it comes in earlier or is due earlier."""
+        due_s = asyncio.get_running_loop().time() + max(0.0, delay_s)
+        if key in self._waiting or self._due.get(key, due_s + 1) <= due_s:
+            return
+        self._due[key] = due_s
+        heapq.heappush(self._later, (due_s, next(self._numbers), key))
+        self._changed.set()
+
+    async def take(self) -> K:
+        """The next key, when there is one; whoever takes it calls `done` or `failed`."""
+        while True:
+            wait_s = self._promote()
+            if self._ready:
+                key = self._ready.popleft()
+                self._waiting.discard(key)
+                self._running.add(key)
+                if self._ready:
+                    self._changed.set()
+                return key
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    def done(self, key: K, recheck_s: float | None = None) -> None:
+        """A key was worked on; it comes again after `recheck_s`, or at once when it came in meanwhile."""
+        self._failures.pop(key, None)
+        self._release(key, recheck_s)
+
+    def failed(self, key: K) -> float:
+        """A key could not be worked on: it comes again, later each time; returns after how many seconds."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        full_s = min(MOST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failures - 1, 16))
+        delay_s = full_s * (0.5 + self.spread.random() / 2)
+        self._again.discard(key)
+        self._release(key, delay_s)
+        return delay_s
+
+    def _release(self, key: K, recheck_s: float | None) -> None:
+        self._running.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+        elif recheck_s is not None:
+            self.add_after(key, recheck_s)
+
+    def _promote(self) -> float | None:
+        """Moves what is due into the queue; returns the seconds until the next is."""
+        now_s = asyncio.get_running_loop().time()
+        while self._later:
+            due_s, _, key = self._later[0]
+            if self._due.get(key) != due_s:
+                heapq.heappop(self._later)  # it came in meanwhile, or is due at another time now
+                continue
+            if due_s > now_s:
+                return due_s - now_s
+            heapq.heappop(self._later)
+            self.add(key)
+        return None

@@ -1,0 +1,235 @@
+"""One look at one VideoJob: observe, decide, apply. Whoever calls may be killed between any two lines of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from videojob.api.reasons import REASONS, Phase
+from videojob.api.videojob import API_VERSION, KIND, VideoJob
+from videojob.controller.demands import Demands, JobKey
+from videojob.controller.events import post_event
+from videojob.controller.observe import Observer
+from videojob.errors import ClusterError, ClusterRefused, SinkError
+from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
+from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
+from videojob.manifests.names import CANARY, results_uid
+from videojob.manifests.status import status_of
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.decide import decide
+from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
+from videojob.planning.observed import Observed, ResultsSeen, ServerKey
+from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.results.values import RunRecord
+from videojob.worker.finalise import finalise_run
+
+_LOG = logging.getLogger(__name__)
+_STATUS_EVERY_S = 5.0
+_METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
+
+
+@dataclass(slots=True)
+class JobReconciler:
+    """Brings VideoJobs on their way.
+
+    Attributes:
+        changed: told which servers' demands changed.
+        wrote: told how long after the newest change a status was written is up to the caller; here only that it was.
+    """
+
+    cluster: Cluster
+    catalogue: Catalogue
+    clock: Clock
+    observer: Observer
+    demands: Demands
+    changed: Callable[[ServerKey], None]
+    wrote: Callable[[], None] = lambda: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _written_s: dict[JobKey, float] = field(default_factory=dict)
+
+    def reconcile(self, key: JobKey) -> float | None:
+        """One look; returns when to look again, in seconds.
+
+        Raises:
+            ClusterError, SinkError: try again later.
+        """
+        namespace, name = key
+        raw = self.cluster.get(VIDEOJOBS, namespace, name)
+        if raw is None or CANARY in raw["metadata"].get("labels", {}):
+            self._forget(key)
+            return None
+        try:
+            job = parse(raw)
+        except ValidationError as error:
+            _cannot_read(raw, error)
+            return None
+        observed, desired = self._decided(job)
+        self._demand(key, desired)
+        self._apply(job, desired)
+        wait_s = self._write(job, raw, observed, desired)
+        if desired.delete_self:
+            self.cluster.delete(VIDEOJOBS, namespace, name, uid=job.metadata.uid)
+        if desired.ended:
+            self.observer.stores.forget(results_uid(job.metadata))
+        waits = [one for one in (wait_s, desired.recheck_s) if one is not None]
+        return min(waits, default=None)
+
+    def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
+        """The decision, made again after each step in the table that it asked for."""
+        observed = self.observer.observe(job)
+        desired = decide(job, observed, self.catalogue, self.clock.now_s())
+        try:
+            if desired.begin and observed.head is not None:
+                run = self.observer.store(job).begin(self.observer.run_record(job, observed.head))
+                observed = replace(observed, results=ResultsSeen(run.epoch))
+                desired = decide(job, observed, self.catalogue, self.clock.now_s())
+            if desired.finalise and observed.results is not None:
+                observed = replace(observed, results=self._finalised(job, observed, observed.results))
+                desired = decide(job, observed, self.catalogue, self.clock.now_s())
+        except SinkError as error:
+            observed = replace(observed, store_error=error.message)
+            desired = decide(job, observed, self.catalogue, self.clock.now_s())
+        return observed, desired
+
+    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsSeen) -> ResultsSeen:
+        head = observed.head
+        if head is None:
+            return results
+        run: RunRecord = self.observer.run_record(job, head, results.epoch)
+        outcome = finalise_run(self.observer.store(job), job, head, run)
+        if outcome is None:
+            return replace(results, open=True)
+        return replace(results, finished=outcome.state, message=outcome.message, frames_done=outcome.frames)
+
+    def _demand(self, key: JobKey, desired: Desired) -> None:
+        for server in self.demands.set(key, desired.demand):
+            self.changed(server)
+
+    def _forget(self, key: JobKey) -> None:
+        for server in self.demands.set(key, None):
+            self.changed(server)
+        with self._lock:
+            self._written_s.pop(key, None)
+
+    def _apply(self, job: VideoJob, desired: Desired) -> None:
+        for name in desired.remove_jobs:
+            self.cluster.delete(JOBS, job.metadata.namespace, name)
+        if desired.plan_job is not None:
+            self._plan_job(job, desired.plan_job)
+        if desired.work_job is not None:
+            self._work_job(job, desired.work_job)
+
+    def _plan_job(self, job: VideoJob, wanted: PlanJobWanted) -> None:
+        made = plan_job(job, wanted, self.catalogue)
+        there = self.cluster.get(JOBS, job.metadata.namespace, made["metadata"]["name"])
+        if there is None:
+            self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
+            self._create(job, JOBS, made)
+        else:
+            self._adjust(there, {"suspend": wanted.suspended})
+
+    def _work_job(self, job: VideoJob, wanted: WorkJobWanted) -> None:
+        made = work_job(job, wanted, self.catalogue)
+        there = self.cluster.get(JOBS, job.metadata.namespace, made["metadata"]["name"])
+        if there is None:
+            self._create(job, JOBS, made)
+            return
+        changes: dict[str, Any] = {} if wanted.suspended is None else {"suspend": wanted.suspended}
+        if wanted.parallelism > there["spec"].get("parallelism", 1):
+            changes["parallelism"] = wanted.parallelism  # up for a deadline; down would kill workers in mid-segment
+        self._adjust(there, changes)
+
+    def _adjust(self, there: Object, wanted: dict[str, Any]) -> None:
+        """Sets the fields of a Job that are not yet so."""
+        changes = {name: value for name, value in wanted.items() if there["spec"].get(name) != value}
+        if changes:
+            metadata = there["metadata"]
+            self.cluster.patch(JOBS, metadata["namespace"], metadata["name"], {"spec": changes})
+
+    def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
+        """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted."""
+        try:
+            self.cluster.create(kind, made)
+        except AlreadyThere as error:
+            there = self.cluster.get(kind, job.metadata.namespace, made["metadata"]["name"])
+            owners = () if there is None else there["metadata"].get("ownerReferences", ())
+            if not any(owner["uid"] == job.metadata.uid for owner in owners):
+                words = f"{made['kind']} {made['metadata']['name']} is there already and belongs to somebody else"
+                raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
+
+    def _write(self, job: VideoJob, raw: Object, observed: Observed, desired: Desired) -> float | None:
+        """Stores the status if it says something new; returns when to come again if that has to wait."""
+        now_s = self.clock.now_s()
+        table, _ = results_table(job, self.catalogue)
+        status = status_of(job, desired, observed, catalogue=self.catalogue, table=table, now_s=now_s)
+        before = raw.get("status", {})
+        if status == before:
+            return None
+        key = (job.metadata.namespace, job.metadata.name)
+        with self._lock:
+            since_s = now_s - self._written_s.get(key, -_STATUS_EVERY_S)
+        is_news = _facts(status) != _facts(before)
+        if not is_news and 0 <= since_s < _STATUS_EVERY_S:
+            return _STATUS_EVERY_S - since_s
+        patch = {name: None for name in before if name not in status} | status
+        # The version guards against a status made from an older look, as of a controller that lost its lease.
+        guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
+        try:
+            stored = self.cluster.patch(VIDEOJOBS, *key, {"metadata": guard, "status": patch}, subresource="status")
+        except ClusterConflict:
+            return 0.0
+        with self._lock:
+            self._written_s[key] = now_s
+            if desired.ended:
+                del self._written_s[key]
+        self.wrote()
+        if stored is not None and _reason(before) != desired.reason:
+            self._tell(job, desired)
+        return None
+
+    def _tell(self, job: VideoJob, desired: Desired) -> None:
+        failed = REASONS[desired.reason].phase is Phase.FAILED
+        _LOG.info(
+            desired.message,
+            extra={"namespace": job.metadata.namespace, "job": job.metadata.name, "reason": desired.reason},
+        )
+        try:
+            kind: Literal["Normal", "Warning"] = "Warning" if failed else "Normal"
+            post_event(self.cluster, job, kind, reason=desired.reason, message=desired.message, clock=self.clock)
+        except ClusterError as error:
+            # An Event is a courtesy: the status says the same, and stands.
+            _LOG.warning("event not posted", extra={"error": str(error)})
+
+
+def _cannot_read(raw: Object, error: ValidationError) -> None:
+    """The API server let through what this version does not understand: CRD and controller differ."""
+    metadata = raw["metadata"]
+    words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    _LOG.error(
+        "a VideoJob cannot be read: CRD and controller are of different versions",
+        extra={"namespace": metadata["namespace"], "job": metadata["name"], "problems": words},
+    )
+
+
+def parse(raw: Object) -> VideoJob:
+    """A VideoJob as the API server gives it. Raises pydantic.ValidationError."""
+    metadata = {name: raw["metadata"][name] for name in _METADATA if name in raw["metadata"]}
+    values = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": raw["spec"]}
+    if raw.get("status"):
+        values["status"] = raw["status"]
+    return VideoJob.from_manifest(values)
+
+
+def _facts(status: Object) -> Any:
+    """What is worth a write at once: the rest are figures that move."""
+    conditions = [(one["type"], one["status"], one["reason"]) for one in status.get("conditions", ())]
+    return conditions, status.get("epoch"), status.get("completionTime"), "startTime" in status
+
+
+def _reason(status: Object) -> str:
+    return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Succeeded"), "")

@@ -1,0 +1,149 @@
+"""Servers: looked at for jobs, and sized by what all jobs ask of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from videojob.controller.demands import Demands
+from videojob.manifests.kinds import DEPLOYMENTS, EVENTS, NODES, PODS, SERVICES
+from videojob.manifests.names import (
+    COMPONENT,
+    IDLE_SINCE,
+    MANAGED_BY,
+    MANAGER,
+    SERVER,
+    SERVER_KEY,
+    server_key_from_text,
+    server_name,
+)
+from videojob.manifests.seen import server_seen
+from videojob.manifests.server import server_deployment, server_service
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.observed import ServerKey, ServerSeen
+from videojob.planning.servers import size_server
+from videojob.ports import Clock, Cluster, Object
+
+FIELD_MANAGER = "videojob-controller"
+_APPLIED = "videojob.dev/applied"
+_FRESH_S = 1.0  # many jobs look at one server at a time
+
+
+@dataclass(slots=True)
+class ServerLook:
+    """What there is of a server, read at most once a second for all its jobs."""
+
+    cluster: Cluster
+    catalogue: Catalogue
+    clock: Clock
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
+
+    def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
+        """The server as it is; None when there is no Deployment."""
+        name, now_s = server_name(key), self.clock.monotonic_s()
+        with self._lock:
+            known = self._seen.get(name)
+        if known is not None and not fresh and now_s - known[0] < _FRESH_S:
+            return known[1]
+        deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
+        found = None if deployment is None else self.of(deployment)
+        with self._lock:
+            self._seen[name] = (now_s, found)
+        return found
+
+    def of(self, deployment: Object) -> ServerSeen:
+        """A Deployment with its pods."""
+        namespace = self.catalogue.server_namespace
+        name = deployment["metadata"]["name"]
+        if not deployment["spec"].get("replicas"):
+            return server_seen(deployment, ())
+        pods = list(self.cluster.list(PODS, namespace, labels=f"{COMPONENT}=server,{SERVER}={name}"))
+        return server_seen(deployment, pods, self._events(pods), self._nodes(pods))
+
+    def _events(self, pods: Iterable[Object]) -> list[Object]:
+        for pod in pods:
+            conditions = pod.get("status", {}).get("conditions", ())
+            if any(one["type"] == "PodScheduled" and one["status"] == "False" for one in conditions):
+                fields = f"involvedObject.uid={pod['metadata']['uid']}"
+                return list(self.cluster.list(EVENTS, self.catalogue.server_namespace, fields=fields))
+        return []
+
+    def _nodes(self, pods: Iterable[Object]) -> dict[str, Object]:
+        name = next((pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")), None)
+        node = None if name is None else self.cluster.get(NODES, None, name)
+        return {} if node is None else {str(name): node}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReconciler:
+    """Makes servers as large as their jobs need them."""
+
+    cluster: Cluster
+    catalogue: Catalogue
+    clock: Clock
+    demands: Demands
+    servers: ServerLook
+
+    def keys(self) -> list[ServerKey]:
+        """Every server that has a Deployment."""
+        labels = f"{MANAGED_BY}={MANAGER},{COMPONENT}=server"
+        found = self.cluster.list(DEPLOYMENTS, self.catalogue.server_namespace, labels=labels)
+        return [key for one in found if (key := server_key_of(one)) is not None]
+
+    def reconcile(self, key: ServerKey) -> float | None:
+        """One look at one server; returns when to look again, in seconds."""
+        name, namespace = server_name(key), self.catalogue.server_namespace
+        deployment = self.cluster.get(DEPLOYMENTS, namespace, name)
+        model = self.catalogue.models.get(key.model)
+        settings = self.catalogue.accelerators.get(key.accelerator)
+        variant = None if model is None else model.variants.get(key.accelerator)
+        if variant is None or settings is None:
+            if deployment is not None and deployment["spec"].get("replicas"):
+                self.cluster.patch(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
+            return None
+        demands = self.demands.of(key)
+        if deployment is None and not demands:
+            return None
+        seen = None if deployment is None else _size(deployment)
+        wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=self.clock.now_s())
+        if seen is not None and not self.demands.complete:
+            wanted = replace(wanted, replicas=max(wanted.replicas, seen.replicas))
+        self._apply(server_deployment(key, wanted, self.catalogue), deployment)
+        if deployment is None:
+            self.cluster.apply(SERVICES, server_service(key, self.catalogue), manager=FIELD_MANAGER)
+        return wanted.recheck_s
+
+    def _apply(self, wanted: dict[str, Any], there: Object | None) -> None:
+        mark = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+        if there is not None:
+            same = there["metadata"].get("annotations", {}).get(_APPLIED) == mark
+            if same and there["spec"].get("replicas") == wanted["spec"]["replicas"]:
+                return
+        wanted["metadata"]["annotations"][_APPLIED] = mark
+        self.cluster.apply(DEPLOYMENTS, wanted, manager=FIELD_MANAGER)
+
+
+def server_key_of(deployment: Object) -> ServerKey | None:
+    """The key that a server's Deployment carries; None when it carries none that can be read."""
+    text = deployment["metadata"].get("annotations", {}).get(SERVER_KEY)
+    if text is None:
+        return None
+    try:
+        return server_key_from_text(text)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _size(deployment: Object) -> ServerSeen:
+    """What sizing needs: no pods, so no further reads."""
+    idle = deployment["metadata"].get("annotations", {}).get(IDLE_SINCE)
+    return ServerSeen(
+        replicas=int(deployment["spec"].get("replicas", 0)),
+        ready=int(deployment.get("status", {}).get("readyReplicas", 0)),
+        idle_since_s=None if idle is None else float(idle),
+    )

@@ -1,0 +1,110 @@
+"""The results tables as the controller reads them: one connection each, and no more reads than a decision needs.
+
+Reading the commits of a large job costs read units, so they are read again only when there is a reason: time has gone
+by, more for larger jobs, or Kubernetes says that the Job has moved on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from videojob.planning.jobplan import PlanHead
+from videojob.ports import Clock, JobStore
+from videojob.results.values import RunRecord
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MOST_REMEMBERED = 4096
+_LEAST_AGE_S = 4.0
+_SEGMENTS_PER_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Commits of a run: which, when they were read, and what Kubernetes said then (`marker`)."""
+
+    committed: frozenset[int]
+    read_s: float
+    marker: str
+
+
+class Stores:
+    """Connections by (table, region), and what was read of jobs lately; safe for threads.
+
+    Args:
+        connect: makes a connection.
+        clock: the time.
+    """
+
+    def __init__(self, connect: Callable[[str, str | None], JobStore], clock: Clock) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stores: dict[tuple[str, str | None], JobStore] = {}
+        self._heads: OrderedDict[tuple[str, int], PlanHead] = OrderedDict()
+        self._reads: OrderedDict[tuple[str, int], Read] = OrderedDict()
+
+    def store(self, table: str, region: str | None) -> JobStore:
+        """The connection to a table. Raises SetupError."""
+        with self._lock:
+            if (table, region) not in self._stores:
+                self._stores[table, region] = self._connect(table, region)
+            return self._stores[table, region]
+
+    def head(self, store: JobStore, uid: str, attempt: int) -> PlanHead | None:
+        """A plan's head; it never changes, so it is read until it is there and then remembered."""
+        with self._lock:
+            known = self._heads.get((uid, attempt))
+        if known is not None:
+            return known
+        found = store.plan_head(uid, attempt)
+        if found is not None:
+            with self._lock:
+                _remember(self._heads, (uid, attempt), found)
+        return found
+
+    def committed(self, store: JobStore, run: RunRecord, marker: str, *, fresh: bool) -> frozenset[int]:
+        """Indexes of stored segments, read not long ago.
+
+        Args:
+            store: of the job.
+            run: which.
+            marker: what Kubernetes says of the Job; when that changed, it is read again.
+            fresh: read now.
+        """
+        now_s = self._clock.monotonic_s()
+        key = (run.uid, run.epoch)
+        with self._lock:
+            known = self._reads.get(key)
+        age_s = max(_LEAST_AGE_S, run.segments / _SEGMENTS_PER_S)
+        if known is not None and not fresh and known.marker == marker and now_s - known.read_s < age_s:
+            return known.committed
+        found = store.committed(run)
+        with self._lock:
+            _remember(self._reads, key, Read(found, now_s, marker))
+        return found
+
+    def forget(self, uid: str) -> None:
+        """A job is over: nothing of it needs to be kept in memory."""
+        with self._lock:
+            for memory in (self._heads, self._reads):
+                for key in [key for key in memory if key[0] == uid]:
+                    del memory[key]
+
+    def close(self) -> None:
+        """Ends the connections."""
+        with self._lock:
+            for store in self._stores.values():
+                store.close()
+            self._stores.clear()
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _MOST_REMEMBERED:
+        memory.popitem(last=False)

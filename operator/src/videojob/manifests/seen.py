@@ -1,0 +1,194 @@
+"""Kubernetes objects as the API server gives them -> the values that decisions are made from. PURE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE
+from videojob.manifests.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
+from videojob.planning.decide import seconds_of
+from videojob.planning.observed import JobSeen, PodTrouble, ServerSeen
+
+Object = Mapping[str, Any]
+
+_IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
+)
+_WORDS_CHARACTERS = 1500
+
+
+def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ()) -> JobSeen:
+    """A Job, with its pods and the events about those."""
+    metadata, spec, status = job["metadata"], job["spec"], job.get("status", {})
+    annotations = metadata.get("annotations", {})
+    pods = list(pods)
+    finished: Object = _ending(status)
+    return JobSeen(
+        name=metadata["name"],
+        kind="plan" if metadata["labels"].get(COMPONENT) == "planner" else "work",
+        attempt=int(metadata["labels"].get(ATTEMPT, "1")),
+        suspended=bool(spec.get("suspend", False)),
+        deleting="deletionTimestamp" in metadata,
+        active=int(status.get("active", 0)),
+        ready=int(status.get("ready", 0)),
+        succeeded=int(status.get("succeeded", 0)),
+        failed=int(status.get("failed", 0)),
+        parallelism=int(spec.get("parallelism", 1)),
+        completions=int(spec.get("completions", 1)),
+        completed_indexes=str(status.get("completedIndexes", "")),
+        finished=finished.get("type"),
+        reason=str(finished.get("reason", "")),
+        message=str(finished.get("message", "")),
+        started_s=_time(status.get("startTime")),
+        finished_s=_time(finished.get("lastTransitionTime")),
+        error=last_error(pods),
+        trouble=pods_trouble(pods, events),
+        epoch=int(annotations.get(EPOCH, "0")),
+        batch=int(annotations.get(BATCH, "0")),
+    )
+
+
+def _ending(status: Object) -> Object:
+    """The condition that says how a Job ended; empty while it works."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
+            return dict(condition)
+    return {}
+
+
+def server_seen(
+    deployment: Object, pods: Iterable[Object], events: Iterable[Object] = (), nodes: Mapping[str, Object] | None = None
+) -> ServerSeen:
+    """A server's Deployment, with its pods, the events about those and the nodes by name."""
+    metadata, status = deployment["metadata"], deployment.get("status", {})
+    pods = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    idle = metadata.get("annotations", {}).get(IDLE_SINCE)
+    labels = _node_labels(pods, nodes or {})
+    return ServerSeen(
+        replicas=int(deployment["spec"].get("replicas", 0)),
+        ready=int(status.get("readyReplicas", 0)),
+        trouble=pods_trouble(pods, events),
+        idle_since_s=None if idle is None else float(idle),
+        instance_type=labels.get(INSTANCE_TYPE),
+        capacity_type=labels.get(CAPACITY_TYPE),
+        zone=labels.get(ZONE),
+    )
+
+
+def _node_labels(pods: Sequence[Object], nodes: Mapping[str, Object]) -> dict[str, Any]:
+    for pod in pods:
+        node = nodes.get(pod.get("spec", {}).get("nodeName", ""))
+        if node is not None:
+            return dict(node["metadata"].get("labels", {}))
+    return {}
+
+
+def last_error(pods: Iterable[Object]) -> Mapping[str, Any] | None:
+    """`VideoJobError.as_dict()` of the pod that ended last and told one."""
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", ()):
+            ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+            error = None if ended is None else _error(str(ended.get("message", "")))
+            if ended is not None and error is not None:
+                told.append((str(ended.get("finishedAt", "")), error))
+    return max(told, key=lambda one: one[0])[1] if told else None
+
+
+def _error(text: str) -> Mapping[str, Any] | None:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) and isinstance(values.get("reason"), str) else None
+
+
+def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTrouble | None:
+    """Why pods do not run: the worst of them speaks for all; None when every one runs or has ended well."""
+    by_pod: dict[str, list[Object]] = {}
+    for event in events:
+        by_pod.setdefault(str(event.get("involvedObject", {}).get("uid", "")), []).append(event)
+    found = [
+        trouble
+        for pod in pods
+        if (trouble := _trouble(pod, by_pod.get(pod["metadata"].get("uid", ""), ()))) is not None
+    ]
+    order = ("crashed", "image", "unschedulable", "starting")
+    return min(found, key=lambda one: (order.index(one.kind), one.since_s), default=None)
+
+
+def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
+    status = pod.get("status", {})
+    created_s = _time(pod["metadata"].get("creationTimestamp")) or 0.0
+    conditions = {one["type"]: one for one in status.get("conditions", ())}
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        source, message = _refusal(events, str(scheduled.get("message", "")))
+        return PodTrouble("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
+    statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    for container in statuses:
+        trouble = _container_trouble(container, created_s)
+        if trouble is not None:
+            return trouble
+    if status.get("phase") == "Pending" or (status.get("phase") == "Running" and not _is_ready(status)):
+        return PodTrouble("starting", "its containers start", created_s)
+    return None
+
+
+def _refusal(events: Sequence[Object], message: str) -> tuple[str, str]:
+    """(source, message): Karpenter's own words when it said why it makes no node, else the scheduler's."""
+    said = [one for one in events if one.get("reason") in {"FailedScheduling", "NotTriggerScaleUp"}]
+    ours = [one for one in said if "karpenter" in _source(one)]
+    if not ours:
+        return "scheduler", message
+    newest = max(ours, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
+    return "karpenter", str(newest.get("message", ""))[:_WORDS_CHARACTERS]
+
+
+def _source(event: Object) -> str:
+    return f"{event.get('reportingComponent', '')} {event.get('source', {}).get('component', '')}".lower()
+
+
+def _container_trouble(container: Object, created_s: float) -> PodTrouble | None:
+    state, restarts = container.get("state", {}), int(container.get("restartCount", 0))
+    waiting = state.get("waiting", {})
+    if waiting.get("reason") in _IMAGE_REASONS:
+        words = f"{waiting['reason']}: {waiting.get('message', container.get('image', ''))}"
+        return PodTrouble("image", words[:_WORDS_CHARACTERS], created_s)
+    ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    if ended.get("exitCode", 0) != 0 and not container.get("ready", False):
+        error = _error(str(ended.get("message", "")))
+        words = str(ended.get("message") or ended.get("reason", "")) if error is None else str(error.get("message"))
+        return PodTrouble(
+            "crashed",
+            server_words(words)[:_WORDS_CHARACTERS],
+            _time(ended.get("finishedAt")) or created_s,
+            str(container.get("name", "")),
+            int(ended["exitCode"]),
+            max(restarts, 1),
+        )
+    return None
+
+
+def _is_ready(status: Object) -> bool:
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
+
+
+def server_words(log: str) -> str:
+    """What a Triton says went wrong, out of the end of its log; the whole when nothing in it stands out."""
+    marks = ("failed to load", "error:", "Error:", "unexpected error", "Internal -", "Invalid argument -")
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if any(mark in line for mark in marks)]
+    return " / ".join(dict.fromkeys(_without_stamp(line) for line in (telling or lines)[-3:]))
+
+
+def _without_stamp(line: str) -> str:
+    """A line of glog's without its time and place: "E1124 11:00:00.000000 1 file.cc:1] words"."""
+    head, mark, words = line.partition("] ")
+    return words if mark and head[:1] in "EWIF" and ".cc:" in head else line
+
+
+def _time(text: object) -> float | None:
+    return None if not isinstance(text, str) else seconds_of(text)

@@ -1,0 +1,179 @@
+"""The status of a VideoJob, from what was decided: PURE. Its form is `api.status`; a test validates it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import Any
+
+from videojob.api.videojob import VideoJob
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.desired import Desired, ProgressWanted
+from videojob.planning.observed import Observed
+
+_MOST_CHARACTERS = 4000
+_MOST_SEEN_S = 30 * 86_400
+
+
+def timestamp(now_s: float) -> str:
+    """A time as Kubernetes writes it, in whole seconds."""
+    return datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def status_of(
+    job: VideoJob, desired: Desired, observed: Observed, *, catalogue: Catalogue, table: str, now_s: float
+) -> dict[str, Any]:
+    """The whole status to store.
+
+    Args:
+        job: as it is stored; its status keeps what only it knows, as when a condition last changed.
+        desired: what was decided.
+        observed: what it was decided from.
+        catalogue: for the size of a server.
+        table: that holds the results.
+        now_s: seconds since the epoch.
+    """
+    before = {} if job.status is None else job.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    generation = job.metadata.generation or 0
+    status: dict[str, Any] = {
+        "observedGeneration": generation,
+        "conditions": _conditions(before, desired, generation, now_s),
+        "message": _cut(desired.message),
+    }
+    if desired.started or "startTime" in before:
+        status["startTime"] = before.get("startTime", timestamp(now_s))
+    if desired.ended:
+        status["completionTime"] = before.get("completionTime", timestamp(now_s))
+    if observed.results is not None and observed.results.epoch:
+        status["epoch"] = observed.results.epoch
+    elif "epoch" in before:
+        status["epoch"] = before["epoch"]
+    status |= _figures(before, desired, observed, now_s)
+    status |= _place(before, desired, observed, catalogue)
+    if observed.results is not None and observed.results.finished is not None:
+        status["results"] = {"table": table, "summaryKey": _summary_key(job, observed.results.epoch)}
+    elif "results" in before:
+        status["results"] = before["results"]
+    status["columns"] = _columns(status)
+    return status
+
+
+def _conditions(before: Mapping[str, Any], desired: Desired, generation: int, now_s: float) -> list[dict[str, Any]]:
+    known = {one["type"]: one for one in before.get("conditions", ())}
+    made = []
+    for wanted in desired.conditions:
+        old = known.get(wanted.type)
+        kept = old is not None and old["status"] == wanted.status
+        made.append(
+            {
+                "type": wanted.type,
+                "status": wanted.status,
+                "reason": wanted.reason,
+                "message": _cut(wanted.message),
+                "lastTransitionTime": old["lastTransitionTime"] if old is not None and kept else timestamp(now_s),
+                "observedGeneration": generation,
+            }
+        )
+    return made
+
+
+def _figures(before: Mapping[str, Any], desired: Desired, observed: Observed, now_s: float) -> dict[str, Any]:
+    progress = desired.progress
+    if progress is None:
+        kept = {name: before[name] for name in ("progress", "throughput") if name in before}
+        return _final(kept, observed, now_s) if desired.ended else kept
+    found: dict[str, Any] = {"progress": _progress(progress, before.get("progress", {}), now_s)}
+    if progress.frames_per_second is not None:
+        found["throughput"] = {"framesPerSecond": decimal(progress.frames_per_second, "0.1")}
+    return found
+
+
+def _final(kept: dict[str, Any], observed: Observed, now_s: float) -> dict[str, Any]:
+    """At the end the estimates give way to what the summary counted."""
+    results, head = observed.results, observed.head
+    if results is None or results.frames_done is None or head is None:
+        return kept
+    progress = ProgressWanted(results.frames_done, results.frames_done, head.segments, head.segments, 0)
+    return kept | {"progress": _progress(progress, kept.get("progress", {}), now_s)}
+
+
+def _progress(progress: ProgressWanted, before: Mapping[str, Any], now_s: float) -> dict[str, Any]:
+    done, total = progress.frames_done, progress.frames_total
+    found: dict[str, Any] = {"framesDone": done, "segmentsDone": progress.segments_done}
+    if total is not None:
+        found["framesTotal"] = total
+        found["progressPercentage"] = 100 if total == 0 else min(100, 100 * done // total)
+    if progress.segments_total is not None:
+        found["segmentsTotal"] = progress.segments_total
+    if progress.remaining_s is not None:
+        found["estimatedRemainingSeconds"] = progress.remaining_s
+    same = all(before.get(name) == found.get(name) for name in ("framesDone", "segmentsDone", "framesTotal"))
+    if same and "estimatedRemainingSeconds" in before and progress.remaining_s:
+        # The estimate moves with every look: without progress that is no news, and no write.
+        found["estimatedRemainingSeconds"] = before["estimatedRemainingSeconds"]
+    found["lastUpdatedTime"] = before["lastUpdatedTime"] if same and "lastUpdatedTime" in before else timestamp(now_s)
+    return found
+
+
+def _place(before: Mapping[str, Any], desired: Desired, observed: Observed, catalogue: Catalogue) -> dict[str, Any]:
+    demand, server = desired.demand, observed.server
+    if demand is None:
+        kept = before.get("placement")
+        return {} if kept is None else {"placement": {**kept, "replicas": 0, "gpus": 0}}
+    replicas = 0 if server is None else server.replicas
+    gpus = catalogue.models[demand.key.model].variants[demand.key.accelerator].gpus
+    why = desired.message if desired.reason == "Processing" else before.get("placement", {}).get("why", "")
+    found: dict[str, Any] = {
+        "backend": "kubernetes",
+        "replicas": replicas,
+        "gpus": gpus * replicas,
+        "why": _cut(why),
+        "runnersUp": [],
+    }
+    if server is not None and server.instance_type:
+        found["instanceType"] = server.instance_type
+    if server is not None and server.capacity_type:
+        found["capacityType"] = server.capacity_type
+    return {"placement": found}
+
+
+def _columns(status: Mapping[str, Any]) -> dict[str, str]:
+    progress, placement = status.get("progress"), status.get("placement")
+    rate = status.get("throughput", {}).get("framesPerSecond")
+    ended = "completionTime" in status
+    left_s = None if progress is None or ended else progress.get("estimatedRemainingSeconds")
+    return {
+        "progress": "-" if progress is None else f"{progress['framesDone']}/{progress.get('framesTotal', '?')}",
+        "framesPerSecond": "-" if rate is None or ended else str(round(float(rate))),
+        "gpus": "-" if placement is None else str(placement["gpus"]),
+        "eta": "-" if left_s is None else duration_text(left_s),
+        "cost": "-",
+    }
+
+
+def duration_text(seconds: int) -> str:
+    """As people say it: "23s", "4m10s", "2h5m", "3d4h"."""
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    left = min(max(0, seconds), _MOST_SEEN_S)
+    parts = []
+    for name, size in units:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts[:2]) or "0s"
+
+
+def decimal(value: Fraction, step: str) -> str:
+    """A decimal string, rounded to a multiple of `step`."""
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return str(exact.quantize(Decimal(step), ROUND_HALF_EVEN))
+
+
+def _summary_key(job: VideoJob, epoch: int) -> str:
+    return f"{job.metadata.namespace}.{job.metadata.uid} SUMMARY#{epoch:06d}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
