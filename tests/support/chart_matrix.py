@@ -46,7 +46,7 @@ MATRIX: dict[str, dict[str, Any]] = {
     },
     "images by digest": {
         "image": {"repository": "registry.example/videojob", "digest": DIGEST},
-        "triton": {"images": {"gpu": {"digest": DIGEST}, "cpu": {"digest": DIGEST}}},
+        "triton": {"gpu": {"image": {"digest": DIGEST}}, "cpu": {"image": {"digest": DIGEST}}},
     },
     "tenants": {"tenants": TENANTS},
     "namespaced": {"scope": "namespaced", "tenants": TENANTS},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -58,15 +59,22 @@ def crd_folder() -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
-def helm(*arguments: str | Path, values: Values | None = None) -> str:
-    """What helm prints. Raises HelmRefused when it fails."""
+def helm(*arguments: str | Path, values: Values | None = None, env: Mapping[str, str] | None = None) -> str:
+    """What helm prints. Raises HelmRefused when it fails.
+
+    Args:
+        arguments: of its command line; with `values`, a flag that takes them is added.
+        values: for the chart.
+        env: more environment, as HELM_* and KUBECONFIG.
+    """
     done = subprocess.run(
-        [tool("helm"), *arguments, "--values=-"],
-        input=json.dumps(values or {}),
+        [tool("helm"), *arguments, *([] if values is None else ["--values=-"])],
+        input=None if values is None else json.dumps(values),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         check=False,
+        env=os.environ | dict(env or {}),
     )
     if done.returncode != 0:
         raise HelmRefused(done.stderr)
@@ -77,9 +85,15 @@ def render(values: Values | None = None, *, release: str = "videojob", files: It
     """The chart's objects with these values, after those of `files` in the chart's folder."""
     chosen = [f"--values={CHART / name}" for name in files]
     text = helm(
-        "template", release, CHART, f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}", *chosen, values=values
+        "template",
+        release,
+        CHART,
+        f"--namespace={NAMESPACE}",
+        f"--kube-version={KUBERNETES}",
+        *chosen,
+        values=values or {},
     )
-    return [item for item in yaml.safe_load_all(text) if item]
+    return [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:
@@ -121,14 +135,18 @@ class DryRun:
     server: ApiServer
     paths: dict[tuple[str, str], tuple[str, bool]]
 
-    def refusal(self, item: Object) -> str:
-        """Why the server would not take it; "" when it would. Unknown and doubled fields are refused too."""
+    def path(self, item: Object) -> str:
+        """Of the collection that an object belongs to."""
         resource, in_namespace = self._resource(item["apiVersion"], item["kind"])
         group = f"/api/{item['apiVersion']}" if "/" not in item["apiVersion"] else f"/apis/{item['apiVersion']}"
         namespace = item["metadata"].get("namespace", "default")
-        path = f"{group}/namespaces/{namespace}/{resource}" if in_namespace else f"{group}/{resource}"
-        if in_namespace:
-            self.namespace(namespace)
+        return f"{group}/namespaces/{namespace}/{resource}" if in_namespace else f"{group}/{resource}"
+
+    def refusal(self, item: Object) -> str:
+        """Why the server would not take it; "" when it would. Unknown and doubled fields are refused too."""
+        path = self.path(item)
+        if "namespace" in item["metadata"]:
+            self.namespace(item["metadata"]["namespace"])
         parameters = {"dryRun": "All", "fieldValidation": "Strict"}
         answer = self.server.client.post(path, params=parameters, json=item)
         if answer.status_code == 409:  # it is there: what counts is that it would be taken as it is
@@ -211,7 +229,7 @@ def kubeconform(objects: Iterable[Object], schemas: Path, *, without_schema: Ite
             f"-skip={','.join(without_schema)}",
             "-",
         ],
-        input=yaml.safe_dump_all(list(objects), sort_keys=False),
+        input=yaml.dump_all(list(objects), Dumper=yaml.CSafeDumper, sort_keys=False),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

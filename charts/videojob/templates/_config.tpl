@@ -29,21 +29,25 @@ worker:
 triton:
   namespace: {{ .Release.Namespace }}
   serviceAccount: {{ include "videojob.tritonAccount" . }}
-  images:
-    gpu: {{ include "videojob.reference" $triton.images.gpu | quote }}
-    cpu: {{ include "videojob.reference" $triton.images.cpu | quote }}
-  idleSeconds:
-    gpu: {{ $triton.idleSeconds.gpu | int64 }}
-    cpu: {{ $triton.idleSeconds.cpu | int64 }}
-  nodeSelector:
-    gpu: {{ toJson $triton.nodeSelector.gpu }}
-    cpu: {{ toJson $triton.nodeSelector.cpu }}
-  tolerations:
-    gpu: {{ toJson $triton.tolerations.gpu }}
-    cpu: {{ include "videojob.cpuTolerations" (list . $triton.tolerations.cpu) | fromYamlArray | toJson }}
-  maxReplicas: {{ $triton.maxReplicas | int64 }}
-karpenter:
-  flavor: {{ .Values.karpenter.flavor }}
+{{- with $triton.gpu }}
+{{- if .enabled }}
+  gpu:
+    image: {{ include "videojob.reference" .image | quote }}
+    idleSeconds: {{ .idleSeconds | int64 }}
+    nodeSelector: {{ toJson .nodeSelector }}
+    tolerations: {{ toJson .tolerations }}
+{{- end }}
+{{- end }}
+{{- with $triton.cpu }}
+{{- if .enabled }}
+  cpu:
+    image: {{ include "videojob.reference" .image | quote }}
+    idleSeconds: {{ .idleSeconds | int64 }}
+    nodeSelector: {{ toJson .nodeSelector }}
+    tolerations: {{ include "videojob.cpuTolerations" (list $ .tolerations) | fromYamlArray | toJson }}
+{{- end }}
+{{- end }}
+karpenter: {{ .Values.karpenter.flavor }}
 {{- if .Values.models }}
 models:
   {{- toYaml .Values.models | nindent 2 }}

@@ -1,0 +1,92 @@
+"""What the chart's service accounts may do, as a real kube-apiserver decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.chart_matrix import TENANTS
+from support.charts import CHART, NAMESPACE, of_kind, render
+from support.releases import VALUES, Cluster, running_cluster
+
+CONTROLLER = "videojob-controller"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The chart, installed for all namespaces."""
+    with running_cluster(tmp_path_factory.mktemp("rights")) as cluster:
+        cluster.helm("install", "videojob", CHART, values=VALUES)
+        yield cluster
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "namespace", "name"),
+    [
+        ("watch", "videojob.dev/videojobs", "", ""),
+        ("patch", "videojob.dev/videojobs:status", "team-a", "a"),
+        ("create", "batch/jobs", "team-a", ""),
+        ("delete", "batch/jobs", "team-a", "a"),
+        ("create", "configmaps", "team-a", ""),
+        ("list", "pods", "team-a", ""),
+        ("create", "events", "team-a", ""),
+        ("create", "apps/deployments", NAMESPACE, ""),
+        ("patch", "services", NAMESPACE, "a"),
+        ("update", "coordination.k8s.io/leases", NAMESPACE, "videojob-controller"),
+        ("list", "nodes", "", ""),
+    ],
+)
+def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: str, namespace: str, name: str) -> None:
+    assert release.allowed(CONTROLLER, verb, resource, namespace, name)
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "namespace", "name"),
+    [
+        ("get", "secrets", NAMESPACE, "a"),
+        ("list", "secrets", "team-a", ""),
+        ("create", "pods", "team-a", ""),
+        ("create", "pods:exec", "team-a", "a"),
+        ("create", "pods:ephemeralcontainers", "team-a", "a"),
+        ("delete", "pods", "team-a", "a"),
+        ("list", "configmaps", "team-a", ""),
+        ("delete", "configmaps", "team-a", "a"),
+        ("create", "serviceaccounts", "team-a", ""),
+        ("create", "serviceaccounts:token", NAMESPACE, CONTROLLER),
+        ("impersonate", "users", "", "admin"),
+        ("bind", "rbac.authorization.k8s.io/clusterroles", "", "cluster-admin"),
+        ("escalate", "rbac.authorization.k8s.io/roles", NAMESPACE, "a"),
+        ("create", "rbac.authorization.k8s.io/rolebindings", NAMESPACE, ""),
+        ("create", "apps/deployments", "team-a", ""),
+        ("list", "apps/deployments", "stranger", ""),
+        ("create", "services", "team-a", ""),
+        ("create", "videojob.dev/videojobs", "team-a", ""),
+        ("get", "coordination.k8s.io/leases", NAMESPACE, "another"),
+        ("get", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
+        ("delete", "nodes", "", "a"),
+        ("patch", "nodes", "", "a"),
+        ("get", "namespaces", "", "a"),
+    ],
+)
+def test_the_controller_may_not_do_more(release: Cluster, verb: str, resource: str, namespace: str, name: str) -> None:
+    assert not release.allowed(CONTROLLER, verb, resource, namespace, name)
+
+
+def test_other_accounts_may_nearly_nothing(release: Cluster) -> None:
+    for account in ("videojob-worker", "videojob-triton"):
+        assert not release.allowed(account, "get", "videojob.dev/videojobs", NAMESPACE, "a")
+        assert not release.allowed(account, "list", "pods", NAMESPACE)
+    assert release.allowed("videojob-test", "create", "videojob.dev/videojobs", NAMESPACE)
+    assert not release.allowed("videojob-test", "create", "videojob.dev/videojobs", "team-a")
+    assert not release.allowed("videojob-test", "create", "batch/jobs", NAMESPACE)
+
+
+def test_no_rule_has_a_wildcard_or_reads_secrets() -> None:
+    karpenter = {"flavor": "karpenter", "clusterName": "c", "nodeRole": "r"}
+    for values in ({}, {"scope": "namespaced", "tenants": TENANTS, "karpenter": karpenter}):
+        for role in of_kind(render(values), "Role", "ClusterRole"):
+            for rule in role["rules"]:
+                assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], role["metadata"]["name"]
+                assert not {"secrets", "pods/exec", "serviceaccounts/token"} & set(rule["resources"])
+                assert not {"bind", "escalate", "impersonate"} & set(rule["verbs"])
