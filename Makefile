@@ -28,6 +28,7 @@ samples: $(STAMP)
 test-tools: setup
 	@scripts/dynamodb-local
 	@scripts/kube-tools
+	@scripts/kube-crds
 
 demo: setup  ## run the quickstart on real video; a second run starts afresh
 	@rm -rf videojob-output/quickstart
