@@ -68,6 +68,11 @@ _STATES = (
         "After five minutes look at the NodeClaims: limits of the NodePool are the usual cause.",
     ),
     _waiting(
+        "InsufficientCapacity",
+        "No node can be had for the pods; a reason of CapacityReady.",
+        "The message has Karpenter's or the scheduler's words, and what to change.",
+    ),
+    _waiting(
         "ImagePullFailed",
         "An image cannot be pulled.",
         "Check the chart's image values and that the nodes may pull from that registry.",

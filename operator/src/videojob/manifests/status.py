@@ -124,7 +124,7 @@ def _place(before: Mapping[str, Any], desired: Desired, observed: Observed, cata
         return {} if kept is None else {"placement": {**kept, "replicas": 0, "gpus": 0}}
     replicas = 0 if server is None else server.replicas
     gpus = catalogue.models[demand.key.model].variants[demand.key.accelerator].gpus
-    why = desired.message if desired.reason == "Processing" else before.get("placement", {}).get("why", "")
+    why = desired.why or before.get("placement", {}).get("why", "")
     found: dict[str, Any] = {
         "backend": "kubernetes",
         "replicas": replicas,

@@ -99,6 +99,7 @@ class Desired:
 
     Attributes:
         reason: the one word that `kubectl get vj` shows, of api.reasons. message: the same for a person.
+        why: of the place that was chosen, "" before there is one.
         conditions: all of them, Succeeded first.
         started: startTime must be set (when it is not yet).
         ended: the job is over; completionTime must be set.
@@ -128,3 +129,4 @@ class Desired:
     delete_self: bool = False
     recheck_s: float | None = None
     events: tuple[EventWanted, ...] = ()
+    why: str = ""

@@ -7,7 +7,7 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from videojob.planning.catalogue import Accelerator, CapacityType
@@ -133,6 +133,7 @@ class ResultsSeen:
         message: the summary's.
         frames_done: frames selected, of the finished summary; None before.
         open: folding was tried just now, and segments were not settled.
+        reason: of the first input that failed, when the state is "Failed".
     """
 
     epoch: int = 0
@@ -142,6 +143,7 @@ class ResultsSeen:
     message: str = ""
     frames_done: int | None = None
     open: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +163,3 @@ class Observed:
     results: ResultsSeen | None = None
     server: ServerSeen | None = None
     store_error: str = ""
-    recorded: Mapping[str, Any] = field(default_factory=dict)
-    """The status that is stored now: for transition times and what only it knows (`startTime`)."""

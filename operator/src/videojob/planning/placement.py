@@ -9,7 +9,9 @@ from fractions import Fraction
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
 from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant
+from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
+from videojob.planning.recorded import Recorded
 
 GPU_PAYS_FROM_FRAMES = 43_000
 """Below it a CPU server is cheaper than a GPU that must be started first: derived for YOLOv8s at 320 px on a T4 spot
@@ -18,9 +20,8 @@ instance against c7i, docs/design/013."""
 _MAX_COMPLETIONS = 10_000  # an Indexed Job takes 100,000; a tenth keeps its status and its controller quick
 _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
 _INDEXES_PER_WORKER = 4  # so many turns even out batches of unequal length, and a lost one costs a quarter at most
-_START_S = (
-    60  # planner, scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
-)
+_START_S = 60  # scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
+_END_S = 15  # the last segments, the summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,22 @@ def model_of(spec: VideoJobSpec, catalogue: Catalogue) -> CatalogueModel:
     return model
 
 
+def place_of(spec: VideoJobSpec, head: PlanHead | None, recorded: Recorded, catalogue: Catalogue) -> Place:
+    """Where a job's frames go, now and at every other look: which server it is depends only on what does not change.
+
+    Args:
+        spec: of the job.
+        head: of its plan; without it the estimate of its frames that its status remembers stands in.
+        recorded: its status.
+        catalogue: what there is.
+
+    Raises:
+        ModelNotFound, NoPlacement: see `place`.
+    """
+    frames = recorded.frames_total or 0 if head is None else head.frames
+    return place(spec, catalogue, frames)
+
+
 def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
     """Where the job's frames go.
 
@@ -61,9 +78,10 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
 
     Raises:
         ModelNotFound: see `model_of`.
-        NoPlacement: the model is not offered on what the job allows.
+        NoPlacement: the model is not offered on what the job allows, or not one worker fits its limits.
     """
     model = model_of(spec, catalogue)
+    _check_worker_fits(spec, catalogue)
     offered = [kind for kind in _KINDS if kind in model.variants and kind in catalogue.accelerators]
     allowed = [kind for kind in offered if _allows(spec, kind, model)]
     if not allowed:
@@ -72,7 +90,7 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
             f"model {model.name} is served on {have} here, and the job allows none of it",
             hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
         )
-    kind, why = _choose(allowed, spec, frames)
+    kind, why = _choose(allowed, spec, model, frames)
     compute = spec.compute
     key = ServerKey(
         model=model.name,
@@ -84,6 +102,15 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
     return Place(key, model, model.variants[kind], why)
 
 
+def _check_worker_fits(spec: VideoJobSpec, catalogue: Catalogue) -> None:
+    limits, worker = spec.compute.limits, catalogue.worker
+    if limits is not None and limits.cpus is not None and limits.cpus < cpus_of(worker.cpu):
+        raise NoPlacement(
+            f"one worker takes {worker.cpu} CPUs, and the job allows {limits.cpus}",
+            hint="Raise spec.compute.limits.cpus.",
+        )
+
+
 def _allows(spec: VideoJobSpec, kind: Accelerator, model: CatalogueModel) -> bool:
     if spec.compute.accelerator not in {"auto", kind}:
         return False
@@ -92,27 +119,67 @@ def _allows(spec: VideoJobSpec, kind: Accelerator, model: CatalogueModel) -> boo
     return most is None or model.variants[kind].gpus <= most
 
 
-def _choose(allowed: list[Accelerator], spec: VideoJobSpec, frames: int) -> tuple[Accelerator, str]:
+def _choose(
+    allowed: list[Accelerator], spec: VideoJobSpec, model: CatalogueModel, frames: int
+) -> tuple[Accelerator, str]:
     if spec.compute.accelerator != "auto":
         return allowed[0], f"spec.compute.accelerator asks for {allowed[0]}"
     if len(allowed) == 1:
         return allowed[0], f"only {allowed[0]} is offered and allowed for this model"
+    if not _can_meet_deadline(spec, model.variants["cpu"], frames):
+        return "gpu", "CPU servers cannot meet the deadline"
     if frames >= GPU_PAYS_FROM_FRAMES:
         return "gpu", f"{frames:,} frames are enough to pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
     return "cpu", f"{frames:,} frames do not pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
 
 
-def wanted_frames_per_second(
-    spec: VideoJobSpec, variant: ServerVariant, frames_left: int, started_s: float, now_s: float
-) -> Fraction:
+def _can_meet_deadline(spec: VideoJobSpec, variant: ServerVariant, frames: int) -> bool:
+    """Whether all replicas together are fast enough, when nothing is warm; without deadline they are."""
+    if spec.deadline is None:
+        return True
+    left_s = float(spec.deadline.complete_within.seconds) - _START_S - variant.start_s - _END_S
+    return left_s > 0 and frames <= left_s * variant.frames_per_second * variant.max_replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a job has to be.
+
+    Attributes:
+        server: frames per second that it asks of its server.
+        workers: frames per second that its workers together must be able to decode and send.
+    """
+
+    server: Fraction
+    workers: Fraction
+
+
+def pace(
+    spec: VideoJobSpec, variant: ServerVariant, frames_left: int, *, started_s: float, now_s: float, warm: bool
+) -> Pace:
     """How fast the job has to be: for its deadline, or as fast as one replica when it has none.
 
-    One replica costs least: it starts once, and is busy to the end.
+    One replica costs least: it starts once, and is busy to the end. Of a job with few frames it asks only so much of
+    the server that they take as long as another replica would take to come: less than that is not worth starting one.
+    A deadline that is near or past is no reason to ask for more than could still come in time.
+
+    Args:
+        spec: of the job.
+        variant: of its server.
+        frames_left: that are not committed.
+        started_s: when the job began.
+        now_s: the time.
+        warm: the server answers already.
     """
+    least_s = max(1, variant.start_s)
     if spec.deadline is None:
-        return variant.frames_per_second
-    left_s = started_s + float(spec.deadline.complete_within.seconds) - now_s - _START_S
-    return max(Fraction(1), Fraction(frames_left, max(1, int(left_s))))
+        few = Fraction(frames_left, least_s)
+        return Pace(max(Fraction(1), min(variant.frames_per_second, few)), variant.frames_per_second)
+    reserve_s = _END_S if warm else _START_S + variant.start_s + _END_S
+    left_s = started_s + float(spec.deadline.complete_within.seconds) - now_s - reserve_s
+    # Whole frames: the demand shall not change with each look.
+    needed = Fraction(max(1, math.ceil(frames_left / max(least_s, left_s))))
+    return Pace(needed, needed)
 
 
 def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fraction, indexes: int) -> int:
@@ -121,7 +188,7 @@ def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fr
     Args:
         spec: of the job, for its limits.
         catalogue: what one worker does and takes.
-        frames_per_second: see `wanted_frames_per_second`.
+        frames_per_second: `Pace.workers`.
         indexes: of the Job; more workers than these would find nothing to do.
     """
     settings, limits = catalogue.worker, spec.compute.limits
@@ -133,6 +200,14 @@ def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fr
     return max(1, min(math.ceil(frames_per_second / settings.frames_per_second), *most))
 
 
+def most_replicas(spec: VideoJobSpec, variant: ServerVariant) -> int | None:
+    """Replicas that the job's own limit of GPUs allows; None for no bound."""
+    limits = spec.compute.limits
+    if limits is None or limits.gpus is None or variant.gpus == 0:
+        return None
+    return max(1, limits.gpus // variant.gpus)
+
+
 def cpus_of(quantity: str) -> Fraction:
     """A Kubernetes quantity of CPU, as in "1500m" or "2", in cores."""
     return Fraction(quantity[:-1]) / 1000 if quantity.endswith("m") else Fraction(quantity)
@@ -142,7 +217,8 @@ def batch_size(segments: int, max_workers: int) -> int:
     """Segments of one index: one, unless there would be too many indexes.
 
     An index costs the start of a pod, seconds against a segment's own seconds to minutes, so more segments share one as
-    soon as every worker still gets several turns.
+    soon as every worker still gets several turns: they even out batches of unequal length, and a lost pod costs less.
+    Nothing is lost with a pod but the segment it is at: what is committed is skipped by its successor.
     """
     for_turns = segments // max(1, max_workers * _INDEXES_PER_WORKER)
     return max(1, for_turns, math.ceil(segments / _MAX_COMPLETIONS))

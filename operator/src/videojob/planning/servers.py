@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from videojob.planning.catalogue import ServerVariant
 from videojob.planning.desired import ServerDemand
@@ -17,8 +18,8 @@ class ServerWanted:
 
     Attributes:
         replicas: of it.
-        idle_since_s: since when no job needs it, to be noted on it; None while one does.
-        busy: jobs are at it: its nodes should not be taken away for tidiness.
+        idle_since_s: since when it has had more replicas than its jobs need, to be noted on it; None while it has not.
+        busy: jobs are at it.
         recheck_s: when to look again though nothing happened.
     """
 
@@ -33,28 +34,32 @@ def size_server(
 ) -> ServerWanted:
     """The replicas for all demands.
 
-    From 0 to 1 on the first demand, up by need, down only when no job is at it: taking a busy replica away would make
-    its jobs repeat what it was working on. Without demand a server stays for `idle_s`, about as long as it would cost
-    to start it again (the ski-rental rule: never more than twice the cost of who knows the future), and then goes.
+    Up at once, from 0 to 1 with the first demand; down only after the surplus has lasted for `idle_s`, about as long as
+    it would cost to start it again (the ski-rental rule: never more than twice the cost of who knows the future). That
+    holds for the last replica as for the others; while a job is at it, one stays. A replica that goes ends its running
+    requests first, and its clients ask the others again.
     """
+    needed = replicas_needed(variant, demands)
     replicas = 0 if seen is None else seen.replicas
-    if not demands:
-        return _idle(replicas, seen, idle_s, now_s)
-    speed = sum(demand.frames_per_second for demand in demands)
-    needed = max(1, math.ceil(speed / variant.frames_per_second))
-    bounds = [demand.max_replicas for demand in demands]
-    if all(bound is not None for bound in bounds):
-        needed = min(needed, max(1, sum(bound for bound in bounds if bound is not None)))
-    needed = min(needed, variant.max_replicas)
     busy = any(demand.busy for demand in demands)
-    return ServerWanted(max(needed, replicas) if busy else needed, None, busy)
-
-
-def _idle(replicas: int, seen: ServerSeen | None, idle_s: int, now_s: float) -> ServerWanted:
-    if replicas == 0:
-        return ServerWanted(0, None, busy=False)
-    since_s = now_s if seen is None or seen.idle_since_s is None else seen.idle_since_s
+    if needed >= replicas:
+        return ServerWanted(needed, None, busy)
+    since_s = now_s if seen is None or seen.idle_since_s is None else min(now_s, seen.idle_since_s)
     left_s = since_s + idle_s - now_s
     if left_s <= 0:
-        return ServerWanted(0, None, busy=False)
-    return ServerWanted(replicas, since_s, busy=False, recheck_s=left_s)
+        return ServerWanted(needed, None, busy)
+    return ServerWanted(replicas, since_s, busy, recheck_s=left_s)
+
+
+def replicas_needed(variant: ServerVariant, demands: Sequence[ServerDemand]) -> int:
+    """Replicas that answer as fast as all jobs together ask, each within its own limit; 0 without demand."""
+    if not demands:
+        return 0
+    speed = sum(_within_limit(demand, variant) for demand in demands)
+    return min(max(1, math.ceil(speed / variant.frames_per_second)), variant.max_replicas)
+
+
+def _within_limit(demand: ServerDemand, variant: ServerVariant) -> Fraction:
+    if demand.max_replicas is None:
+        return demand.frames_per_second
+    return min(demand.frames_per_second, demand.max_replicas * variant.frames_per_second)

@@ -1,0 +1,62 @@
+"""What of a decision is worth an Event of Kubernetes: what has changed since the stored status. Pure.
+
+The same news comes again until the status is stored; who posts it names the Event by its words, so that it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from videojob.api.reasons import REASONS, Phase
+from videojob.planning.desired import Desired, EventWanted
+from videojob.planning.refusals import ignored_on_clusters
+from videojob.planning.words import Look
+
+
+def news_of(look: Look, desired: Desired) -> tuple[EventWanted, ...]:
+    """Events to post, in the order of what happened."""
+    return (*_ignored(look, desired), *_conditions(look, desired), *_workers(look, desired), *_reason(look, desired))
+
+
+def _reason(look: Look, desired: Desired) -> Iterator[EventWanted]:
+    if look.recorded.status_of("Succeeded") and look.recorded.reason == desired.reason:
+        return
+    failed = REASONS[desired.reason].phase is Phase.FAILED
+    name = "NodeRequested" if desired.reason in {"ProvisioningGPU", "ProvisioningCPU"} else desired.reason
+    yield EventWanted("Warning" if failed else "Normal", name, desired.message)
+
+
+def _conditions(look: Look, desired: Desired) -> Iterator[EventWanted]:
+    for one in desired.conditions:
+        before = look.recorded.conditions.get(one.type)
+        same = before is not None and before.status == one.status and before.reason == one.reason
+        if same:
+            continue
+        became_true = one.status == "True" and (before is None or before.status != "True")
+        if one.type == "CapacityReady" and one.reason in {"InsufficientCapacity", "ImagePullFailed"}:
+            yield EventWanted("Warning", one.reason, one.message)
+        elif one.type == "CapacityReady" and became_true and one.message:
+            yield EventWanted("Normal", "NodeReady", one.message)
+        elif one.type == "ServerReady" and became_true:
+            yield EventWanted("Normal", "ModelReady", one.message)
+        elif one.type == "Suspended" and one.status == "False" and before is not None and before.status == "True":
+            yield EventWanted("Normal", "Resumed", "spec.suspend is false: the job goes on")
+
+
+def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:
+    wanted = desired.work_job
+    if wanted is None:
+        return
+    if wanted.attempt > 1 and not any(one.attempt == wanted.attempt for one in look.jobs("work")):
+        yield EventWanted("Warning", "SegmentRetried", f"segments are missing: Job {wanted.attempt} runs them again")
+    running = next((one for one in look.jobs("work") if one.attempt == wanted.attempt and not one.deleting), None)
+    if running is not None and running.failed:
+        last = "" if running.error is None else f", the last with {running.error.get('reason')}"
+        yield EventWanted("Warning", "SegmentRetried", f"{running.failed} pods of {running.name} failed{last}")
+
+
+def _ignored(look: Look, desired: Desired) -> Iterator[EventWanted]:
+    if look.recorded.status_of("Succeeded") or desired.ended:
+        return
+    for field in ignored_on_clusters(look.job.spec):
+        yield EventWanted("Warning", "FieldIgnored", f"{field} has no effect on a cluster in this version")

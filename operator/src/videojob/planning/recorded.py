@@ -1,0 +1,86 @@
+"""What only the stored status of a VideoJob knows: when it began, since when something holds, how far it was. Pure.
+
+All else is looked at anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+
+from videojob.api.reasons import REASONS
+from videojob.api.status import Condition, VideoJobStatus
+from videojob.api.units import decimal_fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A stored status in numbers; times are seconds since the epoch, None where there is none.
+
+    Attributes:
+        conditions: by type.
+        message: of the whole.
+        started_s, ended_s: startTime and completionTime.
+        frames_total: estimate of all frames, as it was made with the plan.
+        frames_done: at `updated_s`, when progress was last seen to move.
+        frames_per_second: at that time.
+    """
+
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    message: str = ""
+    started_s: float | None = None
+    ended_s: float | None = None
+    frames_total: int | None = None
+    frames_done: int | None = None
+    updated_s: float | None = None
+    frames_per_second: Fraction | None = None
+
+    @property
+    def frames_left(self) -> int:
+        """Estimate as of `updated_s`; 0 when nothing is known."""
+        return max(0, (self.frames_total or 0) - (self.frames_done or 0))
+
+    @property
+    def reason(self) -> str:
+        """Of the `Succeeded` condition; "Queued" before there is one."""
+        found = self.conditions.get("Succeeded")
+        return found.reason if found is not None and found.reason in REASONS else "Queued"
+
+    def status_of(self, kind: str) -> str:
+        """Status of a condition; "" when it is not there."""
+        found = self.conditions.get(kind)
+        return "" if found is None else found.status
+
+    def since_s(self, kind: str, status: str) -> float | None:
+        """Since when a condition has this status; None when it has another one."""
+        found = self.conditions.get(kind)
+        return None if found is None or found.status != status else seconds_of(found.last_transition_time)
+
+
+def recorded_of(status: VideoJobStatus | None) -> Recorded:
+    """The stored status, or an empty one."""
+    if status is None:
+        return Recorded()
+    progress, throughput = status.progress, status.throughput
+    rate = None if throughput is None else throughput.frames_per_second
+    return Recorded(
+        conditions={one.type: one for one in status.conditions},
+        message=status.message,
+        started_s=_seconds(status.start_time),
+        ended_s=_seconds(status.completion_time),
+        frames_total=None if progress is None else progress.frames_total,
+        frames_done=None if progress is None else progress.frames_done,
+        updated_s=None if progress is None else _seconds(progress.last_updated_time),
+        frames_per_second=None if rate is None else decimal_fraction(rate),
+    )
+
+
+def seconds_of(timestamp: str) -> float:
+    """Seconds since the epoch of a time as Kubernetes writes it."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
+def _seconds(timestamp: str | None) -> float | None:
+    return None if timestamp is None else seconds_of(timestamp)

@@ -1,0 +1,252 @@
+"""A VideoJob that has its plan and its epoch: workers, server, and the way to the summary. Pure.
+
+"Settled" is what the table says, never what Kubernetes says of its pods: a Job that ended well with open segments is
+followed by another one, a few times.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
+from videojob.planning.jobplan import PlanHead
+from videojob.planning.observed import JobSeen, ResultsSeen
+from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
+from videojob.planning.progress import frames_left, progress_of
+from videojob.planning.trouble import load_failure, waiting_for
+from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
+
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+AWAY_S = 30.0
+"""A server may be away for so long before the workers are held: a restarted pod comes back sooner."""
+MAX_ATTEMPTS = 3
+"""Jobs of Kubernetes that may end without having settled everything, before the VideoJob fails."""
+_POLL_S = 5.0
+_WAIT_POLL_S = 30.0  # the server's and the Job's own events come sooner
+_SEGMENTS_PER_POLL_S = 20  # reading the commits of a large job costs read units: look at it less often
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One look at a job whose epoch was begun.
+
+    Attributes:
+        look: at the job.
+        where: its server.
+        head: of its plan.
+        results: from the table.
+    """
+
+    look: Look
+    where: Place
+    head: PlanHead
+    results: ResultsSeen
+
+    def desired(self) -> Desired:
+        """What should be done."""
+        latest = self._latest
+        stale = tuple(one.name for one in self._others if not one.deleting)
+        if self._may_be_settled(latest):
+            says = works(self.look, "Aggregating", "all segments are done, the summary is being written")
+            done = replace(says, started=True, finalise=True, recheck_s=_POLL_S, progress=self._progress(None))
+            return replace(done, remove_jobs=stale)
+        if self.look.is_over_time:
+            return fails(self.look, "DeadlineExceeded", self.look.over_time_words)
+        hopeless = self._hopeless(latest)
+        if hopeless is not None:
+            return hopeless
+        says = self._held() if self.look.job.spec.suspend else self._going(latest)
+        return replace(says, remove_jobs=(*stale, *says.remove_jobs))
+
+    # What is there.
+
+    @property
+    def _latest(self) -> JobSeen | None:
+        """The newest Job of this epoch that is not on its way out."""
+        mine = [one for one in self.look.jobs("work") if one.epoch == self.results.epoch and not one.deleting]
+        return mine[-1] if mine else None
+
+    @property
+    def _others(self) -> list[JobSeen]:
+        """Jobs that must be gone before another one may work: of an older epoch, or being deleted."""
+        return [one for one in self.look.jobs("work") if one.epoch != self.results.epoch or one.deleting]
+
+    @property
+    def _is_queued(self) -> bool:
+        return QUEUE_LABEL in self.look.job.metadata.labels
+
+    def _may_be_settled(self, latest: JobSeen | None) -> bool:
+        if self.results.open:
+            return False
+        return len(self.results.committed) >= self.head.segments or (latest is not None and latest.finished is not None)
+
+    # Ways to a bad end.
+
+    def _hopeless(self, latest: JobSeen | None) -> Desired | None:
+        if latest is not None and latest.finished == "Failed":
+            return self._job_failed(latest)
+        if latest is not None and latest.finished == "Complete" and latest.attempt >= MAX_ATTEMPTS:
+            words = f"{latest.attempt} Jobs ended well, and segments are still missing"
+            return fails(self.look, "ResultsIncomplete", words)
+        was_ready = bool(self.results.committed) or self.look.recorded.status_of("ServerReady") == "True"
+        words = load_failure(self.look.observed.server, was_ready=was_ready)
+        return fails(self.look, "ModelLoadFailed", words) if words else None
+
+    def _job_failed(self, job: JobSeen) -> Desired:
+        """A Job that gave up: on the whole at once, which has the error's reason, or after too many retries."""
+        if job.reason == "PodFailurePolicy" and job.error is not None:
+            return fails_with(self.look, job.error)
+        if job.reason == "DeadlineExceeded":
+            return fails(self.look, "DeadlineExceeded", job.message)
+        limit = self.look.job.spec.backoff_limit
+        said = f"; {job.trouble.message}" if job.trouble is not None else ""
+        words = f"a segment failed after {limit} retries: {job.message or job.reason}{said}"
+        if job.error is not None:
+            words = f"a segment failed after {limit} retries, at last with {job.error.get('reason')}: "
+            words = sentence(f"{words}{error_words(job.error)}", str(job.error.get("hint") or ""))
+        return fails(self.look, "BackoffLimitExceeded", words)
+
+    # Held.
+
+    def _held(self) -> Desired:
+        says = works(self.look, "Suspended", "the job is held by spec.suspend; finished segments are kept")
+        says = replace(says, progress=self._progress(None))
+        running = self._running
+        if running is None:
+            return says
+        if self._is_queued:
+            # Kueue would let a held Job go again: what is not there, it cannot.
+            return replace(says, remove_jobs=(running.name,))
+        return replace(says, work_job=replace(self._work_job(running), suspended=True))
+
+    # At work.
+
+    @property
+    def _running(self) -> JobSeen | None:
+        latest = self._latest
+        return latest if latest is not None and latest.finished is None else None
+
+    def _going(self, latest: JobSeen | None) -> Desired:
+        running = self._running
+        if running is None and self._others:
+            says = works(self.look, "Processing", "pods of an earlier Job end")
+            return replace(says, started=True, recheck_s=_POLL_S, progress=self._progress(None))
+        wanted = self._work_job(latest)
+        if self._is_queued and (running is None or running.suspended):
+            says = works(self.look, "Queued", "the job waits for Kueue to admit it")
+            progress = self._progress(None)
+            return replace(says, started=True, work_job=replace(wanted, suspended=None), progress=progress)
+        held = not self._is_queued and self._is_server_away(running)
+        says = self._state(running, held=held)
+        poll_s = _WAIT_POLL_S if held else max(_POLL_S, self.head.segments / _SEGMENTS_PER_POLL_S)
+        return replace(
+            says,
+            started=True,
+            work_job=replace(wanted, suspended=None if self._is_queued else held),
+            demand=self.demand_of(self.look, self.where, self._frames_left),
+            progress=self._progress(None if held else running),
+            recheck_s=poll_s,
+            why=self.where.why,
+        )
+
+    def _is_server_away(self, running: JobSeen | None) -> bool:
+        """Whether workers stand by: nothing that costs money waits for something else."""
+        if self._is_server_ready:
+            return False
+        if running is None or running.suspended:
+            return True
+        away_since_s = self.look.recorded.since_s("ServerReady", "False")
+        return away_since_s is not None and self.look.now_s - away_since_s >= AWAY_S
+
+    @property
+    def _is_server_ready(self) -> bool:
+        server = self.look.observed.server
+        return server is not None and server.ready > 0
+
+    def _work_job(self, latest: JobSeen | None) -> WorkJobWanted:
+        running = latest is not None and latest.finished is None
+        attempt = 1 if latest is None else latest.attempt + (0 if running else 1)
+        batch = batch_size(self.head.segments, self.look.catalogue.worker.max_workers)
+        if latest is not None and running and latest.batch:
+            batch = latest.batch
+        completions = math.ceil(self.head.segments / batch)
+        speed = self._pace(self.look, self.where, self._frames_left).workers
+        parallelism = worker_count(self.look.job.spec, self.look.catalogue, speed, completions)
+        if latest is not None and running and not latest.suspended:
+            parallelism = max(parallelism, latest.parallelism)  # fewer would stop workers in the middle of a segment
+        return WorkJobWanted(
+            attempt=attempt,
+            plan_attempt=self.head.attempt,
+            epoch=self.results.epoch,
+            server=self.where.key,
+            batch=batch,
+            completions=completions,
+            parallelism=parallelism,
+            suspended=True,
+        )
+
+    # In words and numbers.
+
+    def _state(self, running: JobSeen | None, *, held: bool) -> Desired:
+        look, accelerator = self.look, self.where.key.accelerator
+        seen = look.observed.server
+        if self._is_server_ready:
+            return self._working(running, Fact("True", "Processing", "the inference server answers"))
+        trouble = None if seen is None or seen.replicas == 0 else seen.trouble
+        wait = waiting_for(trouble, accelerator, look.job.spec, look.catalogue, look.now_s, what="the inference server")
+        server = Fact("False", wait.reason, wait.message)
+        if not held:
+            return self._working(running, server)
+        capacity = Fact("False", wait.capacity_reason, wait.message) if wait.capacity_reason else self._node
+        return works(look, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused)
+
+    def _working(self, running: JobSeen | None, server: Fact) -> Desired:
+        look = self.look
+        trouble = None if running is None or running.ready else running.trouble
+        if trouble is not None and trouble.kind in {"unschedulable", "image"}:
+            wait = waiting_for(trouble, "cpu", look.job.spec, look.catalogue, look.now_s, what="a worker")
+            capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
+            return works(look, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused)
+        words = "segments are running"
+        if trouble is not None and trouble.kind == "crashed":
+            words = f"segments are running; the last worker ended in an error: {trouble.message}"
+        elif server.status != "True":
+            words = "segments are running, and the inference server is away for a moment"
+        return works(look, "Processing", words, capacity=self._node, server=server)
+
+    @property
+    def _node(self) -> Fact:
+        """CapacityReady when a node is there: which one, as far as it tells."""
+        server = self.look.observed.server
+        parts = [] if server is None else [server.instance_type, server.capacity_type, server.zone]
+        return Fact("True", "Processing", " ".join(part for part in parts if part))
+
+    @property
+    def _frames_left(self) -> int:
+        return frames_left(self.head, len(self.results.committed))
+
+    def _progress(self, running: JobSeen | None) -> ProgressWanted:
+        since_s = None if running is None or running.suspended else running.started_s
+        look = self.look
+        done = len(self.results.committed)
+        return progress_of(self.head, done, look.recorded, working_since_s=since_s, now_s=look.now_s)
+
+    @staticmethod
+    def _pace(look: Look, where: Place, left: int) -> Pace:
+        started_s = look.now_s if look.recorded.started_s is None else look.recorded.started_s
+        server = look.observed.server
+        warm = server is not None and server.ready > 0
+        return pace(look.job.spec, where.variant, left, started_s=started_s, now_s=look.now_s, warm=warm)
+
+    @staticmethod
+    def demand_of(look: Look, where: Place, left: int) -> ServerDemand:
+        """What a working job asks of its server.
+
+        Args:
+            look: at the job.
+            where: its server.
+            left: frames that are not committed.
+        """
+        speed = Run._pace(look, where, left).server
+        return ServerDemand(where.key, speed, left, most_replicas(look.job.spec, where.variant))

@@ -1,0 +1,106 @@
+"""What it means for a job that pods do not run: which reason, in whose words, what to change. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from videojob.api.spec import VideoJobSpec
+from videojob.planning.catalogue import Accelerator, Catalogue
+from videojob.planning.observed import PodTrouble, ServerSeen
+
+REFUSED_S = 120.0
+"""A pod without a node for so long is no longer only waiting for one to start: somebody has to change something."""
+CRASHES = 3
+"""A server that never answered and ended in an error so often will do so again."""
+CRASHES_AFTER_READY = 10
+"""The same for one that has answered: nodes go and processes are killed without any fault of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why something is not there yet.
+
+    Attributes:
+        reason: the job's. capacity_reason: the one of CapacityReady, "" when capacity is there.
+        message: for people, with what to change.
+    """
+
+    reason: str
+    capacity_reason: str
+    message: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Nobody will make a node: something has to change, and the message says what."""
+        return self.capacity_reason == "InsufficientCapacity"
+
+
+def waiting_for(
+    trouble: PodTrouble | None,
+    accelerator: Accelerator,
+    spec: VideoJobSpec,
+    catalogue: Catalogue,
+    now_s: float,
+    *,
+    what: str,
+) -> Waiting:
+    """Why pods are not ready.
+
+    Args:
+        trouble: as seen; None when nothing is known, as right after they were asked for.
+        accelerator: what they need.
+        spec: of the job, which may ask for what is not to be had.
+        catalogue: where nodes come from.
+        now_s: seconds since the epoch.
+        what: the pods in words, "the inference server".
+    """
+    provisioning = "ProvisioningGPU" if accelerator == "gpu" else "ProvisioningCPU"
+    if trouble is None:
+        return Waiting(provisioning, provisioning, f"{what} was asked for")
+    said = f"{trouble.source}: {trouble.message}" if trouble.source else trouble.message
+    match trouble.kind:
+        case "starting":
+            return Waiting("LoadingModel", "", f"{what} starts and loads the model")
+        case "image":
+            return Waiting("ImagePullFailed", "", f"{what} cannot start: {said}")
+        case "crashed":
+            return Waiting("LoadingModel", "", f"{what} ended in an error and is started again: {said}")
+        case _:
+            refused = trouble.source == "karpenter" or now_s - trouble.since_s >= REFUSED_S
+            if not refused:
+                return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
+            words = f"no node can be had for {what}: {said.rstrip('.')}. {what_to_change(spec, catalogue)}"
+            return Waiting(provisioning, "InsufficientCapacity", words)
+
+
+def what_to_change(spec: VideoJobSpec, catalogue: Catalogue) -> str:
+    """What could make capacity available, for this job and installation."""
+    compute = spec.compute
+    advice = []
+    if compute.instance_types is not None:
+        advice.append("allow more spec.compute.instanceTypes")
+    if compute.capacity_types is not None and len(compute.capacity_types) == 1:
+        advice.append("allow both spec.compute.capacityTypes")
+    if catalogue.karpenter == "none":
+        advice.append("add nodes of that kind, or let Karpenter make them")
+    else:
+        advice.append("look at the limits and requirements of the NodePools, and at the account's quota")
+    text = ", or ".join(advice)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def load_failure(server: ServerSeen | None, *, was_ready: bool) -> str:
+    """Words of a server that will not come up however often it is started; "" while there is hope.
+
+    Args:
+        server: as seen.
+        was_ready: it has answered during this job.
+    """
+    trouble = None if server is None else server.trouble
+    if server is None or trouble is None or server.ready > 0 or trouble.kind != "crashed":
+        return ""
+    most = CRASHES_AFTER_READY if was_ready else CRASHES
+    if trouble.restarts < most:
+        return ""
+    code = "" if trouble.exit_code is None else f" (exit code {trouble.exit_code})"
+    return f"the inference server ended in an error {trouble.restarts} times{code}: {trouble.message}"

@@ -1,0 +1,158 @@
+"""Desired states in words: reason, message and conditions that belong together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from videojob.api.reasons import REASONS, Phase
+from videojob.api.videojob import VideoJob
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.desired import ConditionStatus, ConditionWanted, Desired
+from videojob.planning.observed import JobSeen, Observed
+from videojob.planning.recorded import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that a decision takes."""
+
+    job: VideoJob
+    observed: Observed
+    catalogue: Catalogue
+    recorded: Recorded
+    now_s: float
+
+    def jobs(self, kind: str) -> list[JobSeen]:
+        """The job's Jobs of a kind, oldest attempt first, also those on their way out."""
+        return sorted((one for one in self.observed.jobs if one.kind == kind), key=lambda one: one.attempt)
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether activeDeadlineSeconds are over: counted from the start, anew from a resume, not while held."""
+        limit_s, started_s = self.job.spec.active_deadline_seconds, self.recorded.started_s
+        if limit_s is None or started_s is None or self.job.spec.suspend:
+            return False
+        if self.recorded.status_of("Suspended") == "True":
+            return False  # resumed just now
+        let_go_s = self.recorded.since_s("Suspended", "False")
+        since_s = started_s if let_go_s is None else max(started_s, let_go_s)
+        return self.now_s - since_s >= limit_s
+
+    @property
+    def over_time_words(self) -> str:
+        """Why `is_over_time`."""
+        limit_s = self.job.spec.active_deadline_seconds
+        return f"the job ran longer than its activeDeadlineSeconds of {limit_s}"
+
+    @property
+    def unfinished_jobs(self) -> tuple[str, ...]:
+        """Names of Jobs that would go on working."""
+        return tuple(one.name for one in self.observed.jobs if one.finished is None and not one.deleting)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A condition but for its type."""
+
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+def works(
+    look: Look,
+    reason: str,
+    message: str,
+    *,
+    capacity: Fact | None = None,
+    server: Fact | None = None,
+    advise: bool = True,
+) -> Desired:
+    """A job on its way: it waits or works.
+
+    Args:
+        look: at the job.
+        reason: of api.reasons.
+        message: for people; what to do next is added when it waits, unless `advise` is False.
+        capacity: what is known of nodes; None for nothing yet.
+        server: the same of the inference server.
+        advise: the message lacks what to do.
+    """
+    held = look.job.spec.suspend
+    info = REASONS[reason]
+    text = sentence(message, info.next_step) if advise and info.phase is Phase.WAITING else message
+    unasked = Fact("False", "Suspended", "given back") if held else Fact("Unknown", reason)
+    suspended = Fact("True", "Suspended", "by spec.suspend") if held else Fact("False", reason)
+    return _desired(Fact("Unknown", reason, text), capacity or unasked, server or unasked, suspended)
+
+
+def fails(look: Look, reason: str, message: str) -> Desired:
+    """A job that ended badly; its Jobs go, what is committed stays. What to do next is added to the message."""
+    word = _failure(reason)
+    return _ends(look, Fact("False", word, sentence(message, REASONS[word].next_step)))
+
+
+def fails_with(look: Look, error: Mapping[str, Any], reason: str = "") -> Desired:
+    """The same with `VideoJobError.as_dict()`, whose own advice goes before that of its reason.
+
+    Args:
+        look: at the job.
+        error: what happened.
+        reason: of the job; by default the error's own.
+    """
+    word = _failure(reason or str(error.get("reason")))
+    hint = str(error.get("hint") or REASONS[word].next_step)
+    return _ends(look, Fact("False", word, sentence(error_words(error), hint)))
+
+
+def succeeds(look: Look, reason: str, message: str) -> Desired:
+    """A job that ended well."""
+    return _ends(look, Fact("True", reason, message or REASONS[reason].meaning))
+
+
+def error_words(error: Mapping[str, Any]) -> str:
+    """`VideoJobError.as_dict()` for people: what, and where."""
+    place = [str(error["uri"])] if error.get("uri") else []
+    if error.get("segment") is not None:
+        place.append(f"segment {error['segment']}")
+    where = f" ({', '.join(place)})" if place else ""
+    return f"{error.get('message', '')}{where}"
+
+
+def sentence(message: str, next_step: str) -> str:
+    """The message, and then what to do, unless it says so already."""
+    text = message.rstrip(".")
+    return f"{text}. {next_step}" if text and next_step and next_step not in text else (message or next_step)
+
+
+def _failure(reason: str) -> str:
+    """The word itself when it is one for a bad end."""
+    return reason if reason in REASONS and REASONS[reason].phase is Phase.FAILED else "InternalError"
+
+
+def _ends(look: Look, succeeded: Fact) -> Desired:
+    over = Fact("False", succeeded.reason, "the job is over")
+    desired = _desired(succeeded, over, over, Fact("False", succeeded.reason))
+    return Desired(
+        reason=desired.reason,
+        message=desired.message,
+        conditions=desired.conditions,
+        started=True,
+        ended=True,
+        remove_jobs=look.unfinished_jobs,
+    )
+
+
+def _desired(succeeded: Fact, capacity: Fact, server: Fact, suspended: Fact) -> Desired:
+    return Desired(
+        reason=succeeded.reason,
+        message=succeeded.message,
+        conditions=(
+            ConditionWanted("Succeeded", succeeded.status, succeeded.reason, succeeded.message),
+            ConditionWanted("CapacityReady", capacity.status, capacity.reason, capacity.message),
+            ConditionWanted("ServerReady", server.status, server.reason, server.message),
+            ConditionWanted("Suspended", suspended.status, suspended.reason, suspended.message),
+        ),
+    )

@@ -1,0 +1,136 @@
+"""Builders for decisions about VideoJobs on a cluster: an installation, jobs, and what may be seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from videojob.api.videojob import VideoJob
+from videojob.manifests.status import status_of
+from videojob.planning.catalogue import (
+    AcceleratorSettings,
+    Catalogue,
+    CatalogueModel,
+    PvcSource,
+    ResultsSettings,
+    ServerVariant,
+    WorkerSettings,
+)
+from videojob.planning.decide import decide
+from videojob.planning.desired import Desired
+from videojob.planning.jobplan import PlanHead
+from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen, ServerSeen
+
+NOW_S = 1_800_000_000.0
+UID = "0a1b2c3d-0000-4000-8000-000000000001"
+DIGEST = "sha256:" + "a" * 64
+
+CPU = ServerVariant("cpu", "onnxruntime", Fraction(20), "2", "2Gi", start_s=30, max_replicas=4)
+GPU = ServerVariant("gpu", "tensorrt", Fraction(900), "3", "8Gi", gpus=1, start_s=240, max_replicas=8)
+
+
+def a_catalogue(**changes: Any) -> Catalogue:
+    """An installation with one face detector on CPUs and GPUs."""
+    model = CatalogueModel("face_detector", 1, DIGEST, PvcSource("models", "face_detector"), {"cpu": CPU, "gpu": GPU})
+    values: dict[str, Any] = {
+        "image": "registry.example/videojob@sha256:" + "b" * 64,
+        "server_namespace": "videojob-system",
+        "results": ResultsSettings("videojob-results", ("team-results",), "eu-central-1"),
+        "accelerators": {
+            "cpu": AcceleratorSettings("registry.example/triton-cpu:1", 60),
+            "gpu": AcceleratorSettings("registry.example/triton:1", 120),
+        },
+        "models": {"face_detector": model},
+        "worker": WorkerSettings(env={"AWS_REGION": "eu-central-1"}),
+        "karpenter": "karpenter",
+    }
+    return Catalogue(**values | changes)
+
+
+def a_job(
+    spec: Mapping[str, Any] | None = None,
+    *,
+    status: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    name: str = "entrance",
+    **metadata: Any,
+) -> VideoJob:
+    """A VideoJob as a cluster stores it; `spec` is laid over one with a single video."""
+    base = {"inputs": [{"s3": {"bucket": "clips", "key": "a.mp4"}}], "model": {"name": "face_detector"}}
+    own = {"name": name, "namespace": "team", "uid": UID, "generation": 1, "labels": dict(labels or {})}
+    values: dict[str, Any] = {"metadata": own | metadata, "spec": base | dict(spec or {})}
+    if status is not None:
+        values["status"] = dict(status)
+    return VideoJob.from_manifest(values)
+
+
+def a_head(**changes: Any) -> PlanHead:
+    """A plan of 10 segments with 3,000 frames."""
+    values: dict[str, Any] = {
+        "attempt": 1,
+        "plan_id": "p1",
+        "plan_digest": "d" * 64,
+        "videos": 1,
+        "failed": 0,
+        "segments": 10,
+        "frames": 3000,
+        "duration_ms": 300_000,
+    }
+    return PlanHead(**values | changes)
+
+
+def a_plan_job(attempt: int = 1, **changes: Any) -> JobSeen:
+    """A planner's Job."""
+    name = f"entrance-plan-{attempt}"
+    values: dict[str, Any] = {"name": name, "kind": "plan", "attempt": attempt, "suspended": False}
+    return JobSeen(**values | changes)
+
+
+def a_work_job(attempt: int = 1, **changes: Any) -> JobSeen:
+    """The workers' Job, at work since ten seconds."""
+    values: dict[str, Any] = {
+        "name": f"entrance-work-{attempt}",
+        "kind": "work",
+        "attempt": attempt,
+        "suspended": False,
+        "active": 1,
+        "ready": 1,
+        "completions": 10,
+        "epoch": 1,
+        "batch": 1,
+        "started_s": NOW_S - 10,
+    }
+    return JobSeen(**values | changes)
+
+
+def results(committed: int = 0, **changes: Any) -> ResultsSeen:
+    """The table of a run whose first segments are stored."""
+    values: dict[str, Any] = {"epoch": 1, "committed": frozenset(range(committed))}
+    return ResultsSeen(**values | changes)
+
+
+def running(*jobs: JobSeen, server: ServerSeen | None = None, **changes: Any) -> Observed:
+    """A job that has its plan and epoch."""
+    values: dict[str, Any] = {"jobs": jobs, "head": a_head(), "results": results(), "server": server}
+    return Observed(**values | changes)
+
+
+def trouble(kind: str, message: str = "words", *, age_s: float = 5.0, **changes: Any) -> PodTrouble:
+    """Pods that do not run, since some seconds."""
+    values: dict[str, Any] = {"kind": kind, "message": message, "since_s": NOW_S - age_s}
+    return PodTrouble(**values | changes)
+
+
+def stored(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float) -> tuple[VideoJob, Desired]:
+    """One look: the decision, and the job with the status that it leads to."""
+    desired = decide(job, observed, catalogue, now_s)
+    status = status_of(job, desired, observed, catalogue=catalogue, table="videojob-results", now_s=now_s)
+    values = job.as_manifest() | {"status": status}
+    return VideoJob.from_manifest(values), desired
+
+
+def condition(desired: Desired, kind: str) -> tuple[str, str]:
+    """(status, reason) of a wanted condition."""
+    found = next(one for one in desired.conditions if one.type == kind)
+    return found.status, found.reason
