@@ -112,7 +112,11 @@ def test_there_is_one_controller_and_never_two() -> None:
     (deployment,) = of_kind(render(), "Deployment")
     assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
     container = controller_pod([deployment])["spec"]["containers"][0]
-    assert container["args"] == ["controller", "--config=/etc/videojob/config.yaml"]
+    assert container["args"] == [
+        "controller",
+        "--config=/etc/videojob/config.yaml",
+        "--deployment=videojob-controller",
+    ]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
 

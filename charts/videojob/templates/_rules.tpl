@@ -1,14 +1,14 @@
-{{/* What the controller may do, each rule with what it is for. No secrets, no wildcards, nothing that could give more. */}}
+{{/* What the controller may do, each rule with what it is for: what its code asks for, and no more. No secrets, no wildcards. */}}
 
 {{/* In every namespace whose VideoJobs it serves. */}}
 {{- define "videojob.rules.tenant" -}}
-# The jobs: reads them, and removes those whose time to live is over.
+# The jobs: it marks none but its own, and removes those whose time to live is over.
 - apiGroups: [videojob.dev]
   resources: [videojobs]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [get, list, watch, delete]
 - apiGroups: [videojob.dev]
   resources: [videojobs/status]
-  verbs: [get, patch]
+  verbs: [patch]
 # Their planner and workers.
 - apiGroups: [batch]
   resources: [jobs]
@@ -16,54 +16,66 @@
 # What the workers read of a job. Never listed.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [create, get, patch]
+  verbs: [create, get]
 # How the workers fare, and what they say when they end.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list]
 # What it tells people; what the scheduler and Karpenter tell it.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch, get, list]
+  verbs: [create, list]
+# kopf watches all kinds in the same namespaces, though servers are in one.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch]
 {{- end -}}
 
 {{/* In the release's namespace. */}}
 {{- define "videojob.rules.release" -}}
-# Triton servers.
+# Triton servers, by server-side apply.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [create, get, list, watch, patch, delete]
+  verbs: [create, get, list, watch, patch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [create, get, list, watch, patch, delete]
+  verbs: [create, get, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch, get, list]
-# One controller at a time.
+  verbs: [list]
+# Its canary, a VideoJob by which it proves that it still hears; all kinds are watched in the same namespaces.
+- apiGroups: [videojob.dev]
+  resources: [videojobs]
+  verbs: [create, get, list, watch]
+- apiGroups: [videojob.dev]
+  resources: [videojobs]
+  resourceNames: [videojob-canary]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch]
+# One controller at a time. The Lease is the chart's, so none is made.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [create]
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  resourceNames: [{{ include "videojob.fullname" . }}-controller]
-  verbs: [get, update, patch]
+  resourceNames: [videojob-controller]
+  verbs: [get, update]
 {{- end -}}
 
 {{/* Of the cluster. */}}
-{{- define "videojob.rules.nodes" -}}
+{{- define "videojob.rules.cluster" -}}
 {{- if .Values.rbac.nodes -}}
-# Type, zone and capacity of the nodes that servers and workers run on.
+# Type, zone and way of payment of the node that a server runs on.
 - apiGroups: [""]
   resources: [nodes]
-  verbs: [get, list, watch]
+  verbs: [get]
 {{- end }}
-{{- if ne .Values.karpenter.flavor "none" }}
-# Why there is no node yet.
-- apiGroups: [karpenter.sh]
-  resources: [nodeclaims, nodepools]
-  verbs: [get, list, watch]
+{{- if eq .Values.scope "cluster" }}
+# So that it notices when the CRD comes, goes and comes back.
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [list, watch]
 {{- end }}
 {{- end -}}

@@ -121,6 +121,9 @@ class Watches:
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
         settings.peering.standalone = True
+        # Without rights on the whole cluster its namespaces and CRDs may not be listed, and kopf would ask for ever
+        # before it began (the chart's `scope: namespaced`).
+        settings.scanning.disabled = bool(self.namespaces)
         settings.process.ultimate_exiting_timeout = 25
         settings.watching.server_timeout = self.times.server_s
         settings.watching.client_timeout = self.times.client_s
