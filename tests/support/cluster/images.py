@@ -48,7 +48,15 @@ def base_image() -> None:
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             file = Path(scratch) / "Dockerfile"
             file.write_text("FROM scratch\nCOPY . /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n")
-            _buildah(["bud", "--layers=false", "--tag", BASE_IMAGE, "--file", str(file), str(tree)])
+            _trust_as_here(tree)
+            _buildah(["bud", "--tag", BASE_IMAGE, "--file", str(file), str(tree)])
+
+
+def _trust_as_here(tree: Path) -> None:
+    """The authorities that this machine trusts: its package registries may be reached through one of its own."""
+    bundle = "etc/ssl/certs/ca-certificates.crt"
+    shutil.copy2(Path("/") / bundle, tree / bundle)
+    (tree / "etc" / "pip.conf").write_text(f"[global]\ncert = /{bundle}\n")
 
 
 def built(name: str, dockerfile: Path, context: Path, sources: Sequence[Path], arguments: Sequence[str] = ()) -> Path:
