@@ -1,46 +1,46 @@
-"""Events about VideoJobs, posted by the controller itself: one for each change of the reason."""
+"""Posts the Events that decisions ask for, each once."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Literal
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from videojob.api.videojob import API_VERSION, KIND, VideoJob
+from videojob.api.videojob import VideoJob
+from videojob.manifests.events import event_of
 from videojob.manifests.kinds import EVENTS
-from videojob.manifests.status import timestamp
+from videojob.planning.desired import EventWanted
 from videojob.ports import AlreadyThere, Clock, Cluster
 
-_MOST_CHARACTERS = 1000  # the API server takes 1024
+_MOST_REMEMBERED = 10_000
 
 
-def post_event(
-    cluster: Cluster, job: VideoJob, kind: Literal["Normal", "Warning"], *, reason: str, message: str, clock: Clock
-) -> None:
-    """Posts an Event; the same words within the same minute are one."""
-    now_s = clock.now_s()
-    metadata = job.metadata
-    mark = hashlib.sha256(f"{metadata.uid} {reason} {message} {int(now_s) // 60}".encode()).hexdigest()[:16]
-    event = {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{metadata.name}.{mark}", "namespace": metadata.namespace},
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-        },
-        "type": kind,
-        "reason": reason,
-        "message": message[:_MOST_CHARACTERS],
-        "source": {"component": "videojob-controller"},
-        "reportingComponent": "videojob-controller",
-        "firstTimestamp": timestamp(now_s),
-        "lastTimestamp": timestamp(now_s),
-        "count": 1,
-    }
-    try:
-        cluster.create(EVENTS, event)
-    except AlreadyThere:
-        return
+@dataclass(slots=True)
+class EventPoster:
+    """Remembers what it posted, so that news that stay true cost one request; safe for threads."""
+
+    cluster: Cluster
+    clock: Clock
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _posted: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+
+    def post(self, job: VideoJob, wanted: Sequence[EventWanted]) -> None:
+        """Posts what was not posted yet.
+
+        Raises:
+            ClusterError: the API server does not answer, or refuses.
+        """
+        for one in wanted:
+            event = event_of(job, one, self.clock.now_s())
+            key = (job.metadata.namespace, str(event["metadata"]["name"]))
+            with self._lock:
+                if key in self._posted:
+                    continue
+            with contextlib.suppress(AlreadyThere):  # posted before this controller was started anew
+                self.cluster.create(EVENTS, event)
+            with self._lock:
+                self._posted[key] = None
+                if len(self._posted) > _MOST_REMEMBERED:
+                    self._posted.popitem(last=False)

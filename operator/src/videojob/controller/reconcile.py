@@ -6,20 +6,19 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
-from videojob.api.reasons import REASONS, Phase
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.demands import Demands, JobKey
-from videojob.controller.events import post_event
+from videojob.controller.events import EventPoster
 from videojob.controller.observe import Observer
 from videojob.errors import ClusterError, ClusterRefused, SinkError
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import CANARY, results_uid
-from videojob.manifests.status import status_of
+from videojob.manifests.status import merge_patch, status_of
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import decide
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
@@ -51,6 +50,11 @@ class JobReconciler:
     wrote: Callable[[], None] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_s: dict[JobKey, float] = field(default_factory=dict)
+    _events: EventPoster = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes what it posts with."""
+        self._events = EventPoster(self.cluster, self.clock)
 
     def reconcile(self, key: JobKey) -> float | None:
         """One look; returns when to look again, in seconds.
@@ -71,6 +75,7 @@ class JobReconciler:
         observed, desired = self._decided(job)
         self._demand(key, desired)
         self._apply(job, desired)
+        self._tell(job, desired)
         wait_s = self._write(job, raw, observed, desired)
         if desired.delete_self:
             self.cluster.delete(VIDEOJOBS, namespace, name, uid=job.metadata.uid)
@@ -176,7 +181,7 @@ class JobReconciler:
         is_news = _facts(status) != _facts(before)
         if not is_news and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
-        patch = {name: None for name in before if name not in status} | status
+        patch = merge_patch(before, status)
         # The version guards against a status made from an older look, as of a controller that lost its lease.
         guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
         try:
@@ -189,18 +194,12 @@ class JobReconciler:
                 del self._written_s[key]
         self.wrote()
         if stored is not None and _reason(before) != desired.reason:
-            self._tell(job, desired)
+            _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
         return None
 
     def _tell(self, job: VideoJob, desired: Desired) -> None:
-        failed = REASONS[desired.reason].phase is Phase.FAILED
-        _LOG.info(
-            desired.message,
-            extra={"namespace": job.metadata.namespace, "job": job.metadata.name, "reason": desired.reason},
-        )
         try:
-            kind: Literal["Normal", "Warning"] = "Warning" if failed else "Normal"
-            post_event(self.cluster, job, kind, reason=desired.reason, message=desired.message, clock=self.clock)
+            self._events.post(job, desired.events)
         except ClusterError as error:
             # An Event is a courtesy: the status says the same, and stands.
             _LOG.warning("event not posted", extra={"error": str(error)})

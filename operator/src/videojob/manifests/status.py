@@ -60,6 +60,19 @@ def status_of(
     return status
 
 
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes `after` of `before` as a JSON merge patch (RFC 7386); lists are replaced as a whole."""
+    patch: dict[str, Any] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            inner = merge_patch(old, value)
+            patch |= {name: inner} if inner else {}
+        elif name not in before or old != value:
+            patch[name] = value
+    return patch
+
+
 def _conditions(before: Mapping[str, Any], desired: Desired, generation: int, now_s: float) -> list[dict[str, Any]]:
     known = {one["type"]: one for one in before.get("conditions", ())}
     made = []
