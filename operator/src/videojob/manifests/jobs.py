@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.manifests.names import (
     ATTEMPT,
     BATCH,
+    CONTAINER,
     EPOCH,
     child_name,
     job_labels,
     owner_reference,
     results_uid,
-    server_name,
     server_selector,
 )
 from videojob.manifests.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
@@ -74,7 +75,7 @@ def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict
         "activeDeadlineSeconds": _deadline_s(job),
         "podFailurePolicy": {"rules": [_exit_rule("FailJob", HOPELESS), _exit_rule("Ignore", STOPPED), _DISRUPTED]},
         "podReplacementPolicy": "Failed",
-        "template": _template(job, "planner", pod, catalogue),
+        "template": _template(job, "planner", pod, catalogue, ()),
     }
     return _job(job, f"plan-{wanted.attempt}", "planner", wanted.attempt, spec)
 
@@ -93,7 +94,10 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         f"--grace={catalogue.worker.grace_s}",
     ]
     pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue)
-    pod = near(pod, server_selector(wanted.server), catalogue.server_namespace)
+    # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
+    types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
+    template = _template(job, "worker", pod, catalogue, types)
+    template["spec"] = near(template["spec"], server_selector(wanted.server), catalogue.server_namespace)
     spec = {
         # None leaves it to Kueue, which wants to find it held.
         "suspend": wanted.suspended is not False,
@@ -101,7 +105,8 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         "completions": wanted.completions,
         "parallelism": wanted.parallelism,
         "backoffLimitPerIndex": job.spec.backoff_limit,
-        "maxFailedIndexes": wanted.completions,
+        # One index that fails for good fails the job: what the others would still do costs money for nothing.
+        "maxFailedIndexes": 0,
         "activeDeadlineSeconds": _deadline_s(job),
         "podFailurePolicy": {
             "rules": [
@@ -112,7 +117,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
             ]
         },
         "podReplacementPolicy": "Failed",
-        "template": _template(job, "worker", pod, catalogue),
+        "template": template,
     }
     made = _job(job, f"work-{wanted.attempt}", "worker", wanted.attempt, spec)
     made["metadata"]["annotations"] = {EPOCH: str(wanted.epoch), BATCH: str(wanted.batch)}
@@ -126,7 +131,7 @@ _DISRUPTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget
 
 
 def _exit_rule(action: str, code: int) -> dict[str, Any]:
-    return {"action": action, "onExitCodes": {"containerName": "videojob", "operator": "In", "values": [code]}}
+    return {"action": action, "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [code]}}
 
 
 def _deadline_s(job: VideoJob) -> int:
@@ -135,10 +140,17 @@ def _deadline_s(job: VideoJob) -> int:
     return _BACKSTOP_S * 30 if limit_s is None else limit_s + 300
 
 
-def _template(job: VideoJob, component: str, pod: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+def _template(
+    job: VideoJob, component: str, pod: dict[str, Any], catalogue: Catalogue, instance_types: Sequence[str]
+) -> dict[str, Any]:
     worker = catalogue.worker
     placed = with_place(
-        pod, worker.node_selector, worker.tolerations, capacity_types=job.spec.compute.capacity_types or ()
+        pod,
+        catalogue,
+        worker.node_selector,
+        worker.tolerations,
+        capacity_types=job.spec.compute.capacity_types or (),
+        instance_types=instance_types,
     )
     if job.spec.priority_class_name is not None:
         placed["priorityClassName"] = job.spec.priority_class_name
@@ -165,4 +177,4 @@ def _metadata(job: VideoJob, part: str, component: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["config_map", "plan_job", "results_table", "server_name", "work_job"]
+__all__ = ["config_map", "plan_job", "results_table", "work_job"]

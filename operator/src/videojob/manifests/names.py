@@ -20,6 +20,8 @@ JOB_NAME = f"{GROUP}/job-name"
 JOB_UID = f"{GROUP}/job-uid"
 ATTEMPT = f"{GROUP}/attempt"
 SERVER = f"{GROUP}/server"
+MODEL = f"{GROUP}/model"
+ACCELERATOR = f"{GROUP}/accelerator"
 EPOCH = f"{GROUP}/epoch"
 BATCH = f"{GROUP}/batch"
 SERVER_KEY = f"{GROUP}/server-key"
@@ -31,6 +33,7 @@ SERVER_CONTAINER = "triton"
 _NAME_CHARACTERS = 36
 _MODEL_CHARACTERS = 28
 _HASH_DIGITS = 8
+_LABEL_CHARACTERS = 63
 COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
 
 
@@ -82,7 +85,8 @@ def server_name(key: ServerKey) -> str:
 
 def server_labels(key: ServerKey) -> dict[str, str]:
     """Labels of a server's objects; a Deployment selects by those of `server_selector`."""
-    return {APP: MANAGER, MANAGED_BY: MANAGER, **server_selector(key)}
+    told = {MODEL: _label_value(key.model), ACCELERATOR: key.accelerator}
+    return {APP: MANAGER, MANAGED_BY: MANAGER, **told, **server_selector(key)}
 
 
 def server_selector(key: ServerKey) -> dict[str, str]:
@@ -101,6 +105,11 @@ def server_key_from_text(text: str) -> ServerKey:
     values["capacity_types"] = tuple(values["capacity_types"])
     values["instance_types"] = tuple(values["instance_types"])
     return ServerKey(**values)
+
+
+def _label_value(text: str) -> str:
+    """Text as the value of a label: for people to select by; the whole text stands elsewhere."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:_LABEL_CHARACTERS].strip("-_.")
 
 
 def _hash(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from videojob.manifests.names import CONTAINER
 from videojob.planning.catalogue import CapacityType, Catalogue, Toleration
 
 USER_ID = 65532
@@ -12,9 +13,11 @@ SCRATCH = "/scratch"
 JOB_FOLDER = "/etc/videojob/job"
 JOB_FILE = "job.json"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
+NODE_GROUP_CAPACITY = "eks.amazonaws.com/capacityType"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ZONE = "topology.kubernetes.io/zone"
 GPU = "nvidia.com/gpu"
+_NODE_GROUP_WORDS: Mapping[CapacityType, str] = {"spot": "SPOT", "on-demand": "ON_DEMAND"}
 
 CONTAINER_SECURITY: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
@@ -30,6 +33,8 @@ def pod_security(user_id: int = USER_ID) -> dict[str, Any]:
         "runAsUser": user_id,
         "runAsGroup": user_id,
         "fsGroup": user_id,
+        # Volumes of gigabytes are not walked again for each pod.
+        "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
@@ -50,7 +55,7 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> 
     worker = catalogue.worker
     own = {"VIDEOJOB_SCRATCH": SCRATCH, "HOME": SCRATCH, "TMPDIR": SCRATCH}
     container = {
-        "name": "videojob",
+        "name": CONTAINER,
         "image": catalogue.image,
         "imagePullPolicy": catalogue.image_pull_policy,
         "args": list(arguments),
@@ -85,6 +90,7 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> 
 
 def with_place(
     pod: dict[str, Any],
+    catalogue: Catalogue,
     node_selector: Mapping[str, str],
     tolerations: Sequence[Toleration],
     *,
@@ -92,17 +98,35 @@ def with_place(
     instance_types: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The pod with where it may run; constraints of the job are demands, never wishes."""
-    wanted = ((CAPACITY_TYPE, capacity_types), (INSTANCE_TYPE, instance_types))
-    terms = [{"key": key, "operator": "In", "values": list(values)} for key, values in wanted if values]
     placed = dict(pod)
     if node_selector:
         placed["nodeSelector"] = dict(node_selector)
     if tolerations:
         placed["tolerations"] = [dict(toleration) for toleration in tolerations]
+    terms = _node_terms(catalogue, capacity_types, instance_types)
     if terms:
-        required = {"nodeSelectorTerms": [{"matchExpressions": terms}]}
+        required = {"nodeSelectorTerms": terms}
         placed["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
     return placed
+
+
+def _node_terms(
+    catalogue: Catalogue, capacity_types: Sequence[CapacityType], instance_types: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Terms of which a node has to meet one. Karpenter, EKS Auto Mode's too, and EKS' node groups label nodes each in
+    their own words; a Karpenter that makes nodes is asked in its own alone.
+    """
+    types = [_among(INSTANCE_TYPE, instance_types)] if instance_types else []
+    if not capacity_types:
+        return [{"matchExpressions": types}] if types else []
+    terms = [[_among(CAPACITY_TYPE, capacity_types), *types]]
+    if catalogue.karpenter == "none":
+        terms.append([_among(NODE_GROUP_CAPACITY, [_NODE_GROUP_WORDS[one] for one in capacity_types]), *types])
+    return [{"matchExpressions": expressions} for expressions in terms]
+
+
+def _among(label: str, values: Sequence[str]) -> dict[str, Any]:
+    return {"key": label, "operator": "In", "values": list(values)}
 
 
 def near(pod: dict[str, Any], labels: Mapping[str, str], namespace: str) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue
             "template": {
                 "metadata": {
                     "labels": server_labels(key),
+                    # Pods are there only while jobs need them: no need to change it, which would roll them.
                     "annotations": {"karpenter.sh/do-not-disrupt": "true"},
                 },
                 "spec": _pod(key, model, variant, catalogue),
@@ -95,6 +96,7 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
         tolerations.append({"key": GPU, "operator": "Exists", "effect": "NoSchedule"})
     return with_place(
         pod,
+        catalogue,
         settings.node_selector,
         tolerations,
         capacity_types=key.capacity_types,
