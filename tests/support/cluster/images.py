@@ -20,8 +20,11 @@ CACHE = ROOT / ".cache" / "images"
 BASE_IMAGE = "localhost/videojob-tests/base:1"
 _SUITE = "bookworm"
 _INCLUDED = "python3,python3-venv,python3-pip,ca-certificates"
-_PAUSE = "#include <unistd.h>\n#include <signal.h>\nstatic void end(int n) { _exit(0); }\n" \
-    "int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }\n"
+_PAUSE = """#include <signal.h>
+#include <unistd.h>
+static void end(int number) { _exit(0); }
+int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
+"""
 
 
 def pause_image() -> Path:
@@ -81,10 +84,8 @@ def built(name: str, dockerfile: Path, context: Path, sources: Sequence[Path], a
 
 def _build(context: Path, dockerfile: Path, name: str, archive: Path, arguments: Sequence[str] = ()) -> None:
     options = [option for one in arguments for option in ("--build-arg", one)]
-    _buildah(
-        ["bud", "--isolation", "chroot", "--network", "host", "--pull-never", *options, "--tag", name]
-        + ["--file", str(dockerfile), str(context)]
-    )
+    how = ["--isolation", "chroot", "--network", "host", "--pull-never", *options]
+    _buildah(["bud", *how, "--tag", name, "--file", str(dockerfile), str(context)])
     part = archive.with_suffix(".part")
     part.unlink(missing_ok=True)
     _buildah(["push", name, f"docker-archive:{part}:{name}"])

@@ -179,6 +179,26 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def model_digest(folder: Path) -> str:
+    """What a cluster's catalogue pins: "sha256:..." over the names and contents of all files in a model's folder.
+
+    Files and folders that begin with a dot and compiled Python are left out.
+
+    Raises:
+        ModelLoadFailed: a link is in it: what it leads to is not pinned by it.
+    """
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if any(part.startswith(".") or part == "__pycache__" for part in Path(name).parts):
+            continue
+        if path.is_symlink():
+            raise ModelLoadFailed("a model's folder must not hold links", uri=str(path), hint="Put the file there.")
+        if path.is_file():
+            lines.append(f"{file_sha256(path)}  {name}\n")
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+
 def with_parameter(text: str, source: str, key: str, value: str) -> str:
     """A config.pbtxt with one more parameter, its comments kept.
 

@@ -55,6 +55,36 @@ def embedded_config(
     return str(text_format.MessageToString(config))
 
 
+def cluster_config(text: str, source: str, *, backend: str, instances: int, engines: str) -> str:
+    """The same model for a server on a cluster, sized and placed for one kind of hardware.
+
+    Args:
+        text: content of a config.pbtxt for the official image.
+        source: the file's name, for messages.
+        backend: "onnxruntime" on CPUs or GPUs as the image has them, "tensorrt" for ONNX Runtime with TensorRT in half
+            precision.
+        instances: executions at once.
+        engines: folder that keeps built TensorRT engines.
+    """
+    config = _parse(text, source)
+    config.ClearField("instance_group")
+    group = config.instance_group.add()
+    group.count = instances
+    # Triton takes a GPU where there is one: the node decides, not the file.
+    group.kind = model_config_pb2.ModelInstanceGroup.KIND_AUTO
+    if backend == "tensorrt":
+        group.kind = model_config_pb2.ModelInstanceGroup.KIND_GPU
+        accelerators = config.optimization.execution_accelerators
+        del accelerators.gpu_execution_accelerator[:]
+        accelerator = accelerators.gpu_execution_accelerator.add()
+        accelerator.name = "tensorrt"
+        # Building an engine takes minutes: it is kept, and found again by the next replica.
+        settings = {"precision_mode": "FP16", "trt_engine_cache_enable": "1", "trt_engine_cache_path": engines}
+        for name, value in settings.items():
+            accelerator.parameters[name] = value
+    return str(text_format.MessageToString(config))
+
+
 def _parse(text: str, source: str) -> Any:
     try:
         return text_format.Parse(text, model_config_pb2.ModelConfig())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ from videojob.adapters.clock import SystemClock
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_calls import RetryPolicy
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.model_source import fetch_model
 from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import TritonOptions
 from videojob.errors import UsageError, VideoJobError
@@ -29,6 +31,7 @@ from videojob.worker.logs import log_json
 from videojob.worker.planner import Planner
 from videojob.worker.pod import Drain, ended
 from videojob.worker.process_control import keep_memory_private, peak_rss_bytes
+from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
 from videojob.worker.values import SegmentTools
 
 app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.", no_args_is_help=True, hidden=True)
@@ -110,6 +113,36 @@ def run(
             outcome = own.work()
             drain.working = False
         return outcome.ending, outcome.error
+
+    raise typer.Exit(ended(work))
+
+
+@app.command("sync-model")
+def sync(
+    *,
+    model: Annotated[str, typer.Option(help="Its name.")],
+    digest: Annotated[str, typer.Option(help="That its folder must have.")],
+    target: Annotated[Path, typer.Option(help="The server's model repository.")],
+    backend: Annotated[Literal["onnxruntime", "tensorrt", "python"], typer.Option(help="Form of its configuration.")],
+    instances: Annotated[int, typer.Option(min=1, help="Executions at once.")] = 1,
+    s3: Annotated[str | None, typer.Option(help="s3://bucket/prefix of its folder.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Account that must own the bucket.")] = None,
+    region: Annotated[str | None, typer.Option(help="Of the bucket.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="A mounted folder with it.")] = None,
+    engines: Annotated[str, typer.Option(help="Folder that keeps TensorRT engines.")] = "/engines",
+) -> None:
+    """Bring a server's model, check it and render its configuration."""
+    log_json({"component": "sync-model", "model": model})
+
+    def work() -> tuple[Ending, VideoJobError | None]:
+        if s3 is not None:
+            bring: Callable[[Path], None] = partial(fetch_model, s3, owner=owner, region=region)
+        elif folder is not None:
+            bring = copy_folder(folder)
+        else:
+            raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
+        sync_model(WantedModel(model, digest, backend, instances, engines), bring, target)
+        return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
 

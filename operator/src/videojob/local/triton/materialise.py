@@ -7,7 +7,6 @@ the original ONNX file where it lies. A `python` model passes through unchanged.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,11 +22,10 @@ from videojob.adapters.model_repository import (
     with_parameter,
 )
 from videojob.adapters.triton_config import embedded_config
+from videojob.adapters.triton_shim import write_shim
 from videojob.errors import ModelLoadFailed
-from videojob.local.triton.calibration import ShimPlan, free_memory_bytes, make_plan, timings_for
+from videojob.local.triton.calibration import free_memory_bytes, make_plan, timings_for
 
-_SHIM = Path(__file__).parent / "shim"
-_SHIM_FILES = ("model.py", "joined.py", "onnx_engine.py")
 _ONNX_BACKENDS = ("onnxruntime", "onnxruntime_onnx")
 
 
@@ -92,7 +90,7 @@ def _materialise_onnx(model: RepositoryModel, target: Path, *, cache_folder: Pat
         if path.is_file() and path.name != CONFIG_NAME:
             shutil.copy2(path, target / path.name)
     for version, file in weights.items():
-        _write_shim(target / str(version), file, plan)
+        write_shim(target / str(version), {"weights": str(file.resolve()), **asdict(plan)})
     path = model.folder / CONFIG_NAME
     text = embedded_config(
         path.read_text(encoding="utf-8"),
@@ -120,11 +118,3 @@ def _files_sha256(repository: Path, model: RepositoryModel) -> str:
     parts = sorted({str(step["model_name"]) for step in steps} - {model.name})
     hashes += [(name, _files_sha256(repository, find_model(repository, name))) for name in parts]
     return hashlib.sha256(repr(hashes).encode()).hexdigest()
-
-
-def _write_shim(folder: Path, weights: Path, plan: ShimPlan) -> None:
-    folder.mkdir()
-    for name in _SHIM_FILES:
-        shutil.copy2(_SHIM / name, folder / name)
-    settings = {"weights": str(weights.resolve()), **asdict(plan)}
-    (folder / "shim.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.local.triton.shim.onnx_engine import Array, OnnxEngine, providers
+from videojob.adapters.triton_shim.onnx_engine import Array, OnnxEngine, providers
 
 
 @dataclass(frozen=True, slots=True)
