@@ -8,12 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from support.cluster.control_plane import ROOT
 from support.cluster.node import PAUSE_IMAGE
+from support.cluster.pins import pins
 from support.cluster.processes import run
 
 CACHE = ROOT / ".cache" / "images"
@@ -136,3 +137,39 @@ def _content(path: Path) -> bytes:
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     kept = (one for one in files if "__pycache__" not in one.parts)
     return b"".join(f"{one.relative_to(path.parent)}\n".encode() + one.read_bytes() for one in kept)
+
+
+PROJECT_IMAGE = "localhost/videojob-tests/videojob:1"
+TRITON_IMAGE = "localhost/videojob-tests/triton:1"
+SUPPORT_IMAGE = "localhost/videojob-tests/support:1"
+_RECIPES = ROOT / "tests" / "support" / "images"
+
+
+def project_image() -> Path:
+    """The project's own image, from its Dockerfile."""
+    sources = [ROOT / name for name in ("requirements/runtime.txt", "operator", "model_repository", "pyproject.toml")]
+    return built(PROJECT_IMAGE, ROOT / "Dockerfile", ROOT, sources, [f"BASE_IMAGE={BASE_IMAGE}"])
+
+
+def triton_image() -> Path:
+    """A CPU Triton."""
+    return _recipe(TRITON_IMAGE, "triton", pins("nvidia-pytriton", "onnxruntime", "numpy"))
+
+
+def support_image() -> Path:
+    """S3 and DynamoDB."""
+    home = Path(run([ROOT / "scripts" / "dynamodb-local"]).splitlines()[-1])
+    return _recipe(SUPPORT_IMAGE, "support", pins("moto[server,s3,dynamodb]"), {"dynamodb": home})
+
+
+def _recipe(name: str, folder: str, requirements: str, folders: Mapping[str, Path] | None = None) -> Path:
+    with tempfile.TemporaryDirectory() as scratch:
+        context = Path(scratch) / folder
+        shutil.copytree(_RECIPES / folder, context)
+        (context / "requirements.txt").write_text(requirements)
+        # Named by version, so that what is copied from them need not be read to know that it is the same.
+        versions = [f"{part}={place.name}" for part, place in (folders or {}).items()]
+        for part, place in (folders or {}).items():
+            shutil.copytree(place, context / part)
+        arguments = [f"BASE_IMAGE={BASE_IMAGE}", *versions]
+        return built(name, context / "Dockerfile", context, [_RECIPES / folder, context / "requirements.txt"], arguments)
