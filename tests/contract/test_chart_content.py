@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,16 @@ import yaml
 from support.chart_matrix import ALONE, AUTO, CPU_ONLY, KARPENTER, MATRIX, MODEL, TENANTS
 from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, of_kind, pods, render
 from videojob.controller.config import read_config
+from videojob.controller.metrics import ControllerMetrics
 from videojob.planning.catalogue import Catalogue, S3Source
 
 CRD_TEXT = (ROOT / "crds" / "videojob.yaml").read_text()
+TRITON_METRICS = {
+    "nv_inference_request_success",
+    "nv_inference_request_failure",
+    "nv_inference_pending_request_count",
+}
+"""Of Triton's documentation; the embedded server shows them, too."""
 CLUSTER_SCOPED = {
     "CustomResourceDefinition",
     "ClusterRole",
@@ -231,6 +239,21 @@ def test_common_labels_and_annotations_are_on_every_object_and_pod() -> None:
     for item in render(values):
         assert item["metadata"]["labels"]["team"] == "video", item["metadata"]["name"]
         assert item["metadata"]["annotations"]["owner"] == "video@example.com", item["metadata"]["name"]
+
+
+def test_alerts_ask_for_what_is_measured_where_it_is_scraped() -> None:
+    ours = {family.name for family in ControllerMetrics().registry.collect()}
+    switches = ("serviceMonitor", "podMonitor")
+    for enabled in switches:
+        chosen = {switch: {"enabled": switch == enabled} for switch in switches} | {"prometheusRule": {"enabled": True}}
+        (rule,) = of_kind(render({"monitoring": chosen}), "PrometheusRule")
+        (group,) = rule["spec"]["groups"]
+        assert group["rules"]
+        text = " ".join(one["expr"] for one in group["rules"])
+        assert {name.removesuffix("_total") for name in re.findall(r"videojob_[a-z_]+(?={)", text)} <= ours
+        triton = set(re.findall(r"nv_[a-z_]+", text))
+        assert triton <= TRITON_METRICS
+        assert bool(triton) is (enabled == "podMonitor")
 
 
 class TestNetwork:
