@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.manifests.status import status_of
+from videojob.manifests.status import status_of, timestamp
 from videojob.planning.catalogue import (
     AcceleratorSettings,
     Catalogue,
@@ -134,3 +134,45 @@ def condition(desired: Desired, kind: str) -> tuple[str, str]:
     """(status, reason) of a wanted condition."""
     found = next(one for one in desired.conditions if one.type == kind)
     return found.status, found.reason
+
+
+CATALOGUE = a_catalogue()
+READY = ServerSeen(1, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a")
+ERROR = {
+    "reason": "InputNotFound",
+    "message": "there is no such object",
+    "uri": "s3://clips/a.mp4",
+    "hint": "Check it.",
+}
+
+
+def a_status(
+    reason: str = "Processing", *, began_s: float = 100.0, since_s: float = 100.0, **kinds: str
+) -> dict[str, Any]:
+    """A stored status of a job that began some seconds ago; conditions as `Suspended="False"`."""
+    conditions = {"Succeeded": "Unknown"} | kinds
+    return {
+        "startTime": timestamp(NOW_S - began_s),
+        "epoch": 1,
+        "conditions": [
+            {
+                "type": kind,
+                "status": status,
+                "reason": reason,
+                "message": "",
+                "lastTransitionTime": timestamp(NOW_S - since_s),
+            }
+            for kind, status in conditions.items()
+        ],
+    }
+
+
+def ended_status(reason: str = "Completed", ago_s: float = 10.0) -> dict[str, Any]:
+    """The stored status of a job that ended some seconds ago."""
+    status = a_status(reason, Succeeded="True" if reason == "Completed" else "False")
+    return status | {"completionTime": timestamp(NOW_S - ago_s), "message": "it is over"}
+
+
+def look(observed: Observed, spec: dict[str, Any] | None = None, **job: Any) -> Desired:
+    """One decision; further arguments are those of `a_job`."""
+    return decide(a_job(spec, **job), observed, CATALOGUE, NOW_S)

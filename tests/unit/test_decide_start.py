@@ -1,0 +1,178 @@
+"""What is decided about a VideoJob before its work begins: refusals, the plan, a table that is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.decisions import (
+    CATALOGUE,
+    ERROR,
+    NOW_S,
+    READY,
+    a_catalogue,
+    a_head,
+    a_job,
+    a_plan_job,
+    a_status,
+    a_work_job,
+    condition,
+    look,
+    results,
+    running,
+    stored,
+    trouble,
+)
+from videojob.planning.decide import decide
+from videojob.planning.desired import PlanJobWanted
+from videojob.planning.observed import JobSeen, Observed
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "words"),
+    [
+        ({"model": {"name": "nobody"}}, "ModelNotFound", "face_detector"),
+        ({"model": {"name": "face_detector", "version": 2}}, "ModelNotFound", "ask for 1"),
+        ({"inputs": [{"file": {"path": "a.mp4"}}]}, "UnsupportedField", "spec.inputs[].file"),
+        ({"compute": {"backend": "lambda"}}, "UnsupportedField", "spec.compute.backend"),
+        ({"compute": {"backend": "sagemaker"}}, "UnsupportedField", "spec.compute.backend"),
+        ({"compute": {"backend": "local"}}, "UnsupportedField", "spec.compute.backend"),
+        ({"budget": {"maxCost": "2.50"}}, "UnsupportedField", "spec.budget"),
+        ({"results": {"detections": {"s3": {"bucket": "out"}}}}, "UnsupportedField", "spec.results.detections"),
+        ({"results": {"preview": {"s3": {"bucket": "out"}}}}, "UnsupportedField", "spec.results.preview"),
+        ({"results": {"dynamodb": {"tableName": "theirs"}}}, "TableNotAllowed", "team-results"),
+        ({"compute": {"accelerator": "cpu", "limits": {"cpus": 1}}}, "", ""),
+        ({"compute": {"limits": {"gpus": 0}}}, "", ""),
+        ({"results": {"dynamodb": {"tableName": "team-results"}}}, "", ""),
+        ({"results": {"detections": {"enabled": False}}}, "", ""),
+        ({"compute": {"backend": "kubernetes"}}, "", ""),
+    ],
+)
+def test_what_cannot_be_done_here_is_refused_before_anything_starts(
+    spec: dict[str, Any], reason: str, words: str
+) -> None:
+    desired = look(Observed(), spec)
+    if not reason:
+        assert (desired.ended, desired.plan_job) == (False, PlanJobWanted(1))
+        return
+    assert (desired.reason, desired.ended, desired.started) == (reason, True, True)
+    assert words in desired.message
+    assert (desired.plan_job, desired.demand) == (None, None)
+
+
+@pytest.mark.parametrize("accelerator", ["cpu", "gpu"])
+def test_hardware_that_is_not_offered_is_no_placement(accelerator: str) -> None:
+    other = "gpu" if accelerator == "cpu" else "cpu"
+    catalogue = a_catalogue(accelerators={other: CATALOGUE.accelerators[other]})  # type: ignore[index]
+    desired = decide(a_job({"compute": {"accelerator": accelerator}}), Observed(), catalogue, NOW_S)
+    assert (desired.reason, f"served on {other} here" in desired.message) == ("NoPlacement", True)
+
+
+def test_a_worker_that_does_not_fit_the_limit_of_cpus_is_no_placement() -> None:
+    big = a_catalogue(worker=type(CATALOGUE.worker)(cpu="2500m"))
+    desired = decide(a_job({"compute": {"limits": {"cpus": 2}}}), Observed(), big, NOW_S)
+    assert (desired.reason, "limits.cpus" in desired.message) == ("NoPlacement", True)
+
+
+def test_a_summary_that_is_stored_outlives_the_model_that_made_it() -> None:
+    observed = running(results=results(10, finished="Completed", frames_done=3000))
+    assert look(observed, {"model": {"name": "nobody"}}).reason == "Completed"
+
+
+def test_what_has_no_effect_here_is_said_once() -> None:
+    topic = {"snsTopicArn": "arn:aws:sns:eu-central-1:123456789012:topic"}
+    job = a_job({"notifications": {"error": topic}})
+    after, first = stored(job, Observed(), CATALOGUE, NOW_S)
+    said = [one for one in first.events if one.reason == "FieldIgnored"]
+    assert [(one.type, "spec.notifications" in one.message) for one in said] == [("Warning", True)]
+    assert decide(after, Observed(), CATALOGUE, NOW_S + 1).events == ()
+
+
+# The plan.
+
+
+def test_the_first_look_asks_for_a_planner() -> None:
+    desired = look(Observed())
+    assert (desired.reason, desired.plan_job, desired.started) == ("Probing", PlanJobWanted(1), True)
+    assert desired.demand is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "reason"),
+    [
+        (a_plan_job(active=1), PlanJobWanted(1), "Probing"),
+        (a_plan_job(suspended=True), PlanJobWanted(1), "Probing"),
+        (a_plan_job(deleting=True), None, "Probing"),
+        (a_plan_job(finished="Complete"), PlanJobWanted(2), "Probing"),
+        (a_plan_job(2, finished="Complete"), PlanJobWanted(3), "Probing"),
+        (a_plan_job(3, finished="Complete"), None, "ResultsIncomplete"),
+        (a_plan_job(finished="Failed", error=ERROR), None, "InputNotFound"),
+        (a_plan_job(finished="Failed", message="it gave up"), None, "BackoffLimitExceeded"),
+        (a_plan_job(finished="Failed", error={"reason": "Unheard", "message": "?"}), None, "InternalError"),
+        (a_plan_job(trouble=trouble("unschedulable", source="karpenter")), PlanJobWanted(1), "ProvisioningCPU"),
+        (a_plan_job(trouble=trouble("image")), PlanJobWanted(1), "ImagePullFailed"),
+        (a_plan_job(trouble=trouble("starting")), PlanJobWanted(1), "Probing"),
+        (a_plan_job(trouble=trouble("crashed")), PlanJobWanted(1), "Probing"),
+    ],
+)
+def test_a_planner_is_followed_to_its_end(seen: JobSeen, wanted: PlanJobWanted | None, reason: str) -> None:
+    desired = look(Observed(jobs=(seen,)))
+    assert (desired.plan_job, desired.reason) == (wanted, reason)
+    assert desired.ended == (reason in {"ResultsIncomplete", "InputNotFound", "BackoffLimitExceeded", "InternalError"})
+
+
+def test_a_planner_that_failed_says_what_where_and_what_to_do() -> None:
+    desired = look(Observed(jobs=(a_plan_job(finished="Failed", error=ERROR),)))
+    assert desired.message == "there is no such object (s3://clips/a.mp4). Check it."
+
+
+def test_a_planner_without_words_has_its_jobs_and_its_pods() -> None:
+    seen = a_plan_job(finished="Failed", message="gave up", trouble=trouble("crashed", "OOMKilled"))
+    assert "gave up; OOMKilled" in look(Observed(jobs=(seen,))).message
+
+
+def test_a_plan_in_which_nothing_can_be_run_ends_the_job() -> None:
+    desired = look(Observed(head=a_head(error=ERROR, segments=0)))
+    assert (desired.reason, desired.begin) == ("InputNotFound", False)
+
+
+@pytest.mark.parametrize("seen", [None, results(epoch=0)])
+def test_a_plan_begins_an_epoch(seen: Any) -> None:
+    desired = look(Observed(head=a_head(), results=seen))
+    assert (desired.begin, desired.work_job) == (True, None)
+
+
+# The results table is away.
+
+
+def test_everything_stays_as_it_is() -> None:
+    job, _ = stored(a_job(), running(a_work_job(), server=READY, results=results(4)), CATALOGUE, NOW_S)
+    away = Observed(jobs=(a_work_job(),), store_error="no route to host")
+    after, desired = stored(job, away, CATALOGUE, NOW_S + 1)
+    assert (desired.reason, desired.ended, desired.finalise, desired.begin) == ("Processing", False, False, False)
+    assert (desired.work_job, desired.plan_job, desired.remove_jobs) == (None, None, ())
+    assert desired.demand is not None
+    assert desired.demand.frames_left == 1800
+    assert "no route to host" in desired.message
+    assert condition(desired, "ServerReady") == ("True", "Processing")
+    assert after.status is not None
+    assert job.status is not None
+    assert after.status.progress == job.status.progress
+
+
+@pytest.mark.parametrize(
+    "job", [a_work_job(suspended=True), a_work_job(finished="Complete"), a_work_job(deleting=True)]
+)
+def test_who_was_not_at_work_asks_for_no_server(job: JobSeen) -> None:
+    assert look(Observed(jobs=(job,), store_error="away")).demand is None
+
+
+def test_the_limit_ends_only_what_cannot_have_been_finished() -> None:
+    spec = {"activeDeadlineSeconds": 50}
+    away = Observed(store_error="away")
+    assert not look(away, spec, status=a_status()).ended
+    planning = {name: value for name, value in a_status().items() if name != "epoch"}
+    assert look(away, spec, status=planning).reason == "DeadlineExceeded"

@@ -1,0 +1,245 @@
+"""What is decided about a VideoJob at work: its server and its workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.decisions import (
+    ERROR,
+    NOW_S,
+    READY,
+    a_catalogue,
+    a_head,
+    a_job,
+    a_status,
+    a_work_job,
+    condition,
+    look,
+    results,
+    running,
+    trouble,
+)
+from videojob.planning.decide import decide
+from videojob.planning.observed import JobSeen, ServerSeen
+
+# The server.
+
+
+def test_workers_are_made_held_until_the_server_answers() -> None:
+    desired = look(running())
+    assert desired.work_job is not None
+    assert desired.demand is not None
+    assert (desired.work_job.suspended, desired.work_job.attempt, desired.work_job.epoch) == (True, 1, 1)
+    assert (desired.reason, desired.demand.busy) == ("ProvisioningCPU", True)
+    assert (desired.work_job.completions, desired.work_job.batch) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "server", "reason", "capacity"),
+    [
+        ("cpu", None, "ProvisioningCPU", ("False", "ProvisioningCPU")),
+        ("gpu", None, "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerSeen(0, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerSeen(1, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerSeen(1, 0, trouble("unschedulable")), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        (
+            "gpu",
+            ServerSeen(1, 0, trouble("unschedulable", source="karpenter")),
+            "ProvisioningGPU",
+            ("False", "InsufficientCapacity"),
+        ),
+        (
+            "cpu",
+            ServerSeen(1, 0, trouble("unschedulable", age_s=121)),
+            "ProvisioningCPU",
+            ("False", "InsufficientCapacity"),
+        ),
+        ("gpu", ServerSeen(1, 0, trouble("image")), "ImagePullFailed", ("True", "Processing")),
+        ("gpu", ServerSeen(1, 0, trouble("starting")), "LoadingModel", ("True", "Processing")),
+        ("gpu", ServerSeen(1, 0, trouble("crashed", restarts=2)), "LoadingModel", ("True", "Processing")),
+        ("gpu", READY, "Processing", ("True", "Processing")),
+    ],
+)
+def test_each_wait_for_the_server_has_its_reason(
+    accelerator: str, server: ServerSeen | None, reason: str, capacity: tuple[str, str]
+) -> None:
+    held = a_work_job(suspended=True, active=0, ready=0)
+    desired = look(running(held, server=server), {"compute": {"accelerator": accelerator}})
+    assert (desired.reason, condition(desired, "CapacityReady")) == (reason, capacity)
+    assert condition(desired, "ServerReady")[0] == ("True" if server is READY else "False")
+    assert desired.work_job is not None
+    assert desired.demand is not None
+    assert desired.work_job.suspended == (server is not READY)
+
+
+def test_what_to_change_stands_beside_karpenters_words() -> None:
+    refused = ServerSeen(1, 0, trouble("unschedulable", "no instance type met", source="karpenter"))
+    compute = {"accelerator": "gpu", "instanceTypes": ["p9.xlarge"], "capacityTypes": ["spot"]}
+    message = look(running(server=refused), {"compute": compute}).message
+    assert "karpenter: no instance type met" in message
+    assert all(word in message for word in ("spec.compute.instanceTypes", "spec.compute.capacityTypes", "NodePools"))
+
+
+def test_without_karpenter_nodes_are_the_administrators_to_add() -> None:
+    refused = ServerSeen(1, 0, trouble("unschedulable", "0/1 nodes", source="scheduler", age_s=300))
+    desired = decide(a_job(), running(server=refused), a_catalogue(karpenter="none"), NOW_S)
+    assert "Add nodes of that kind" in desired.message
+
+
+@pytest.mark.parametrize(
+    ("restarts", "committed", "was_ready", "failed"),
+    [
+        (2, 0, "Unknown", False),
+        (3, 0, "Unknown", True),
+        (3, 0, "True", False),
+        (3, 1, "False", False),
+        (10, 1, "True", True),
+    ],
+)
+def test_a_server_that_never_comes_up_fails_the_job_with_its_own_words(
+    restarts: int, committed: int, was_ready: str, failed: bool
+) -> None:
+    broken = ServerSeen(1, 0, trouble("crashed", "failed to load 'x'", restarts=restarts, exit_code=1))
+    status = a_status(ServerReady=was_ready)
+    desired = look(running(server=broken, results=results(committed)), status=status)
+    assert desired.ended == failed
+    assert (desired.reason == "ModelLoadFailed") == failed
+    assert "failed to load 'x'" in desired.message
+    assert (desired.demand is None) == failed
+
+
+def test_a_server_that_lacks_but_one_replica_is_not_broken() -> None:
+    server = ServerSeen(2, 1, trouble("crashed", restarts=99))
+    assert look(running(a_work_job(), server=server)).reason == "Processing"
+
+
+@pytest.mark.parametrize(
+    ("ready_was", "away_s", "held"),
+    [("True", 0, False), ("False", 29, False), ("False", 30, True), ("Unknown", 99, False)],
+)
+def test_workers_are_held_again_when_the_server_stays_away(ready_was: str, away_s: float, held: bool) -> None:
+    away = ServerSeen(1, 0, trouble("starting"))
+    status = a_status(since_s=away_s, ServerReady=ready_was)
+    desired = look(running(a_work_job(), server=away), status=status)
+    assert desired.work_job is not None
+    assert desired.demand is not None
+    assert desired.work_job.suspended is held
+    assert condition(desired, "ServerReady")[0] == "False"
+    assert desired.reason == ("LoadingModel" if held else "Processing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("unschedulable", "ProvisioningCPU"), ("image", "ImagePullFailed"), ("crashed", "Processing")],
+)
+def test_workers_that_do_not_run_are_named_too(kind: str, reason: str) -> None:
+    stuck = a_work_job(ready=0, trouble=trouble(kind, "their words"))
+    desired = look(running(stuck, server=READY))
+    assert (desired.reason, "their words" in desired.message) == (reason, True)
+
+
+def test_one_worker_that_runs_is_enough_to_be_at_work() -> None:
+    desired = look(running(a_work_job(ready=1, trouble=trouble("unschedulable")), server=READY))
+    assert desired.reason == "Processing"
+
+
+# The work.
+
+
+@pytest.mark.parametrize(
+    ("committed", "job", "finalise"),
+    [
+        (9, a_work_job(), False),
+        (10, a_work_job(), True),
+        (10, None, True),
+        (3, a_work_job(finished="Complete"), True),
+        (3, a_work_job(finished="Failed"), True),
+        (3, a_work_job(finished="Complete", epoch=7), False),
+        (3, None, False),
+    ],
+)
+def test_folding_is_tried_when_all_may_be_settled(committed: int, job: JobSeen | None, finalise: bool) -> None:
+    jobs = () if job is None else (job,)
+    desired = look(running(*jobs, results=results(committed), server=READY))
+    assert desired.finalise is finalise
+    assert (desired.reason == "Aggregating") is finalise
+
+
+def test_open_segments_are_run_again_by_another_job() -> None:
+    ended = a_work_job(finished="Complete")
+    desired = look(running(ended, results=results(9, open=True), server=READY))
+    assert desired.work_job is not None
+    assert (desired.work_job.attempt, desired.work_job.suspended) == (2, False)
+    assert [one.reason for one in desired.events if one.type == "Warning"] == ["SegmentRetried"]
+
+
+def test_but_not_for_ever() -> None:
+    ended = a_work_job(3, finished="Complete")
+    desired = look(running(ended, results=results(9, open=True), server=READY))
+    assert (desired.reason, desired.work_job) == ("ResultsIncomplete", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "words"),
+    [
+        ({"reason": "PodFailurePolicy", "error": ERROR}, "InputNotFound", "Check it."),
+        (
+            {"reason": "MaxFailedIndexesExceeded", "error": ERROR},
+            "BackoffLimitExceeded",
+            "at last with InputNotFound",
+        ),
+        (
+            {"reason": "FailedIndexes", "message": "1 index", "trouble": trouble("crashed", "OOMKilled")},
+            "BackoffLimitExceeded",
+            "1 index; OOMKilled",
+        ),
+        ({"reason": "PodFailurePolicy", "message": "exit 64"}, "BackoffLimitExceeded", "exit 64"),
+        ({"reason": "DeadlineExceeded", "message": "too long"}, "DeadlineExceeded", "too long"),
+    ],
+)
+def test_a_job_that_gave_up_ends_with_the_last_error(changes: dict[str, Any], reason: str, words: str) -> None:
+    failed = a_work_job(finished="Failed", **changes)
+    desired = look(running(failed, results=results(3, open=True), server=READY))
+    assert (desired.reason, desired.ended) == (reason, True)
+    assert words in desired.message
+
+
+def test_jobs_of_an_older_epoch_go_before_another_one_works() -> None:
+    stale = a_work_job(epoch=1)
+    desired = look(running(stale, results=results(epoch=2), server=READY))
+    assert (desired.remove_jobs, desired.work_job) == ((stale.name,), None)
+    gone = look(running(a_work_job(epoch=1, deleting=True), results=results(epoch=2), server=READY))
+    assert (gone.remove_jobs, gone.work_job) == ((), None)
+
+
+def test_a_deleted_job_is_made_again_when_it_is_gone() -> None:
+    going = look(running(a_work_job(deleting=True), server=READY))
+    assert (going.work_job, going.recheck_s is not None) == (None, True)
+    gone = look(running(server=READY))
+    assert gone.work_job is not None
+    assert gone.work_job.attempt == 1
+
+
+def test_a_running_job_keeps_its_batch_and_never_loses_workers() -> None:
+    head = a_head(segments=4000, frames=1_200_000)
+    desired = look(running(a_work_job(batch=7, parallelism=150), server=READY, head=head))
+    assert desired.work_job is not None
+    assert (desired.work_job.batch, desired.work_job.completions) == (7, 572)
+    assert desired.work_job.parallelism == 150
+
+
+@pytest.mark.parametrize(("segments", "poll_s"), [(10, 5.0), (100_000, 5000.0)])
+def test_a_large_job_is_looked_at_less_often(segments: int, poll_s: float) -> None:
+    desired = look(running(a_work_job(), server=READY, head=a_head(segments=segments)))
+    assert desired.recheck_s == poll_s
+
+
+def test_pods_that_failed_are_news() -> None:
+    failed = a_work_job(failed=2, error=ERROR)
+    desired = look(running(failed, server=READY))
+    told = [one.message for one in desired.events if one.reason == "SegmentRetried"]
+    assert told == ["2 pods of entrance-work-1 failed, the last with InputNotFound"]
+    silent = look(running(a_work_job(failed=1), server=READY))
+    assert "1 pods of entrance-work-1 failed" in [one.message for one in silent.events]
