@@ -96,6 +96,11 @@ class Watches:
         listeners, here = self.listeners, self.server_namespace
         managed = {MANAGED_BY: MANAGER}
 
+        @kopf.on.login(registry=registry)
+        def on_login(**about: Any) -> kopf.ConnectionInfo | None:
+            # Not by way of the client library: it keeps its token where kopf does not look for it.
+            return kopf.login_with_kubeconfig(**about) or kopf.login_with_service_account(**about)
+
         @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
         async def on_job(body: kopf.Body, **_: Any) -> None:
             if CANARY in body.metadata.labels:
