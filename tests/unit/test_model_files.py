@@ -8,7 +8,7 @@ import pytest
 
 from videojob.adapters.triton_config import parse_config
 from videojob.local.models.config_text import ConfigText, TensorText
-from videojob.local.models.files import replace_folder
+from videojob.adapters.folders import replace_folder
 
 
 def model(repository: Path, content: str) -> Path:

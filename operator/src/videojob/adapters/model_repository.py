@@ -6,6 +6,7 @@ The same `contract_from_config` reads a server's answer, so a model looks the sa
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,21 +183,40 @@ def file_sha256(path: Path) -> str:
 def model_digest(folder: Path) -> str:
     """What a cluster's catalogue pins: "sha256:..." over the names and contents of all files in a model's folder.
 
-    Files and folders that begin with a dot and compiled Python are left out.
+    The same for the same files wherever they lie, whatever their times, owners and order on the disk. Files and folders
+    that begin with a dot and compiled Python are left out.
 
     Raises:
-        ModelLoadFailed: a link is in it: what it leads to is not pinned by it.
+        ModelNotFound: no such folder, or nothing in it.
+        ModelLoadFailed: a link is in it, whose content it would not pin, or what is neither file nor folder.
     """
-    lines = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if any(part.startswith(".") or part == "__pycache__" for part in Path(name).parts):
-            continue
-        if path.is_symlink():
-            raise ModelLoadFailed("a model's folder must not hold links", uri=str(path), hint="Put the file there.")
-        if path.is_file():
-            lines.append(f"{file_sha256(path)}  {name}\n")
+    lines = [f"{file_sha256(path)}  {json.dumps(name)}\n" for name, path in sorted(pinned_files(folder).items())]
+    if not lines:
+        raise ModelNotFound("the model's folder is empty", uri=str(folder))
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+
+def is_pinned(name: str) -> bool:
+    """Whether a file of this relative name belongs to the model, and so to its digest."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+
+
+def pinned_files(folder: Path) -> dict[str, Path]:
+    """The files of a model's folder that belong to its digest, by their relative names; raises as `model_digest`."""
+    if not folder.is_dir():
+        raise ModelNotFound("there is no such folder", uri=str(folder))
+    found: dict[str, Path] = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if not is_pinned(name):
+            continue
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ModelLoadFailed(
+                "a model's folder may hold files and folders only, no links", uri=str(path), hint="Put the file there."
+            )
+        if path.is_file():
+            found[name] = path
+    return found
 
 
 def with_parameter(text: str, source: str, key: str, value: str) -> str:

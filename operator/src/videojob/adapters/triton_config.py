@@ -21,7 +21,7 @@ def parse_config(text: str, source: str) -> dict[str, Any]:
     Raises:
         ModelLoadFailed: it is not a ModelConfig; says line and column.
     """
-    values: dict[str, Any] = MessageToDict(_parse(text, source), preserving_proto_field_name=True)
+    values: dict[str, Any] = MessageToDict(parse_message(text, source), preserving_proto_field_name=True)
     return values
 
 
@@ -38,7 +38,7 @@ def embedded_config(
         weights_sha256: of what really is served, whatever the text says: other weights make another plan.
         on_gpu: whether the shim uses a GPU; on CPUs waiting for fuller batches gains nothing.
     """
-    config = _parse(text, source)
+    config = parse_message(text, source)
     config.backend = "python"
     config.max_batch_size = max_batch
     for field in ("platform", "default_model_filename", "cc_model_filenames", "optimization", "model_warmup"):
@@ -55,37 +55,8 @@ def embedded_config(
     return str(text_format.MessageToString(config))
 
 
-def cluster_config(text: str, source: str, *, backend: str, instances: int, engines: str) -> str:
-    """The same model for a server on a cluster, sized and placed for one kind of hardware.
-
-    Args:
-        text: content of a config.pbtxt for the official image.
-        source: the file's name, for messages.
-        backend: "onnxruntime" on CPUs or GPUs as the image has them, "tensorrt" for ONNX Runtime with TensorRT in half
-            precision.
-        instances: executions at once.
-        engines: folder that keeps built TensorRT engines.
-    """
-    config = _parse(text, source)
-    config.ClearField("instance_group")
-    group = config.instance_group.add()
-    group.count = instances
-    # Triton takes a GPU where there is one: the node decides, not the file.
-    group.kind = model_config_pb2.ModelInstanceGroup.KIND_AUTO
-    if backend == "tensorrt":
-        group.kind = model_config_pb2.ModelInstanceGroup.KIND_GPU
-        accelerators = config.optimization.execution_accelerators
-        del accelerators.gpu_execution_accelerator[:]
-        accelerator = accelerators.gpu_execution_accelerator.add()
-        accelerator.name = "tensorrt"
-        # Building an engine takes minutes: it is kept, and found again by the next replica.
-        settings = {"precision_mode": "FP16", "trt_engine_cache_enable": "1", "trt_engine_cache_path": engines}
-        for name, value in settings.items():
-            accelerator.parameters[name] = value
-    return str(text_format.MessageToString(config))
-
-
-def _parse(text: str, source: str) -> Any:
+def parse_message(text: str, source: str) -> Any:
+    """The config as Triton's own message, a `ModelConfig`; raises as `parse_config`."""
     try:
         return text_format.Parse(text, model_config_pb2.ModelConfig())
     except text_format.ParseError as error:

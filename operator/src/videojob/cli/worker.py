@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import TritonOptions
 from videojob.errors import UsageError, VideoJobError
 from videojob.media.decoder import DecoderProcess
+from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.results.values import RunRecord
 from videojob.worker.batch import Batch, Ending
@@ -123,7 +124,8 @@ def sync(
     model: Annotated[str, typer.Option(help="Its name.")],
     digest: Annotated[str, typer.Option(help="That its folder must have.")],
     target: Annotated[Path, typer.Option(help="The server's model repository.")],
-    backend: Annotated[Literal["onnxruntime", "tensorrt", "python"], typer.Option(help="Form of its configuration.")],
+    backend: Annotated[Backend, typer.Option(help="Form of its configuration.")],
+    accelerator: Annotated[Accelerator, typer.Option(help="What the server computes on.")] = "cpu",
     instances: Annotated[int, typer.Option(min=1, help="Executions at once.")] = 1,
     s3: Annotated[str | None, typer.Option(help="s3://bucket/prefix of its folder.")] = None,
     owner: Annotated[str | None, typer.Option(help="Account that must own the bucket.")] = None,
@@ -141,7 +143,7 @@ def sync(
             bring = copy_folder(folder)
         else:
             raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
-        sync_model(WantedModel(model, digest, backend, instances, engines), bring, target)
+        sync_model(WantedModel(model, digest, backend, accelerator, instances, engines), bring, target)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))

@@ -14,6 +14,8 @@ A config.pbtxt says in `parameters` (flat keys, string values) how pixels go in 
     outputs          names of the outputs to ask for, in the decoder's order; default: all, as declared.
     labels           class names by class id, with commas or as a JSON list.
     weights_sha256   of the weights, so that other weights under the same name count as another model.
+    engine           what computes, where its numbers differ from ONNX Runtime's on a CPU: "tensorrt-fp16". Written
+                     when a configuration is rendered for a server, and counts like other weights.
 
 With `max_batch_size: 0` the dims carry the batch axis themselves, and it must be 1: such a model gets one frame per
 request, of shape (1, ...), and answers (1, ...). In every case a worker sends (n, ...) and receives (n, ...).
@@ -52,6 +54,7 @@ PARAMETER_KEYS = (
     "outputs",
     "labels",
     "weights_sha256",
+    "engine",
 )
 """Every key of `parameters` that means something here, but for `decoder_<option>`."""
 
@@ -85,6 +88,7 @@ def contract_from_config(config: Mapping[str, Any], version: str = "") -> ModelC
     }
     decoder = reader.required("decoder", 'the name of a box decoder, as in "yolo"')
     labels = _labels(reader)
+    engine = reader.values.get("engine", "")
     description = {
         "name": reader.name,
         "version": version,
@@ -94,6 +98,8 @@ def contract_from_config(config: Mapping[str, Any], version: str = "") -> ModelC
         "options": options,
         "labels": labels,
         "weights": reader.values.get("weights_sha256", ""),
+        # Absent for the rest, so that what was stored before there were engines is still the same model.
+        **({"engine": engine} if engine else {}),
     }
     return ModelContract(
         name=reader.name,

@@ -1,5 +1,8 @@
 """What runs before a Triton server on a cluster: brings its model, checks that it is the pinned one, and renders its
-configuration for the hardware. Nothing is visible to the server before the check.
+configuration for the hardware.
+
+The server's folder holds the whole model or none: what comes lies in a hidden folder beside it until its digest is the
+catalogue's. A further run does it all again, and ends the same.
 """
 
 from __future__ import annotations
@@ -8,14 +11,24 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from videojob.adapters.model_repository import CONFIG_NAME, model_digest, onnx_files, read_model, weights_sha256
-from videojob.adapters.triton_config import cluster_config, embedded_config
+from videojob.adapters.folders import replace_folder
+from videojob.adapters.model_repository import (
+    CONFIG_NAME,
+    RepositoryModel,
+    model_digest,
+    onnx_files,
+    pinned_files,
+    read_model,
+    weights_sha256,
+)
 from videojob.adapters.triton_shim import write_shim
-from videojob.errors import ModelLoadFailed, ModelNotFound
+from videojob.adapters.triton_variants import ONNX_BACKENDS, Variant, variant_config
+from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
+from videojob.planning.catalogue import Accelerator, Backend
 
-_CPU_BATCH = 4  # on CPUs larger batches make a network slower; docs/reference/benchmarks.md
+Bring = Callable[[Path], None]
+"""Puts a model's folder, as its source has it, into an empty folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,82 +38,88 @@ class WantedModel:
     Attributes:
         name: of the model.
         digest: "sha256:...", as `model_digest` gives it.
-        backend: form of its configuration.
+        backend: form of its configuration. accelerator: what the server computes on.
         instances: executions at once.
         engines: folder that keeps built TensorRT engines.
     """
 
     name: str
     digest: str
-    backend: Literal["onnxruntime", "tensorrt", "python"]
+    backend: Backend
+    accelerator: Accelerator
     instances: int
     engines: str
 
 
-def sync_model(wanted: WantedModel, bring: Callable[[Path], None], target: Path) -> None:
+def sync_model(wanted: WantedModel, bring: Bring, target: Path) -> None:
     """Makes `target/<name>` a model that Triton can load.
 
     Args:
         wanted: which, and how.
-        bring: puts the model's folder, as it was pinned, into an empty folder.
-        target: the server's model repository; what an earlier try left there is replaced.
+        bring: see `Bring`.
+        target: the server's model repository; what an earlier run left there is replaced.
 
     Raises:
-        ModelNotFound, ModelLoadFailed: it cannot be had, is another one, or makes no sense.
+        ModelNotFound, ModelLoadFailed, ModelSignatureMismatch: it cannot be had, is another one, or makes no sense.
+        SetupError: no room in the target.
     """
-    fresh, place = target / f".{wanted.name}", target / wanted.name
-    for folder in (fresh, place):
-        shutil.rmtree(folder, ignore_errors=True)
-    source = fresh / wanted.name  # a model's folder has its name
-    source.mkdir(parents=True)
-    bring(source)
-    found = model_digest(source)
-    if found != wanted.digest:
-        raise ModelLoadFailed(
-            f"the model's files have the digest {found}, the catalogue pins {wanted.digest}",
-            uri=wanted.name,
-            hint="Somebody changed the files: restore them, or pin the new digest as a new version.",
-        )
-    _render(source, wanted, place)
-    source.rename(place)
-    shutil.rmtree(fresh)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with replace_folder(target / wanted.name) as folder:
+            bring(folder)
+            found = model_digest(folder)
+            if found != wanted.digest:
+                raise ModelLoadFailed(
+                    f"the model's files have the digest {found}, the catalogue pins {wanted.digest}",
+                    uri=wanted.name,
+                    hint="Somebody changed the files: restore them, or pin what `videojob models digest` says of them.",
+                )
+            _render(folder, wanted)
+    except OSError as error:
+        raise SetupError(f"the model cannot be stored: {error}", uri=str(target), retryable=True) from error
 
 
-def copy_folder(folder: Path) -> Callable[[Path], None]:
-    """Brings a model from a mounted folder."""
+def copy_folder(source: Path) -> Bring:
+    """Brings a model from a mounted folder.
+
+    Args:
+        source: the model's own folder, which need not have its name.
+    """
 
     def bring(target: Path) -> None:
-        if not folder.is_dir():
-            raise ModelNotFound("there is no such folder", uri=str(folder), hint="Check the catalogue's source.")
-        shutil.copytree(folder, target, dirs_exist_ok=True, symlinks=True)
+        if not (source / CONFIG_NAME).is_file():
+            raise ModelNotFound(
+                f"there is no {CONFIG_NAME}", uri=str(source), hint="Check the path of the catalogue's source."
+            )
+        for name, path in pinned_files(source).items():
+            place = target / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
 
     return bring
 
 
-def _render(folder: Path, wanted: WantedModel, place: Path) -> None:
+def _render(folder: Path, wanted: WantedModel) -> None:
     model = read_model(folder)
-    path = folder / CONFIG_NAME
-    text = path.read_text(encoding="utf-8")
-    if wanted.backend == "python" and model.backend.startswith("onnxruntime"):
-        weights = onnx_files(model)
-        most = int(model.config.get("max_batch_size", 0))
-        batch = min(most, _CPU_BATCH)
-        rendered = embedded_config(
-            text,
-            str(path),
-            instances=wanted.instances,
-            max_batch=batch,
-            on_gpu=False,
-            weights_sha256=weights_sha256(weights),
+    if model.backend in ONNX_BACKENDS:
+        _render_onnx(model, wanted)
+    elif model.backend != "python" or wanted.backend != "python":
+        raise ModelLoadFailed(
+            f"the catalogue's variant has backend {wanted.backend}, the model's own is {model.backend!r}",
+            uri=wanted.name,
+            hint="ONNX models have all backends, Python models only python; others are not served.",
         )
-        for version, file in weights.items():
-            where = place / str(version) / file.name
-            settings = {"weights": str(where), "threads": 1, "chunk": 1, "provider": "CPUExecutionProvider"}
-            write_shim(folder / str(version), settings)
-    elif wanted.backend == "python":
-        return
-    else:
-        rendered = cluster_config(
-            text, str(path), backend=wanted.backend, instances=wanted.instances, engines=wanted.engines
-        )
+
+
+def _render_onnx(model: RepositoryModel, wanted: WantedModel) -> None:
+    weights = onnx_files(model)
+    variant = Variant(wanted.backend, wanted.accelerator, wanted.instances, weights_sha256(weights), wanted.engines)
+    path = model.folder / CONFIG_NAME
+    rendered = variant_config(path.read_text(encoding="utf-8"), f"{model.name}/{CONFIG_NAME}", variant)
+    if wanted.backend == "python":
+        for file in weights.values():
+            # Relative to the shim: the server may see the folder elsewhere than this process does.
+            write_shim(
+                file.parent, {"weights": file.name, "threads": 1, "chunk": 1, "provider": "CPUExecutionProvider"}
+            )
     path.write_text(rendered, encoding="utf-8")

@@ -19,9 +19,10 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._batched = int(config.get("max_batch_size", 0)) > 0
-        settings = json.loads((Path(__file__).parent / "shim.json").read_text(encoding="utf-8"))
+        here = Path(__file__).parent
+        settings = json.loads((here / "shim.json").read_text(encoding="utf-8"))
         self._engine = OnnxEngine(
-            settings["weights"],
+            str(here / settings["weights"]),  # an absolute path stays what it is
             threads=settings["threads"],
             chunk=settings["chunk"],
             provider=settings["provider"],

@@ -23,10 +23,9 @@ from videojob.adapters.model_repository import (
 )
 from videojob.adapters.triton_config import embedded_config
 from videojob.adapters.triton_shim import write_shim
+from videojob.adapters.triton_variants import ONNX_BACKENDS
 from videojob.errors import ModelLoadFailed
 from videojob.local.triton.calibration import free_memory_bytes, make_plan, timings_for
-
-_ONNX_BACKENDS = ("onnxruntime", "onnxruntime_onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,10 @@ def materialise(repository: Path, models: Sequence[str], target: Path, *, cache_
         ModelLoadFailed: a config or weights file is missing or wrong, or the backend is none of ours.
     """
     found = _with_parts(repository, models)
-    sharers = max(1, sum(model.backend in _ONNX_BACKENDS for model in found))
+    sharers = max(1, sum(model.backend in ONNX_BACKENDS for model in found))
     share = _Share(max(1, cpus // sharers), free_memory_bytes() // sharers)
     for model in found:
-        if model.backend in _ONNX_BACKENDS:
+        if model.backend in ONNX_BACKENDS:
             _materialise_onnx(model, target / model.name, cache_folder=cache_folder, share=share)
         elif model.backend in {"python", "ensemble"}:
             shutil.copytree(model.folder, target / model.name, ignore=shutil.ignore_patterns("__pycache__"))
