@@ -1,0 +1,151 @@
+"""Which server a job uses, how fast it has to be, and how its segments are dealt out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.decisions import CATALOGUE, CPU, GPU, NOW_S, a_catalogue, a_head, a_job
+from videojob.planning.catalogue import WorkerSettings
+from videojob.planning.placement import (
+    GPU_PAYS_FROM_FRAMES,
+    Pace,
+    batch_size,
+    cpus_of,
+    most_replicas,
+    pace,
+    place,
+    place_of,
+    worker_count,
+)
+from videojob.planning.recorded import Recorded
+
+
+def spec_of(**compute: Any) -> Any:
+    deadline = compute.pop("deadline", None)
+    spec: dict[str, Any] = {"compute": compute}
+    return a_job(spec | ({"deadline": {"completeWithin": deadline}} if deadline else {})).spec
+
+
+@pytest.mark.parametrize(
+    ("compute", "frames", "kind"),
+    [
+        ({}, 10, "cpu"),
+        ({}, GPU_PAYS_FROM_FRAMES - 1, "cpu"),
+        ({}, GPU_PAYS_FROM_FRAMES, "gpu"),
+        ({"accelerator": "cpu"}, 10**9, "cpu"),
+        ({"accelerator": "gpu"}, 1, "gpu"),
+        ({"limits": {"gpus": 0}}, 10**9, "cpu"),
+        ({"limits": {"gpus": 1}}, 10**9, "gpu"),
+        # 4 CPU replicas answer 80 frames a second, after 30 s of their own start and 75 s of the rest.
+        ({"deadline": "205s"}, 8000, "cpu"),
+        ({"deadline": "205s"}, 8001, "gpu"),
+        ({"deadline": "30s"}, 1, "gpu"),
+    ],
+)
+def test_the_cheaper_hardware_that_meets_the_deadline_is_taken(compute: dict[str, Any], frames: int, kind: str) -> None:
+    found = place(spec_of(**compute), CATALOGUE, frames)
+    assert (found.key.accelerator, found.variant.accelerator) == (kind, kind)
+    assert found.why
+
+
+def test_a_model_with_one_variant_needs_no_choice() -> None:
+    model = replace(CATALOGUE.models["face_detector"], variants={"cpu": CPU})
+    found = place(spec_of(deadline="1s"), a_catalogue(models={"face_detector": model}), 10**9)
+    assert (found.key.accelerator, "only cpu" in found.why) == ("cpu", True)
+
+
+def test_jobs_with_the_same_constraints_share_a_server_however_they_write_them() -> None:
+    one = place(spec_of(capacityTypes=["spot", "on-demand"], instanceTypes=["m7i.xlarge", "c7i.xlarge"]), CATALOGUE, 1)
+    two = place(spec_of(capacityTypes=["on-demand", "spot"], instanceTypes=["c7i.xlarge", "m7i.xlarge"]), CATALOGUE, 2)
+    assert one.key == two.key
+    assert one.key != place(spec_of(), CATALOGUE, 1).key
+
+
+@pytest.mark.parametrize(
+    ("head", "recorded", "kind"),
+    [
+        (a_head(frames=10**6), Recorded(frames_total=1), "gpu"),
+        (None, Recorded(frames_total=10**6), "gpu"),
+        (None, Recorded(), "cpu"),
+    ],
+)
+def test_the_server_is_the_same_when_the_table_is_away(head: Any, recorded: Recorded, kind: str) -> None:
+    assert place_of(spec_of(), head, recorded, CATALOGUE).key.accelerator == kind
+
+
+@pytest.mark.parametrize(
+    ("deadline", "left", "age_s", "warm", "server", "workers"),
+    [
+        (None, 10**6, 0, False, 900, 900),
+        (None, 24_000, 0, False, 100, 900),
+        (None, 0, 0, False, 1, 900),
+        ("1h", 360_000, 0, True, 101, 101),
+        ("1h", 360_000, 0, False, 110, 110),
+        ("1h", 360_000, 1800, True, 202, 202),
+        # Late: no more than what a replica could still do that comes after 240 s.
+        ("1h", 24_000, 10_000, True, 100, 100),
+        ("1h", 0, 0, True, 1, 1),
+    ],
+)
+def test_a_job_is_as_fast_as_its_deadline_asks(
+    deadline: str | None, left: int, age_s: float, warm: bool, server: int, workers: int
+) -> None:
+    found = pace(spec_of(deadline=deadline), GPU, left, started_s=NOW_S - age_s, now_s=NOW_S, warm=warm)
+    assert found == Pace(Fraction(server), Fraction(workers))
+
+
+@pytest.mark.parametrize(
+    ("limits", "speed", "indexes", "workers"),
+    [
+        ({}, 900, 100, 15),
+        ({}, 901, 100, 16),
+        ({}, 900, 4, 4),
+        ({}, 1, 100, 1),
+        ({}, 10**6, 10**4, 200),
+        ({"workers": 3}, 900, 100, 3),
+        ({"cpus": 4}, 900, 100, 2),
+        ({"cpus": 4, "workers": 1}, 900, 100, 1),
+        ({}, 900, 0, 1),
+    ],
+)
+def test_workers_are_as_many_as_keep_the_server_busy_within_the_limits(
+    limits: dict[str, int], speed: int, indexes: int, workers: int
+) -> None:
+    catalogue = a_catalogue(worker=WorkerSettings(cpu="1500m"))
+    spec = spec_of(limits=limits) if limits else spec_of()
+    assert worker_count(spec, catalogue, Fraction(speed), indexes) == workers
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpus", "replicas"), [({}, 1, None), ({"gpus": 4}, 1, 4), ({"gpus": 5}, 2, 2), ({"gpus": 1}, 0, None)]
+)
+def test_the_jobs_limit_of_gpus_bounds_replicas(limits: dict[str, int], gpus: int, replicas: int | None) -> None:
+    spec = spec_of(limits=limits) if limits else spec_of()
+    assert most_replicas(spec, replace(GPU, gpus=gpus)) == replicas
+
+
+@pytest.mark.parametrize(("text", "cores"), [("2", 2), ("1500m", Fraction(3, 2)), ("0.5", Fraction(1, 2))])
+def test_quantities_of_cpu_are_read(text: str, cores: Fraction) -> None:
+    assert cpus_of(text) == cores
+
+
+@pytest.mark.parametrize(
+    ("segments", "most_workers", "batch"),
+    [(1, 200, 1), (800, 200, 1), (1599, 200, 1), (1600, 200, 2), (100_000, 200, 125)],
+)
+def test_small_jobs_have_a_pod_for_each_segment(segments: int, most_workers: int, batch: int) -> None:
+    assert batch_size(segments, most_workers) == batch
+
+
+@given(st.integers(1, 2_000_000), st.integers(1, 10_000))
+def test_an_indexed_job_stays_within_what_kubernetes_takes(segments: int, most_workers: int) -> None:
+    batch = batch_size(segments, most_workers)
+    completions = -(-segments // batch)
+    assert 1 <= completions <= 10_000
+    assert completions >= min(segments, most_workers * 4, 10_000) // 2

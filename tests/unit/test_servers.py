@@ -1,0 +1,87 @@
+"""How many replicas a server has: up at once, down late, to zero when nobody asks."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.decisions import CPU, NOW_S
+from videojob.planning.desired import ServerDemand
+from videojob.planning.observed import ServerKey, ServerSeen
+from videojob.planning.servers import ServerWanted, replicas_needed, size_server
+
+KEY = ServerKey("face_detector", 1, "cpu")
+IDLE_S = 60
+
+
+def demand(speed: float, most: int | None = None, *, busy: bool = True) -> ServerDemand:
+    return ServerDemand(KEY, Fraction(speed), 1000, most, busy)
+
+
+def size(demands: list[ServerDemand], seen: ServerSeen | None, now_s: float = NOW_S) -> ServerWanted:
+    return size_server(CPU, demands, seen, idle_s=IDLE_S, now_s=now_s)
+
+
+@pytest.mark.parametrize(
+    ("demands", "replicas"),
+    [
+        ([], 0),
+        ([demand(0.1)], 1),
+        ([demand(20)], 1),
+        ([demand(20.5)], 2),
+        ([demand(5)] * 4, 1),
+        ([demand(30), demand(30)], 3),
+        ([demand(10_000)], 4),
+        ([demand(10_000, 2)], 2),
+        ([demand(10_000, 1), demand(5)], 2),
+    ],
+)
+def test_replicas_are_as_many_as_all_jobs_need_each_within_its_limit(
+    demands: list[ServerDemand], replicas: int
+) -> None:
+    assert replicas_needed(CPU, demands) == replicas
+    assert size(demands, None) == ServerWanted(replicas, None, busy=bool(demands))
+
+
+@pytest.mark.parametrize(
+    ("needed", "seen", "replicas", "idle_since_s", "recheck_s"),
+    [
+        (1, ServerSeen(0, 0), 1, None, None),
+        (3, ServerSeen(1, 1), 3, None, None),
+        (2, ServerSeen(2, 2, idle_since_s=NOW_S - 30), 2, None, None),
+        (0, ServerSeen(2, 2), 2, NOW_S, 60),
+        (0, ServerSeen(2, 2, idle_since_s=NOW_S - 59), 2, NOW_S - 59, 1),
+        (0, ServerSeen(2, 2, idle_since_s=NOW_S - 60), 0, None, None),
+        (1, ServerSeen(3, 3, idle_since_s=NOW_S - 20), 3, NOW_S - 20, 40),
+        (1, ServerSeen(3, 3, idle_since_s=NOW_S - 61), 1, None, None),
+        # The clock went back: the wait begins anew, and does not last for ever.
+        (0, ServerSeen(1, 1, idle_since_s=NOW_S + 3600), 1, NOW_S, 60),
+        (0, ServerSeen(0, 0), 0, None, None),
+    ],
+)
+def test_surplus_goes_when_it_has_lasted(
+    needed: int, seen: ServerSeen, replicas: int, idle_since_s: float | None, recheck_s: float | None
+) -> None:
+    demands = [demand(20 * needed)] if needed else []
+    assert size(demands, seen) == ServerWanted(replicas, idle_since_s, bool(demands), recheck_s)
+
+
+@given(st.lists(st.lists(st.integers(1, 100), max_size=3), min_size=1, max_size=30), st.integers(1, 40))
+def test_a_server_is_never_less_than_needed_and_at_zero_soon_after_the_last_job(
+    course: list[list[int]], step_s: int
+) -> None:
+    seen, now_s = ServerSeen(0, 0), NOW_S
+    for speeds in course:
+        demands = [demand(speed) for speed in speeds]
+        wanted = size(demands, seen, now_s)
+        assert wanted.replicas >= replicas_needed(CPU, demands)
+        assert wanted.replicas <= max(seen.replicas, CPU.max_replicas)
+        assert (wanted.recheck_s is not None) == (wanted.replicas > replicas_needed(CPU, demands))
+        seen, now_s = ServerSeen(wanted.replicas, 0, idle_since_s=wanted.idle_since_s), now_s + step_s
+    for _ in range(2):
+        wanted = size([], seen, now_s)
+        seen, now_s = ServerSeen(wanted.replicas, 0, idle_since_s=wanted.idle_since_s), now_s + IDLE_S
+    assert size([], seen, now_s).replicas == 0
