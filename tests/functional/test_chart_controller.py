@@ -20,9 +20,13 @@ import pytest
 from support.apiserver import _free_ports
 from support.chart_matrix import ALONE, CPU_ONLY, TENANTS
 from support.charts import CHART, NAMESPACE, config_text, render
-from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local
+from support.decisions import a_head
+from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.manifests.build import manifest
 from support.releases import Cluster, running_cluster
+from support.video_values import video_info
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.planning.jobplan import PlannedVideo
 
 PATIENCE_S = 60.0
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces"
@@ -112,10 +116,28 @@ def controller(cluster: Cluster, values: dict[str, Any], table_url: str, folder:
                 process.wait()
 
 
+def plan_was_made(uid: str, table_url: str) -> None:
+    """What the planner's pod would have written, one video of one segment."""
+    store = DynamoDbJobStore(settings_for(table_url, table="videojob-results"))
+    video = PlannedVideo(0, "s3://videos/lobby.mp4", "s3://videos/lobby.mp4", "", "v1", info=video_info())
+    store.save_plan(uid, a_head(segments=1), [video])
+    store.close()
+
+
+def touch(client: httpx.Client, job: dict[str, Any]) -> None:
+    """Changes a Job, as it would when its pod ends: an event for the controller."""
+    path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs/{job['metadata']['name']}"
+    headers = {"Content-Type": "application/merge-patch+json"}
+    answer = client.patch(path, content=json.dumps({"metadata": {"annotations": {"touched": "yes"}}}), headers=headers)
+    assert answer.is_success, answer.text
+
+
 @pytest.mark.parametrize("scope", ["cluster", "namespaced"])
 def test_what_the_chart_grants_is_enough_to_begin_a_job(
-    cluster: Cluster, table_url: str, tmp_path: Path, scope: str
+    cluster: Cluster, table_url: str, tmp_path: Path, scope: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     values = VALUES if scope == "cluster" else {**ALONE, **VALUES}
     cluster.helm("install", "videojob", CHART, values=values)
     client, jobs = cluster.server.client, f"{JOBS}/team-a/videojobs"
@@ -128,11 +150,18 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         running.wait("the planner's Job", lambda: client.get(children).json()["items"])
         own = f"{jobs}/{scope}-job"
         running.wait("a status", lambda: client.get(own).json().get("status", {}).get("conditions"))
+        plan_was_made(f"team-a.{made.json()['metadata']['uid']}", table_url)
+        (planner,) = client.get(children).json()["items"]
+        touch(client, planner)
+        server = f"namespaces/{NAMESPACE}/{{}}/triton-face-detector-cpu"
+        running.wait("the server", lambda: client.get("/apis/apps/v1/" + server.format("deployments")).is_success)
+        running.wait("its Service", lambda: client.get("/api/v1/" + server.format("services")).is_success)
+        running.wait("the workers' Job", lambda: len(client.get(children).json()["items"]) == 2)
         running.wait("the canary", lambda: "videojob_canary_silent_seconds 0.0" in running.http.get("/metrics").text)
         assert running.ok("/healthz")
         assert client.get(lease).json()["spec"]["holderIdentity"] != ""
         assert running.refused() == []
     assert client.get(lease).json()["spec"].get("holderIdentity", "") == ""
     cluster.helm("uninstall", "videojob")
-    for path in (own, f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary"):
+    for path in (own, children, f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary"):
         client.delete(path)
