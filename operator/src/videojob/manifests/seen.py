@@ -106,7 +106,12 @@ def _error(text: str) -> Mapping[str, Any] | None:
 
 
 def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTrouble | None:
-    """Why pods do not run: the worst of them speaks for all; None when every one runs or has ended well."""
+    """Why pods do not run: the worst of them speaks for all; None when every one runs or has ended well.
+
+    A pod that has failed for good is history as soon as another one stands in for it.
+    """
+    pods = list(pods)
+    pods = [pod for pod in pods if pod.get("status", {}).get("phase") not in {"Failed", "Succeeded"}] or pods
     by_pod: dict[str, list[Object]] = {}
     for event in events:
         by_pod.setdefault(str(event.get("involvedObject", {}).get("uid", "")), []).append(event)

@@ -1,0 +1,262 @@
+"""The objects of a VideoJob in its own namespace, and their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.decisions import CATALOGUE, DIGEST, NOW_S, UID, a_catalogue, a_job
+from videojob.api.metadata import Metadata
+from videojob.api.text import DNS_LABEL, LABEL_VALUE, MODEL_NAME
+from videojob.manifests.events import event_of
+from videojob.manifests.jobs import HOPELESS, config_map, plan_job, results_table, work_job
+from videojob.manifests.names import (
+    child_name,
+    results_uid,
+    server_key_from_text,
+    server_key_text,
+    server_labels,
+    server_name,
+)
+from videojob.planning.catalogue import WorkerSettings
+from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
+from videojob.planning.observed import ServerKey
+from videojob.worker.batch import Ending
+from videojob.worker.jobfile import read_job_file
+
+KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
+
+
+def work(job: Any = None, catalogue: Any = CATALOGUE, **changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "attempt": 2,
+        "plan_attempt": 1,
+        "epoch": 3,
+        "server": KEY,
+        "batch": 5,
+        "completions": 40,
+        "parallelism": 8,
+        "suspended": True,
+    }
+    return work_job(job or a_job(), WorkJobWanted(**values | changes), catalogue)
+
+
+def container_of(workload: dict[str, Any]) -> dict[str, Any]:
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+names = st.from_regex(DNS_LABEL, fullmatch=True).filter(lambda name: len(name) <= 52)
+parts = st.sampled_from(["job", "plan-1", "work-1", "work-20"])
+keys = st.builds(
+    ServerKey,
+    st.one_of(
+        st.from_regex(MODEL_NAME, fullmatch=True).filter(lambda name: len(name) <= 128),
+        st.text("ab_-.A", min_size=1, max_size=3).filter(lambda name: re.fullmatch(MODEL_NAME, name)),
+    ),
+    st.integers(1, 3),
+    st.sampled_from(["cpu", "gpu"]),
+    st.sampled_from([(), ("spot",), ("on-demand", "spot")]),
+    st.sampled_from([(), ("g6.xlarge",), ("c7i.large", "c7i.xlarge")]),
+)
+
+
+@given(names, parts)
+def test_children_have_names_that_fit_host_names_of_an_indexed_job(name: str, part: str) -> None:
+    made = child_name(Metadata(name=name, uid=UID, labels={}, annotations={}), part)
+    assert re.fullmatch(DNS_LABEL, made)
+    assert len(made) + len("-99999") <= 63
+
+
+def test_a_job_made_anew_under_its_name_has_other_children() -> None:
+    one, two = a_job().metadata, a_job(uid="another").metadata
+    assert child_name(one, "job") != child_name(two, "job")
+    assert results_uid(one) == f"team.{UID}"
+
+
+@given(keys, keys)
+def test_servers_have_names_of_their_own(one: ServerKey, two: ServerKey) -> None:
+    name = server_name(one)
+    assert re.fullmatch(DNS_LABEL, name)
+    assert (name == server_name(two)) == (one == two)
+    assert server_key_from_text(server_key_text(one)) == one
+    assert all(len(value) <= 63 and re.fullmatch(LABEL_VALUE, value) for value in server_labels(one).values())
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (ServerKey("face_detector", 1, "cpu"), "triton-face-detector-cpu"),
+        (ServerKey("face_detector", 1, "gpu"), "triton-face-detector-gpu"),
+    ],
+)
+def test_a_plain_server_has_a_plain_name(key: ServerKey, name: str) -> None:
+    assert server_name(key) == name
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"model": "a"}'])
+def test_an_unreadable_key_is_an_error_of_three_kinds(text: str) -> None:
+    with pytest.raises((KeyError, ValueError, TypeError)):
+        server_key_from_text(text)
+
+
+def test_pods_read_the_file_that_the_controller_writes(tmp_path: Path) -> None:
+    job = a_job({"suspend": True, "results": {"dynamodb": {"tableName": "team-results"}}})
+    made = config_map(job, CATALOGUE)
+    (tmp_path / "job.json").write_text(made["data"]["job.json"])
+    read = read_job_file(tmp_path / "job.json")
+    assert (read.uid, read.table, read.region) == (f"team.{UID}", "team-results", "eu-central-1")
+    assert (read.model_digest, read.model_version) == (DIGEST, 1)
+    assert (read.job.spec.suspend, read.job.spec.model.name) == (False, "face_detector")
+    assert made["immutable"]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (None, ("videojob-results", "eu-central-1")),
+        ({"tableName": "team-results"}, ("team-results", "eu-central-1")),
+        ({"tableName": "team-results", "region": "us-east-1"}, ("team-results", "us-east-1")),
+    ],
+)
+def test_results_go_where_the_job_or_the_installation_says(
+    target: dict[str, str] | None, expected: tuple[str, str]
+) -> None:
+    job = a_job({} if target is None else {"results": {"dynamodb": target}})
+    assert results_table(job, CATALOGUE) == expected
+
+
+def test_an_index_is_tried_as_often_as_the_job_says_and_a_hopeless_one_ends_the_job() -> None:
+    spec = work(a_job({"backoffLimit": 2}))["spec"]
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 40, 8)
+    assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"], spec["podReplacementPolicy"]) == (2, 0, "Failed")
+    rules = [(rule["action"], rule.get("onExitCodes", {}).get("values")) for rule in spec["podFailurePolicy"]["rules"]]
+    codes = [[int(ending)] for ending in (Ending.HOPELESS, Ending.EXHAUSTED, Ending.STOPPED)]
+    assert rules == [("FailJob", codes[0]), ("FailIndex", codes[1]), ("Ignore", codes[2]), ("Ignore", None)]
+
+
+def test_a_planner_that_cannot_be_helped_ends_at_once() -> None:
+    made = plan_job(a_job({"backoffLimit": 1}), PlanJobWanted(2, suspended=True), CATALOGUE)
+    rules = made["spec"]["podFailurePolicy"]["rules"]
+    assert (made["spec"]["backoffLimit"], made["spec"]["suspend"]) == (1, True)
+    assert rules[0]["onExitCodes"]["values"] == [HOPELESS]
+    assert container_of(made)["args"][:2] == ["worker", "plan"]
+    assert "--attempt=2" in container_of(made)["args"]
+
+
+def test_workers_are_told_their_run() -> None:
+    made = work()
+    assert container_of(made)["args"] == [
+        "worker",
+        "run",
+        "--job=/etc/videojob/job/job.json",
+        "--plan-attempt=1",
+        "--epoch=3",
+        "--batch=5",
+        f"--server={server_name(KEY)}.videojob-system.svc:8001",
+        "--workers=8",
+        "--grace=60",
+    ]
+    assert made["metadata"]["annotations"] == {"videojob.dev/epoch": "3", "videojob.dev/batch": "5"}
+
+
+@pytest.mark.parametrize(("suspended", "made"), [(True, True), (False, False), (None, True)])
+def test_a_job_for_kueue_is_made_held(suspended: bool | None, made: bool) -> None:
+    job = a_job(labels={"kueue.x-k8s.io/queue-name": "gpus"})
+    found = work(job, suspended=suspended)
+    assert found["spec"]["suspend"] is made
+    assert found["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert "kueue.x-k8s.io/queue-name" not in work()["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(("limit_s", "backstop_s"), [(None, 30 * 86_400), (600, 900)])
+def test_kubernetes_ends_a_job_that_the_controller_forgot(limit_s: int | None, backstop_s: int) -> None:
+    job = a_job({} if limit_s is None else {"activeDeadlineSeconds": limit_s})
+    for made in (work(job), plan_job(job, PlanJobWanted(1), CATALOGUE)):
+        assert made["spec"]["activeDeadlineSeconds"] == backstop_s
+        assert "ttlSecondsAfterFinished" not in made["spec"]
+
+
+def test_pods_have_few_rights_and_little_room() -> None:
+    pod = work(a_job({"priorityClassName": "high"}))["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
+    assert (pod["serviceAccountName"], pod["priorityClassName"]) == ("videojob-worker", "high")
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["scratch"]["emptyDir"] == {"sizeLimit": "4Gi"}
+    assert volumes["shm"]["emptyDir"]["medium"] == "Memory"
+
+
+def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -> None:
+    env = {"AWS_REGION": "eu-central-1", "HOME": "/root"}
+    made = work(catalogue=a_catalogue(worker=WorkerSettings(env=env)))
+    found = {one["name"]: one["value"] for one in container_of(made)["env"]}
+    assert found == {
+        "AWS_REGION": "eu-central-1",
+        "HOME": "/scratch",
+        "TMPDIR": "/scratch",
+        "VIDEOJOB_SCRATCH": "/scratch",
+    }
+
+
+@pytest.mark.parametrize(
+    ("compute", "accelerator", "flavor", "terms"),
+    [
+        ({}, "gpu", "karpenter", None),
+        ({"capacityTypes": ["spot"]}, "gpu", "karpenter", [{"karpenter.sh/capacity-type": ["spot"]}]),
+        (
+            {"capacityTypes": ["spot"]},
+            "gpu",
+            "none",
+            [{"karpenter.sh/capacity-type": ["spot"]}, {"eks.amazonaws.com/capacityType": ["SPOT"]}],
+        ),
+        ({"instanceTypes": ["g6.xlarge"]}, "gpu", "autoMode", None),
+        (
+            {"instanceTypes": ["c7i.xlarge"]},
+            "cpu",
+            "autoMode",
+            [{"node.kubernetes.io/instance-type": ["c7i.xlarge"]}],
+        ),
+        (
+            {"instanceTypes": ["c7i.xlarge"], "capacityTypes": ["on-demand"]},
+            "cpu",
+            "karpenter",
+            [{"karpenter.sh/capacity-type": ["on-demand"], "node.kubernetes.io/instance-type": ["c7i.xlarge"]}],
+        ),
+    ],
+)
+def test_workers_go_where_the_job_allows(
+    compute: dict[str, Any], accelerator: Any, flavor: str, terms: list[dict[str, Any]] | None
+) -> None:
+    types = tuple(compute.get("instanceTypes", ()))
+    key = ServerKey("face_detector", 1, accelerator, (), types)
+    made = work(a_job({"compute": compute}), a_catalogue(karpenter=flavor), server=key)
+    affinity = made["spec"]["template"]["spec"]["affinity"]
+    required = affinity.get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    found = required and [
+        {one["key"]: one["values"] for one in term["matchExpressions"]} for term in required["nodeSelectorTerms"]
+    ]
+    assert found == terms
+
+
+def test_workers_wish_to_be_in_the_servers_zone() -> None:
+    affinity = work()["spec"]["template"]["spec"]["affinity"]["podAffinity"]
+    (wish,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+    term = wish["podAffinityTerm"]
+    assert (term["topologyKey"], term["namespaces"]) == ("topology.kubernetes.io/zone", ["videojob-system"])
+    assert term["labelSelector"]["matchLabels"]["videojob.dev/server"] == server_name(KEY)
+
+
+def test_the_same_news_is_the_same_event_until_the_job_changes() -> None:
+    news = EventWanted("Normal", "ModelReady", "the inference server answers")
+    one, later = event_of(a_job(), news, NOW_S), event_of(a_job(), news, NOW_S + 60)
+    assert one["metadata"] == later["metadata"]
+    assert one["metadata"] != event_of(a_job(generation=2), news, NOW_S)["metadata"]
+    assert one["involvedObject"]["uid"] == UID
+    assert len(event_of(a_job(), EventWanted("Normal", "Long", "x" * 5000), NOW_S)["message"]) == 1000
