@@ -87,7 +87,7 @@ class Cluster:
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Server-side apply of objects."""
-        text = "\n---\n".join(json.dumps(one) for one in objects)
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
 
     def get(self, path: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def built(name: str, dockerfile: Path, context: Path, sources: Sequence[Path], a
 
 def _build(context: Path, dockerfile: Path, name: str, archive: Path, arguments: Sequence[str] = ()) -> None:
     options = [option for one in arguments for option in ("--build-arg", one)]
-    how = ["--isolation", "chroot", "--network", "host", "--pull-never", *options]
+    how = ["--layers", "--isolation", "chroot", "--network", "host", "--pull-never", *options]
     _buildah(["bud", *how, "--tag", name, "--file", str(dockerfile), str(context)])
     part = archive.with_suffix(".part")
     part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ plain dictionaries anyway.
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -58,11 +59,7 @@ def connect_cluster(
     """
     configuration = client.Configuration()
     try:
-        config.load_config(  # type: ignore[no-untyped-call]  # the package has types for the rest
-            config_file=None if kubeconfig is None else str(kubeconfig),
-            context=context,
-            client_configuration=configuration,
-        )
+        _load(configuration, kubeconfig, context)
     except (config.ConfigException, OSError, ValueError) as error:
         raise SetupError(
             f"no Kubernetes cluster is set up here: {error}",
@@ -78,6 +75,17 @@ def connect_cluster(
         trust_env=False,
     )
     return KubernetesApi(http, observe)
+
+
+def _load(configuration: client.Configuration, kubeconfig: Path | None, context: str | None) -> None:
+    """A kubeconfig where there is one, the pod's own account otherwise."""
+    default = Path(config.KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)[0]).expanduser()
+    if kubeconfig is None and not default.exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # has no types
+        return
+    config.load_kube_config(  # type: ignore[no-untyped-call]  # as above
+        config_file=None if kubeconfig is None else str(kubeconfig), context=context, client_configuration=configuration
+    )
 
 
 def _trust(configuration: client.Configuration) -> ssl.SSLContext:
