@@ -155,6 +155,8 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         touch(client, planner)
         server = f"namespaces/{NAMESPACE}/{{}}/triton-face-detector-cpu"
         running.wait("the server", lambda: client.get("/apis/apps/v1/" + server.format("deployments")).is_success)
+        owner = client.get("/apis/apps/v1/" + server.format("deployments")).json()["metadata"]["ownerReferences"][0]
+        assert (owner["kind"], owner["name"]) == ("Deployment", "videojob-controller")
         running.wait("its Service", lambda: client.get("/api/v1/" + server.format("services")).is_success)
         running.wait("the workers' Job", lambda: len(client.get(children).json()["items"]) == 2)
         running.wait("the canary", lambda: "videojob_canary_silent_seconds 0.0" in running.http.get("/metrics").text)

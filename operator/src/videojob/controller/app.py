@@ -131,7 +131,7 @@ class Controller:
 
     async def _lead(self, stop: asyncio.Event) -> None:
         ended = asyncio.Event()
-        self._canary.owner = await self._aside(self._own_reference)
+        self._canary.owner = self._servers.owner = await self._aside(self._own_reference)
         watching = asyncio.Event()
         listeners = Listeners(self._hear, self._hear, self._canary.heard)
         namespace = self._catalogue.server_namespace

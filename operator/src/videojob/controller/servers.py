@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,15 +79,20 @@ class ServerLook:
         return {} if node is None else {str(name): node}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerReconciler:
-    """Makes servers as large as their jobs need them."""
+    """Makes servers as large as their jobs need them.
+
+    Attributes:
+        owner: owner reference by which servers go when this installation goes, or None.
+    """
 
     cluster: Cluster
     catalogue: Catalogue
     clock: Clock
     demands: Demands
     servers: ServerLook
+    owner: Mapping[str, Any] | None = None
 
     def keys(self) -> list[ServerKey]:
         """Every server that has a Deployment."""
@@ -113,10 +118,16 @@ class ServerReconciler:
         wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=self.clock.now_s())
         if seen is not None and not self.demands.complete:
             wanted = replace(wanted, replicas=max(wanted.replicas, seen.replicas))
-        self._apply(server_deployment(key, wanted, self.catalogue), deployment)
+        self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
         if deployment is None:
-            self.cluster.apply(SERVICES, server_service(key, self.catalogue), manager=FIELD_MANAGER)
+            service = self._owned(server_service(key, self.catalogue))
+            self.cluster.apply(SERVICES, service, manager=FIELD_MANAGER)
         return wanted.recheck_s
+
+    def _owned(self, made: dict[str, Any]) -> dict[str, Any]:
+        if self.owner is not None:
+            made["metadata"]["ownerReferences"] = [dict(self.owner)]
+        return made
 
     def _apply(self, wanted: dict[str, Any], there: Object | None) -> None:
         mark = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
