@@ -1,0 +1,219 @@
+"""Kubernetes objects as the API server gives them -> what decisions are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from support.decisions import CATALOGUE, NOW_S, a_job
+from videojob.manifests.jobs import plan_job, work_job
+from videojob.manifests.seen import job_seen, last_error, pods_trouble, server_seen, server_words
+from videojob.manifests.server import server_deployment
+from videojob.manifests.status import timestamp
+from videojob.planning.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.observed import JobSeen, PodTrouble, ServerKey, ServerSeen
+from videojob.planning.servers import ServerWanted
+
+KEY = ServerKey("face_detector", 1, "cpu")
+AT = timestamp(NOW_S)
+ERROR = {"reason": "SinkUnavailable", "message": "no answer"}
+WANTED = WorkJobWanted(2, 1, 3, KEY, 5, 40, 8, suspended=True)
+
+
+def a_pod(
+    *,
+    phase: str = "Pending",
+    waiting: Mapping[str, Any] | None = None,
+    ended: Mapping[str, Any] | None = None,
+    last: Mapping[str, Any] | None = None,
+    restarts: int = 0,
+    ready: bool = False,
+    unscheduled: str | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
+    """A pod with one container; `ended` and `last` are its terminated states."""
+    state = {"waiting": waiting} if waiting else {"terminated": ended} if ended else {"running": {}}
+    container = {
+        "name": "triton",
+        "state": state,
+        "lastState": {"terminated": last} if last else {},
+        "restartCount": restarts,
+        "ready": ready,
+        "image": "registry.example/triton:1",
+    }
+    conditions = [{"type": "Ready", "status": str(ready), "lastTransitionTime": AT}]
+    if unscheduled is not None:
+        conditions.append({"type": "PodScheduled", "status": "False", "message": unscheduled, "lastTransitionTime": AT})
+    containers = [] if unscheduled is not None else [container]
+    status = {"phase": phase, "conditions": conditions, "containerStatuses": containers}
+    return {"metadata": {"uid": "p1", "creationTimestamp": AT}, "spec": spec, "status": status}
+
+
+def an_event(component: str, message: str, at_s: float = NOW_S, reason: str = "FailedScheduling") -> dict[str, Any]:
+    return {
+        "involvedObject": {"uid": "p1"},
+        "reason": reason,
+        "message": message,
+        "source": {"component": component},
+        "lastTimestamp": timestamp(at_s),
+    }
+
+
+def test_a_new_job_is_seen_as_it_was_made() -> None:
+    made = work_job(a_job(), WANTED, CATALOGUE)
+    assert job_seen(made, ()) == JobSeen(
+        made["metadata"]["name"], "work", 2, suspended=True, parallelism=8, completions=40, epoch=3, batch=5
+    )
+    plan = job_seen(plan_job(a_job(), PlanJobWanted(1), CATALOGUE), ())
+    assert (plan.kind, plan.attempt, plan.suspended, plan.epoch) == ("plan", 1, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "finished", "reason"),
+    [
+        ([], None, ""),
+        ([{"type": "Suspended", "status": "True"}], None, ""),
+        ([{"type": "Complete", "status": "False"}], None, ""),
+        ([{"type": "FailureTarget", "status": "True", "reason": "PodFailurePolicy"}], None, ""),
+        ([{"type": "Complete", "status": "True", "reason": "CompletionsReached"}], "Complete", "CompletionsReached"),
+        ([{"type": "Failed", "status": "True", "reason": "PodFailurePolicy"}], "Failed", "PodFailurePolicy"),
+    ],
+)
+def test_a_job_has_ended_when_its_condition_says_so(
+    conditions: list[dict[str, str]], finished: str | None, reason: str
+) -> None:
+    made = work_job(a_job(), WANTED, CATALOGUE)
+    made["metadata"]["deletionTimestamp"] = AT
+    status = {"conditions": [one | {"lastTransitionTime": AT} for one in conditions], "active": 1, "ready": 1}
+    made["status"] = status | {"succeeded": 4, "failed": 2, "completedIndexes": "0-3", "startTime": AT}
+    seen = job_seen(made, ())
+    assert (seen.finished, seen.reason, seen.deleting, seen.started_s) == (finished, reason, True, NOW_S)
+    assert (seen.active, seen.ready, seen.succeeded, seen.failed, seen.completed_indexes) == (1, 1, 4, 2, "0-3")
+    assert seen.finished_s == (NOW_S if finished else None)
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [
+        ([], None),
+        ([a_pod(ended={"exitCode": 0})], None),
+        ([a_pod(ended={"exitCode": 1, "message": "a traceback"})], None),
+        ([a_pod(ended={"exitCode": 1, "message": "[1, 2]"})], None),
+        ([a_pod(ended={"exitCode": 65, "message": json.dumps(ERROR), "finishedAt": AT})], "SinkUnavailable"),
+        (
+            [
+                a_pod(last={"exitCode": 1, "message": json.dumps({"reason": "Newer"}), "finishedAt": "2027-01-02"}),
+                a_pod(ended={"exitCode": 1, "message": json.dumps({"reason": "Older"}), "finishedAt": "2027-01-01"}),
+            ],
+            "Newer",
+        ),
+    ],
+)
+def test_the_last_words_of_the_last_pod_are_heard(pods: Sequence[dict[str, Any]], reason: str | None) -> None:
+    error = last_error(pods)
+    assert (None if error is None else error["reason"]) == reason
+
+
+UNPLACED = a_pod(unscheduled="0/3 nodes are available")
+PULLING = a_pod(waiting={"reason": "ImagePullBackOff", "message": "not found"})
+CRASHED = a_pod(
+    phase="Running",
+    waiting={"reason": "CrashLoopBackOff"},
+    last={"exitCode": 1, "message": "failed to load 'x'", "finishedAt": AT},
+    restarts=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("pods", "events", "expected"),
+    [
+        ([], [], None),
+        ([a_pod(phase="Running", ready=True)], [], None),
+        ([a_pod(phase="Succeeded", ended={"exitCode": 0})], [], None),
+        ([a_pod()], [], PodTrouble("starting", "its containers start", NOW_S)),
+        ([a_pod(phase="Running")], [], PodTrouble("starting", "its containers start", NOW_S)),
+        ([a_pod(waiting={"reason": "PodInitializing"})], [], PodTrouble("starting", "its containers start", NOW_S)),
+        ([PULLING], [], PodTrouble("image", "ImagePullBackOff: not found", NOW_S)),
+        (
+            [a_pod(waiting={"reason": "ErrImagePull"})],
+            [],
+            PodTrouble("image", "ErrImagePull: registry.example/triton:1", NOW_S),
+        ),
+        ([UNPLACED], [], PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler")),
+        (
+            [UNPLACED],
+            [
+                an_event("default-scheduler", "0/3"),
+                an_event("karpenter", "old", NOW_S - 9),
+                an_event("karpenter", "new"),
+            ],
+            PodTrouble("unschedulable", "new", NOW_S, "karpenter"),
+        ),
+        (
+            [UNPLACED],
+            [an_event("karpenter", "a node comes", reason="Nominated")],
+            PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler"),
+        ),
+        ([CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
+        ([UNPLACED, PULLING, CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
+        (
+            [a_pod(phase="Failed", ended={"exitCode": 137, "reason": "OOMKilled"})],
+            [],
+            PodTrouble("crashed", "OOMKilled", NOW_S, "triton", 137, 1),
+        ),
+        (
+            [a_pod(phase="Failed", ended={"exitCode": 65, "message": json.dumps(ERROR)})],
+            [],
+            PodTrouble("crashed", "no answer", NOW_S, "triton", 65, 1),
+        ),
+        # Its successor waits for a node: that is what keeps the work.
+        (
+            [a_pod(phase="Failed", ended={"exitCode": 1}), UNPLACED],
+            [],
+            PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler"),
+        ),
+    ],
+)
+def test_why_pods_do_not_run(
+    pods: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]], expected: PodTrouble | None
+) -> None:
+    assert pods_trouble(pods, events) == expected
+
+
+def test_a_server_is_seen_with_its_node() -> None:
+    made = server_deployment(KEY, ServerWanted(2, NOW_S - 30, busy=False), CATALOGUE)
+    assert server_seen(made, ()) == ServerSeen(2, 0, idle_since_s=NOW_S - 30)
+    made["status"] = {"readyReplicas": 1}
+    labels = {
+        "node.kubernetes.io/instance-type": "g6.xlarge",
+        "karpenter.sh/capacity-type": "spot",
+        "topology.kubernetes.io/zone": "eu-central-1a",
+    }
+    gone = a_pod()
+    gone["metadata"]["deletionTimestamp"] = AT
+    pods = [gone, a_pod(phase="Running", ready=True, nodeName="n1")]
+    seen = server_seen(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
+    assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a")
+    assert server_seen(made, pods[1:]).instance_type is None
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", ""),
+        ("one\ntwo\nthree\nfour", "two / three / four"),
+        (
+            (
+                "I1124 11:00:00.000000 1 server.cc:1] starting\n"
+                "E1124 11:00:00.000000 1 model_lifecycle.cc:1] failed to load 'x' version 1: Invalid argument - bad shape\n"
+                "I1124 11:00:00.000000 1 server.cc:2] stopping"
+            ),
+            "failed to load 'x' version 1: Invalid argument - bad shape",
+        ),
+    ],
+)
+def test_a_servers_own_words_are_found_in_its_log(log: str, words: str) -> None:
+    assert server_words(log) == words
