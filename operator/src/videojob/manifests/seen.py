@@ -8,6 +8,7 @@ from typing import Any
 
 from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE
 from videojob.manifests.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
+from videojob.manifests.triton_words import triton_words
 from videojob.planning.decide import seconds_of
 from videojob.planning.observed import JobSeen, PodTrouble, ServerSeen
 
@@ -168,7 +169,7 @@ def _container_trouble(container: Object, created_s: float) -> PodTrouble | None
         words = str(ended.get("message") or ended.get("reason", "")) if error is None else str(error.get("message"))
         return PodTrouble(
             "crashed",
-            server_words(words)[:_WORDS_CHARACTERS],
+            server_words(words, str(ended.get("reason", "")))[:_WORDS_CHARACTERS],
             _time(ended.get("finishedAt")) or created_s,
             str(container.get("name", "")),
             int(ended["exitCode"]),
@@ -177,22 +178,20 @@ def _container_trouble(container: Object, created_s: float) -> PodTrouble | None
     return None
 
 
+def server_words(log: str, reason: str = "") -> str:
+    """What a container said when it ended, and that the kernel ended it when it did: its log cannot know that.
+
+    Args:
+        log: the end of its log. reason: Kubernetes' word for the end.
+    """
+    words = triton_words(log)
+    if reason != "OOMKilled" or words in {"", reason}:
+        return words or reason
+    return f"OOMKilled: it took more memory than its limit; its last words: {words}"
+
+
 def _is_ready(status: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
-
-
-def server_words(log: str) -> str:
-    """What a Triton says went wrong, out of the end of its log; the whole when nothing in it stands out."""
-    marks = ("failed to load", "error:", "Error:", "unexpected error", "Internal -", "Invalid argument -")
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if any(mark in line for mark in marks)]
-    return " / ".join(dict.fromkeys(_without_stamp(line) for line in (telling or lines)[-3:]))
-
-
-def _without_stamp(line: str) -> str:
-    """A line of glog's without its time and place: "E1124 11:00:00.000000 1 file.cc:1] words"."""
-    head, mark, words = line.partition("] ")
-    return words if mark and head[:1] in "EWIF" and ".cc:" in head else line
 
 
 def _time(text: object) -> float | None:

@@ -14,7 +14,7 @@ from videojob.manifests.names import (
     server_selector,
 )
 from videojob.manifests.pods import CONTAINER_SECURITY, GPU, environment, pod_security, with_place
-from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, triton_arguments
+from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 from videojob.planning.catalogue import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
@@ -121,7 +121,11 @@ def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalo
         "imagePullPolicy": catalogue.image_pull_policy,
         "command": ["tritonserver"],
         "args": triton_arguments(model.name, MODELS_FOLDER, gpu=variant.gpus > 0),
-        "env": environment({"HOME": "/tmp"}),  # noqa: S108 - see above
+        "env": [
+            *environment({"HOME": "/tmp"}),  # noqa: S108 - see above
+            # Before the arguments that use it: Kubernetes puts it into them.
+            {"name": POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        ],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT},
             {"name": "grpc", "containerPort": GRPC_PORT},
@@ -157,6 +161,7 @@ def _init_containers(model: CatalogueModel, variant: ServerVariant, catalogue: C
         f"--model={model.name}",
         f"--digest={model.digest}",
         f"--backend={variant.backend}",
+        f"--accelerator={variant.accelerator}",
         f"--instances={variant.instances}",
         f"--target={MODELS_FOLDER}",
     ]

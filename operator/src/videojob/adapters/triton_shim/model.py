@@ -27,6 +27,11 @@ class TritonPythonModel:
             chunk=settings["chunk"],
             provider=settings["provider"],
         )
+        described = [{tensor["name"]: tensor["data_type"] for tensor in config[kind]} for kind in ("input", "output")]
+        try:
+            self._engine.check(*described)
+        except ValueError as error:
+            raise pb_utils.TritonModelException(str(error)) from error
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers each request, in order; one that fails gets its own error."""

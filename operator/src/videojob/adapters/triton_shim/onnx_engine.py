@@ -6,7 +6,7 @@ arena, no memory pattern, allocating initialisers on the device, outputs bound i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,17 @@ Array = NDArray[Any]
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _ERRORS_ONLY = 3
+_TYPES = {
+    "TYPE_BOOL": "bool",
+    "TYPE_UINT8": "uint8",
+    "TYPE_INT8": "int8",
+    "TYPE_INT32": "int32",
+    "TYPE_INT64": "int64",
+    "TYPE_FP16": "float16",
+    "TYPE_FP32": "float",
+    "TYPE_FP64": "double",
+}
+"""Triton's words for tensor types -> ONNX Runtime's."""
 
 
 def providers() -> list[str]:
@@ -50,6 +61,18 @@ class OnnxEngine:
         self._session = onnxruntime.InferenceSession(weights, options, providers=chosen)
         self.chunk = chunk
 
+    def check(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
+        """Compares a served description with the graph, as the official image's ONNX backend does when it loads.
+
+        Args:
+            inputs, outputs: Triton's type of each tensor by name.
+
+        Raises:
+            ValueError: a tensor is missing on either side or has another type; names it.
+        """
+        _compare("input", inputs, self._session.get_inputs(), complete=True)
+        _compare("output", outputs, self._session.get_outputs(), complete=False)
+
     def run(self, feeds: dict[str, Array], outputs: Sequence[str], *, batched: bool) -> list[Array]:
         """The named outputs for one batch.
 
@@ -70,3 +93,15 @@ class OnnxEngine:
     def _run(self, feeds: dict[str, Array], outputs: Sequence[str]) -> list[Array]:
         found: list[Array] = self._session.run(list(outputs), feeds)
         return found
+
+
+def _compare(kind: str, described: Mapping[str, str], tensors: Sequence[Any], *, complete: bool) -> None:
+    there = {tensor.name: tensor.type for tensor in tensors}
+    for name, word in described.items():
+        if name not in there:
+            raise ValueError(f"config.pbtxt has the {kind} {name!r}, the graph has {', '.join(there)}")
+        if word in _TYPES and there[name] != f"tensor({_TYPES[word]})":
+            raise ValueError(f"config.pbtxt gives the {kind} {name!r} {word}, the graph has {there[name]}")
+    missing = sorted(there.keys() - described.keys()) if complete else []
+    if missing:
+        raise ValueError(f"config.pbtxt lacks the {kind} {missing[0]!r} of the graph")
