@@ -37,7 +37,7 @@ demo: setup  ## run the quickstart on real video; a second run starts afresh
 test: test-tools  ## all tests: unit, contract, functional
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --cov --cov-report= -q
-	$(BIN)/coverage report --include='*/planning/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
+	$(BIN)/coverage report --include='*/planning/*,*/manifests/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
 	$(BIN)/pytest tests/contract tests/functional
 
 test-unit: setup  ## the tests that take seconds

@@ -10,7 +10,7 @@ import pytest
 
 from support.decisions import CATALOGUE, NOW_S, a_job
 from videojob.manifests.jobs import plan_job, work_job
-from videojob.manifests.seen import job_seen, last_error, pods_trouble, server_seen, server_words
+from videojob.manifests.seen import job_seen, last_error, pods_trouble, server_seen
 from videojob.manifests.server import server_deployment
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
@@ -198,22 +198,3 @@ def test_a_server_is_seen_with_its_node() -> None:
     seen = server_seen(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
     assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a")
     assert server_seen(made, pods[1:]).instance_type is None
-
-
-@pytest.mark.parametrize(
-    ("log", "words"),
-    [
-        ("", ""),
-        ("one\ntwo\nthree\nfour", "two / three / four"),
-        (
-            (
-                "I1124 11:00:00.000000 1 server.cc:1] starting\n"
-                "E1124 11:00:00.000000 1 model_lifecycle.cc:1] failed to load 'x': Invalid argument - bad shape\n"
-                "I1124 11:00:00.000000 1 server.cc:2] stopping"
-            ),
-            "bad shape",
-        ),
-    ],
-)
-def test_a_servers_own_words_are_found_in_its_log(log: str, words: str) -> None:
-    assert server_words(log) == words
