@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -112,7 +113,7 @@ def control_plane(folder: Path, address: str = "127.0.0.1") -> Iterator[Cluster]
         stack.enter_context(process(_etcd(programs, folder, etcd_port, peer_port), folder / "etcd.log"))
         log = folder / "kube-apiserver.log"
         server = stack.enter_context(process(_apiserver(programs, folder, address, etcd_port, port), log))
-        trust = httpx.create_ssl_context(verify=str(certificates / "ca.crt"))
+        trust = ssl.create_default_context(cafile=certificates / "ca.crt")
         headers = {"Authorization": f"Bearer {tokens['admin']}"}
         client = stack.enter_context(httpx.Client(base_url=url, headers=headers, verify=trust, timeout=30))
 
