@@ -110,6 +110,12 @@ def test_a_server_that_never_comes_up_fails_the_job_with_its_own_words(
     assert (desired.demand is None) == failed
 
 
+@pytest.mark.parametrize(("restarts", "failed"), [(3, False), (9, False), (10, True)])
+def test_a_server_that_says_a_retry_may_help_gets_more_of_them(restarts: int, failed: bool) -> None:
+    waits = trouble("crashed", "the bucket does not answer", restarts=restarts, retryable=True, source="sync-model")
+    assert look(running(server=ServerSeen(1, 0, waits))).ended is failed
+
+
 def test_a_server_that_lacks_but_one_replica_is_not_broken() -> None:
     server = ServerSeen(2, 1, trouble("crashed", restarts=99))
     assert look(running(a_work_job(), server=server)).reason == "Processing"

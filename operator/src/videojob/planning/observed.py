@@ -28,6 +28,7 @@ class PodTrouble:
         source: who says so, as in "karpenter".
         exit_code: of the container that ended; None for the others.
         restarts: how often it was started again.
+        retryable: the program itself said that the same again may help.
     """
 
     kind: Literal["unschedulable", "image", "crashed", "starting"]
@@ -36,6 +37,7 @@ class PodTrouble:
     source: str = ""
     exit_code: int | None = None
     restarts: int = 0
+    retryable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

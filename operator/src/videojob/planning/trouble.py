@@ -12,8 +12,10 @@ REFUSED_S = 120.0
 """A pod without a node for so long is no longer only waiting for one to start: somebody has to change something."""
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
-CRASHES_AFTER_READY = 10
-"""The same for one that has answered: nodes go and processes are killed without any fault of the model."""
+MORE_CRASHES = 10
+"""The same for one that has answered, because nodes go and processes are killed without any fault of the model; and for
+one that says itself that it may come up later, as when a bucket does not answer. With Kubernetes' growing pauses that
+takes half an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def load_failure(server: ServerSeen | None, *, was_ready: bool) -> str:
     trouble = None if server is None else server.trouble
     if server is None or trouble is None or server.ready > 0 or trouble.kind != "crashed":
         return ""
-    most = CRASHES_AFTER_READY if was_ready else CRASHES
+    most = MORE_CRASHES if was_ready or trouble.retryable else CRASHES
     if trouble.restarts < most:
         return ""
     code = "" if trouble.exit_code is None else f" (exit code {trouble.exit_code})"
