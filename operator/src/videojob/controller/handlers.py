@@ -85,6 +85,8 @@ class Watches:
             registry=self._registry(),
             settings=self._settings(),
             standalone=True,
+            # Its own would be made of the user's name, which a pod's has not.
+            identity="videojob",  # type: ignore[arg-type]  # a NewType that kopf does not export
             clusterwide=not watched,
             namespaces=watched,
             stop_flag=stop,
