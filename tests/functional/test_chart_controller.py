@@ -17,9 +17,11 @@ from typing import Any
 import httpx
 import pytest
 
-from support.apiserver import _free_ports
+from support.apiserver import ApiServer
 from support.chart_matrix import ALONE, CPU_ONLY, TENANTS
 from support.charts import CHART, NAMESPACE, config_text, render
+from support.cluster.control_plane import control_plane
+from support.cluster.processes import free_ports, wait_for
 from support.decisions import a_head
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.manifests.build import manifest
@@ -93,7 +95,7 @@ def controller(cluster: Cluster, values: dict[str, Any], table_url: str, folder:
     kubeconfig["users"][0]["user"] = {"token": answer.json()["status"]["token"]}
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig))
     (folder / "config.yaml").write_text(config_text(render(values)))
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     arguments = [f"--config={folder}/config.yaml", "--deployment=videojob-controller", "--canary=1", f"--port={port}"]
     environment = os.environ | AWS_ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": table_url, "AWS_REGION": "us-east-1"}
     log = folder / "controller.log"
@@ -132,6 +134,25 @@ def touch(client: httpx.Client, job: dict[str, Any]) -> None:
     assert answer.is_success, answer.text
 
 
+def begin_job(cluster: Cluster, running: Running, table_url: str, name: str) -> None:
+    """Makes a VideoJob and waits until it has a planner, a status, a server and workers."""
+    client, jobs = cluster.server.client, f"{JOBS}/team-a/videojobs"
+    made = client.post(jobs, json=manifest(S3_INPUT, {"metadata.name": name}))
+    assert made.is_success, made.text
+    children = f"/apis/batch/v1/namespaces/team-a/jobs?labelSelector=videojob.dev/job-name={name}"
+    running.wait("the planner's Job", lambda: client.get(children).json()["items"])
+    running.wait("a status", lambda: client.get(f"{jobs}/{name}").json().get("status", {}).get("conditions"))
+    plan_was_made(f"team-a.{made.json()['metadata']['uid']}", table_url)
+    (planner,) = client.get(children).json()["items"]
+    touch(client, planner)
+    server = f"namespaces/{NAMESPACE}/{{}}/triton-face-detector-cpu"
+    running.wait("the server", lambda: client.get("/apis/apps/v1/" + server.format("deployments")).is_success)
+    owner = client.get("/apis/apps/v1/" + server.format("deployments")).json()["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["name"]) == ("Deployment", "videojob-controller")
+    running.wait("its Service", lambda: client.get("/api/v1/" + server.format("services")).is_success)
+    running.wait("the workers' Job", lambda: len(client.get(children).json()["items"]) == 2)
+
+
 @pytest.mark.parametrize("scope", ["cluster", "namespaced"])
 def test_what_the_chart_grants_is_enough_to_begin_a_job(
     cluster: Cluster, table_url: str, tmp_path: Path, scope: str, monkeypatch: pytest.MonkeyPatch
@@ -140,30 +161,61 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         monkeypatch.setenv(name, value)
     values = VALUES if scope == "cluster" else {**ALONE, **VALUES}
     cluster.helm("install", "videojob", CHART, values=values)
-    client, jobs = cluster.server.client, f"{JOBS}/team-a/videojobs"
+    client = cluster.server.client
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/videojob-controller"
     with controller(cluster, values, table_url, tmp_path) as running:
         running.wait("readiness", lambda: running.ok("/readyz"))
-        made = client.post(jobs, json=manifest(S3_INPUT, {"metadata.name": f"{scope}-job"}))
-        assert made.is_success, made.text
-        children = f"/apis/batch/v1/namespaces/team-a/jobs?labelSelector=videojob.dev/job-name={scope}-job"
-        running.wait("the planner's Job", lambda: client.get(children).json()["items"])
-        own = f"{jobs}/{scope}-job"
-        running.wait("a status", lambda: client.get(own).json().get("status", {}).get("conditions"))
-        plan_was_made(f"team-a.{made.json()['metadata']['uid']}", table_url)
-        (planner,) = client.get(children).json()["items"]
-        touch(client, planner)
-        server = f"namespaces/{NAMESPACE}/{{}}/triton-face-detector-cpu"
-        running.wait("the server", lambda: client.get("/apis/apps/v1/" + server.format("deployments")).is_success)
-        owner = client.get("/apis/apps/v1/" + server.format("deployments")).json()["metadata"]["ownerReferences"][0]
-        assert (owner["kind"], owner["name"]) == ("Deployment", "videojob-controller")
-        running.wait("its Service", lambda: client.get("/api/v1/" + server.format("services")).is_success)
-        running.wait("the workers' Job", lambda: len(client.get(children).json()["items"]) == 2)
+        begin_job(cluster, running, table_url, f"{scope}-job")
         running.wait("the canary", lambda: "videojob_canary_silent_seconds 0.0" in running.http.get("/metrics").text)
         assert running.ok("/healthz")
         assert client.get(lease).json()["spec"]["holderIdentity"] != ""
         assert running.refused() == []
     assert client.get(lease).json()["spec"].get("holderIdentity", "") == ""
     cluster.helm("uninstall", "videojob")
-    for path in (own, children, f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary"):
+    children = f"/apis/batch/v1/namespaces/team-a/jobs?labelSelector=videojob.dev/job-name={scope}-job"
+    for path in (f"{JOBS}/team-a/videojobs/{scope}-job", children, f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary"):
         client.delete(path)
+
+
+def inventory(client: httpx.Client) -> set[tuple[str, str, str]]:
+    """(kind, namespace, name) of every object there is, but for Events."""
+    groups = client.get("/apis").json()["groups"]
+    roots = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
+    found = set()
+    for root in roots:
+        for resource in client.get(root).json()["resources"]:
+            if "list" in resource["verbs"] and resource["name"] != "events" and "/" not in resource["name"]:
+                items = client.get(f"{root}/{resource['name']}").json()["items"]
+                kind = resource["kind"]
+                found |= {(kind, one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in items}
+    return found
+
+
+def test_an_uninstall_leaves_nothing_but_the_crd(
+    table_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with control_plane(tmp_path / "cluster") as plane:
+        homes = {f"HELM_{name}_HOME": str(tmp_path / name) for name in ("CACHE", "CONFIG", "DATA")}
+        cluster = Cluster(ApiServer(plane.client), {"KUBECONFIG": str(plane.kubeconfig), **homes})
+        for namespace in (NAMESPACE, "team-a", "team-b"):
+            plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        accounts = "/api/v1/namespaces/team-b/configmaps/kube-root-ca.crt"
+        wait_for("the namespaces' own objects", lambda: plane.client.get(accounts).is_success)
+        before = inventory(plane.client)
+        cluster.helm("install", "videojob", CHART, values=VALUES)
+        with controller(cluster, VALUES, table_url, tmp_path) as running:
+            running.wait("readiness", lambda: running.ok("/readyz"))
+            begin_job(cluster, running, table_url, "lobby")
+            made = {kind for kind, _, _ in inventory(plane.client) - before}
+            assert made >= {"VideoJob", "Job", "ConfigMap", "Deployment", "ReplicaSet", "Pod", "Lease"}
+            job = f"{JOBS}/team-a/videojobs/lobby"
+            plane.client.delete(job)
+            running.wait("the job's end", lambda: plane.client.get(job).status_code == httpx.codes.NOT_FOUND)
+            cluster.helm("uninstall", "videojob")
+            left = {
+                ("CustomResourceDefinition", "", "videojobs.videojob.dev"),
+                ("APIService", "", "v1alpha1.videojob.dev"),
+            }
+            wait_for("the end of the rest", lambda: inventory(plane.client) - before == left)
