@@ -109,8 +109,8 @@ _STATES = (
     ),
     _failed(
         "NoPlacement",
-        "No allowed hardware can meet the deadline and the budget.",
-        "videojob estimate shows the nearest plans and what each would need.",
+        "No hardware that the job allows can run it.",
+        "The message says what is offered; relax spec.compute accordingly.",
     ),
 )
 _CLUSTER = (

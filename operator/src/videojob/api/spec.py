@@ -151,7 +151,8 @@ class Compute(Model):
     ) = None
     """Allowed ways to pay for instances; without it all."""
     instance_types: Annotated[Items[InstanceType], Field(min_length=1, max_length=50), ListType("set")] | None = None
-    """Allowed EC2 instance types; without it all that the cluster can have."""
+    """Allowed EC2 instance types of the inference server, and of the workers too when it runs on CPUs; without it all
+    that the cluster can have."""
     limits: Limits | None = None
     segment_seconds: Annotated[int, Field(ge=20, le=60), WHOLE] = 30
     """Aimed-at length of a segment, the unit of work that is lost at most when a machine goes away."""
@@ -237,7 +238,8 @@ class VideoJobSpec(Model):
     backoff_limit: Annotated[int, Field(ge=0, le=20), WHOLE] = 3
     """How often one segment may fail and be tried again before the job fails."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S), WHOLE] | None = None
-    """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded."""
+    """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded. As for a batch Job,
+    the time counts anew from each resume and not while the job is held."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=365 * DAY_S), WHOLE] | None = None
     """The VideoJob is deleted this many seconds after its end; results stay. Without it, never."""
     priority_class_name: DnsSubdomain | None = None
