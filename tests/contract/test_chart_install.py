@@ -71,3 +71,15 @@ def test_a_namespaced_controller_sees_its_tenants_and_nobody_else(cluster: Clust
         assert not cluster.allowed(CONTROLLER, "get", "nodes", "", "a")
     finally:
         cluster.helm("uninstall", "videojob")
+
+
+def test_an_upgrade_leaves_the_lease_with_who_holds_it(cluster: Cluster) -> None:
+    cluster.helm("install", "videojob", CHART, values=VALUES)
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{CONTROLLER}"
+    lease = cluster.server.client.get(path).json()
+    lease["spec"] = {"holderIdentity": "somebody", "leaseDurationSeconds": 30}
+    assert cluster.server.client.put(path, json=lease).is_success
+    cluster.helm("upgrade", "videojob", CHART, values={**VALUES, "commonLabels": {"team": "video"}})
+    stored = cluster.server.client.get(path).json()
+    assert (stored["spec"]["holderIdentity"], stored["metadata"]["labels"]["team"]) == ("somebody", "video")
+    cluster.helm("uninstall", "videojob")
