@@ -63,6 +63,8 @@ def test_a_job_that_is_over_goes_when_its_time_is_over(ttl_s: int, gone: bool, r
 def test_a_job_that_is_being_deleted_is_left_alone() -> None:
     desired = look(running(), status=a_status(), deletionTimestamp="2027-01-15T08:00:00Z")
     assert (desired.reason, desired.work_job, desired.demand, desired.ended) == ("Processing", None, None, False)
+    over = look(Observed(), status=ended_status(), deletionTimestamp="2027-01-15T08:00:00Z")
+    assert (over.reason, over.ended) == ("Completed", True)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,12 @@ def test_an_admitted_job_gets_its_server_and_is_never_held_by_us() -> None:
     assert desired.work_job is not None
     assert desired.demand is not None
     assert (desired.work_job.suspended, desired.reason) == (None, "Processing")
+
+
+def test_as_many_workers_as_kueue_admitted_stay() -> None:
+    desired = look(running(a_work_job(parallelism=7), server=READY), labels=QUEUED)
+    assert desired.work_job is not None
+    assert desired.work_job.parallelism == 7
 
 
 def test_suspend_takes_its_job_away() -> None:

@@ -249,3 +249,12 @@ def test_pods_that_failed_are_news() -> None:
     assert told == ["2 pods of entrance-work-1 failed, the last with InputNotFound"]
     silent = look(running(a_work_job(failed=1), server=READY))
     assert "1 pods of entrance-work-1 failed" in [one.message for one in silent.events]
+
+
+@pytest.mark.parametrize(("within", "at_risk"), [("2m", False), ("1m", True)])
+def test_a_deadline_that_will_be_missed_is_news_and_no_end(within: str, at_risk: bool) -> None:
+    spec = {"deadline": {"completeWithin": within}}
+    slow = a_work_job(started_s=NOW_S - 40)  # 1,200 of 3,000 frames in 40 s: 60 s are left
+    desired = look(running(slow, server=READY, results=results(4)), spec, status=a_status(began_s=40))
+    assert ("DeadlineAtRisk" in [one.reason for one in desired.events]) is at_risk
+    assert not desired.ended

@@ -50,7 +50,7 @@ def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float
     """
     look = Look(job, observed, catalogue, recorded_of(job.status), now_s)
     if job.metadata.deletion_timestamp is not None:
-        return _as_recorded(look)
+        return replace(_as_recorded(look), ended=look.recorded.ended_s is not None)
     if look.recorded.ended_s is not None:
         return _over(look, look.recorded.ended_s)
     desired = _decide(look)

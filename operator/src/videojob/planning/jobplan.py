@@ -15,11 +15,18 @@ from videojob.planning.video import Segment, VideoInfo, video_info_from_dict
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What results say of the model: as the server names it, the version that answered, class names by class id."""
+    """The model that answers in a run.
+
+    Attributes:
+        name, version: as the server names them.
+        labels: class names by class id.
+        digest: of all in its description that decides results; "" when that is not asked.
+    """
 
     name: str
     version: str
     labels: tuple[str, ...]
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from videojob.planning.words import Look
 
 def news_of(look: Look, desired: Desired) -> tuple[EventWanted, ...]:
     """Events to post, in the order of what happened."""
-    return (*_ignored(look, desired), *_conditions(look, desired), *_workers(look, desired), *_reason(look, desired))
+    found = (_ignored, _conditions, _workers, _deadline, _reason)
+    return tuple(one for news in found for one in news(look, desired))
 
 
 def _reason(look: Look, desired: Desired) -> Iterator[EventWanted]:
@@ -53,6 +54,15 @@ def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:
     if running is not None and running.failed:
         last = "" if running.error is None else f", the last with {running.error.get('reason')}"
         yield EventWanted("Warning", "SegmentRetried", f"{running.failed} pods of {running.name} failed{last}")
+
+
+def _deadline(look: Look, desired: Desired) -> Iterator[EventWanted]:
+    deadline, started_s, progress = look.job.spec.deadline, look.recorded.started_s, desired.progress
+    if deadline is None or started_s is None or progress is None or progress.remaining_s is None:
+        return
+    if look.now_s + progress.remaining_s > started_s + float(deadline.complete_within.seconds):
+        words = f"at the present rate the results come later than completeWithin {deadline.complete_within} asks"
+        yield EventWanted("Warning", "DeadlineAtRisk", words)
 
 
 def _ignored(look: Look, desired: Desired) -> Iterator[EventWanted]:

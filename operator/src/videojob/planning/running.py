@@ -173,7 +173,9 @@ class Run:
         completions = math.ceil(self.head.segments / batch)
         speed = self._pace(self.look, self.where, self._frames_left).workers
         parallelism = worker_count(self.look.job.spec, self.look.catalogue, speed, completions)
-        if latest is not None and running and not latest.suspended:
+        if latest is not None and running and self._is_queued:
+            parallelism = latest.parallelism  # it is what Kueue admitted
+        elif latest is not None and running and not latest.suspended:
             parallelism = max(parallelism, latest.parallelism)  # fewer would stop workers in the middle of a segment
         return WorkJobWanted(
             attempt=attempt,
