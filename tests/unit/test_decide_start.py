@@ -176,3 +176,9 @@ def test_the_limit_ends_only_what_cannot_have_been_finished() -> None:
     assert not look(away, spec, status=a_status()).ended
     planning = {name: value for name, value in a_status().items() if name != "epoch"}
     assert look(away, spec, status=planning).reason == "DeadlineExceeded"
+
+
+def test_a_fault_in_what_is_stored_is_no_reason_to_wait() -> None:
+    fault = {"reason": "ItemTooLarge", "message": "the summary is too large"}
+    desired = look(running(a_work_job(finished="Complete"), results=results(10), store_refusal=fault))
+    assert (desired.reason, desired.ended) == ("ItemTooLarge", True)

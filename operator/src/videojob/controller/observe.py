@@ -63,18 +63,19 @@ class Observer:
         )
 
     def _results(self, job: VideoJob, head: PlanHead, jobs: Sequence[JobSeen], store: JobStore) -> ResultsSeen | None:
-        epoch = None if job.status is None else job.status.epoch
-        if epoch is None or head.error is not None:
+        work = [one for one in jobs if one.kind == "work"]
+        # A controller that was killed after it made the Job left no epoch in the status: the Job has it, too.
+        epoch = (None if job.status is None else job.status.epoch) or max((one.epoch for one in work), default=0)
+        if not epoch or head.error is not None:
             return None
         run = self.run_record(job, head, epoch)
-        work = [one for one in jobs if one.kind == "work"]
         marker = " ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in work)
         fresh = any(one.finished is not None for one in work)
         committed = self.stores.committed(store, run, marker, fresh=fresh)
         outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
         if outcome is None:
             return ResultsSeen(epoch, committed)
-        return ResultsSeen(epoch, committed, (), outcome.state, outcome.message, outcome.frames)
+        return ResultsSeen(epoch, committed, (), outcome.state, outcome.message, outcome.frames, reason=outcome.reason)
 
     def _server(self, job: VideoJob, head: PlanHead | None) -> ServerSeen | None:
         if head is None or head.error is not None:

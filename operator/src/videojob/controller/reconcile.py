@@ -14,7 +14,7 @@ from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.demands import Demands, JobKey
 from videojob.controller.events import EventPoster
 from videojob.controller.observe import Observer
-from videojob.errors import ClusterError, ClusterRefused, SinkError
+from videojob.errors import ClusterError, ClusterRefused, ItemTooLarge, ResultsIncomplete, SinkError
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import CANARY, results_uid
@@ -96,6 +96,9 @@ class JobReconciler:
             if desired.finalise and observed.results is not None:
                 observed = replace(observed, results=self._finalised(job, observed, observed.results))
                 desired = decide(job, observed, self.catalogue, self.clock.now_s())
+        except (ItemTooLarge, ResultsIncomplete) as error:
+            observed = replace(observed, store_refusal=error.as_dict())
+            desired = decide(job, observed, self.catalogue, self.clock.now_s())
         except SinkError as error:
             observed = replace(observed, store_error=error.message)
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
@@ -109,7 +112,8 @@ class JobReconciler:
         outcome = finalise_run(self.observer.store(job), job, head, run)
         if outcome is None:
             return replace(results, open=True)
-        return replace(results, finished=outcome.state, message=outcome.message, frames_done=outcome.frames)
+        told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
+        return replace(told, frames_done=outcome.frames)
 
     def _demand(self, key: JobKey, desired: Desired) -> None:
         for server in self.demands.set(key, desired.demand):
@@ -142,6 +146,7 @@ class JobReconciler:
         made = work_job(job, wanted, self.catalogue)
         there = self.cluster.get(JOBS, job.metadata.namespace, made["metadata"]["name"])
         if there is None:
+            self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
             self._create(job, JOBS, made)
             return
         changes: dict[str, Any] = {} if wanted.suspended is None else {"suspend": wanted.suspended}

@@ -67,10 +67,11 @@ def _decide(look: Look) -> Desired:
         where = place_of(spec, head, look.recorded, look.catalogue)
     except VideoJobError as error:
         return fails_with(look, error.as_dict())
+    hopeless = observed.store_refusal or (None if head is None else head.error)
+    if hopeless is not None:
+        return fails_with(look, hopeless)
     if observed.store_error:
         return _waits_for_store(look, where)
-    if head is not None and head.error is not None:
-        return fails_with(look, head.error)
     if head is not None and results is not None and results.epoch:
         return Run(look, where, head, results).desired()
     return _before_epoch(look)

@@ -158,6 +158,7 @@ class Observed:
         results: from the table, None before an epoch was begun.
         server: that it would use; None when there is none.
         store_error: the table did not answer: in words; decisions that need it wait.
+        store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
     """
 
     jobs: tuple[JobSeen, ...] = ()
@@ -165,3 +166,4 @@ class Observed:
     results: ResultsSeen | None = None
     server: ServerSeen | None = None
     store_error: str = ""
+    store_refusal: Mapping[str, Any] | None = None
