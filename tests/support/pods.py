@@ -85,7 +85,7 @@ class PodJob:
     def started(self, *arguments: str, index: int | None = None) -> Iterator[subprocess.Popen[str]]:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "job.json"
-        cluster = {"uid": self.uid, "table": self.table, "region": "us-east-1"}
+        cluster: dict[str, object] = {"uid": self.uid, "table": self.table, "region": "us-east-1"}
         cluster |= {"modelDigest": MODEL_DIGEST, "modelVersion": 1}
         file.write_text(json.dumps({"job": self.manifest, "cluster": cluster}))
         environment = os.environ | {

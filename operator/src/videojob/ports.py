@@ -273,8 +273,8 @@ class JobStore(Sink, Protocol):
         """The stored failures of the epoch by ascending segment; a consistent read."""
         ...
 
-    def describe_model(self, run: RunRecord, model: ModelFacts) -> None:
-        """Stores once what results say of the model; the first one stays. Raises StaleEpoch."""
+    def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
+        """Stores once what results say of the model; returns the first one, which stays. Raises StaleEpoch."""
         ...
 
     def model(self, run: RunRecord) -> ModelFacts | None:

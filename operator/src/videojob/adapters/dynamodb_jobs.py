@@ -92,10 +92,11 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.failures`."""
         return tuple(map(failure_from_item, self._reader.query(segment_partition(run, 0), FAIL_PREFIX)))
 
-    def describe_model(self, run: RunRecord, model: ModelFacts) -> None:
+    def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         """See `ports.JobStore.describe_model`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
-        self._put_if_absent(model_item(run, model))
+        stored = self._put_if_absent(model_item(run, model))
+        return model if stored is None else model_from_item(stored)
 
     def model(self, run: RunRecord) -> ModelFacts | None:
         """See `ports.JobStore.model`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,13 +22,13 @@ from videojob.errors import UsageError, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
-from videojob.results.values import RunRecord
 from videojob.worker.batch import Batch, Ending
 from videojob.worker.files import FetchedFiles
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
 from videojob.worker.jobfile import JobFile, read_job_file
 from videojob.worker.logs import log_json
+from videojob.worker.planned import planned_batch
 from videojob.worker.planner import Planner
 from videojob.worker.pod import Drain, ended
 from videojob.worker.process_control import keep_memory_private, peak_rss_bytes
@@ -53,14 +53,16 @@ def plan(
     probes: Annotated[int, typer.Option(min=1, max=64, help="Videos looked at side by side.")] = 4,
 ) -> None:
     """Expand, pin and probe a job's inputs, and store its plan."""
-    log_json({"component": "planner", "attempt": attempt})
+    bound: dict[str, object] = {"component": "planner", "attempt": attempt}
+    log_json(bound)
+    drain = Drain(0.0, SystemClock())
 
     def work() -> tuple[Ending, VideoJobError | None]:
-        file = _job_file(job)
+        file = _job_file(job, bound)
         keep_memory_private()
-        Drain(0.0, SystemClock()).install()
-        with contextlib.closing(_store(file)) as store:
-            Planner(file, store, _scratch(), probes).run(attempt)
+        drain.install()
+        with contextlib.closing(_store(file, drain)) as store:
+            Planner(file, store, _scratch(), probes, drain).run(attempt)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
@@ -78,36 +80,29 @@ def run(
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
 ) -> None:
     """Run the segments of this pod's index."""
-    clock = SystemClock()
-    drain = Drain(grace, clock)
-    index = _index()
-    log_json({"component": "worker", "index": index, "epoch": epoch})
+    bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
+    log_json(bound)
+    drain = Drain(grace, SystemClock())
 
     def work() -> tuple[Ending, VideoJobError | None]:
-        file = _job_file(job)
+        index = _index()
+        file = _job_file(job, bound)
         keep_memory_private()
         drain.install()
         with contextlib.ExitStack() as stack:
-            store = stack.enter_context(contextlib.closing(_store(file)))
-            resolver = stack.enter_context(InputResolver(_scratch(), _scratch()))
-            head = store.plan_head(file.uid, plan_attempt)
-            if head is None:
-                raise UsageError(f"there is no plan of attempt {plan_attempt} in the table", retryable=False)
-            metadata = file.job.metadata
-            record = RunRecord(
-                file.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch
-            )
-            first = index * batch
-            videos = list(store.videos_of_segments(file.uid, head.plan_id, first, batch))
-            segments = [segment for video in videos for segment in video.segments]
+            store = stack.enter_context(contextlib.closing(_store(file, drain)))
+            scratch = _scratch()
+            progress = partial(_received, drain)
+            resolver = stack.enter_context(InputResolver(scratch, scratch, progress=progress))
+            planned = planned_batch(file, store, attempt=plan_attempt, epoch=epoch, index=index, batch=batch)
             own = Batch(
-                run=record,
+                run=planned.run,
                 settings=run_settings(file.job.spec),
-                videos=videos,
-                segments=[segment for segment in segments if first <= segment.index < first + batch],
+                videos=planned.videos,
+                segments=planned.segments,
                 backoff_limit=file.job.spec.backoff_limit,
                 store=store,
-                files=FetchedFiles(_scratch(), resolver.fetcher_of),
+                files=FetchedFiles(scratch, resolver.fetcher_of),
                 tools=lambda: stack.enter_context(_tools(file, store, server, workers, drain)),
                 stopping=drain.asked,
             )
@@ -171,15 +166,19 @@ def _tools(file: JobFile, store: DynamoDbJobStore, server: str, workers: int, dr
         )
 
 
-def _job_file(path: Path) -> JobFile:
+def _job_file(path: Path, bound: Mapping[str, object]) -> JobFile:
+    """The job; from now on every line of the log names it."""
     file = read_job_file(path)
-    metadata = file.job.metadata
-    log_json({"namespace": metadata.namespace, "job": metadata.name, "index": os.environ.get(_INDEX)})
+    log_json({**bound, "namespace": file.job.metadata.namespace, "job": file.job.metadata.name})
     return file
 
 
-def _store(file: JobFile) -> DynamoDbJobStore:
-    retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S)
+def _received(drain: Drain, uri: str, received_bytes: int, total_bytes: int | None) -> None:  # noqa: ARG001 - a Progress
+    drain.check()
+
+
+def _store(file: JobFile, drain: Drain) -> DynamoDbJobStore:
+    retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, sleep=drain.pause)
     return DynamoDbJobStore(DynamoDbSettings(file.table, file.region, retry=retry))
 
 

@@ -26,7 +26,7 @@ from videojob.ports import CommitOutcome
 from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
 from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private, peak_rss_bytes
 from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import Progress, SegmentTask, SegmentTools
+from videojob.worker.values import Progress, SegmentTask, SegmentTools, unexpected
 
 _LOG = logging.getLogger(__name__)
 
@@ -146,15 +146,9 @@ def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Messa
     except VideoJobError as error:
         return Failed(task.segment.index, error.as_dict())
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
-        unexpected = VideoJobError(
-            f"{type(error).__name__}: {error}",
-            uri=task.info.uri,
-            segment=task.segment.index,
-            hint="This is a fault of the program: please report it with the video's properties.",
-        )
-        unexpected.__cause__ = error
         _LOG.exception("segment %d", task.segment.index)
-        return Failed(task.segment.index, unexpected.as_dict())
+        fault = unexpected(error, uri=task.info.uri, segment=task.segment.index)
+        return Failed(task.segment.index, fault.as_dict())
     result = outcome.commit.result
     return Done(
         segment=result.segment,

@@ -97,9 +97,11 @@ def model_item(run: RunRecord, model: ModelFacts) -> Item:
         "name": model.name,
         "version": model.version,
         "labels": labels,
+        "digest": model.digest,
     }
 
 
 def model_from_item(item: Mapping[str, Document]) -> ModelFacts:
     """The inverse of `model_item`; raises KeyError or TypeError on anything else."""
-    return ModelFacts(text(item["name"]), text(item["version"]), tuple(text(label) for label in items(item["labels"])))
+    labels = tuple(text(label) for label in items(item["labels"]))
+    return ModelFacts(text(item["name"]), text(item["version"]), labels, text(item["digest"]))

@@ -19,6 +19,7 @@ from videojob.errors import (
     InputError,
     ModelNotFound,
     ServerUnavailable,
+    SinkUnavailable,
     VideoJobError,
     WorkerLost,
 )
@@ -29,7 +30,7 @@ from videojob.ports import Inference, JobStore
 from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict
 from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import SegmentTask, SegmentTools, may_pass
+from videojob.worker.values import SegmentTask, SegmentTools, may_pass, unexpected
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,17 +104,30 @@ class Batch:
             VideoJobError: the store does not answer, or the server cannot be reached or has no such model.
         """
         open_segments = self._open()
+        _LOG.info("batch begins", extra={"segments": len(self.segments), "open": len(open_segments)})
         self._outcome = replace(self._outcome, skipped=len(self.segments) - len(open_segments))
         if not open_segments:
             return self._outcome
         tools = self.tools()
-        self.store.describe_model(self.run, _facts(tools.inference))
+        self._check_model(_facts(tools.inference))
         runner = SegmentRunner(tools)
         try:
             self._run_all(runner, Dispatcher(self._tasks(open_segments), self.backoff_limit))
         finally:
             runner.close()
-        return self._outcome
+        done = self._outcome
+        _LOG.info("batch ends", extra={"committed": done.committed, "failed": done.failed, "ending": done.ending.name})
+        return done
+
+    def _check_model(self, found: ModelFacts) -> None:
+        """All segments of a run are of one model: the one that answered its first worker."""
+        stands = self.store.describe_model(self.run, found)
+        if stands != found:
+            raise ModelNotFound(
+                f"the server has another model {found.name!r} than the one that this run began with",
+                uri=found.name,
+                hint="Give a changed model a new version and digest in the catalogue, and start the job again.",
+            )
 
     def _open(self) -> list[Segment]:
         if not self.segments:
@@ -161,12 +175,18 @@ class Batch:
             error.uri = error.uri or video.uri
             error.segment = segment.index if error.segment is None else error.segment
             return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
+            _LOG.exception("a fault of the program", extra={"segment": segment.index, "uri": video.uri})
+            return unexpected(error, uri=video.uri, segment=segment.index)
         self._outcome = replace(self._outcome, committed=self._outcome.committed + 1)
         _LOG.info("segment committed", extra={"segment": segment.index, "uri": video.uri})
         return None
 
     def _go_on(self, dispatcher: Dispatcher, segment: Segment, error: VideoJobError) -> bool:
         """Stores what is the video's fault; False when the pod must end."""
+        if isinstance(error, SinkUnavailable):
+            # Each call has been patient for minutes: to run the segment again here would only cost more of them.
+            raise error
         verdict = dispatcher.failed(segment.index, error)
         _LOG.warning("segment failed", extra={"segment": segment.index, "verdict": verdict.value, "error": str(error)})
         if verdict is Verdict.RETRY:
@@ -198,4 +218,4 @@ def ending_of(error: VideoJobError, *, tried: bool = False) -> Ending:
 
 def _facts(inference: Inference) -> ModelFacts:
     contract = inference.contract
-    return ModelFacts(contract.name, contract.version, contract.labels)
+    return ModelFacts(contract.name, contract.version, contract.labels, contract.digest)

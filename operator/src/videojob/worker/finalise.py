@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
+from videojob.errors import ResultsIncomplete
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, first_failures, is_settled
 from videojob.planning.settings import run_settings
 from videojob.ports import JobStore
@@ -17,16 +18,25 @@ from videojob.results.values import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class FinalOutcome:
-    """What the stored summary says: "Completed", "PartiallyCompleted" or "Failed", why, and of how many frames."""
+    """What the stored summary says.
+
+    Attributes:
+        state: "Completed", "PartiallyCompleted" or "Failed".
+        message: why.
+        frames: that were looked at.
+        reason: word of the first failed input, "" when there is none.
+    """
 
     state: str
     message: str
     frames: int
+    reason: str = ""
 
 
 def outcome_of(summary: Summary) -> FinalOutcome:
     """A summary in the controller's words."""
-    return FinalOutcome(summary.state, summary.message, summary.frames.selected)
+    reason = next((str(failed.error.get("reason", "")) for failed in summary.failed_inputs), "")
+    return FinalOutcome(summary.state, summary.message, summary.frames.selected, reason)
 
 
 def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
@@ -57,7 +67,9 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
     failed = first_failures(store.failures(run))
     segments = [segment for video in videos for segment in video.segments]
     committed = store.committed(run)
-    if len(segments) != head.segments or not all(is_settled(segment, committed, failed) for segment in segments):
+    if len(segments) != head.segments:
+        raise ResultsIncomplete(f"the stored plan has {len(segments)} of its {head.segments} segments", uri=run.uid)
+    if not all(is_settled(segment, committed, failed) for segment in segments):
         return None
     model = store.model(run) or ModelFacts(job.spec.model.name, "", ())
     description = describe(

@@ -9,26 +9,30 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.jobplan import PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
-from videojob.planning.video import Segment, VideoInfo
+from videojob.planning.video import Segment
 from videojob.ports import JobStore
 from videojob.worker.inputs import FailedInput, InputResolver, Wanted
 from videojob.worker.jobfile import JobFile
+from videojob.worker.pod import Drain
 from videojob.worker.probing import cut_videos, engine, probe_patiently
 from videojob.worker.process_control import stop_signals_held
 from videojob.worker.values import VideoPlan
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
+_PAUSES_S = (1.0, 4.0)  # before an input is looked at again that could not be had
+_TELL_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,14 @@ class Planner:
         store: where the plan goes.
         scratch: folder for what must be had of a video to look at it.
         probes: videos that are looked at side by side.
+        drain: whether to stop.
     """
 
     file: JobFile
     store: JobStore
     scratch: Path
     probes: int
+    drain: Drain
 
     def run(self, attempt: int) -> PlanHead:
         """Makes and stores the plan of this attempt, or finds it made.
@@ -67,19 +73,22 @@ class Planner:
         """
         known = self.store.plan_head(self.file.uid, attempt)
         if known is not None:
+            _LOG.info("planned before", extra={"plan": known.plan_id})
             return known
         looked = self._look()
-        again = next((one.plan.error for one in looked if one.plan.error and one.plan.error.retryable), None)
-        if again is not None:
-            raise again
         head, videos = self._plan(attempt, looked)
-        return self.store.save_plan(self.file.uid, head, videos)
+        stands = self.store.save_plan(self.file.uid, head, videos)
+        _LOG.info("planned", extra={"plan": stands.plan_id, "videos": stands.videos, "segments": stands.segments})
+        return stands
 
     def _plan(self, attempt: int, looked: Sequence[_Looked]) -> tuple[PlanHead, list[PlannedVideo]]:
         settings = run_settings(self.file.job.spec)
         plans = [one.plan for one in looked]
         segments = cut_videos(plans, settings.segment_ms)
-        videos = [_planned(one, [segment for segment in segments if segment.video == one.plan.video]) for one in looked]
+        of_video: dict[int, list[Segment]] = {}
+        for segment in segments:
+            of_video.setdefault(segment.video, []).append(segment)
+        videos = [_planned(one, of_video.get(one.plan.video, [])) for one in looked]
         good = [plan.info for plan in plans if plan.info is not None]
         head = PlanHead(
             attempt=attempt,
@@ -100,54 +109,98 @@ class Planner:
         return plan_digest(inputs, segments, model, settings)
 
     def _look(self) -> list[_Looked]:
-        """Every video once, in the manifest's order."""
+        """Every video once, in the manifest's order.
+
+        Raises:
+            InputError: one cannot be had now: results without it would stand for good.
+        """
         refused = next((item.file for item in self.file.job.spec.inputs if item.file is not None), None)
         if refused is not None:
             raise ManifestError("a cluster has no files of yours", uri=refused.path, hint="Put the video into S3.")
         with contextlib.ExitStack() as stack:
-            resolver = stack.enter_context(InputResolver(self.scratch, self.scratch))
+            progress = self._received
+            resolver = stack.enter_context(InputResolver(self.scratch, self.scratch, progress=progress))
+            wanted = _once(resolver.expand(self.file.job.spec.inputs))
+            _LOG.info("looking at the videos", extra={"videos": len(wanted)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
-            for _ in range(self.probes):
+            for _ in range(min(self.probes, max(1, len(wanted)))):
                 decoder = DecoderProcess()
                 stack.callback(decoder.close)
                 idle.put(decoder)
-            pool = stack.enter_context(ThreadPoolExecutor(self.probes))
-            with stop_signals_held():  # inherited by the threads and so by the decoders
-                found = list(
-                    pool.map(lambda item: self._look_at(item, idle), resolver.expand(self.file.job.spec.inputs))
-                )
-        return _numbered(found)
+            pool = ThreadPoolExecutor(idle.qsize())
+            stack.callback(pool.shutdown, cancel_futures=True)
+            with stop_signals_held():  # inherited by the threads and so by the decoders: stopping is for this process
+                looks = [pool.submit(self._look_at, item, idle) for item in wanted]
+            return _numbered(self._gathered(looks))
+
+    def _gathered(self, looks: Sequence[Future[_Looked]]) -> Iterator[_Looked]:
+        for count, look in enumerate(looks, 1):
+            found = look.result()
+            self.drain.check()
+            error = found.plan.error
+            if error is not None:
+                _LOG.warning("input refused", extra={"uri": found.plan.uri, "reason": error.reason})
+                if error.retryable:
+                    raise error
+            if count % _TELL_EVERY == 0:
+                _LOG.info("still looking", extra={"done": count, "videos": len(looks)})
+            yield found
+
+    def _received(self, uri: str, received_bytes: int, total_bytes: int | None) -> None:  # noqa: ARG002 - a Progress
+        self.drain.check()
 
     def _look_at(self, item: Wanted | FailedInput, idle: SimpleQueue[DecoderProcess]) -> _Looked:
         if isinstance(item, FailedInput):
             return _Looked(VideoPlan(0, item.uri, item.name, "", None, None, item.error), "", "")
-        version, info, error = "", None, None
         decoder = idle.get()
         try:
-            version, info = self._probe(item, decoder)
-        except InputError as problem:
-            problem.uri = problem.uri or item.uri
-            error = problem
-            _LOG.warning("input refused", extra={"uri": item.uri, "reason": problem.reason})
+            plan = self._patiently(item, decoder)
         finally:
             idle.put(decoder)
-        return _Looked(VideoPlan(0, item.uri, item.name, version, None, info, error), item.address, item.owner)
+        return _Looked(plan, item.address, item.owner)
 
-    def _probe(self, item: Wanted, decoder: DecoderProcess) -> tuple[str, VideoInfo]:
-        fetched = item.fetcher.fetch(item.address, item.version, self.scratch)
-        try:
-            return fetched.version, probe_patiently(decoder, fetched, self.file.job.spec.compute.segment_seconds * 1000)
-        finally:
-            fetched.path.unlink(missing_ok=True)
+    def _patiently(self, item: Wanted, decoder: DecoderProcess) -> VideoPlan:
+        """One short trouble among thousands of videos must not undo the looks at all others."""
+        for pause_s in _PAUSES_S:
+            plan = self._pin_and_probe(item, decoder)
+            if plan.error is None or not plan.error.retryable:
+                return plan
+            self.drain.pause(pause_s)
+        return self._pin_and_probe(item, decoder)
+
+    def _pin_and_probe(self, item: Wanted, decoder: DecoderProcess) -> VideoPlan:
+        self.drain.check()
+        plan = VideoPlan(0, item.uri, item.name, "", None, None, None)
+        # A folder of its own: by another name the same video may be here at this moment.
+        with TemporaryDirectory(dir=self.scratch) as folder:
+            try:
+                fetched = item.fetcher.fetch(item.address, item.version, Path(folder))
+            except InputError as error:
+                return replace(plan, error=error)
+            plan = replace(plan, version=fetched.version)
+            try:
+                segment_ms = self.file.job.spec.compute.segment_seconds * 1000
+                return replace(plan, info=probe_patiently(decoder, fetched, segment_ms))
+            except VideoJobError as error:
+                error.uri = error.uri or item.uri
+                return replace(plan, error=error)
 
 
-def _numbered(found: Sequence[_Looked]) -> list[_Looked]:
-    """Without those that were named twice, each with its position."""
+def _once(found: Iterable[Wanted | FailedInput]) -> list[Wanted | FailedInput]:
+    """Without those that the manifest names twice."""
+    kept: dict[object, Wanted | FailedInput] = {}
+    for at, item in enumerate(found):
+        kept.setdefault(at if isinstance(item, FailedInput) else (item.address, item.version), item)
+    return list(kept.values())
+
+
+def _numbered(found: Iterable[_Looked]) -> list[_Looked]:
+    """Without those that turned out to be one video by two names, each with its position."""
     seen: set[tuple[str, str]] = set()
     kept: list[_Looked] = []
     for one in found:
         key = (one.address, one.plan.version)
-        if one.address and one.plan.version:
+        if one.plan.version:
             if key in seen:
                 continue
             seen.add(key)

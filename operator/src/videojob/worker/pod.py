@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from videojob.errors import Cancelled, VideoJobError
 from videojob.ports import Clock
 from videojob.worker.batch import Ending, ending_of
+from videojob.worker.values import unexpected
 
 _LOG = logging.getLogger(__name__)
 TERMINATION_LOG = "VIDEOJOB_TERMINATION_LOG"
@@ -33,12 +35,14 @@ class Drain:
         clock: the time.
         asked_at_s: when the signal came, monotonic.
         working: segments are running; before and after, a signal ends the process at once.
+        sleep: waits that many seconds.
     """
 
     grace_s: float
     clock: Clock
     asked_at_s: float | None = None
     working: bool = False
+    sleep: Callable[[float], None] = time.sleep
 
     def install(self) -> None:
         """Takes SIGTERM and SIGINT."""
@@ -53,6 +57,17 @@ class Drain:
         """Whether what runs must be dropped now."""
         allowed_s = max(0.0, self.grace_s - _MARGIN_S)
         return self.asked_at_s is not None and self.clock.monotonic_s() - self.asked_at_s >= allowed_s
+
+    def check(self) -> None:
+        """Raises Cancelled when what runs must be dropped now; for loops that look at nothing else, as a download's."""
+        if self.over():
+            raise Cancelled("stopped by a signal")
+
+    def pause(self, seconds: float) -> None:
+        """Waits between two tries of a call; raises Cancelled when there is no time for another one."""
+        self.check()
+        self.sleep(seconds)
+        self.check()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         self.asked_at_s = self.asked_at_s if self.asked_at_s is not None else self.clock.monotonic_s()
@@ -70,13 +85,25 @@ def ended(work: Callable[[], tuple[Ending, VideoJobError | None]]) -> int:
         ending, error = work()
     except VideoJobError as problem:
         ending, error = ending_of(problem), problem
+    except Exception as problem:  # noqa: BLE001 - whatever it is, Kubernetes and the user must hear of it by name
+        _LOG.exception("a fault of the program")
+        ending, error = Ending.FAILED, unexpected(problem)
     if error is None:
         return int(ending)
     _LOG.error(str(error), extra={"reason": error.reason, "exit_code": int(ending)})
-    place = Path(os.environ.get(TERMINATION_LOG, _DEFAULT_LOG))
-    if place.exists() or TERMINATION_LOG in os.environ:
-        place.write_text(last_words(error), encoding="utf-8")
+    _leave(last_words(error))
     return int(ending)
+
+
+def _leave(words: str) -> None:
+    """The exit code says what to do next; words that find no place must not change it."""
+    place = Path(os.environ.get(TERMINATION_LOG, _DEFAULT_LOG))
+    if not place.exists() and TERMINATION_LOG not in os.environ:
+        return
+    try:
+        place.write_text(words, encoding="utf-8")
+    except OSError as error:
+        _LOG.warning("no last words", extra={"error": str(error)})
 
 
 def last_words(error: VideoJobError) -> str:

@@ -151,6 +151,18 @@ class SegmentTools:
     observers: ObserverFactory = no_observers
 
 
+def unexpected(error: Exception, *, uri: str | None = None, segment: int | None = None) -> VideoJobError:
+    """A fault of the program as an error of the tree; its traceback is for the log."""
+    found = VideoJobError(
+        f"{type(error).__name__}: {error}",
+        uri=uri,
+        segment=segment,
+        hint="This is a fault of the program: please report it with the video's properties.",
+    )
+    found.__cause__ = error
+    return found
+
+
 def may_pass(error: VideoJobError) -> bool:
     """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
     return error.retryable or type(error) is VideoJobError

@@ -1,0 +1,50 @@
+"""What a worker pod reads of its job's plan: its own index's segments, and the videos that they lie in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from videojob.errors import UsageError
+from videojob.planning.jobplan import PlannedVideo
+from videojob.planning.video import Segment
+from videojob.ports import JobStore
+from videojob.results.values import RunRecord
+from videojob.worker.jobfile import JobFile
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """One index of the Job: the run that it belongs to, its segments ascending, and their videos."""
+
+    run: RunRecord
+    videos: tuple[PlannedVideo, ...]
+    segments: tuple[Segment, ...]
+
+
+def planned_batch(file: JobFile, store: JobStore, *, attempt: int, epoch: int, index: int, batch: int) -> PlannedBatch:
+    """Reads one index's part of the plan.
+
+    Args:
+        file: the job.
+        store: that holds its plan.
+        attempt: of the planner whose plan is run.
+        epoch: as the controller began it.
+        index: of the pod; a last one may own fewer segments than the others, one behind it none.
+        batch: segments of one index.
+
+    Raises:
+        UsageError: there is no such plan.
+        SinkError: the store does not answer.
+    """
+    head = store.plan_head(file.uid, attempt)
+    if head is None:
+        raise UsageError(f"there is no plan of attempt {attempt} in the table", uri=file.table)
+    first = index * batch
+    videos = tuple(store.videos_of_segments(file.uid, head.plan_id, first, batch))
+    segments = (segment for video in videos for segment in video.segments)
+    metadata = file.job.metadata
+    return PlannedBatch(
+        run=RunRecord(file.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch),
+        videos=videos,
+        segments=tuple(segment for segment in segments if first <= segment.index < first + batch),
+    )
