@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from support.manifests.build import manifest
 from support.releases import Cluster, running_cluster
 from support.video_values import video_info
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
 from videojob.planning.jobplan import PlannedVideo
 
 PATIENCE_S = 60.0
@@ -38,6 +40,8 @@ VALUES: dict[str, Any] = {
     "results": {"createTable": True},
     "aws": {"identity": "none", "region": "us-east-1"},
 }
+POD = pod_security()
+CONTAINER = {"securityContext": dict(CONTAINER_SECURITY)}
 S3_INPUT = {"spec.inputs": [{"s3": {"bucket": "videos", "key": "lobby.mp4"}}]}
 
 
@@ -80,10 +84,20 @@ class Running:
         except httpx.TransportError:
             return False
 
+    def looks(self, outcome: str) -> float:
+        """How often it has looked at a job with this outcome."""
+        pattern = rf'videojob_reconciles_total{{kind="job",outcome="{outcome}"}} (\S+)'
+        found = re.search(pattern, self.http.get("/metrics").text)
+        return 0.0 if found is None else float(found[1])
+
+    def looked(self, before: float) -> bool:
+        """Whether it has looked at a job since there were `before` looks."""
+        return self.looks("done") > before
+
     def refused(self) -> list[str]:
         """What the API server forbade, as the controller counted it and kopf wrote it down."""
         counted = re.findall(r'videojob_api_requests_total{code="40[13]".*', self.http.get("/metrics").text)
-        return counted + re.findall(r".*Forbidden.*", self.log.read_text())
+        return counted + re.findall(r".*APIForbidden.*", self.log.read_text())
 
 
 @contextmanager
@@ -126,11 +140,22 @@ def plan_was_made(uid: str, table_url: str) -> None:
     store.close()
 
 
-def touch(client: httpx.Client, job: dict[str, Any]) -> None:
+def run_server_pod(client: httpx.Client) -> None:
+    """A pod of the server, on a node."""
+    client.post("/api/v1/nodes", json={"metadata": {"name": "node"}})
+    labels = {"app.kubernetes.io/component": "server", "videojob.dev/server": "triton-face-detector-cpu"}
+    container = {"name": "triton", "image": "none"} | CONTAINER
+    spec = {"nodeName": "node", "containers": [container], "securityContext": POD}
+    pod = {"metadata": {"generateName": "server-", "labels": labels}, "spec": spec}
+    answer = client.post(f"/api/v1/namespaces/{NAMESPACE}/pods", json=pod)
+    assert answer.is_success, answer.text
+
+
+def touch(client: httpx.Client, job: dict[str, Any], mark: str = "yes") -> None:
     """Changes a Job, as it would when its pod ends: an event for the controller."""
     path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs/{job['metadata']['name']}"
     headers = {"Content-Type": "application/merge-patch+json"}
-    answer = client.patch(path, content=json.dumps({"metadata": {"annotations": {"touched": "yes"}}}), headers=headers)
+    answer = client.patch(path, content=json.dumps({"metadata": {"annotations": {"touched": mark}}}), headers=headers)
     assert answer.is_success, answer.text
 
 
@@ -169,11 +194,26 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         running.wait("the canary", lambda: "videojob_canary_silent_seconds 0.0" in running.http.get("/metrics").text)
         assert running.ok("/healthz")
         assert client.get(lease).json()["spec"]["holderIdentity"] != ""
-        assert running.refused() == []
+        # A namespaced release may not see nodes: it asks once, and does without.
+        run_server_pod(client)
+        children = f"/apis/batch/v1/namespaces/team-a/jobs?labelSelector=videojob.dev/job-name={scope}-job"
+        (work,) = [one for one in client.get(children).json()["items"] if "-work-" in one["metadata"]["name"]]
+        for turn in ("1", "2"):
+            before = running.looks("done")
+            touch(client, work, turn)
+            running.wait("a look", partial(running.looked, before))
+        once = ['videojob_api_requests_total{code="403",method="GET"} 1.0']
+        assert running.refused() == (once if scope == "namespaced" else [])
+        assert running.looks("crashed") == 0
     assert client.get(lease).json()["spec"].get("holderIdentity", "") == ""
     cluster.helm("uninstall", "videojob")
-    children = f"/apis/batch/v1/namespaces/team-a/jobs?labelSelector=videojob.dev/job-name={scope}-job"
-    for path in (f"{JOBS}/team-a/videojobs/{scope}-job", children, f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary"):
+    pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
+    for path in (
+        f"{JOBS}/team-a/videojobs/{scope}-job",
+        children,
+        pods,
+        f"{JOBS}/{NAMESPACE}/videojobs/videojob-canary",
+    ):
         client.delete(path)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from videojob.controller.demands import Demands
+from videojob.errors import ClusterRefused
 from videojob.manifests.kinds import DEPLOYMENTS, EVENTS, NODES, PODS, SERVICES
 from videojob.manifests.names import (
     COMPONENT,
@@ -28,6 +30,7 @@ from videojob.planning.observed import ServerKey, ServerSeen
 from videojob.planning.servers import size_server
 from videojob.ports import Clock, Cluster, Object
 
+_LOG = logging.getLogger(__name__)
 FIELD_MANAGER = "videojob-controller"
 _APPLIED = "videojob.dev/applied"
 _FRESH_S = 1.0  # many jobs look at one server at a time
@@ -42,6 +45,7 @@ class ServerLook:
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
+    _may_see_nodes: bool = True
 
     def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
         """The server as it is; None when there is no Deployment."""
@@ -75,7 +79,15 @@ class ServerLook:
 
     def _nodes(self, pods: Iterable[Object]) -> dict[str, Object]:
         name = next((pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")), None)
-        node = None if name is None else self.cluster.get(NODES, None, name)
+        if name is None or not self._may_see_nodes:
+            return {}
+        try:
+            node = self.cluster.get(NODES, None, name)
+        except ClusterRefused as error:
+            # An installation without rights on the cluster: the node's type and price stay untold, no more.
+            _LOG.info("nodes may not be read", extra={"error": str(error)})
+            self._may_see_nodes = False
+            return {}
         return {} if node is None else {str(name): node}
 
 
