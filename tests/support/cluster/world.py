@@ -168,6 +168,8 @@ def _service(cluster: Cluster, name: str, port: int, command: list[str], folder:
         "imagePullPolicy": "Never",
         "command": command,
         "workingDir": folder,
+        # moto would take the first part of its own host name for a bucket.
+        "env": [{"name": "S3_IGNORE_SUBDOMAIN_BUCKETNAME", "value": "true"}],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
     }
     pod: Mapping[str, Any] = {

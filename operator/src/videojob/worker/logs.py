@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+_CHATTY = ("httpx", "httpcore", "kopf", "botocore", "boto3")
+"""Libraries that tell of every request: our own lines say what matters."""
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -42,4 +44,6 @@ def log_json(bound: Mapping[str, object], level: int = logging.INFO) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(bound))
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from queue import SimpleQueue
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
@@ -80,5 +80,15 @@ def engine(*, embedded: bool) -> str:
     Args:
         embedded: the model runs on this machine's own ONNX Runtime; a server elsewhere does not tell its own.
     """
-    names = ("av", "numpy", "opencv-python", *(("onnxruntime",) if embedded else ()))
-    return f"results {RESULTS_FORMAT}; {' '.join(f'{name} {version(name)}' for name in names)}"
+    versions = {"av": version("av"), "numpy": version("numpy"), "opencv-python": _opencv_version()}
+    if embedded:
+        versions["onnxruntime"] = version("onnxruntime")
+    return f"results {RESULTS_FORMAT}; {' '.join(f'{name} {number}' for name, number in versions.items())}"
+
+
+def _opencv_version() -> str:
+    """Of the package with windows or of the one without, as images have it: they compute the same."""
+    try:
+        return version("opencv-python")
+    except PackageNotFoundError:
+        return version("opencv-python-headless")
