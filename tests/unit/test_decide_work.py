@@ -22,7 +22,7 @@ from support.decisions import (
     trouble,
 )
 from videojob.planning.decide import decide
-from videojob.planning.observed import JobSeen, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
 
 # The server.
 
@@ -52,9 +52,21 @@ def test_workers_are_made_held_until_the_server_answers() -> None:
         ),
         (
             "cpu",
-            ServerSeen(1, 0, trouble("unschedulable", age_s=121)),
+            ServerSeen(1, 0, trouble("unschedulable", age_s=600)),
             "ProvisioningCPU",
             ("False", "InsufficientCapacity"),
+        ),
+        (
+            "gpu",
+            ServerSeen(1, 0, trouble("unschedulable", age_s=599)),
+            "ProvisioningGPU",
+            ("False", "ProvisioningGPU"),
+        ),
+        (
+            "gpu",
+            ServerSeen(1, 0, trouble("unschedulable", age_s=9999, source=NODE_ON_THE_WAY)),
+            "ProvisioningGPU",
+            ("False", "ProvisioningGPU"),
         ),
         ("gpu", ServerSeen(1, 0, trouble("image")), "ImagePullFailed", ("True", "Processing")),
         ("gpu", ServerSeen(1, 0, trouble("starting")), "LoadingModel", ("True", "Processing")),

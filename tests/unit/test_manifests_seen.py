@@ -14,7 +14,7 @@ from videojob.manifests.seen import job_seen, last_error, pods_trouble, server_s
 from videojob.manifests.server import server_deployment
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import JobSeen, PodTrouble, ServerKey, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 from videojob.planning.servers import ServerWanted
 
 KEY = ServerKey("face_detector", 1, "cpu")
@@ -154,8 +154,30 @@ CRASHED = a_pod(
         ),
         (
             [UNPLACED],
-            [an_event("karpenter", "a node comes", reason="Nominated")],
-            PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler"),
+            [
+                an_event("karpenter", "no", NOW_S - 60),
+                an_event("karpenter", "nodeclaim/a", reason="Nominated"),
+                an_event("karpenter", "?", reason="Other"),
+            ],
+            PodTrouble("unschedulable", "nodeclaim/a", NOW_S, NODE_ON_THE_WAY),
+        ),
+        (
+            [UNPLACED],
+            [
+                an_event("karpenter", "nodeclaim/a", NOW_S - 60, reason="Nominated"),
+                an_event("karpenter", "it did not come"),
+            ],
+            PodTrouble("unschedulable", "it did not come", NOW_S, "karpenter"),
+        ),
+        (
+            [UNPLACED],
+            [an_event("cluster-autoscaler", "max size reached", reason="NotTriggerScaleUp")],
+            PodTrouble("unschedulable", "max size reached", NOW_S, "cluster-autoscaler"),
+        ),
+        (
+            [a_pod(ended={"exitCode": 1, "message": json.dumps(ERROR | {"retryable": True})})],
+            [],
+            PodTrouble("crashed", "no answer", NOW_S, "triton", 1, 1, retryable=True),
         ),
         ([CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
         ([UNPLACED, PULLING, CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),

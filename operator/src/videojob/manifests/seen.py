@@ -10,13 +10,14 @@ from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINC
 from videojob.manifests.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.manifests.triton_words import triton_words
 from videojob.planning.decide import seconds_of
-from videojob.planning.observed import JobSeen, PodTrouble, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerSeen
 
 Object = Mapping[str, Any]
 
 _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 )
+_ON_THE_WAY = frozenset({"Nominated", "TriggeredScaleUp"})
 _WORDS_CHARACTERS = 1500
 
 
@@ -131,7 +132,7 @@ def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
     conditions = {one["type"]: one for one in status.get("conditions", ())}
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
-        source, message = _refusal(events, str(scheduled.get("message", "")))
+        source, message = _node_news(events, str(scheduled.get("message", "")))
         return PodTrouble("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     for container in statuses:
@@ -143,14 +144,27 @@ def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
     return None
 
 
-def _refusal(events: Sequence[Object], message: str) -> tuple[str, str]:
-    """(source, message): Karpenter's own words when it said why it makes no node, else the scheduler's."""
-    said = [one for one in events if one.get("reason") in {"FailedScheduling", "NotTriggerScaleUp"}]
-    ours = [one for one in said if "karpenter" in _source(one)]
-    if not ours:
+def _node_news(events: Sequence[Object], message: str) -> tuple[str, str]:
+    """(source, words): the newest news from whoever makes nodes, else what the scheduler says."""
+    said = [one for one in events if one.get("reason") in _ON_THE_WAY or _refuses(one)]
+    if not said:
         return "scheduler", message
-    newest = max(ours, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
-    return "karpenter", str(newest.get("message", ""))[:_WORDS_CHARACTERS]
+    newest = max(said, key=_when)
+    words = str(newest.get("message", ""))[:_WORDS_CHARACTERS]
+    if newest["reason"] in _ON_THE_WAY:
+        return NODE_ON_THE_WAY, words
+    return ("karpenter" if "karpenter" in _source(newest) else "cluster-autoscaler"), words
+
+
+def _refuses(event: Object) -> bool:
+    """Whether Karpenter or the cluster autoscaler says that it makes no node."""
+    reason = event.get("reason")
+    return reason == "NotTriggerScaleUp" or (reason == "FailedScheduling" and "karpenter" in _source(event))
+
+
+def _when(event: Object) -> str:
+    times = (event.get("lastTimestamp"), event.get("series", {}).get("lastObservedTime"), event.get("eventTime"))
+    return max(str(one or "") for one in times)
 
 
 def _source(event: Object) -> str:
@@ -174,6 +188,7 @@ def _container_trouble(container: Object, created_s: float) -> PodTrouble | None
             str(container.get("name", "")),
             int(ended["exitCode"]),
             max(restarts, 1),
+            retryable=error is not None and error.get("retryable") is True,
         )
     return None
 
@@ -182,7 +197,8 @@ def server_words(log: str, reason: str = "") -> str:
     """What a container said when it ended, and that the kernel ended it when it did: its log cannot know that.
 
     Args:
-        log: the end of its log. reason: Kubernetes' word for the end.
+        log: the end of its log.
+        reason: Kubernetes' word for the end.
     """
     words = triton_words(log)
     if reason != "OOMKilled" or words in {"", reason}:

@@ -14,6 +14,8 @@ from videojob.planning.catalogue import Accelerator, CapacityType
 from videojob.planning.jobplan import PlanHead
 
 Work = Literal["plan", "work"]
+NODE_ON_THE_WAY = "node on its way"
+"""The source of a trouble that whoever makes nodes is about to cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class PodTrouble:
             ended in an error), "starting" (it is on its way: nothing is wrong).
         message: the scheduler's, Karpenter's, the kubelet's or the program's own words; the end of its log.
         since_s: since when.
-        source: who says so, as in "karpenter".
+        source: who says so: "scheduler", "karpenter" or "cluster-autoscaler" when they make no node, `NODE_ON_THE_WAY`
+            when they do; a container's name.
         exit_code: of the container that ended; None for the others.
         restarts: how often it was started again.
         retryable: the program itself said that the same again may help.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.spec import VideoJobSpec
 from videojob.planning.catalogue import Accelerator, Catalogue
-from videojob.planning.observed import PodTrouble, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
 
-REFUSED_S = 120.0
-"""A pod without a node for so long is no longer only waiting for one to start: somebody has to change something."""
+REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
+"""By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
+_MAKERS = frozenset({"karpenter", "cluster-autoscaler"})
 MORE_CRASHES = 10
 """The same for one that has answered, because nodes go and processes are killed without any fault of the model; and for
 one that says itself that it may come up later, as when a bucket does not answer. With Kubernetes' growing pauses that
@@ -68,11 +70,20 @@ def waiting_for(
         case "crashed":
             return Waiting("LoadingModel", "", f"{what} ended in an error and is started again: {said}")
         case _:
-            refused = trouble.source == "karpenter" or now_s - trouble.since_s >= REFUSED_S
-            if not refused:
-                return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
-            words = f"no node can be had for {what}: {said.rstrip('.')}. {what_to_change(spec, catalogue)}"
-            return Waiting(provisioning, "InsufficientCapacity", words)
+            return _unschedulable(trouble, spec, catalogue, now_s, what=what, provisioning=provisioning)
+
+
+def _unschedulable(
+    trouble: PodTrouble, spec: VideoJobSpec, catalogue: Catalogue, now_s: float, *, what: str, provisioning: str
+) -> Waiting:
+    if trouble.source == NODE_ON_THE_WAY:
+        return Waiting(provisioning, provisioning, f"{what} gets a node: {trouble.message}")
+    said = f"{trouble.source}: {trouble.message}" if trouble.source else trouble.message
+    is_refused = trouble.source in _MAKERS or now_s - trouble.since_s >= REFUSED_S[catalogue.karpenter]
+    if not is_refused:
+        return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
+    words = f"no node can be had for {what}: {said.rstrip('.')}. {what_to_change(spec, catalogue)}"
+    return Waiting(provisioning, "InsufficientCapacity", words)
 
 
 def what_to_change(spec: VideoJobSpec, catalogue: Catalogue) -> str:
