@@ -14,8 +14,8 @@ from videojob.planning.observed import ServerKey
 from videojob.planning.recorded import Recorded
 
 GPU_PAYS_FROM_FRAMES = 43_000
-"""Below it a CPU server is cheaper than a GPU that must be started first: derived for YOLOv8s at 320 px on a T4 spot
-instance against c7i, docs/design/013."""
+"""Below it a CPU server is cheaper than a GPU that must be started first: derived from published figures for YOLOv8s at
+320 px on a T4 spot instance against c7i (docs/design/013), not measured here."""
 
 _MAX_COMPLETIONS = 10_000  # an Indexed Job takes 100,000; a tenth keeps its status and its controller quick
 _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
