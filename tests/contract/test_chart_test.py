@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 
 from support.apiserver import ApiServer
 from support.chart_matrix import CPU_ONLY, MODEL
 from support.charts import CHART, pods, render
+from support.cluster.processes import free_ports, process, wait_for
+from support.dynamodb import AWS_ENVIRONMENT
 from videojob.api.videojob import VideoJob
 from videojob.media.examine import examine
 
@@ -54,6 +58,37 @@ def test_a_real_apiserver_takes_its_manifest(program: ModuleType, apiserver: Api
     assert answer.is_success, answer.text
     job = VideoJob.model_validate(answer.json() | {"metadata": {"name": answer.json()["metadata"]["name"]}})
     assert (job.spec.compute.accelerator, job.spec.active_deadline_seconds) == ("cpu", 600)
+
+
+def test_the_trial_s3_takes_its_clip_under_the_name_of_its_service(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pod = dict(pods(render({"trial": {"enabled": True}})))["videojob-trial-s3"]["spec"]["containers"][0]
+    (port,) = free_ports(1)
+    arguments = [{"0.0.0.0": "127.0.0.1", "5000": str(port)}.get(one, one) for one in pod["args"]]  # noqa: S104
+    environment = os.environ | {item["name"]: item["value"] for item in pod["env"]}
+    command = [str(Path(sys.executable).with_name(pod["command"][0])), *arguments]
+    with process(command, tmp_path / "moto.log", env=environment):
+        for name, value in AWS_ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        probe = f"http://127.0.0.1:{port}{pod['readinessProbe']['httpGet']['path']}"
+        wait_for("moto", lambda: _is_there(probe))
+        bucket, key = program.video()
+        # As a pod reaches it: by a name whose first part is no bucket.
+        service = "videojob-trial-s3.videojob-system.svc:5000"
+        client = boto3.client("s3", endpoint_url=f"http://{service}")
+        address = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+        stored = httpx.get(address.replace(service, f"127.0.0.1:{port}"), headers={"Host": service})
+    assert stored.content[4:8] == b"ftyp"
+
+
+def _is_there(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def watched(*statuses: dict[str, Any]) -> httpx.Client:
