@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from support.decisions import (
+    CATALOGUE,
+    NOW_S,
     READY,
     a_head,
+    a_job,
     a_plan_job,
     a_status,
     a_work_job,
@@ -17,6 +20,7 @@ from support.decisions import (
     look,
     results,
     running,
+    stored,
 )
 from videojob.planning.desired import PlanJobWanted
 from videojob.planning.observed import JobSeen, Observed
@@ -152,6 +156,19 @@ def test_a_queued_job_is_left_to_kueue_and_needs_no_server_yet(jobs: tuple[JobSe
     desired = look(running(*jobs, server=READY), labels=QUEUED)
     assert desired.work_job is not None
     assert (desired.reason, desired.work_job.suspended, desired.demand) == ("Queued", None, None)
+
+
+def test_the_limit_does_not_count_in_the_queue() -> None:
+    spec = {"activeDeadlineSeconds": 100}
+    queue = running(a_work_job(suspended=True), server=READY)
+    job, _ = stored(a_job(spec, labels=QUEUED), queue, CATALOGUE, NOW_S)
+    job, waiting = stored(job, queue, CATALOGUE, NOW_S + 1000)
+    assert (waiting.reason, condition(waiting, "Suspended")) == ("Queued", ("True", "Queued"))
+    admitted = running(a_work_job(), server=READY)
+    job, working = stored(job, admitted, CATALOGUE, NOW_S + 2000)
+    assert (working.reason, "Admitted" in [one.reason for one in working.events]) == ("Processing", True)
+    assert stored(job, admitted, CATALOGUE, NOW_S + 2099)[1].reason == "Processing"
+    assert stored(job, admitted, CATALOGUE, NOW_S + 2100)[1].reason == "DeadlineExceeded"
 
 
 def test_an_admitted_job_gets_its_server_and_is_never_held_by_us() -> None:

@@ -129,6 +129,11 @@ def test_a_planner_that_failed_says_what_where_and_what_to_do() -> None:
     assert desired.message == "there is no such object (s3://clips/a.mp4). Check it."
 
 
+def test_a_segment_is_named_where_there_is_one() -> None:
+    desired = look(Observed(jobs=(a_plan_job(finished="Failed", error=ERROR | {"segment": 7}),)))
+    assert "(s3://clips/a.mp4, segment 7)" in desired.message
+
+
 def test_a_planner_without_words_has_its_jobs_and_its_pods() -> None:
     seen = a_plan_job(finished="Failed", message="gave up", trouble=trouble("crashed", "OOMKilled"))
     assert "gave up; OOMKilled" in look(Observed(jobs=(seen,))).message

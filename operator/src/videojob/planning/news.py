@@ -41,7 +41,9 @@ def _conditions(look: Look, desired: Desired) -> Iterator[EventWanted]:
         elif one.type == "ServerReady" and became_true:
             yield EventWanted("Normal", "ModelReady", one.message)
         elif one.type == "Suspended" and one.status == "False" and before is not None and before.status == "True":
-            yield EventWanted("Normal", "Resumed", "spec.suspend is false: the job goes on")
+            by_kueue = before.reason == "Queued"
+            words = "Kueue has admitted the job" if by_kueue else "spec.suspend is false: the job goes on"
+            yield EventWanted("Normal", "Admitted" if by_kueue else "Resumed", words)
 
 
 def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:

@@ -134,7 +134,7 @@ class Run:
             return replace(says, started=True, recheck_s=_POLL_S, progress=self._progress(None))
         wanted = self._work_job(latest)
         if self._is_queued and (running is None or running.suspended):
-            says = works(self.look, "Queued", "the job waits for Kueue to admit it")
+            says = works(self.look, "Queued", "the job waits for Kueue to admit it", queued=True)
             progress = self._progress(None)
             return replace(says, started=True, work_job=replace(wanted, suspended=None), progress=progress)
         held = not self._is_queued and self._is_server_away(running)

@@ -69,6 +69,7 @@ def works(
     capacity: Fact | None = None,
     server: Fact | None = None,
     advise: bool = True,
+    queued: bool = False,
 ) -> Desired:
     """A job on its way: it waits or works.
 
@@ -79,12 +80,15 @@ def works(
         capacity: what is known of nodes; None for nothing yet.
         server: the same of the inference server.
         advise: the message lacks what to do.
+        queued: Kueue holds it.
     """
-    held = look.job.spec.suspend
     info = REASONS[reason]
     text = sentence(message, info.next_step) if advise and info.phase is Phase.WAITING else message
-    unasked = Fact("False", "Suspended", "given back") if held else Fact("Unknown", reason)
-    suspended = Fact("True", "Suspended", "by spec.suspend") if held else Fact("False", reason)
+    unasked, suspended = Fact("Unknown", reason), Fact("False", reason)
+    if look.job.spec.suspend:
+        unasked, suspended = Fact("False", "Suspended", "given back"), Fact("True", "Suspended", "by spec.suspend")
+    elif queued:
+        suspended = Fact("True", "Queued", "by Kueue")
     return _desired(Fact("Unknown", reason, text), capacity or unasked, server or unasked, suspended)
 
 
