@@ -1,0 +1,235 @@
+"""What planner, workers and controller of one job share through the table, on a real server that also misbehaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
+from support.plans import bad_video, good_video, plan_head, planned_job
+from support.results import planned, run_record, segment_commit, segment_result
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.errors import InputCorrupt, SinkError, StaleEpoch
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.results.values import Presence, RunRecord
+
+UID = "team.uid-1"
+DAY_CUTS = 2879
+"""Of a video of 24 hours in segments of 30 s."""
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture
+def proxy(dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDynamoDb]:
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with faulty_proxy(dynamodb_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def settings(proxy: FaultyDynamoDb) -> DynamoDbSettings:
+    """A fresh table behind the proxy."""
+    settings = settings_for(proxy.url)
+    with closing(DynamoDbJobStore(settings)) as store:
+        store.create_table()
+    proxy.seen.clear()
+    return settings
+
+
+@pytest.fixture
+def store(settings: DynamoDbSettings) -> Iterator[DynamoDbJobStore]:
+    with closing(DynamoDbJobStore(settings)) as store:
+        yield store
+
+
+@pytest.fixture
+def run(store: DynamoDbJobStore) -> RunRecord:
+    return store.begin(run_record(UID))
+
+
+def _saved(store: DynamoDbJobStore, videos: Sequence[PlannedVideo]) -> PlanHead:
+    return store.save_plan(UID, plan_head(videos), videos)
+
+
+def _holding(videos: Sequence[PlannedVideo], first: int, count: int) -> list[PlannedVideo]:
+    wanted = range(first, first + count)
+    return [video for video in videos if any(segment.index in wanted for segment in video.segments)]
+
+
+def test_a_plan_comes_back_as_it_was_stored(store: DynamoDbJobStore) -> None:
+    videos = planned_job(cuts=[0, 2, None, 1, None])
+    head = _saved(store, videos)
+    assert store.plan_head(UID, 1) == head == plan_head(videos)
+    assert list(store.planned_videos(UID, head.plan_id)) == videos
+
+
+def test_a_plan_that_nothing_can_be_run_of_says_why(store: DynamoDbJobStore) -> None:
+    videos = [bad_video(0)]
+    error = InputCorrupt("no index", uri="s3://b/k", time_ms=7).as_dict()
+    head = replace(plan_head(videos), plan_digest="", error=error)
+    store.save_plan(UID, head, videos)
+    assert store.plan_head(UID, 1) == head
+
+
+def test_an_attempt_without_a_plan_has_no_head(store: DynamoDbJobStore) -> None:
+    _saved(store, planned_job(cuts=[1]))
+    assert store.plan_head(UID, 2) is None
+    assert store.plan_head("team.another", 1) is None
+
+
+def test_of_racing_planners_one_plan_stands_whole(settings: DynamoDbSettings, store: DynamoDbJobStore) -> None:
+    plans = [planned_job(cuts=[at] * 30) for at in range(1, 6)]
+
+    def save(at: int) -> PlanHead:
+        with closing(DynamoDbJobStore(settings)) as own:
+            return own.save_plan(UID, plan_head(plans[at], plan_id=f"plan-{at}"), plans[at])
+
+    with ThreadPoolExecutor(5) as pool:
+        heads = list(pool.map(save, range(5)))
+    assert len({head.plan_id for head in heads}) == 1
+    stands = plans[int(heads[0].plan_id[-1])]
+    assert list(store.planned_videos(UID, heads[0].plan_id)) == stands
+
+
+def test_a_planner_that_died_before_its_head_planned_nothing(proxy: FaultyDynamoDb, store: DynamoDbJobStore) -> None:
+    proxy.rule = lambda name, _before: Fault.DENY if name == "PutItem" else None
+    with pytest.raises(SinkError):
+        store.save_plan(UID, plan_head([good_video(0, cuts=3)], plan_id="dead"), [good_video(0, cuts=3)])
+    proxy.rule = lambda _name, _before: None
+    assert store.plan_head(UID, 1) is None
+    videos = planned_job(cuts=[1])
+    head = _saved(store, videos)
+    assert list(store.planned_videos(UID, head.plan_id)) == videos
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.SERVER_ERROR, Fault.DROP_ANSWER])
+def test_a_plan_is_whole_when_a_third_of_all_calls_fail(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, fault: Fault
+) -> None:
+    chance = np.random.default_rng(5)
+    proxy.rule = lambda _name, _before: fault if chance.random() < 0.3 else None
+    videos = planned_job(cuts=[at % 4 for at in range(200)])
+    head = _saved(store, videos)
+    assert head == plan_head(videos)
+    assert list(store.planned_videos(UID, head.plan_id)) == videos
+    assert proxy.faults > 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_index_reads_the_videos_of_its_segments_and_no_others(store: DynamoDbJobStore, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    lengths = [None if chance.random() < 0.2 else int(chance.integers(0, 7)) for _ in range(20)]
+    videos = planned_job(cuts=lengths)
+    head = _saved(store, videos)
+    for batch in (1, 7, head.segments):
+        for first in range(0, head.segments, batch):
+            found = list(store.videos_of_segments(UID, head.plan_id, first, batch))
+            assert found == _holding(videos, first, batch), (first, batch)
+
+
+def test_segments_beyond_the_plan_are_nobodys(store: DynamoDbJobStore) -> None:
+    head = _saved(store, planned_job(cuts=[2, None]))
+    beyond = store.videos_of_segments(UID, head.plan_id, head.segments, 4)
+    assert [segment.index for video in beyond for segment in video.segments if segment.index >= head.segments] == []
+    assert list(store.videos_of_segments(UID, "no-such-plan", 0, 4)) == []
+
+
+@pytest.mark.parametrize(("cuts", "reads"), [(DAY_CUTS, 1), (99_999, 4)])
+def test_a_very_long_video_is_read_by_each_index_in_few_calls(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, cuts: int, reads: int
+) -> None:
+    before, long, behind = planned_job(cuts=[0, cuts, 0])
+    head = _saved(store, [before, long, behind])
+    for first in (1, cuts // 2, cuts):
+        proxy.seen.clear()
+        assert list(store.videos_of_segments(UID, head.plan_id, first, 1)) == [long]
+        # One call to find where the video begins, then pages of 1 MB.
+        assert proxy.seen == ["Query"] * len(proxy.seen)
+        assert len(proxy.seen) <= 1 + reads
+    assert store.usage().payload_bytes < 40 * cuts
+
+
+def test_thousands_of_videos_are_stored_in_batches(proxy: FaultyDynamoDb, store: DynamoDbJobStore) -> None:
+    videos = planned_job(cuts=[None if at % 10 == 3 else at % 3 for at in range(3000)])
+    head = _saved(store, videos)
+    assert len(proxy.seen) == 3000 / 25 + 1
+    assert proxy.seen[-1] == "PutItem", "the head comes last"
+    assert list(store.planned_videos(UID, head.plan_id)) == videos
+    proxy.seen.clear()
+    middle = head.segments // 2
+    assert list(store.videos_of_segments(UID, head.plan_id, middle, 20)) == _holding(videos, middle, 20)
+    assert len(proxy.seen) == 2
+
+
+def test_a_failure_is_stored_once_and_the_first_one_stays(store: DynamoDbJobStore, run: RunRecord) -> None:
+    first = SegmentFailure(1, 0, InputCorrupt("damaged", uri="s3://b/k", segment=1, time_ms=40).as_dict())
+    assert store.fail(run, first)
+    assert not store.fail(run, replace(first, error=InputCorrupt("otherwise").as_dict()))
+    assert store.failures(run) == (first,)
+
+
+def test_failures_come_by_ascending_segment(store: DynamoDbJobStore, run: RunRecord) -> None:
+    for segment in (11, 2, 100_000, 7):
+        store.fail(run, SegmentFailure(segment, segment // 10, {"reason": "InputCorrupt"}))
+    assert [failure.segment for failure in store.failures(run)] == [2, 7, 11, 100_000]
+
+
+def test_the_first_model_of_a_run_stays(store: DynamoDbJobStore, run: RunRecord) -> None:
+    model = ModelFacts("face_detector", "1", ("face", "ünïcode"), "digest-1")
+    assert store.model(run) is None
+    assert store.describe_model(run, model) == model
+    assert store.describe_model(run, replace(model, digest="digest-2")) == model
+    assert store.model(run) == model
+
+
+def test_lost_acknowledgements_change_nothing(proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord) -> None:
+    lost = iter([Fault.DROP_ANSWER, None, Fault.DROP_ANSWER, None])
+    proxy.rule = lambda name, _before: next(lost, None) if name == "PutItem" else None
+    failure = SegmentFailure(0, 0, {"reason": "InputCorrupt"})
+    store.fail(run, failure)
+    model = ModelFacts("m", "1", ())
+    assert store.describe_model(run, model) == model
+    assert (store.failures(run), store.model(run), proxy.faults) == ((failure,), model, 2)
+
+
+def test_an_older_epoch_neither_fails_segments_nor_names_the_model(store: DynamoDbJobStore, run: RunRecord) -> None:
+    newer = store.begin(run_record(UID, plan="plan-b"))
+    with pytest.raises(StaleEpoch):
+        store.fail(run, SegmentFailure(0, 0, {"reason": "InputCorrupt"}))
+    with pytest.raises(StaleEpoch):
+        store.describe_model(run, ModelFacts("m", "1", ()))
+    assert (store.failures(newer), store.model(newer)) == ((), None)
+    stranger = replace(run_record("team.stranger"), epoch=1)
+    with pytest.raises(SinkError, match="never begun"):
+        store.fail(stranger, SegmentFailure(0, 0, {}))
+
+
+def test_an_index_learns_which_of_its_own_segments_are_stored(store: DynamoDbJobStore, run: RunRecord) -> None:
+    large = tuple(Presence(0, at * 5000, at * 5000 + 1, at * 5000, 1, (1, 2, 3, 4)) for at in range(15_000))
+    for segment in planned(40)[::3]:
+        result = segment_result(segment)
+        store.commit(run, segment_commit(replace(result, presence=large) if segment.index == 12 else result))
+    for first, count in ((0, 10), (12, 1), (13, 1), (30, 100)):
+        wanted = {index for index in range(0, 40, 3) if first <= index < first + count}
+        assert store.committed_between(run, first, count) == wanted
+
+
+def test_a_plan_neither_hides_commits_nor_shows_among_jobs(store: DynamoDbJobStore, run: RunRecord) -> None:
+    _saved(store, planned_job(cuts=[2]))
+    store.fail(run, SegmentFailure(2, 0, {"reason": "InputCorrupt"}))
+    store.commit(run, segment_commit(segment_result(planned()[0])))
+    assert store.committed(run) == {0}
+    assert [commit.result.segment for commit in store.commits(run)] == [0]
+    assert store.runs() == [run]
