@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.adapters.triton_channel import TritonChannel, TritonOptions, is_loopback
-from videojob.adapters.triton_policy import final_error, is_answer, is_passing, is_timeout, is_unknown_region
+from videojob.adapters.triton_policy import (
+    final_error,
+    is_answer,
+    is_passing,
+    is_timeout,
+    is_unknown_region,
+    is_unreachable,
+)
 from videojob.adapters.triton_regions import Region, lies_in_shared_memory
 from videojob.adapters.triton_wire import RequestEncoder, WireReply, parse_reply
 from videojob.errors import InvalidModelOutput
@@ -99,6 +106,8 @@ class TritonInference:
         self._waiting: list[tuple[float, int]] = []
         self._finished: queue.SimpleQueue[_Done] = queue.SimpleQueue()
         self._closed = False
+        self._fresh_s = time.monotonic()
+        """When the server last answered, or the connection was made."""
 
     @property
     def contract(self) -> ModelContract:
@@ -135,6 +144,8 @@ class TritonInference:
         if request_id in self._open:
             raise ValueError(f"request {request_id} is open already")
         region = self._region if first_slot is not None else None
+        if not self._open:
+            self._fresh_s = time.monotonic()  # silence only counts while something is asked
         request = _Open(request_id, np.ascontiguousarray(frames), region, first_slot or 0, time.monotonic())
         self._open[request_id] = request
         self._send(request)
@@ -212,7 +223,9 @@ class TritonInference:
             _release(request, answered=is_answer(error))
             request.call = None
             self._retry_or_raise(request, error)
+            self._renew_when_silent(error, done.at_s)
             return None
+        self._fresh_s = done.at_s
         _release(request, answered=True)
         answer = parse_reply(data)
         if not answer.outputs and request.failures < _HOLLOW_TRIES:
@@ -257,6 +270,14 @@ class TritonInference:
         if lost_region:
             self._register_again(request)
         heapq.heappush(self._waiting, (due_s, request.request_id))
+
+    def _renew_when_silent(self, error: grpc.RpcError, now_s: float) -> None:
+        """Looks for the server anew when it has not answered for long: it may be back under another address."""
+        if is_answer(error):
+            self._fresh_s = now_s
+        elif is_unreachable(error) and now_s - self._fresh_s >= self._options.renew_after_s:
+            self._fresh_s = now_s
+            self._channel.renew()
 
     def _register_again(self, request: _Open) -> None:
         """The server came back without our region: tell it once more, or send this request's pixels by gRPC."""

@@ -38,6 +38,8 @@ _CHANNEL_OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.service_config", _SERVICE_CONFIG),
+    # A name is asked for again when a connection ends; this is the least time between two questions, 30 s by default.
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
     ("grpc.enable_http_proxy", 0),
 )
 
@@ -51,6 +53,8 @@ class TritonOptions:
         shared_memory: use the server's system shared memory when it runs on this host and lets us.
         call_timeout_s: deadline of one attempt.
         connect_timeout_s: how long `connect` waits for the server and its model.
+        renew_after_s: without any answer for so long, the connection is made anew: gRPC looks up a name that had no
+            address ever more seldom, after minutes only every other minute.
         retry: when to give up.
     """
 
@@ -58,7 +62,16 @@ class TritonOptions:
     shared_memory: bool = True
     call_timeout_s: float = 60.0
     connect_timeout_s: float = 30.0
+    renew_after_s: float = 10.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+def cluster_options() -> TritonOptions:
+    """For a worker pod: the server is in another pod, and may have to come back on a new node.
+
+    Waiting costs a worker's CPUs; giving up costs the segment that runs and a new pod.
+    """
+    return TritonOptions(shared_memory=False, connect_timeout_s=120.0, retry=RetryPolicy(give_up_after_s=180.0))
 
 
 def target_of(url: str) -> str:
@@ -84,9 +97,7 @@ class TritonChannel:
     def __init__(self, url: str, options: TritonOptions) -> None:
         self.url = url
         self.options = options
-        self._channel = grpc.insecure_channel(target_of(url), options=_CHANNEL_OPTIONS)
-        # Bytes in, bytes out: `triton_wire` reads and writes them.
-        self.infer = self._channel.unary_unary(f"{_SERVICE}ModelInfer")
+        self._open()
 
     def model_config(self, model: str, version: str) -> dict[str, Any]:
         """The model's config as plain values; waits for the server and the model as long as the options say.
@@ -142,9 +153,20 @@ class TritonChannel:
         request = service_pb2.SystemSharedMemoryUnregisterRequest(name=name)
         return self._try("SystemSharedMemoryUnregister", request, service_pb2.SystemSharedMemoryUnregisterResponse)
 
+    def renew(self) -> None:
+        """Makes the connection anew; calls that are open end as cancelled."""
+        _LOG.debug("connecting to %s anew", self.url)
+        self._channel.close()
+        self._open()
+
     def close(self) -> None:
         """Ends the connection."""
         self._channel.close()
+
+    def _open(self) -> None:
+        self._channel = grpc.insecure_channel(target_of(self.url), options=_CHANNEL_OPTIONS)
+        # Bytes in, bytes out: `triton_wire` reads and writes them.
+        self.infer = self._channel.unary_unary(f"{_SERVICE}ModelInfer")
 
     def _call(self, method: str, request: Any, reply: Any, timeout_s: float | None = None) -> Any:
         call = self._channel.unary_unary(
@@ -164,7 +186,8 @@ class TritonChannel:
 
     def _patiently(self, method: str, request: Any, reply: Any, model: str) -> Any:
         """Calls until it succeeds, the error is final, or `connect_timeout_s` is over."""
-        deadline_s = time.monotonic() + self.options.connect_timeout_s
+        fresh_s = time.monotonic()
+        deadline_s = fresh_s + self.options.connect_timeout_s
         failures = 0
         while True:
             try:
@@ -177,3 +200,6 @@ class TritonChannel:
                     raise final_error(error, model=model, address=self.url, attempts=failures) from error
                 _LOG.debug("%s at %s: %s; again in %.1f s", method, self.url, details(error), delay_s)
                 time.sleep(delay_s)
+                if time.monotonic() - fresh_s >= self.options.renew_after_s:
+                    self.renew()
+                    fresh_s = time.monotonic()

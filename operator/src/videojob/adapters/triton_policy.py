@@ -72,6 +72,11 @@ def is_timeout(error: grpc.RpcError) -> bool:
     return _code(error) is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def is_unreachable(error: grpc.RpcError) -> bool:
+    """Whether no server could be reached at all."""
+    return _code(error) is grpc.StatusCode.UNAVAILABLE and not is_answer(error)
+
+
 def is_answer(error: grpc.RpcError) -> bool:
     """Whether the server itself ended the call, so that it has let go of the request's memory."""
     code = _code(error)

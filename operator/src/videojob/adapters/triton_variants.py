@@ -29,7 +29,6 @@ _SHIM_BATCH = 4
 _USUAL, _LARGEST = (1920, 1080), (1080, 1080)
 """Source pictures: as most videos are, and the square, which fills an input of any size."""
 _PROFILE_KEYS = ("trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_profile_max_shapes")
-_ENGINE_NAMES: Mapping[tuple[str, str], str] = {("onnxruntime", "gpu"): "cuda", ("tensorrt", "gpu"): "tensorrt-fp16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +122,17 @@ def _for_cpu(config: Any, variant: Variant) -> None:
 
 def _for_gpu(config: Any, contract: ModelContract, variant: Variant) -> None:
     _instances(config, model_config_pb2.ModelInstanceGroup.KIND_GPU, variant.instances)
-    # Half precision gives other numbers than full: which engine answers is part of what makes two models the same.
-    config.parameters["engine"].string_value = _ENGINE_NAMES[variant.backend, variant.accelerator]
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     given = {one.name: dict(one.parameters) for one in accelerators}
     config.optimization.execution_accelerators.ClearField("cpu_execution_accelerator")
     del accelerators[:]
+    engine = "cuda"
     if variant.backend == "tensorrt":
-        accelerator = accelerators.add(name=_TENSORRT)
-        accelerator.parameters.update(_tensorrt_parameters(contract, variant, given.get(_TENSORRT, {})))
+        parameters = _tensorrt_parameters(contract, variant, given.get(_TENSORRT, {}))
+        accelerators.add(name=_TENSORRT).parameters.update(parameters)
+        engine = f"tensorrt-{parameters['precision_mode'].lower()}"
+    # Half precision gives other numbers than full: which engine answers is part of what makes two models the same.
+    config.parameters["engine"].string_value = engine
     for name in sorted(given.keys() - {_TENSORRT}):
         accelerators.add(name=name).parameters.update(given[name])
 

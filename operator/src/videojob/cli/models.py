@@ -11,7 +11,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from videojob.adapters.model_repository import CONFIG_NAME, model_digest, read_model
 from videojob.cli.terminal import cell, console, write_json
+from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, require_tools
 from videojob.vision.values import ModelContract, PixelInput
@@ -186,6 +188,25 @@ def show(
         table.add_row(cell(label), cell(text))
     _print(cell(entry.name, "bold"))
     console().print(table)
+
+
+@app.command()
+def digest(
+    model: Annotated[str, typer.Argument(help="The model's folder, or the name of one of this machine's models.")],
+    repository: Repository = None,
+    as_json: Json = False,
+) -> None:
+    """Print the digest over a model's files, by which a cluster's catalogue pins it."""
+    folder = Path(model)
+    # Through the look-up, so that a name that is none is told with those there are.
+    folder = folder if (folder / CONFIG_NAME).is_file() else look_up(model, repository).folder
+    if not read_model(folder.resolve()).versions:
+        raise ModelNotFound("the model has no weights yet", uri=str(folder), hint="Run `videojob models build`.")
+    found = model_digest(folder)
+    if as_json:
+        write_json({"folder": str(folder), "digest": found}, indent=2)
+    else:
+        _print(found)
 
 
 def _facts(entry: CatalogueEntry) -> list[tuple[str, str]]:

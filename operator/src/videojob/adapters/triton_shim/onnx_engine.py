@@ -65,7 +65,8 @@ class OnnxEngine:
         """Compares a served description with the graph, as the official image's ONNX backend does when it loads.
 
         Args:
-            inputs, outputs: Triton's type of each tensor by name.
+            inputs: Triton's type of each input by name.
+            outputs: the same of the outputs.
 
         Raises:
             ValueError: a tensor is missing on either side or has another type; names it.
