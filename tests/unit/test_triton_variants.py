@@ -41,7 +41,7 @@ def changes(text: str, after: dict[str, Any]) -> dict[str, Any]:
     """What differs from the source; None for what is gone, and of the parameters the new ones only."""
     before = parse_config(text, "source")
     found = {key: after.get(key) for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    old, new = before["parameters"], found.pop("parameters")
+    old, new = before["parameters"], after["parameters"]
     assert {key: new[key] for key in old} == old
     return {**found, "parameters": {key: new[key]["string_value"] for key in new.keys() - old.keys()}}
 
