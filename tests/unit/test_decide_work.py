@@ -254,6 +254,11 @@ def test_a_large_job_is_looked_at_less_often(segments: int, poll_s: float) -> No
     assert desired.recheck_s == poll_s
 
 
+def test_pods_that_were_taken_away_are_news() -> None:
+    told = [one.message for one in look(running(a_work_job(disrupted=2), server=READY)).events]
+    assert "2 pods of entrance-work-1 lost their node or their place; their segments run again" in told
+
+
 def test_pods_that_failed_are_news() -> None:
     failed = a_work_job(failed=2, error=ERROR)
     desired = look(running(failed, server=READY))

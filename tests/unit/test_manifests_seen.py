@@ -95,6 +95,12 @@ def test_a_job_has_ended_when_its_condition_says_so(
     assert seen.finished_s == (NOW_S if finished else None)
 
 
+def test_pods_that_were_taken_away_are_counted() -> None:
+    gone = a_pod(phase="Failed", ended={"exitCode": 75})
+    gone["status"]["conditions"].append({"type": "DisruptionTarget", "status": "True", "lastTransitionTime": AT})
+    assert job_seen(work_job(a_job(), WANTED, CATALOGUE), [gone, a_pod()]).disrupted == 1
+
+
 @pytest.mark.parametrize(
     ("pods", "reason"),
     [

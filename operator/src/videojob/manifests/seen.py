@@ -49,6 +49,7 @@ def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ())
         trouble=pods_trouble(pods, events),
         epoch=int(annotations.get(EPOCH, "0")),
         batch=int(annotations.get(BATCH, "0")),
+        disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
     )
 
 
@@ -139,7 +140,7 @@ def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
         trouble = _container_trouble(container, created_s)
         if trouble is not None:
             return trouble
-    if status.get("phase") == "Pending" or (status.get("phase") == "Running" and not _is_ready(status)):
+    if status.get("phase") == "Pending" or (status.get("phase") == "Running" and not _has(pod, "Ready")):
         return PodTrouble("starting", "its containers start", created_s)
     return None
 
@@ -206,8 +207,9 @@ def server_words(log: str, reason: str = "") -> str:
     return f"OOMKilled: it took more memory than its limit; its last words: {words}"
 
 
-def _is_ready(status: Object) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
+def _has(pod: Object, condition: str) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
 def _time(text: object) -> float | None:

@@ -53,6 +53,9 @@ def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:
     if wanted.attempt > 1 and not any(one.attempt == wanted.attempt for one in look.jobs("work")):
         yield EventWanted("Warning", "SegmentRetried", f"segments are missing: Job {wanted.attempt} runs them again")
     running = next((one for one in look.jobs("work") if one.attempt == wanted.attempt and not one.deleting), None)
+    if running is not None and running.disrupted:
+        words = f"{running.disrupted} pods of {running.name} lost their node or their place; their segments run again"
+        yield EventWanted("Normal", "Interrupted", words)
     if running is not None and running.failed:
         last = "" if running.error is None else f", the last with {running.error.get('reason')}"
         yield EventWanted("Warning", "SegmentRetried", f"{running.failed} pods of {running.name} failed{last}")

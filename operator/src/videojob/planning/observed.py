@@ -58,6 +58,7 @@ class JobSeen:
         error: `VideoJobError.as_dict()` of the last pod that told one, or None.
         trouble: why its pods do not run, if they do not.
         epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
+        disrupted: pods that were taken away: spot capacity, eviction, preemption.
     """
 
     name: str
@@ -81,6 +82,7 @@ class JobSeen:
     trouble: PodTrouble | None = None
     epoch: int = 0
     batch: int = 0
+    disrupted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
