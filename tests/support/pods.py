@@ -6,19 +6,44 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.command import TIMEOUT_S, command_line
+from support.command import TIMEOUT_S, command_line, videojob
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.sqlite import SqliteSink
 from videojob.api.videojob import VideoJob
 from videojob.planning.jobplan import PlanHead
 from videojob.results.values import RunRecord
 
 MODEL_DIGEST = "sha256:" + "0" * 64
+
+
+def job_manifest(prefix: str, **spec: Any) -> dict[str, Any]:
+    """Faces in all videos under a prefix of the bucket "videos"; `spec` adds to it or replaces."""
+    return {
+        "apiVersion": "videojob.dev/v1alpha1",
+        "kind": "VideoJob",
+        "metadata": {"name": "faces", "namespace": "team"},
+        "spec": {
+            "inputs": [{"s3": {"bucket": "videos", "prefix": prefix}}],
+            "model": {"name": "face_detector", "threshold": "0.5"},
+            "sampling": {"everyNthFrame": 5},
+        }
+        | spec,
+    }
+
+
+def until(process: subprocess.Popen[str], message: str) -> None:
+    """Reads a pod's log up to a line that says so."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if json.loads(line)["message"] == message:
+            return
+    raise AssertionError(f"it never said {message!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +92,31 @@ class PodJob:
         run = RunRecord(self.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments)
         return head, store.begin(run)
 
-    def index(self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None) -> Ended:
-        with self.worker(number, epoch=epoch, batch=batch, server=server) as process:
+    def index(self, number: int, **options: Any) -> Ended:
+        """Runs one index to its end; options as in `worker`."""
+        with self.worker(number, **options) as process:
             return self.ended(process, number)
 
     def worker(
-        self, number: int, *, epoch: int = 1, batch: int = 1, server: str | None = None, grace_s: float = 60
-    ) -> Any:
+        self, number: int, *, epoch: int = 1, batch: int = 1, grace_s: float = 60, patience_s: float = 120
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
         return self.started(
             "run",
             *("--plan-attempt", "1", "--epoch", str(epoch), "--batch", str(batch)),
-            *("--server", server or self.server, "--grace", str(grace_s)),
+            *("--server", self.server, "--grace", str(grace_s), "--patience", str(patience_s)),
             index=number,
         )
+
+    def on_laptop(self, folder: Path) -> bytes:
+        """The summary of `videojob run` on the same manifest."""
+        path = folder / "job.yaml"
+        path.write_text(json.dumps(self.manifest))
+        done = videojob("run", path, "--output", folder / "laptop", "--triton-url", self.server, "--json")
+        assert done.code in {0, 3}, done.err
+        with closing(SqliteSink(folder / "laptop" / "results.sqlite3", read_only=True)) as sink:
+            summary = sink.summary(sink.runs()[0].uid)
+        assert summary is not None
+        return summary
 
     @contextmanager
     def started(self, *arguments: str, index: int | None = None) -> Iterator[subprocess.Popen[str]]:
