@@ -27,7 +27,7 @@ OPTIONS = TritonOptions(shared_memory=False)
 
 def synced(source: Path, target: Path, *, instances: int = 1) -> Path:
     """What the init container leaves."""
-    wanted = WantedModel(source.name, model_digest(source), "python", "cpu", instances, "/engines")
+    wanted = WantedModel(source.name, 1, model_digest(source), "python", "cpu", instances, "/engines")
     sync_model(wanted, copy_folder(source), target)
     return target
 

@@ -33,7 +33,7 @@ def rendered(
     text: str, backend: Backend, accelerator: Accelerator = "cpu", *, instances: int = 3, source: str = "m/config.pbtxt"
 ) -> dict[str, Any]:
     """The form as plain values."""
-    variant = Variant(backend, accelerator, instances, WEIGHTS)
+    variant = Variant(backend, accelerator, 7, instances, WEIGHTS)
     return parse_config(variant_config(text, source, variant), "rendered")
 
 
@@ -43,6 +43,8 @@ def changes(text: str, after: dict[str, Any]) -> dict[str, Any]:
     found = {key: after.get(key) for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     old, new = before["parameters"], after["parameters"]
     assert {key: new[key] for key in old} == old
+    assert found.pop("version_policy") == {"specific": {"versions": ["7"]}}
+    del found["parameters"]
     return {**found, "parameters": {key: new[key]["string_value"] for key in new.keys() - old.keys()}}
 
 
@@ -131,7 +133,7 @@ def test_a_form_changes_what_depends_on_the_server_and_nothing_else(
 
 
 def test_rendering_is_stable_and_may_be_repeated_on_its_own_result() -> None:
-    variant = Variant("tensorrt", "gpu", 2, WEIGHTS)
+    variant = Variant("tensorrt", "gpu", 7, 2, WEIGHTS)
     once = variant_config(SOURCE, "m", variant)
     assert variant_config(SOURCE, "m", variant) == once
     assert variant_config(once, "m", variant) == once

@@ -39,6 +39,7 @@ class Variant:
         backend: "onnxruntime" as the official image has it, "tensorrt" for the same with TensorRT in half precision,
             "python" for the shim where there is no ONNX backend.
         accelerator: what the server computes on.
+        version: of the model; no other is loaded.
         instances: executions at once on each device.
         weights_sha256: of the weights that are served, whatever the source says.
         engines: folder that keeps built TensorRT engines.
@@ -46,6 +47,7 @@ class Variant:
 
     backend: Backend
     accelerator: Accelerator
+    version: int
     instances: int
     weights_sha256: str
     engines: str = "/engines"
@@ -85,6 +87,7 @@ def variant_config(text: str, source: str, variant: Variant) -> str:
         config.optimization.ClearField("execution_accelerators")
     if not config.optimization.ByteSize():
         config.ClearField("optimization")
+    _only(config, variant.version)
     _warm_up(config, contract, variant.accelerator)
     return str(text_format.MessageToString(config))
 
@@ -101,6 +104,7 @@ def _shim(text: str, source: str, config: Any, contract: ModelContract, variant:
     )
     served = parse_message(rendered, source)
     served.model_warmup.extend(config.model_warmup)
+    _only(served, variant.version)
     _warm_up(served, contract, "cpu")
     return str(text_format.MessageToString(served))
 
@@ -135,6 +139,12 @@ def _for_gpu(config: Any, contract: ModelContract, variant: Variant) -> None:
     config.parameters["engine"].string_value = engine
     for name in sorted(given.keys() - {_TENSORRT}):
         accelerators.add(name=name).parameters.update(given[name])
+
+
+def _only(config: Any, version: int) -> None:
+    """Triton would load the newest version there is, whatever the catalogue says."""
+    config.ClearField("version_policy")
+    config.version_policy.specific.versions.append(version)
 
 
 def _instances(config: Any, kind: int, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from videojob.adapters.dynamodb_calls import RetryPolicy
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.model_source import fetch_model
 from videojob.adapters.triton import connect
-from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton_channel import cluster_options
 from videojob.errors import UsageError, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.catalogue import Accelerator, Backend
@@ -38,7 +39,6 @@ from videojob.worker.values import SegmentTools
 app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.", no_args_is_help=True, hidden=True)
 
 _STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
-_CONNECT_TIMEOUT_S = 120.0  # the Job runs only while the server answers, but for one that Kueue has let go
 _SCRATCH = "VIDEOJOB_SCRATCH"
 _INDEX = "JOB_COMPLETION_INDEX"
 
@@ -78,6 +78,7 @@ def run(
     server: Annotated[str, typer.Option(help="HOST:PORT of the server's gRPC.")],
     workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = 120.0,
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
@@ -103,7 +104,9 @@ def run(
                 backoff_limit=file.job.spec.backoff_limit,
                 store=store,
                 files=FetchedFiles(scratch, resolver.fetcher_of),
-                tools=lambda: stack.enter_context(_tools(file, store, server, workers, drain)),
+                tools=lambda: stack.enter_context(
+                    _tools(file, store, drain, server=server, workers=workers, patience_s=patience)
+                ),
                 stopping=drain.asked,
             )
             outcome = own.work()
@@ -122,6 +125,7 @@ def sync(
     backend: Annotated[Backend, typer.Option(help="Form of its configuration.")],
     accelerator: Annotated[Accelerator, typer.Option(help="What the server computes on.")] = "cpu",
     instances: Annotated[int, typer.Option(min=1, help="Executions at once.")] = 1,
+    version: Annotated[int, typer.Option("--model-version", min=1, help="The one that is served.")] = 1,
     s3: Annotated[str | None, typer.Option(help="s3://bucket/prefix of its folder.")] = None,
     owner: Annotated[str | None, typer.Option(help="Account that must own the bucket.")] = None,
     region: Annotated[str | None, typer.Option(help="Of the bucket.")] = None,
@@ -138,16 +142,18 @@ def sync(
             bring = copy_folder(folder)
         else:
             raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
-        sync_model(WantedModel(model, digest, backend, accelerator, instances, engines), bring, target)
+        sync_model(WantedModel(model, version, digest, backend, accelerator, instances, engines), bring, target)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
 
 
 @contextlib.contextmanager
-def _tools(file: JobFile, store: DynamoDbJobStore, server: str, workers: int, drain: Drain) -> Iterator[SegmentTools]:
+def _tools(
+    file: JobFile, store: DynamoDbJobStore, drain: Drain, *, server: str, workers: int, patience_s: float
+) -> Iterator[SegmentTools]:
     with contextlib.ExitStack() as stack:
-        options = TritonOptions(shared_memory=False, connect_timeout_s=_CONNECT_TIMEOUT_S)
+        options = replace(cluster_options(), connect_timeout_s=patience_s)
         inference = connect(server, file.job.spec.model.name, str(file.model_version), options=options)
         stack.callback(inference.close)
         decoder = DecoderProcess()

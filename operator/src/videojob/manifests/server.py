@@ -159,6 +159,7 @@ def _init_containers(model: CatalogueModel, variant: ServerVariant, catalogue: C
         "worker",
         "sync-model",
         f"--model={model.name}",
+        f"--model-version={model.version}",
         f"--digest={model.digest}",
         f"--backend={variant.backend}",
         f"--accelerator={variant.accelerator}",

@@ -37,6 +37,7 @@ class WantedModel:
 
     Attributes:
         name: of the model.
+        version: the one that is served, a numbered folder of the model's.
         digest: "sha256:...", as `model_digest` gives it.
         backend: form of its configuration. accelerator: what the server computes on.
         instances: executions at once.
@@ -44,6 +45,7 @@ class WantedModel:
     """
 
     name: str
+    version: int
     digest: str
     backend: Backend
     accelerator: Accelerator
@@ -101,6 +103,13 @@ def copy_folder(source: Path) -> Bring:
 
 def _render(folder: Path, wanted: WantedModel) -> None:
     model = read_model(folder)
+    if wanted.version not in model.versions:
+        there = ", ".join(map(str, model.versions)) or "none"
+        raise ModelNotFound(
+            f"the model has no version {wanted.version}, it has {there}",
+            uri=wanted.name,
+            hint="Name the folder of its weights as the catalogue's version says, or correct that.",
+        )
     if model.backend in ONNX_BACKENDS:
         _render_onnx(model, wanted)
     elif model.backend != "python" or wanted.backend != "python":
@@ -113,7 +122,14 @@ def _render(folder: Path, wanted: WantedModel) -> None:
 
 def _render_onnx(model: RepositoryModel, wanted: WantedModel) -> None:
     weights = onnx_files(model)
-    variant = Variant(wanted.backend, wanted.accelerator, wanted.instances, weights_sha256(weights), wanted.engines)
+    variant = Variant(
+        backend=wanted.backend,
+        accelerator=wanted.accelerator,
+        version=wanted.version,
+        instances=wanted.instances,
+        weights_sha256=weights_sha256(weights),
+        engines=wanted.engines,
+    )
     path = model.folder / CONFIG_NAME
     rendered = variant_config(path.read_text(encoding="utf-8"), f"{model.name}/{CONFIG_NAME}", variant)
     if wanted.backend == "python":
