@@ -149,16 +149,20 @@ class Batch:
     def _run_all(self, runner: SegmentRunner, dispatcher: Dispatcher) -> None:
         videos = {video.video: video for video in self.videos}
         current: PlannedVideo | None = None
-        while not self.stopping() and (task := dispatcher.next_task()) is not None:
-            video = videos[task.segment.video]
-            if current is not None and current.video != video.video:
+        try:
+            while not self.stopping() and (task := dispatcher.next_task()) is not None:
+                video = videos[task.segment.video]
+                if current is not None and current.video != video.video:
+                    self.files.drop(current)
+                current = video
+                error = self._run_one(runner, task, video)
+                if error is None:
+                    dispatcher.succeeded(task.segment.index)
+                elif not self._go_on(dispatcher, task.segment, error):
+                    return
+        finally:
+            if current is not None:
                 self.files.drop(current)
-            current = video
-            error = self._run_one(runner, task, video)
-            if error is None:
-                dispatcher.succeeded(task.segment.index)
-            elif not self._go_on(dispatcher, task.segment, error):
-                return
         if dispatcher.unfinished:
             self._outcome = replace(self._outcome, ending=Ending.STOPPED, error=Cancelled("the pod was asked to stop"))
 
