@@ -163,6 +163,24 @@ def test_a_new_replica_gets_its_share_and_a_killed_one_costs_no_request(reposito
             client.ask(20)
 
 
+def test_a_replica_that_is_drained_answers_what_it_has_and_costs_no_request(repository: Path, tmp_path: Path) -> None:
+    ports = free_ports(PODS[0])
+    start = partial(triton_pod, repository, "filter", tmp_path, ports=ports)
+    with Names(PODS) as names, start(host=PODS[0]) as stays, start(host=PODS[1]) as goes:
+        for pod in (stays, goes):
+            pod.wait_ready()
+        client = Client(names.target(ports[GRPC_PORT]))
+        with contextlib.closing(client.inference):
+            client.ask(20)
+            assert answered(goes) > 1
+            client.submit(40)
+            names.addresses = PODS[:1]
+            goes.process.terminate()
+            client.collect(40)
+            client.ask(20)
+            assert goes.process.wait(30) == 0
+
+
 def test_a_server_that_comes_back_elsewhere_is_found_while_requests_wait(repository: Path, tmp_path: Path) -> None:
     ports = free_ports(PODS[0])
     start = partial(triton_pod, repository, "filter", tmp_path, ports=ports)
