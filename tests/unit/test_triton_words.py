@@ -27,8 +27,8 @@ MEMORY = "Exception during initialization: CUDA error 2: out of memory"
         ),
         (
             (
-                f"rest of a line\" that was cut\n{ISO}model_lifecycle.cc:642] \"failed to load 'cars' version 1: Invalid "
-                'argument: say \\"1\\", not \\"one\\"\\nat once"\n'
+                f"rest of a line\" that was cut\n{ISO}model_lifecycle.cc:642] \"failed to load 'cars' version 1: "
+                'Invalid argument: say \\"1\\", not \\"one\\"\\nat once"\n'
             ),
             'say "1", not "one" at once',
         ),
