@@ -194,8 +194,15 @@ def _certificate(
     )
     if is_authority:
         usage = x509.KeyUsage(
-            digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-            data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+            digital_signature=True,
+            key_cert_sign=True,
+            crl_sign=True,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
         )
         builder = builder.add_extension(usage, critical=True)
     if names:
@@ -203,9 +210,7 @@ def _certificate(
     return builder.sign(signer, hashes.SHA256())
 
 
-def _write_pair(
-    folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> None:
+def _write_pair(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     (folder / f"{name}.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
     (folder / f"{name}.key").write_bytes(_pem(key))
 

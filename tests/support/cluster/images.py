@@ -172,4 +172,6 @@ def _recipe(name: str, folder: str, requirements: str, folders: Mapping[str, Pat
         for part, place in (folders or {}).items():
             shutil.copytree(place, context / part)
         arguments = [f"BASE_IMAGE={BASE_IMAGE}", *versions]
-        return built(name, context / "Dockerfile", context, [_RECIPES / folder, context / "requirements.txt"], arguments)
+        return built(
+            name, context / "Dockerfile", context, [_RECIPES / folder, context / "requirements.txt"], arguments
+        )

@@ -241,12 +241,12 @@ def _cni_plugins(folder: Path) -> list[dict[str, Any]]:
 def _containerd(folder: Path) -> str:
     # `restrict_oom_score_adj`: without CAP_SYS_RESOURCE a lower score may not be asked for, and runc would fail.
     return f"""version = 2
-root = "{folder / 'containerd'}"
-state = "{folder / 'containerd-state'}"
+root = "{folder / "containerd"}"
+state = "{folder / "containerd-state"}"
 [grpc]
-  address = "{folder / 'containerd.sock'}"
+  address = "{folder / "containerd.sock"}"
 [ttrpc]
-  address = "{folder / 'containerd.sock.ttrpc'}"
+  address = "{folder / "containerd.sock.ttrpc"}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE_IMAGE}"
   restrict_oom_score_adj = true
@@ -255,7 +255,7 @@ state = "{folder / 'containerd-state'}"
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{_CNI_PLUGINS}"
-  conf_dir = "{folder / 'cni'}"
+  conf_dir = "{folder / "cni"}"
 """
 
 

@@ -1,4 +1,4 @@
-"""Everything a test on the real node needs around the project: S3, DynamoDB, the model, videos, and the chart installed."""
+"""What a test on the real node needs around the project: S3, DynamoDB, the model, and the chart installed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from videojob.adapters.model_repository import model_digest
 from videojob.local.models.paths import ensure_built
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
 
 SYSTEM = "videojob-system"
@@ -60,6 +61,10 @@ class World:
     def s3(self) -> S3Client:
         """A client for arranging buckets."""
         return boto3.client("s3", endpoint_url=self.s3_url, region_name="us-east-1", **_KEYS)  # type: ignore[call-overload,no-any-return]
+
+    def dynamodb(self) -> DynamoDBClient:
+        """A client for reading results."""
+        return boto3.client("dynamodb", endpoint_url=self.dynamodb_url, region_name="us-east-1", **_KEYS)  # type: ignore[call-overload,no-any-return]
 
     def values(self, **more: Any) -> dict[str, Any]:
         """Values of the chart for this cluster."""
@@ -124,7 +129,9 @@ def world(folder: Path | None = None) -> Iterator[World]:
     images = [project_image(), triton_image(), support_image()]
     pause = pause_image()
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="videojob-e2e-"))) if folder is None else folder
+        place = (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="videojob-e2e-"))) if folder is None else folder
+        )
         holder = stack.enter_context(network())
         cluster = stack.enter_context(control_plane(place / "cluster", HOST_ADDRESS))
         node = stack.enter_context(real_node(cluster, holder, pause))
@@ -137,7 +144,7 @@ def _furnished(cluster: Cluster, node: Node) -> World:
     for name in ("support", "team-a", "team-b"):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     s3 = _service(cluster, "s3", 5000, ["moto_server", "-H", "0.0.0.0", "-p", "5000"])  # noqa: S104 - in a pod
-    java = ["java", "-Xmx512m", "-Djava.io.tmpdir=/tmp", "-Djava.library.path=lib", "-cp", "lib/*"]  # noqa: S108
+    java = ["java", "-Xmx512m", "-Djava.io.tmpdir=/tmp", "-Djava.library.path=lib", "-cp", "lib/*"]
     local = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
     dynamodb = _service(
         cluster, "dynamodb", 8000, [*java, local, "-inMemory", "-disableTelemetry", "-port", "8000"], "/opt/dynamodb"
@@ -159,7 +166,7 @@ def upload_folder(client: S3Client, folder: Path, bucket: str, prefix: str) -> N
             client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
 
 
-def _service(cluster: Cluster, name: str, port: int, command: list[str], folder: str = "/tmp") -> str:  # noqa: S108
+def _service(cluster: Cluster, name: str, port: int, command: list[str], folder: str = "/tmp") -> str:
     """A pod of the support image behind a Service; returns its URL as this process reaches it."""
     labels = {"app": name}
     container = {

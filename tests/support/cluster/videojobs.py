@@ -1,0 +1,160 @@
+"""VideoJobs on a cluster under test: made, waited for, disturbed, and compared with the laptop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.cluster.processes import wait_for
+from support.cluster.world import CREDENTIALS, SYSTEM, TABLE, World
+from support.command import videojob
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.sqlite import SqliteSink
+
+_ROOT = "/apis/videojob.dev/v1alpha1/namespaces"
+DONE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One VideoJob on the cluster."""
+
+    world: World
+    manifest: dict[str, Any]
+
+    @property
+    def namespace(self) -> str:
+        return str(self.manifest["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def path(self) -> str:
+        return f"{_ROOT}/{self.namespace}/videojobs/{self.name}"
+
+    def read(self) -> dict[str, Any]:
+        return self.world.cluster.get(self.path)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.read().get("status", {}))
+
+    @property
+    def reason(self) -> str:
+        conditions = {one["type"]: one for one in self.status.get("conditions", ())}
+        return str(conditions.get("Succeeded", {}).get("reason", ""))
+
+    def wait(self, what: Callable[[dict[str, Any]], bool], words: str, timeout_s: float = DONE_S) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            status = self.status
+            return status if what(status) else None
+
+        try:
+            return wait_for(f"{self.namespace}/{self.name}: {words}", look, timeout_s)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it is {self.reason}: {self.status.get('message')}") from error
+
+    def end(self, timeout_s: float = DONE_S) -> str:
+        """The reason that it ended with."""
+        self.wait(lambda status: "completionTime" in status, "its end", timeout_s)
+        return self.reason
+
+    def working(self) -> None:
+        """Until a worker pod runs."""
+        wait_for("a running worker", lambda: self.pods("worker", "Running") or None, DONE_S)
+
+    def pods(self, component: str, phase: str | None = None) -> list[dict[str, Any]]:
+        labels = f"videojob.dev/job-name={self.name},app.kubernetes.io/component={component}"
+        found = self.world.cluster.get(f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={labels}")["items"]
+        return [pod for pod in found if phase in {None, pod["status"].get("phase")}]
+
+    def patch(self, spec: dict[str, Any]) -> None:
+        text = json.dumps({"spec": spec})
+        self.world.cluster.kubectl("-n", self.namespace, "patch", "vj", self.name, "--type=merge", "-p", text)
+
+    def delete(self) -> None:
+        self.world.cluster.kubectl("-n", self.namespace, "delete", "vj", self.name, "--wait=true")
+
+    def summary(self) -> bytes:
+        """What DynamoDB has of it."""
+        uid = f"{self.namespace}.{self.read()['metadata']['uid']}"
+        store = DynamoDbJobStore(DynamoDbSettings(TABLE), self.world.dynamodb())
+        found = store.summary(uid)
+        store.close()
+        assert found is not None
+        return found
+
+
+def start(world: World, name: str, prefix: str, *, namespace: str = "team-a", **spec: Any) -> Job:
+    """Applies a VideoJob on what lies in the bucket "videos" below a prefix."""
+    manifest = {
+        "apiVersion": "videojob.dev/v1alpha1",
+        "kind": "VideoJob",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "inputs": [{"s3": {"bucket": "videos", "prefix": prefix}}],
+            "model": {"name": "face_detector"},
+        }
+        | spec,
+    }
+    world.cluster.apply(manifest)
+    return Job(world, manifest)
+
+
+def laptop_summary(job: Job, folder: Path) -> bytes:
+    """What `videojob run` makes of the same manifest."""
+    path = folder / "job.yaml"
+    path.write_text(json.dumps(job.manifest))
+    output = folder / "laptop"
+    done = videojob("run", path, "--output", output, "--json", AWS_ENDPOINT_URL_S3=job.world.s3_url, **CREDENTIALS)
+    assert done.code in {0, 3}, done.err
+    sink = SqliteSink(output / "results.sqlite3", read_only=True)
+    found = sink.summary(sink.runs()[0].uid)
+    sink.close()
+    assert found is not None
+    return found
+
+
+def servers(world: World) -> list[dict[str, Any]]:
+    """The pods of Triton."""
+    labels = "app.kubernetes.io/component=server"
+    items: list[dict[str, Any]] = world.cluster.get(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector={labels}")["items"]
+    return items
+
+
+def wait_for_no_server(world: World) -> None:
+    """Until Triton is back at zero."""
+    wait_for("Triton at zero", lambda: not servers(world) or None, 120.0)
+
+
+def processes_of(words: str) -> list[int]:
+    """Processes on this machine, pods' included, whose command line has these words."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue  # it ended meanwhile
+            if words in line:
+                found.append(int(folder.name))
+    return found
+
+
+def send(words: str, number: signal.Signals) -> int:
+    """Sends a signal to those processes; returns to how many."""
+    found = processes_of(words)
+    for pid in found:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+    return len(found)

@@ -1,0 +1,105 @@
+"""A job store in memory, for tests of what stands before it. Its promises are those of tests/contract/test_job_store.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from videojob.errors import VideoJobError
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.ports import CommitOutcome
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+
+
+@dataclass
+class FakeJobStore:
+    """One job's part of the table. `trouble` may raise before each call, by its name."""
+
+    head: PlanHead | None = None
+    videos: list[PlannedVideo] = field(default_factory=list)
+    stored: dict[int, SegmentCommit] = field(default_factory=dict)
+    failed: dict[int, SegmentFailure] = field(default_factory=dict)
+    facts: ModelFacts | None = None
+    summaries: dict[int, bytes] = field(default_factory=dict)
+    trouble: Callable[[str], VideoJobError | None] = lambda _name: None
+
+    def _called(self, name: str) -> None:
+        error = self.trouble(name)
+        if error is not None:
+            raise error
+
+    def begin(self, run: RunRecord) -> RunRecord:
+        raise AssertionError("only the controller begins runs")
+
+    def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
+        self._called("commit")
+        self.stored.setdefault(commit.result.segment, commit)
+        return CommitOutcome.STORED
+
+    def committed(self, run: RunRecord) -> frozenset[int]:
+        return frozenset(self.stored)
+
+    def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
+        return iter([self.stored[index] for index in sorted(self.stored)])
+
+    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+        self._called("finalise")
+        is_new = run.epoch not in self.summaries
+        self.summaries.setdefault(run.epoch, summary)
+        return is_new
+
+    def finished(self, run: RunRecord) -> bytes | None:
+        return self.summaries.get(run.epoch)
+
+    def summary(self, uid: str) -> bytes | None:
+        return next(reversed(self.summaries.values()), None)
+
+    def finished_run(self, uid: str) -> RunRecord | None:
+        raise AssertionError("not asked by pods")
+
+    def runs(self) -> Sequence[RunRecord]:
+        raise AssertionError("not asked by pods")
+
+    def usage(self) -> WriteUsage:
+        return WriteUsage()
+
+    def close(self) -> None:
+        pass
+
+    def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
+        self._called("save_plan")
+        if self.head is None:
+            self.head, self.videos = head, list(videos)
+        return self.head
+
+    def plan_head(self, uid: str, attempt: int) -> PlanHead | None:
+        self._called("plan_head")
+        return self.head if self.head is not None and self.head.attempt == attempt else None
+
+    def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
+        return iter(self.videos)
+
+    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
+        wanted = range(first, first + count)
+        return (video for video in self.videos if any(segment.index in wanted for segment in video.segments))
+
+    def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
+        return frozenset(index for index in self.stored if first <= index < first + count)
+
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
+        self._called("fail")
+        is_new = failure.segment not in self.failed
+        self.failed.setdefault(failure.segment, failure)
+        return is_new
+
+    def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
+        self._called("failures")
+        return tuple(self.failed[segment] for segment in sorted(self.failed))
+
+    def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
+        self._called("describe_model")
+        self.facts = self.facts or model
+        return self.facts
+
+    def model(self, run: RunRecord) -> ModelFacts | None:
+        return self.facts
