@@ -1,4 +1,4 @@
-"""A job store in memory, for tests of what stands before it. Its promises are those of tests/contract/test_job_store.py."""
+"""A job store in memory, for tests of who uses it; tests/contract/test_job_store.py pins what it promises."""
 
 from __future__ import annotations
 
