@@ -1,0 +1,301 @@
+"""One index of a Job with fakes at its ports: what is run, what is stored, and how the pod ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from support.fakes import FakeClock, FakeDecoder, FakeFrames, FakeInference
+from support.job_stores import FakeJobStore
+from support.plans import plan_head, planned_job
+from support.results import segment_commit, segment_result
+from support.segments import model_contract, run_record, run_settings
+from videojob.errors import (
+    Cancelled,
+    DecoderCrashed,
+    InferenceTimeout,
+    InputChanged,
+    InputCorrupt,
+    InputUnavailable,
+    InvalidModelOutput,
+    ManifestError,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    ServerUnavailable,
+    SetupError,
+    SinkError,
+    SinkUnavailable,
+    StaleEpoch,
+    UsageError,
+    VideoJobError,
+    WorkerLost,
+)
+from videojob.media.values import DecodeRequest
+from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure
+from videojob.ports import FrameRing
+from videojob.results.values import SegmentCommit
+from videojob.worker.batch import Batch, BatchOutcome, Ending, ending_of
+from videojob.worker.values import SegmentTools
+
+FACTS = ModelFacts("face_detector", "", ("face",), "model")
+
+
+@dataclass
+class ScriptedDecoder(FakeDecoder):
+    """Raises what the script says for a segment, once per entry."""
+
+    script: dict[int, list[Exception]] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+
+    def open(self, request: DecodeRequest, ring: FrameRing) -> FakeFrames:
+        self.asked.append(request.segment.index)
+        left = self.script.get(request.segment.index)
+        if left:
+            raise left.pop(0)
+        return super().open(request, ring)
+
+
+@dataclass
+class Copies:
+    """Local copies of videos; `missing` cannot be fetched."""
+
+    missing: dict[int, VideoJobError] = field(default_factory=dict)
+    here: set[int] = field(default_factory=set)
+    most: int = 0
+
+    def get(self, video: PlannedVideo) -> Path:
+        if video.video in self.missing:
+            raise self.missing[video.video]
+        self.here.add(video.video)
+        self.most = max(self.most, len(self.here))
+        return Path("clip.mp4")
+
+    def drop(self, video: PlannedVideo) -> None:
+        self.here.discard(video.video)
+
+
+@dataclass
+class Pod:
+    """A batch between fakes: a video of three segments, one of two, one of one; all of them are its own."""
+
+    script: dict[int, list[Exception]] = field(default_factory=dict)
+    backoff_limit: int = 1
+    store: FakeJobStore = field(default_factory=FakeJobStore)
+    files: Copies = field(default_factory=Copies)
+    stopping: Callable[[], bool] = lambda: False
+    tools_error: VideoJobError | None = None
+    connected: int = 0
+    decoder: ScriptedDecoder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.decoder = ScriptedDecoder((True,) * 4, script=self.script)
+        self.store.videos = planned_job(cuts=[2, 1, 0])
+        self.store.head = plan_head(self.store.videos)
+
+    def tools(self) -> SegmentTools:
+        self.connected += 1
+        if self.tools_error is not None:
+            raise self.tools_error
+        return SegmentTools(
+            decoder=self.decoder,
+            inference=FakeInference(),
+            sink=self.store,
+            clock=FakeClock(),
+            in_flight_frames=4,
+            stopped=lambda: False,
+            progress=lambda _: None,
+        )
+
+    def work(self) -> BatchOutcome:
+        return Batch(
+            run=replace(run_record(), segments=6),
+            settings=run_settings(),
+            videos=self.store.videos,
+            segments=[segment for video in self.store.videos for segment in video.segments],
+            backoff_limit=self.backoff_limit,
+            store=self.store,
+            files=self.files,
+            tools=self.tools,
+            stopping=self.stopping,
+        ).work()
+
+
+def committed(segment: int) -> SegmentCommit:
+    videos = planned_job(cuts=[2, 1, 0])
+    found = next(one for video in videos for one in video.segments if one.index == segment)
+    return segment_commit(segment_result(found))
+
+
+def test_every_segment_is_committed_and_one_video_is_here_at_a_time() -> None:
+    pod = Pod()
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=6)
+    assert set(pod.store.stored) == set(range(6))
+    assert (pod.files.most, pod.files.here) == (1, set())
+    assert pod.store.facts == FACTS
+
+
+def test_settled_segments_are_left_alone() -> None:
+    store = FakeJobStore()
+    store.stored = {0: committed(0), 5: committed(5)}
+    store.failed = {3: SegmentFailure(3, 1, {})}
+    pod = Pod(store=store)
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=2, skipped=4)
+    assert pod.decoder.asked == [1, 2]
+
+
+def test_a_batch_with_nothing_to_do_meets_no_server() -> None:
+    store = FakeJobStore(failed={0: SegmentFailure(0, 0, {}), 3: SegmentFailure(3, 1, {}), 5: SegmentFailure(5, 2, {})})
+    pod = Pod(store=store)
+    assert pod.work() == BatchOutcome(Ending.SETTLED, skipped=6)
+    assert pod.connected == 0
+
+
+def test_an_index_without_segments_is_settled() -> None:
+    pod = Pod()
+    pod.store.videos = []
+    assert pod.work() == BatchOutcome(Ending.SETTLED)
+
+
+def test_a_fault_of_a_video_is_stored_and_the_others_go_on() -> None:
+    pod = Pod({1: [InputCorrupt("damaged", time_ms=40)]})
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4, failed=1)
+    (failure,) = pod.store.failures(run_record())
+    assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "InputCorrupt")
+    assert (failure.error["uri"], failure.error["segment"]) == ("s3://videos/00000.mp4", 1)
+    assert pod.decoder.asked == [0, 1, 3, 4, 5]
+
+
+def test_a_video_that_changed_is_a_fault_of_that_video() -> None:
+    pod = Pod(files=Copies(missing={1: InputChanged("another content now")}))
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4, failed=1)
+    assert pod.store.failed[3].error["reason"] == "InputChanged"
+
+
+def test_a_passing_error_is_tried_again_here() -> None:
+    pod = Pod({2: [InferenceTimeout("slow")], 4: [DecoderCrashed("once")]})
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=6)
+    assert pod.decoder.asked == [0, 1, 2, 2, 3, 4, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (InferenceTimeout("slow"), Ending.EXHAUSTED),
+        (InputUnavailable("S3 is away"), Ending.EXHAUSTED),
+        (WorkerLost("gone"), Ending.EXHAUSTED),
+        (ServerUnavailable("away"), Ending.STOPPED),
+    ],
+)
+def test_a_passing_error_that_stays_is_not_the_videos_fault(error: VideoJobError, ending: Ending) -> None:
+    pod = Pod({2: [error, error]})
+    outcome = pod.work()
+    assert (outcome.ending, outcome.error, outcome.committed) == (ending, error, 2)
+    assert pod.store.failed == {}
+    assert pod.files.here == set()
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidModelOutput("NaN"), ModelSignatureMismatch("shape"), StaleEpoch("newer"), ManifestError("class")]
+)
+def test_what_no_retry_cures_for_any_video_ends_the_job(error: VideoJobError) -> None:
+    pod = Pod({1: [error]})
+    assert pod.work() == BatchOutcome(Ending.HOPELESS, error, committed=1)
+    assert pod.store.failed == {}
+
+
+def test_a_fault_of_the_program_fails_the_index_by_name() -> None:
+    outcome = Pod({0: [ZeroDivisionError("by zero")]}).work()
+    assert outcome.ending is Ending.EXHAUSTED
+    assert outcome.error is not None
+    assert (outcome.error.reason, outcome.error.segment) == ("InternalError", 0)
+    assert "ZeroDivisionError: by zero" in str(outcome.error)
+
+
+def test_no_segment_is_begun_after_the_stop_signal() -> None:
+    pod = Pod()
+    pod.stopping = lambda: len(pod.decoder.asked) >= 2
+    outcome = pod.work()
+    assert (outcome.ending, outcome.committed) == (Ending.STOPPED, 2)
+    assert isinstance(outcome.error, Cancelled)
+
+
+def test_a_stop_signal_behind_the_last_segment_changes_nothing() -> None:
+    pod = Pod()
+    pod.stopping = lambda: len(pod.decoder.asked) >= 6
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=6)
+
+
+def test_a_dropped_segment_is_left_for_the_next_pod() -> None:
+    outcome = Pod({3: [Cancelled("asked to stop")]}).work()
+    assert (outcome.ending, outcome.committed) == (Ending.STOPPED, 3)
+
+
+def test_a_failure_that_another_worker_stored_meanwhile_is_heeded() -> None:
+    pod = Pod()
+
+    def meanwhile(name: str) -> VideoJobError | None:
+        if name == "commit":
+            pod.store.failed.setdefault(1, SegmentFailure(1, 0, {}))
+        return None
+
+    pod.store.trouble = meanwhile
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4)
+    assert pod.decoder.asked == [0, 3, 4, 5]
+
+
+def test_a_store_that_is_away_ends_the_pod_at_once() -> None:
+    pod = Pod()
+    pod.store.trouble = lambda name: SinkUnavailable("away") if name == "commit" else None
+    with pytest.raises(SinkUnavailable):
+        pod.work()
+    assert pod.decoder.asked == [0], "to run a segment again would only cost more of what the store refuses"
+
+
+def test_another_model_than_the_run_began_with_stores_nothing() -> None:
+    pod = Pod(store=FakeJobStore(facts=replace(FACTS, digest="of yesterday")))
+    with pytest.raises(ModelNotFound, match="another model"):
+        pod.work()
+    assert pod.store.stored == {}
+
+
+def test_a_server_that_cannot_be_reached_is_told_by_the_pods_ending() -> None:
+    pod = Pod(tools_error=ServerUnavailable("away"))
+    with pytest.raises(ServerUnavailable):
+        pod.work()
+
+
+@pytest.mark.parametrize(
+    ("error", "untried", "tried"),
+    [
+        (Cancelled("signal"), 75, 75),
+        (ServerUnavailable("away"), 75, 75),
+        (ModelNotFound("not loaded yet"), 1, 1),
+        (SinkUnavailable("away"), 1, 65),
+        (InputUnavailable("away"), 1, 65),
+        (InputCorrupt("damaged"), 1, 65),
+        (WorkerLost("gone"), 1, 65),
+        (VideoJobError("a fault of the program"), 1, 65),
+        (SetupError("credentials expired", retryable=True), 1, 65),
+        (SetupError("no credentials"), 64, 64),
+        (StaleEpoch("newer"), 64, 64),
+        (SinkError("no table"), 64, 64),
+        (ManifestError("no such class"), 64, 64),
+        (ModelSignatureMismatch("shape"), 64, 64),
+        (UsageError("no plan"), 64, 64),
+    ],
+)
+def test_each_error_tells_kubernetes_what_to_do(error: VideoJobError, untried: int, tried: int) -> None:
+    assert (ending_of(error), ending_of(error, tried=True)) == (untried, tried)
+
+
+def test_the_model_is_described_as_the_server_describes_it() -> None:
+    contract = model_contract()
+    assert (contract.name, contract.version, contract.labels, contract.digest) == (
+        FACTS.name,
+        FACTS.version,
+        FACTS.labels,
+        FACTS.digest,
+    )
