@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from videojob.adapters.folders import replace_folder
 from videojob.adapters.triton_config import parse_config
 from videojob.local.models.config_text import ConfigText, TensorText
-from videojob.adapters.folders import replace_folder
 
 
 def model(repository: Path, content: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, helper
 
+from videojob.adapters.folders import locked, replace_folder
 from videojob.adapters.model_repository import (
     CONFIG_NAME,
     LABELS_NAME,
@@ -22,7 +23,6 @@ from videojob.adapters.model_repository import (
 )
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch, SetupError, VideoJobError
 from videojob.local.models.config_text import ConfigText, TensorText, labels_text
-from videojob.adapters.folders import locked, replace_folder
 from videojob.local.models.graph import declare, drop_unused, free_reshapes, shape_of
 from videojob.local.models.picture import Layout, Normalisation, PictureInput, lead_frames_in, picture_input
 from videojob.local.models.runtime import OnnxRun

@@ -23,9 +23,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from videojob.adapters.folders import locked, replace_folder
 from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, weights_sha256, with_parameter
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
-from videojob.adapters.folders import locked, replace_folder
 from videojob.local.models.graph import constant_weights, declare, drop_unused, frames_input, prepend, rename_outputs
 from videojob.local.models.paths import BUILT_IN_MODELS, described_repository
 from videojob.local.models.runtime import OnnxRun
