@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_bad_video_among_good_ones_is_named_and_the_rest_is_done(real: World, 
     ],
 )
 def test_a_wrong_job_fails_by_name_and_starts_no_server(
-    real: World, name: str, spec: dict[str, object], reason: str
+    real: World, name: str, spec: dict[str, Any], reason: str
 ) -> None:
     before = len(servers(real))
     job = start(real, name, "good/", **spec)

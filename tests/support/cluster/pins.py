@@ -14,7 +14,9 @@ from support.cluster.control_plane import ROOT
 def pins(*wanted: str) -> str:
     """A hashed requirements file for packages as in "moto[server]", taken out of requirements/dev.txt."""
     blocks = re.split(r"\n(?=[a-zA-Z0-9])", (ROOT / "requirements" / "dev.txt").read_text())
-    by_name = {canonicalize_name(re.split(r"[=\[ ]", block, maxsplit=1)[0]): block for block in blocks if "==" in block}
+    by_name: dict[str, str] = {
+        canonicalize_name(re.split(r"[=\[ ]", block, maxsplit=1)[0]): block for block in blocks if "==" in block
+    }
     return "\n".join(by_name[name] for name in sorted(_closure(wanted)) if name in by_name) + "\n"
 
 

@@ -130,6 +130,9 @@ class S3Objects:
         owner = {"ExpectedBucketOwner": self._expected_owner} if self._expected_owner else {}
         with _errors_named(uri):
             for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **owner):  # type: ignore[arg-type]
+                if "IsTruncated" not in page:
+                    # An answer that was cut off before its first byte would pass for an empty bucket.
+                    raise InputUnavailable("the list of objects did not come whole", uri=uri)
                 for item in page.get("Contents", []):
                     seen += 1
                     if looks_like_video(item["Key"]):
