@@ -1,5 +1,6 @@
 # Everything a person does here. `make demo` and `make test` need Python 3.11+, make and the package registries; the
-# tests also build Kubernetes' API server (Go) and start DynamoDB Local (Java, Maven).
+# tests also build Kubernetes (Go) and start DynamoDB Local (Java, Maven).
+#   make test KUBECONFIG=file    tests of the cluster on your own one; a variable of the environment does not count
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -8,9 +9,13 @@ STAMP := $(VENV)/.installed
 SCRIPTS := $(shell grep -l "^.!.*python3" scripts/*)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup samples test-tools demo test test-unit check verify generate bench format clean
+ifeq ($(origin KUBECONFIG),command line)
+export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
+endif
+
+.PHONY: help setup samples test-tools demo test test-unit test-e2e e2e-cluster check verify generate bench format clean
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,19 +34,27 @@ test-tools: setup
 	@scripts/dynamodb-local
 	@scripts/kube-tools
 	@scripts/kube-crds
+	@scripts/e2e-packages
 
 demo: setup  ## run the quickstart on real video; a second run starts afresh
 	@rm -rf videojob-output/quickstart
 	$(BIN)/videojob run examples/quickstart.yaml
 
-test: test-tools  ## all tests: unit, contract, functional
+test: test-tools  ## all tests: unit, contract, functional, and on real clusters
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --cov --cov-report= -q
 	$(BIN)/coverage report --include='*/planning/*,*/manifests/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
 	$(BIN)/pytest tests/contract tests/functional
+	$(BIN)/pytest tests/e2e
 
 test-unit: setup  ## the tests that take seconds
 	$(BIN)/pytest tests/unit -q
+
+test-e2e: test-tools  ## the tests on real clusters; as root on Linux, or with KUBECONFIG=file on yours
+	$(BIN)/pytest tests/e2e
+
+e2e-cluster: test-tools  ## leave a real cluster up, with the chart installed, to play with
+	@scripts/e2e-cluster
 
 check: $(STAMP)  ## format, lint, types, layers
 	$(BIN)/ruff format --check . $(SCRIPTS)

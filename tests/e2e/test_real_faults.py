@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.cluster.control_plane import NODE
+from support.cluster.node import Node
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import Job, laptop_summary, send, start, wait_for_no_server
 from support.cluster.world import World
@@ -59,17 +60,18 @@ def _ends_well(job: Job, undisturbed: bytes) -> None:
         ("Triton", "pytriton/tritonserver/bin/tritonserver"),
     ],
 )
+@pytest.mark.usefixtures("own_node")
 def test_kill_9_in_mid_run_changes_nothing(real: World, undisturbed: bytes, what: str, words: str) -> None:
     job = _working(real)
     assert send(words, signal.SIGKILL) >= 1, f"no {what} was running"
     _ends_well(job, undisturbed)
 
 
-def test_kill_9_of_the_kubelet_changes_nothing(real: World, undisturbed: bytes) -> None:
+def test_kill_9_of_the_kubelet_changes_nothing(real: World, own_node: Node, undisturbed: bytes) -> None:
     job = _working(real)
-    real.node.kill("kubelet")
+    own_node.kill("kubelet")
     wait_for("a node that is not ready", lambda: not _is_ready(real) or None, 120)
-    real.node.start("kubelet")
+    own_node.start("kubelet")
     _ends_well(job, undisturbed)
 
 
@@ -88,6 +90,7 @@ def test_a_suspended_job_gives_everything_back_and_goes_on_where_it_was(real: Wo
     _ends_well(job, undisturbed)
 
 
+@pytest.mark.usefixtures("own_node")
 def test_a_table_that_is_away_for_a_minute_costs_time_only(
     real: World, undisturbed: bytes, later: Callable[[float, Callable[[], object]], None]
 ) -> None:

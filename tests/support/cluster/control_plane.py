@@ -71,7 +71,7 @@ class Cluster:
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout_s: float = 120.0) -> str:
         """Runs kubectl as the administrator and returns what it printed."""
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), *map(str, arguments)]
+        command = [str(self.programs / "kubectl"), "--kubeconfig", str(self.kubeconfig), *map(str, arguments)]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
         if done.returncode != 0:
             raise AssertionError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr}")
@@ -102,7 +102,7 @@ class Cluster:
 @contextmanager
 def control_plane(folder: Path, address: str = "127.0.0.1") -> Iterator[Cluster]:
     """Starts the servers below `folder`, reachable at `address`, and stops them."""
-    programs = kube_tools("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "helm")
+    programs = kube_tools("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "helm")
     etcd_port, peer_port, port, manager_port, scheduler_port = free_ports(5)
     url = f"https://{address}:{port}"
     certificates = folder / "certificates"

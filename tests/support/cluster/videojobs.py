@@ -13,6 +13,7 @@ from typing import Any
 from support.cluster.processes import wait_for
 from support.cluster.world import CREDENTIALS, SYSTEM, TABLE, World
 from support.command import videojob
+from support.samples import sample_path
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.sqlite import SqliteSink
@@ -91,6 +92,15 @@ class Job:
         store.close()
         assert found is not None
         return found
+
+
+def put_videos(world: World) -> None:
+    """Real videos into the bucket "videos": two good ones, and a good and a bad one."""
+    client = world.s3()
+    for name in ("bikes.mp4", "carphone.mp4"):
+        client.put_object(Bucket="videos", Key=f"good/{name}", Body=sample_path(name).read_bytes())
+    client.put_object(Bucket="videos", Key="mixed/bikes.mp4", Body=sample_path("bikes.mp4").read_bytes())
+    client.put_object(Bucket="videos", Key="mixed/letter.mp4", Body=b"Dear all, this is no video. " * 200)
 
 
 def start(world: World, name: str, prefix: str, *, namespace: str = "team-a", **spec: Any) -> Job:

@@ -14,6 +14,7 @@ import boto3
 import httpx
 
 from support.cluster.control_plane import ROOT, Cluster, control_plane
+from support.cluster.existing import existing_cluster, forwarded, own_kubeconfig, own_namespaces
 from support.cluster.images import (
     PROJECT_IMAGE,
     SUPPORT_IMAGE,
@@ -43,17 +44,28 @@ _IN_CLUSTER = {
 }
 
 
+_NAMESPACES = ("support", "team-a", "team-b", SYSTEM)
+_JAVA = ["java", "-Xmx512m", "-Djava.io.tmpdir=/tmp", "-Djava.library.path=lib", "-cp", "lib/*"]
+_LOCAL = ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-disableTelemetry"]
+# Port, command and working folder of each store.
+_STORES: Mapping[str, tuple[int, list[str], str]] = {
+    "s3": (5000, ["moto_server", "-H", "0.0.0.0", "-p", "5000"], "/tmp"),  # noqa: S104 - in a pod
+    "dynamodb": (8000, [*_JAVA, *_LOCAL, "-port", "8000"], "/opt/dynamodb"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A real cluster with stores, ready for the chart.
 
     Attributes:
+        node: that the tests started; None on somebody's own cluster.
         s3_url, dynamodb_url: as this process reaches them.
         digest: of the model in the bucket "models".
     """
 
     cluster: Cluster
-    node: Node
+    node: Node | None
     s3_url: str
     dynamodb_url: str
     digest: str
@@ -119,44 +131,62 @@ class World:
             *("--values", values, "--wait", "--timeout", "3m"),
         )
 
+    def uninstall(self) -> None:
+        """Takes the chart away, and its CRD, which helm leaves."""
+        self.cluster.helm("uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found", "--wait")
+        self.cluster.kubectl("delete", "crd", "videojobs.videojob.dev", "--ignore-not-found")
+
 
 _KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
 
 @contextmanager
 def world(folder: Path | None = None) -> Iterator[World]:
-    """Brings it all up, in about half a minute when the images are built."""
+    """Brings it all up, in about half a minute when the images are built; or uses the cluster of `own_kubeconfig`."""
+    with ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="videojob-e2e-")))
+        own = own_kubeconfig()
+        if own is None:
+            cluster, node = stack.enter_context(_own_node(place / "cluster"))
+        else:
+            cluster, node = stack.enter_context(existing_cluster(own, place / "cluster")), None
+        stack.enter_context(own_namespaces(cluster, *_NAMESPACES))
+        for name, (port, command, where) in _STORES.items():
+            _start_service(cluster, name, port, command, where)
+        urls = {
+            name: _address(cluster, name, port)
+            if node
+            else stack.enter_context(_forwarded_when_ready(cluster, name, port))
+            for name, (port, _, _) in _STORES.items()
+        }
+        made = World(cluster, node, urls["s3"], urls["dynamodb"], model_digest(ensure_built(MODEL) / MODEL))
+        _fill(made)
+        yield made
+        if node is None:
+            made.uninstall()
+
+
+@contextmanager
+def _own_node(folder: Path) -> Iterator[tuple[Cluster, Node]]:
     images = [project_image(), triton_image(), support_image()]
     pause = pause_image()
-    with ExitStack() as stack:
-        place = (
-            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="videojob-e2e-"))) if folder is None else folder
-        )
-        holder = stack.enter_context(network())
-        cluster = stack.enter_context(control_plane(place / "cluster", HOST_ADDRESS))
-        node = stack.enter_context(real_node(cluster, holder, pause))
+    with (
+        network() as holder,
+        control_plane(folder, HOST_ADDRESS) as cluster,
+        real_node(cluster, holder, pause) as node,
+    ):
         for image in images:
             node.import_image(image)
-        yield _furnished(cluster, node)
+        yield cluster, node
 
 
-def _furnished(cluster: Cluster, node: Node) -> World:
-    for name in ("support", "team-a", "team-b"):
-        cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    s3 = _service(cluster, "s3", 5000, ["moto_server", "-H", "0.0.0.0", "-p", "5000"])  # noqa: S104 - in a pod
-    java = ["java", "-Xmx512m", "-Djava.io.tmpdir=/tmp", "-Djava.library.path=lib", "-cp", "lib/*"]
-    local = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
-    dynamodb = _service(
-        cluster, "dynamodb", 8000, [*java, local, "-inMemory", "-disableTelemetry", "-port", "8000"], "/opt/dynamodb"
-    )
-    made = World(cluster, node, s3, dynamodb, model_digest(ensure_built(MODEL) / MODEL))
-    wait_for("S3", lambda: _answers(s3))
-    wait_for("DynamoDB", lambda: _answers(dynamodb))
+def _fill(made: World) -> None:
+    wait_for("S3", lambda: _answers(made.s3_url))
+    wait_for("DynamoDB", lambda: _answers(made.dynamodb_url))
     client = made.s3()
     for bucket in ("models", "videos"):
         client.create_bucket(Bucket=bucket)
     upload_folder(client, ensure_built(MODEL) / MODEL, "models", MODEL)
-    return made
 
 
 def upload_folder(client: S3Client, folder: Path, bucket: str, prefix: str) -> None:
@@ -166,8 +196,8 @@ def upload_folder(client: S3Client, folder: Path, bucket: str, prefix: str) -> N
             client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
 
 
-def _service(cluster: Cluster, name: str, port: int, command: list[str], folder: str = "/tmp") -> str:
-    """A pod of the support image behind a Service; returns its URL as this process reaches it."""
+def _start_service(cluster: Cluster, name: str, port: int, command: list[str], folder: str) -> None:
+    """A pod of the support image behind a Service."""
     labels = {"app": name}
     container = {
         "name": name,
@@ -198,8 +228,18 @@ def _service(cluster: Cluster, name: str, port: int, command: list[str], folder:
             "spec": {"selector": labels, "ports": [{"port": port}]},
         },
     )
-    address = cluster.get(f"/api/v1/namespaces/support/services/{name}")["spec"]["clusterIP"]
-    return f"http://{address}:{port}"
+
+
+def _address(cluster: Cluster, name: str, port: int) -> str:
+    """The URL by which this process reaches a Service of the node that it started."""
+    return f"http://{cluster.get(f'/api/v1/namespaces/support/services/{name}')['spec']['clusterIP']}:{port}"
+
+
+@contextmanager
+def _forwarded_when_ready(cluster: Cluster, name: str, port: int) -> Iterator[str]:
+    cluster.kubectl("-n", "support", "rollout", "status", f"deployment/{name}", "--timeout=5m", timeout_s=310)
+    with forwarded(cluster, "support", name, port) as url:
+        yield url
 
 
 def _answers(url: str) -> bool:
