@@ -33,6 +33,7 @@ from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
 from videojob.planning.jobplan import PlannedVideo
 
 PATIENCE_S = 60.0
+ENDS_WITHIN_S = 10.0
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces"
 VALUES: dict[str, Any] = {
     "tenants": TENANTS,
@@ -126,10 +127,12 @@ def controller(cluster: Cluster, values: dict[str, Any], table_url: str, folder:
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+    assert process.returncode == 0, log.read_text()[-4000:]
+    assert "Traceback" not in log.read_text()
 
 
 def plan_was_made(uid: str, table_url: str) -> None:

@@ -308,6 +308,8 @@ class ClusterUnavailable(ClusterError):
     reason = "ClusterUnavailable"
     default_retryable = True
     default_hint = "Check the network and the kubeconfig's context."
+    retry_after_s = 0.0
+    """Not to be asked again before that."""
 
 
 class ClusterRefused(ClusterError):

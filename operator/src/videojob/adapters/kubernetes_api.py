@@ -21,9 +21,10 @@ from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.manifests.kinds import Kind
 from videojob.ports import AlreadyThere, ClusterConflict, Object
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_CONNECT_S = 5.0
 _PAGE = 500
 _WORDS_CHARACTERS = 1000
+_MOST_RETRY_AFTER_S = 60.0
 _TYPES = {
     "apply": "application/apply-patch+yaml",
     "merge": "application/merge-patch+json",
@@ -45,7 +46,11 @@ class _Token(httpx.Auth):
 
 
 def connect_cluster(
-    kubeconfig: Path | None = None, context: str | None = None, *, observe: Callable[[str, int], None] | None = None
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    *,
+    observe: Callable[[str, int], None] | None = None,
+    patience_s: float = 30.0,
 ) -> KubernetesApi:
     """A connection with the credentials of this machine or pod.
 
@@ -53,6 +58,7 @@ def connect_cluster(
         kubeconfig: file to take; None takes KUBECONFIG, ~/.kube/config, or the pod's own account.
         context: of the kubeconfig; None takes its current one.
         observe: told (method, status) of every answer; status 0 for none.
+        patience_s: how long to wait for an answer.
 
     Raises:
         SetupError: there is no cluster to talk to.
@@ -69,7 +75,7 @@ def connect_cluster(
         base_url=configuration.host,
         auth=_Token(configuration),
         verify=_trust(configuration),
-        timeout=_TIMEOUT,
+        timeout=httpx.Timeout(patience_s, connect=min(patience_s, _CONNECT_S)),
         limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
         headers={"User-Agent": "videojob", "Accept": "application/json"},
         trust_env=False,
@@ -196,11 +202,19 @@ def _refusal(method: str, path: str, answer: httpx.Response) -> Exception:
         return AlreadyThere(words) if is_there else ClusterConflict(words)
     text = f"{method} {path}: {code} {words}"
     if code == httpx.codes.TOO_MANY_REQUESTS or code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return ClusterUnavailable(text, uri=path)
+        unavailable = ClusterUnavailable(text, uri=path)
+        unavailable.retry_after_s = _retry_after_s(answer)
+        return unavailable
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         hint = "Log in again, or ask for this right: `kubectl auth can-i` tells what is missing."
         return ClusterRefused(text, uri=path, hint=hint, retryable=True)
     return ClusterRefused(text, uri=path)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    """How long the server asks to be left alone; it says so in whole seconds."""
+    text = answer.headers.get("Retry-After", "")
+    return min(float(text), _MOST_RETRY_AFTER_S) if text.isdigit() else 0.0
 
 
 def _words(answer: httpx.Response) -> str:

@@ -20,12 +20,14 @@ from videojob.adapters.kubernetes_api import connect_cluster
 from videojob.controller.app import Controller, ControllerOptions
 from videojob.controller.config import read_config
 from videojob.controller.handlers import WatchTimes
+from videojob.controller.lead import LeadOptions
 from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.stores import Stores
 from videojob.planning.catalogue import Catalogue
 from videojob.ports import JobStore
 from videojob.worker.logs import log_json
 
+_SIDE_PATIENCE_S = 5.0
 _STORE_PATIENCE_S = 5.0  # the queue comes back anyway; a thread that waits would keep other jobs waiting
 
 
@@ -38,9 +40,9 @@ def controller(
     deployment: Annotated[str, typer.Option(help="The controller's own Deployment.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Looks at jobs side by side.")] = 8,
     resync: Annotated[float, typer.Option(min=1, help="Seconds between looks at everything.")] = 300.0,
-    canary: Annotated[float, typer.Option(min=0.1, help="Seconds between proofs that events come.")] = 30.0,
+    canary: Annotated[float, typer.Option(min=0.1, help="Seconds between proofs that events come.")] = 10.0,
     lease: Annotated[float, typer.Option(min=1, help="Seconds that a lease holds.")] = 30.0,
-    inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 70.0,
+    inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 45.0,
 ) -> None:
     """Run the operator: watches VideoJobs and brings each to its end."""
     log_json({"component": "controller"})
@@ -52,25 +54,27 @@ def controller(
 
     clock = SystemClock()
     cluster = connect_cluster(kubeconfig, observe=count)
+    side = connect_cluster(kubeconfig, observe=count, patience_s=_SIDE_PATIENCE_S)
     stores = Stores(lambda table, region: _store(table, region, catalogue), clock)
-    options = ControllerOptions(
-        identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
-        port=port,
+    lead = LeadOptions(
         workers=workers,
         resync_s=resync,
         deployment=deployment,
         canary_every_s=canary,
-        deaf_after_s=4 * canary,
-        lease_s=lease,
+        renew_after_s=2.5 * canary,
+        deaf_after_s=12 * canary,
         times=WatchTimes(inactivity_s=inactivity),
     )
+    name = identity or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    options = ControllerOptions(identity=name, port=port, lease_s=lease, lead=lead)
     if kubeconfig is not None:
         os.environ["KUBECONFIG"] = str(kubeconfig)  # kopf finds the cluster by itself
     try:
-        asyncio.run(_run(Controller(catalogue, cluster, stores, clock=clock, metrics=metrics, options=options)))
+        asyncio.run(_run(Controller(catalogue, cluster, side, stores, clock=clock, metrics=metrics, options=options)))
     finally:
         stores.close()
         cluster.close()
+        side.close()
 
 
 async def _run(made: Controller) -> None:

@@ -36,6 +36,12 @@ class Demands:
             if self._unseen is None:
                 self._unseen = set(jobs)
 
+    def keep(self, job: JobKey) -> set[ServerKey]:
+        """A job that cannot be looked at: its demand stays as it was, and servers do not wait for it any more."""
+        with self._lock:
+            demand = self._by_job.get(job)
+        return self.set(job, demand)
+
     def set(self, job: JobKey, demand: ServerDemand | None) -> set[ServerKey]:
         """A job's demand now; returns the servers whose sum changed, all of them when the board has become complete."""
         with self._lock:

@@ -1,12 +1,14 @@
 """The one module that knows kopf: its watches become keys in our own queue, and nothing else of it is used.
 
 No handler changes an object, keeps state in annotations or sets a finalizer; none returns a value. What kopf does with
-a lost watch is made endless (`_Endless`), and `controller.canary` proves from outside that events still come.
+a lost watch is made endless (`_Endless`), whatever ends it all the same is begun anew (`controller.watching`), and
+`controller.canary` proves from outside that events still come. docs/design/014 has the numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,8 @@ from videojob.planning.observed import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _LAST_BACKOFF_S = 10.0
+# It warns at each start that it leaves the process's signals alone, which is what is wanted.
+logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 
 class _Endless:
@@ -39,18 +43,20 @@ class WatchTimes:
     """How long a watch may be silent or last, in seconds.
 
     Attributes:
-        inactivity_s: without any event, bookmarks included, which the API server sends every minute.
+        inactivity_s: without any event. A stream may fall silent and stay open, so that this is how long the controller
+            may be deaf: less than the minute between the API server's bookmarks, since going on from where a quiet
+            watch stood costs one request.
         server_s, client_s: after which either side ends a watch and it is begun anew.
     """
 
-    inactivity_s: float = 70.0
+    inactivity_s: float = 45.0
     server_s: int = 300
     client_s: float = 330.0
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who hears of events; called in the loop's thread.
+    """Who hears of events; called in the thread of the watches.
 
     Attributes:
         job: (namespace, name) of a VideoJob that may have changed.
@@ -78,8 +84,12 @@ class Watches:
     listeners: Listeners
     times: WatchTimes = field(default_factory=WatchTimes)
 
-    async def run(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
-        """Until `stop`; `ready` is set when the watches begin."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`, or until kopf gives up, with whatever it raises then.
+
+        In a thread and loop of its own only: kopf takes the main thread's signals, and cancels all tasks of its loop
+        that are younger than itself.
+        """
         watched = () if not self.namespaces else sorted({*self.namespaces, self.server_namespace})
         await kopf.operator(
             registry=self._registry(),
@@ -90,7 +100,6 @@ class Watches:
             clusterwide=not watched,
             namespaces=watched,
             stop_flag=stop,
-            ready_flag=ready,
         )
 
     def _registry(self) -> kopf.OperatorRegistry:
@@ -131,7 +140,8 @@ class Watches:
         # Without rights on the whole cluster its namespaces and CRDs may not be listed, and kopf would ask for ever
         # before it began (the chart's `scope: namespaced`).
         settings.scanning.disabled = bool(self.namespaces)
-        settings.process.ultimate_exiting_timeout = 25
+        # It would kill this process some time after a run of kopf that failed: the next run is there long before.
+        settings.process.ultimate_exiting_timeout = None
         settings.watching.server_timeout = self.times.server_s
         settings.watching.client_timeout = self.times.client_s
         settings.watching.connect_timeout = 10

@@ -5,6 +5,7 @@ not been renewed for its length. By the holder's own clock alone: what counts is
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,41 +33,53 @@ class Lease:
     namespace: str
     identity: str
     length_s: float = 30.0
-    held: bool = False
+    holder: str = ""
+    """Who else had it at the last look; "" for nobody, or when there was no answer."""
+    _held: bool = False
     _renewed_s: float = 0.0
     _seen: str = ""
     _seen_s: float = 0.0
-    _version: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def renew_every_s(self) -> float:
         """How often `step` is to be called."""
-        return self.length_s / 3
+        return self.length_s / 6
+
+    @property
+    def left_s(self) -> float:
+        """For how long this process may still take it for its own; well before anybody else may."""
+        if not self._held:
+            return 0.0
+        return max(0.0, self._renewed_s + self.length_s * 2 / 3 - self.clock.monotonic_s())
+
+    @property
+    def holds(self) -> bool:
+        """Whether this process may work. A holder that cannot reach the API server keeps it only for a while."""
+        return self.left_s > 0
 
     def step(self) -> bool:
-        """Takes or renews it; returns whether this process holds it.
-
-        A holder that cannot reach the API server keeps it for the rest of its length, and no longer.
-        """
-        try:
-            self.held = self._step()
-        except ClusterError as error:
-            _LOG.warning("the lease cannot be renewed", extra={"error": str(error)})
-            if self.clock.monotonic_s() - self._renewed_s >= self.length_s - self.renew_every_s:
-                self.held = False
-        return self.held
+        """Takes or renews it; returns whether this process holds it."""
+        with self._lock:  # a step that hung may come back beside the next one
+            try:
+                self._held = self._step()
+            except ClusterError as error:
+                self.holder = ""
+                _LOG.warning("the lease cannot be renewed", extra={"error": str(error)})
+            return self.holds
 
     def release(self) -> None:
         """Lets it go, so that the next one need not wait; a failure only makes it wait."""
-        if not self.held:
-            return
-        self.held = False
-        try:
-            stored = self.cluster.get(LEASES, self.namespace, NAME)
-            if stored is not None and stored["spec"].get("holderIdentity") == self.identity:
-                self.cluster.replace(LEASES, self._record(stored, holder=""))
-        except (ClusterError, ClusterConflict) as error:
-            _LOG.warning("the lease was not released", extra={"error": str(error)})
+        with self._lock:
+            if not self._held:
+                return
+            self._held = False
+            try:
+                stored = self.cluster.get(LEASES, self.namespace, NAME)
+                if stored is not None and stored["spec"].get("holderIdentity") == self.identity:
+                    self.cluster.replace(LEASES, self._record(stored, holder=""))
+            except (ClusterError, ClusterConflict) as error:
+                _LOG.warning("the lease was not released", extra={"error": str(error)})
 
     def _step(self) -> bool:
         now_s = self.clock.monotonic_s()
@@ -78,6 +91,7 @@ class Lease:
             self._seen, self._seen_s = version, now_s
         holder = stored["spec"].get("holderIdentity") or ""
         free = holder in {"", self.identity} or now_s - self._seen_s >= self.length_s
+        self.holder = "" if holder == self.identity else holder
         if not free:
             return False
         try:

@@ -39,15 +39,11 @@ class WorkQueue(Generic[K]):
     _due: dict[K, float] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _closed: bool = False
 
     def __len__(self) -> int:
         """Keys that could run now."""
         return len(self._ready)
-
-    @property
-    def running(self) -> int:
-        """Keys that are worked on."""
-        return len(self._running)
 
     def add(self, key: K) -> None:
         """Puts a key in, at once; one that waits already keeps its place."""
@@ -68,9 +64,9 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._later, (due_s, next(self._numbers), key))
         self._changed.set()
 
-    async def take(self) -> K:
-        """The next key, when there is one; whoever takes it calls `done` or `failed`."""
-        while True:
+    async def take(self) -> K | None:
+        """The next key, when there is one; whoever takes it calls `done` or `failed`. None once the queue is closed."""
+        while not self._closed:
             wait_s = self._promote()
             if self._ready:
                 key = self._ready.popleft()
@@ -84,17 +80,30 @@ class WorkQueue(Generic[K]):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
             except TimeoutError:
                 continue
+        self._changed.set()  # wakes the next one that waits
+        return None
+
+    def close(self) -> None:
+        """No key is given out any more."""
+        self._closed = True
+        self._changed.set()
 
     def done(self, key: K, recheck_s: float | None = None) -> None:
         """A key was worked on; it comes again after `recheck_s`, or at once when it came in meanwhile."""
         self._failures.pop(key, None)
         self._release(key, recheck_s)
 
-    def failed(self, key: K) -> float:
-        """A key could not be worked on: it comes again, later each time; returns after how many seconds."""
+    def failed(self, key: K, *, least_s: float = 0.0, most_s: float = MOST_BACKOFF_S) -> float:
+        """A key could not be worked on: it comes again, later each time; returns after how many seconds.
+
+        Args:
+            key: which.
+            least_s: not earlier than this, as the other side asked for.
+            most_s: how late at most.
+        """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        full_s = min(MOST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failures - 1, 16))
-        delay_s = full_s * (0.5 + self.spread.random() / 2)
+        full_s = min(most_s, FIRST_BACKOFF_S * 2.0 ** min(failures - 1, 16))
+        delay_s = max(least_s, full_s * (0.5 + self.spread.random() / 2))
         self._again.discard(key)
         self._release(key, delay_s)
         return delay_s

@@ -71,6 +71,7 @@ class JobReconciler:
             job = parse(raw)
         except ValidationError as error:
             _cannot_read(raw, error)
+            self._keep_demand(key)
             return None
         observed, desired = self._decided(job)
         self._demand(key, desired)
@@ -117,6 +118,10 @@ class JobReconciler:
 
     def _demand(self, key: JobKey, desired: Desired) -> None:
         for server in self.demands.set(key, desired.demand):
+            self.changed(server)
+
+    def _keep_demand(self, key: JobKey) -> None:
+        for server in self.demands.keep(key):
             self.changed(server)
 
     def _forget(self, key: JobKey) -> None:

@@ -1,0 +1,251 @@
+"""One time of leading: from the moment that this process holds the lease until it loses it or is to end.
+
+Everything that is remembered about jobs and servers is made anew each time: another controller may have worked between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from videojob.controller.canary import Canary
+from videojob.controller.demands import Demands, JobKey
+from videojob.controller.handlers import Listeners, Watches, WatchTimes
+from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.observe import Observer
+from videojob.controller.reconcile import JobReconciler
+from videojob.controller.servers import ServerLook, ServerReconciler
+from videojob.controller.stores import Stores
+from videojob.controller.threads import Threads
+from videojob.controller.watching import WatchThread
+from videojob.controller.work import Work
+from videojob.errors import VideoJobError
+from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
+from videojob.manifests.names import CANARY, server_name
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.observed import ServerKey
+from videojob.ports import Clock, Cluster, Object
+
+_LOG = logging.getLogger(__name__)
+Key = JobKey | ServerKey
+T = TypeVar("T")
+
+_STUCK_S = 900.0
+"""A look that takes longer hangs: each request in it has a deadline of seconds. To fold a large job takes minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOptions:
+    """How a controller leads.
+
+    Attributes:
+        workers: looks side by side.
+        resync_s: how often every job is looked at though nothing was heard: what a lost event may cost.
+        deployment: name of the controller's own Deployment, which canary and servers belong to; "" for none.
+        canary_every_s: how often the canary is marked.
+        renew_after_s: its marks unseen for so long, the watches are begun anew and everything is looked at.
+        deaf_after_s: unseen for so long, the process is of no use any more: the liveness probe fails.
+        finish_s: how long looks in hand may go on at the end.
+        times: see `WatchTimes`.
+    """
+
+    workers: int = 8
+    resync_s: float = 300.0
+    deployment: str = ""
+    canary_every_s: float = 10.0
+    renew_after_s: float = 25.0
+    deaf_after_s: float = 120.0
+    finish_s: float = 6.0
+    times: WatchTimes = field(default_factory=WatchTimes)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a controller works with, for its whole life.
+
+    Attributes:
+        cluster: the API, for work. side: the same with short patience, for proofs of life.
+        stores: the results tables.
+        threads: for work. side_threads: for proofs of life, which must not wait behind the work.
+    """
+
+    catalogue: Catalogue
+    cluster: Cluster
+    side: Cluster
+    stores: Stores
+    clock: Clock
+    metrics: ControllerMetrics
+    threads: Threads
+    side_threads: Threads
+
+
+class Lead:
+    """See the module.
+
+    Args:
+        outside: the world.
+        options: see there.
+    """
+
+    def __init__(self, outside: Outside, options: LeadOptions) -> None:
+        self._outside, self._options = outside, options
+        self._loop = asyncio.get_running_loop()
+        catalogue, cluster, clock = outside.catalogue, outside.cluster, outside.clock
+        self._demands = Demands()
+        look = ServerLook(cluster, catalogue, clock)
+        observer = Observer(cluster, outside.stores, catalogue, look)
+        self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
+        self._jobs = JobReconciler(
+            cluster, catalogue, clock, observer, self._demands, self._wake, outside.metrics.status_writes.inc
+        )
+        self._canary = Canary(
+            outside.side, clock, catalogue.server_namespace, None, options.canary_every_s, options.deaf_after_s
+        )
+        self._work: Work[Key] = Work(
+            self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
+        )
+        self._watches: list[WatchThread] = []
+        self._renewed_s = clock.monotonic_s()
+
+    async def run(self, over: asyncio.Event) -> bool:
+        """Works until `over`; returns whether no look is left in the middle."""
+        owner = await self._outside.side_threads.run(self._own_reference)
+        self._canary.owner = self._servers.owner = owner
+        self._start_watch()
+        beside = [
+            asyncio.create_task(self._listen(), name="canary"),
+            asyncio.create_task(self._resync_often(), name="resync"),
+        ]
+        work = asyncio.create_task(self._work.run(self._options.finish_s), name="work")
+        ending = asyncio.create_task(over.wait(), name="over")
+        try:
+            done, _ = await asyncio.wait([*beside, work, ending], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {ending}:
+                task.result()
+                raise VideoJobError(f"the controller's {task.get_name()} ended by itself", retryable=True)
+            for task in beside:
+                task.cancel()
+            return await self._finish(work)
+        finally:
+            for task in (*beside, work, ending):
+                task.cancel()
+            for watch in self._watches:
+                watch.stop()
+
+    async def _finish(self, work: asyncio.Task[bool]) -> bool:
+        for watch in self._watches:
+            watch.stop()
+        self._work.close()
+        finished = await work
+        await asyncio.gather(*(asyncio.to_thread(watch.join, self._options.finish_s) for watch in self._watches[-1:]))
+        return finished
+
+    @property
+    def trouble(self) -> str:
+        """Why this process should be started anew; "" when it need not be. From any thread."""
+        if not self._canary.hears:
+            return f"the watch has not shown the canary's mark for {self._canary.silent_s:.0f} s"
+        stuck_s = self._work.longest_s
+        return f"a look has been going on for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
+
+    def _look(self, key: Key) -> float | None:
+        if isinstance(key, ServerKey):
+            return self._servers.reconcile(key)
+        return self._jobs.reconcile(key)
+
+    # Events.
+
+    def _start_watch(self) -> None:
+        told = self._in_loop
+        listeners = Listeners(told(self._hear), told(self._hear), told(self._canary.heard))
+        catalogue = self._outside.catalogue
+        watches = Watches(catalogue.namespaces, catalogue.server_namespace, listeners, self._options.times)
+        self._watches = [one for one in self._watches if not one.join(0)]
+        self._watches.append(WatchThread(watches.run))
+        self._watches[-1].start()
+        self._renewed_s = self._outside.clock.monotonic_s()
+
+    def _in_loop(self, call: Callable[[T], None]) -> Callable[[T], None]:
+        def told(value: T) -> None:
+            self._loop.call_soon_threadsafe(call, value)
+
+        return told
+
+    def _hear(self, key: Key) -> None:
+        self._work.hear(key)
+        if isinstance(key, ServerKey):
+            for job in self._demands.jobs_of(key):
+                self._work.add(job)
+
+    def _wake(self, key: ServerKey) -> None:
+        """From any thread: a server's demands changed."""
+        self._loop.call_soon_threadsafe(self._work.add, key)
+
+    async def _listen(self) -> None:
+        """Proves that events come; while they do not, the watches are begun anew and everything is looked at."""
+        after_s = self._options.renew_after_s
+        while True:
+            await self._outside.side_threads.run(self._canary.mark)
+            silent_s = self._canary.silent_s
+            self._outside.metrics.canary_silent_s.set(silent_s)
+            if silent_s >= after_s and self._outside.clock.monotonic_s() - self._renewed_s >= after_s:
+                _LOG.warning("no event came: the watches are begun anew", extra={"silent_s": round(silent_s)})
+                for watch in self._watches:
+                    watch.stop()
+                self._start_watch()
+                await self._resync()
+            await asyncio.sleep(self._options.canary_every_s)
+
+    # All keys.
+
+    async def _resync_often(self) -> None:
+        while True:
+            again_s = self._options.resync_s if await self._resync() else _RESYNC_AGAIN_S
+            await asyncio.sleep(again_s)
+
+    async def _resync(self) -> bool:
+        """Looks at everything there is, whatever was heard; returns whether it could be listed."""
+        try:
+            jobs, servers = await self._outside.side_threads.run(self._all_keys)
+        except VideoJobError as error:
+            _LOG.warning("not everything could be listed", extra={"error": str(error)})
+            return False
+        self._demands.expect(jobs)
+        keys: list[Key] = [*jobs, *servers]
+        for key in keys:
+            self._work.add(key)
+        return True
+
+    def _all_keys(self) -> tuple[list[JobKey], list[ServerKey]]:
+        namespaces = self._outside.catalogue.namespaces or (None,)
+        jobs = [
+            (str(one["metadata"]["namespace"]), str(one["metadata"]["name"]))
+            for namespace in namespaces
+            for one in self._outside.cluster.list(VIDEOJOBS, namespace)
+            if not _is_canary(one)
+        ]
+        return jobs, self._servers.keys()
+
+    def _own_reference(self) -> Mapping[str, Any] | None:
+        name = self._options.deployment
+        namespace = self._outside.catalogue.server_namespace
+        own = self._outside.side.get(DEPLOYMENTS, namespace, name) if name else None
+        if own is None:
+            return None
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": own["metadata"]["uid"]}
+
+
+_RESYNC_AGAIN_S = 5.0
+
+
+def _is_canary(job: Object) -> bool:
+    return CANARY in job["metadata"].get("labels", {})
+
+
+def _name(key: Key) -> dict[str, str]:
+    if isinstance(key, ServerKey):
+        return {"kind": "server", "server": server_name(key)}
+    return {"kind": "job", "namespace": key[0], "job": key[1]}
