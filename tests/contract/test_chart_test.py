@@ -22,6 +22,7 @@ from support.cluster.processes import free_ports, process, wait_for
 from support.dynamodb import AWS_ENVIRONMENT
 from videojob.api.videojob import VideoJob
 from videojob.media.examine import examine
+from videojob.media.video_file import WholeFile
 
 CONDITION = {"type": "Succeeded", "lastTransitionTime": "2026-01-31T12:00:00Z"}
 
@@ -46,7 +47,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_its_clip_is_two_seconds_of_video(program: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(program.make_clip())
-    info = examine(path, "clip.mp4", 30_000)
+    info = examine(WholeFile(path), "clip.mp4", 30_000)
     assert (info.duration_ms, info.frames_estimate) == (2000, 24)
 
 

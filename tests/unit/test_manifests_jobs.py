@@ -193,6 +193,27 @@ def test_pods_have_few_rights_and_little_room() -> None:
     assert volumes["shm"]["emptyDir"]["medium"] == "Memory"
 
 
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("4Gi", 4 << 30),
+        ("500M", 500_000_000),
+        ("1.5Ki", 1536),
+        ("2k", 2000),
+        ("1e9", 10**9),
+        ("1E", 10**18),
+        ("128974848", 128_974_848),
+        ("128974848000m", 128_974_848),
+    ],
+)
+def test_a_worker_is_told_the_limit_of_its_scratch_folder(quantity: str, expected: int) -> None:
+    made = work(catalogue=a_catalogue(worker=WorkerSettings(scratch=quantity)))
+    found = {one["name"]: one["value"] for one in container_of(made)["env"]}
+    assert found["VIDEOJOB_SCRATCH_BYTES"] == str(expected)
+    volumes = {volume["name"]: volume for volume in made["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["scratch"]["emptyDir"] == {"sizeLimit": quantity}
+
+
 def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -> None:
     env = {"AWS_REGION": "eu-central-1", "HOME": "/root"}
     made = work(catalogue=a_catalogue(worker=WorkerSettings(env=env)))
@@ -202,6 +223,7 @@ def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -
         "HOME": "/scratch",
         "TMPDIR": "/scratch",
         "VIDEOJOB_SCRATCH": "/scratch",
+        "VIDEOJOB_SCRATCH_BYTES": str(4 << 30),
     }
 
 

@@ -35,7 +35,7 @@ from videojob.errors import (
 )
 from videojob.media.values import DecodeRequest
 from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure
-from videojob.ports import FrameRing
+from videojob.ports import FetchedInput, FrameRing
 from videojob.results.values import SegmentCommit
 from videojob.worker.batch import Batch, BatchOutcome, Ending, ending_of
 from videojob.worker.values import SegmentTools
@@ -60,18 +60,18 @@ class ScriptedDecoder(FakeDecoder):
 
 @dataclass
 class Copies:
-    """Local copies of videos; `missing` cannot be fetched."""
+    """What is here of videos; `missing` cannot be had."""
 
     missing: dict[int, VideoJobError] = field(default_factory=dict)
     here: set[int] = field(default_factory=set)
     most: int = 0
 
-    def get(self, video: PlannedVideo) -> Path:
+    def get(self, video: PlannedVideo) -> FetchedInput:
         if video.video in self.missing:
             raise self.missing[video.video]
         self.here.add(video.video)
         self.most = max(self.most, len(self.here))
-        return Path("clip.mp4")
+        return FetchedInput(video.uri, Path("clip.mp4"), video.version)
 
     def drop(self, video: PlannedVideo) -> None:
         self.here.discard(video.video)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.manifests.kinds import Kind
-from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 from videojob.vision.values import ModelContract
@@ -282,11 +282,35 @@ class JobStore(Sink, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How a video is brought here block by block.
+
+    Attributes:
+        disk_bytes: most that its blocks take here; two blocks at least.
+        block_bytes: fetched at once: larger wastes more where little is read, smaller costs more requests.
+        ahead_bytes: most that is fetched before it is asked for.
+        readers: blocks that are fetched side by side.
+    """
+
+    disk_bytes: int
+    block_bytes: int = 4 << 20
+    ahead_bytes: int = 32 << 20
+    readers: int = 4
+
+
 class InputFetcher(Protocol):
     """Brings one kind of input to a local regular file."""
 
     def fetch(self, uri: str, version: str | None, folder: Path) -> FetchedInput:
         """Downloads unless it is there. Raises InputError subclasses."""
+        ...
+
+    def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> FetchedInput | None:
+        """The input with nothing of it here yet: `pages` bring what is read, into a new folder in `folder`.
+
+        None when it can only be had whole. Raises InputError subclasses.
+        """
         ...
 
 
@@ -298,12 +322,14 @@ class FetchedInput:
         uri: as named. path: local regular file.
         version: what pins the content: S3 version or ETag, http ETag, or a fingerprint of the file.
         name: what the user calls it; "" when the manifest gives no name.
+        pages: what fills the file as it is read, to be closed by whoever asked for it; None when it is whole.
     """
 
     uri: str
     path: Path
     version: str
     name: str = ""
+    pages: PagedSource | None = None
 
 
 Object = Mapping[str, Any]

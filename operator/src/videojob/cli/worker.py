@@ -16,6 +16,7 @@ from videojob.adapters.clock import SystemClock
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_calls import RetryPolicy
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.adapters.model_source import fetch_model
 from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import cluster_options
@@ -24,7 +25,7 @@ from videojob.media.decoder import DecoderProcess
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.worker.batch import Batch, Ending
-from videojob.worker.files import FetchedFiles
+from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
 from videojob.worker.jobfile import JobFile, read_job_file
@@ -40,6 +41,7 @@ app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.",
 
 _STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
 _SCRATCH = "VIDEOJOB_SCRATCH"
+_SCRATCH_BYTES = "VIDEOJOB_SCRATCH_BYTES"
 _INDEX = "JOB_COMPLETION_INDEX"
 
 JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
@@ -62,7 +64,7 @@ def plan(
         keep_memory_private()
         drain.install()
         with contextlib.closing(_store(file, drain)) as store:
-            Planner(file, store, _scratch(), probes, drain).run(attempt)
+            Planner(file, store, _scratch(), probes, drain, _scratch_bytes()).run(attempt)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
@@ -94,7 +96,8 @@ def run(
             store = stack.enter_context(contextlib.closing(_store(file, drain)))
             scratch = _scratch()
             progress = partial(_received, drain)
-            resolver = stack.enter_context(InputResolver(scratch, scratch, progress=progress))
+            policy = TransferPolicy(max_bytes=most_copied_bytes(_scratch_bytes()))
+            resolver = stack.enter_context(InputResolver(scratch, scratch, policy=policy, progress=progress))
             planned = planned_batch(file, store, attempt=plan_attempt, epoch=epoch, index=index, batch=batch)
             own = Batch(
                 run=planned.run,
@@ -103,7 +106,7 @@ def run(
                 segments=planned.segments,
                 backoff_limit=file.job.spec.backoff_limit,
                 store=store,
-                files=FetchedFiles(scratch, resolver.fetcher_of),
+                files=FetchedFiles(scratch, resolver.fetcher_of, paging_for_work(_scratch_bytes())),
                 tools=lambda: stack.enter_context(
                     _tools(file, store, drain, server=server, workers=workers, patience_s=patience)
                 ),
@@ -193,6 +196,14 @@ def _scratch() -> Path:
     folder = Path(os.environ.get(_SCRATCH, "/scratch")) / "inputs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _scratch_bytes() -> int:
+    """How large that folder may grow before Kubernetes ends the pod."""
+    value = os.environ.get(_SCRATCH_BYTES, str(SCRATCH_BYTES))
+    if not value.isdigit():
+        raise UsageError(f"{_SCRATCH_BYTES} is not a number: {value!r}", hint="Give the size limit of the folder.")
+    return int(value)
 
 
 def _index() -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from videojob.manifests.names import CONTAINER
 from videojob.planning.catalogue import CapacityType, Catalogue, Toleration
+from videojob.planning.placement import bytes_of
 
 USER_ID = 65532
 SCRATCH = "/scratch"
@@ -53,7 +54,12 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> 
         catalogue: for image, size and environment.
     """
     worker = catalogue.worker
-    own = {"VIDEOJOB_SCRATCH": SCRATCH, "HOME": SCRATCH, "TMPDIR": SCRATCH}
+    own = {
+        "VIDEOJOB_SCRATCH": SCRATCH,
+        "VIDEOJOB_SCRATCH_BYTES": str(bytes_of(worker.scratch)),
+        "HOME": SCRATCH,
+        "TMPDIR": SCRATCH,
+    }
     container = {
         "name": CONTAINER,
         "image": catalogue.image,

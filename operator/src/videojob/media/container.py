@@ -6,13 +6,10 @@ followed, and a picture larger than the limit is refused from the header, before
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TypeAlias
 
 import av
@@ -22,16 +19,11 @@ from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from videojob.errors import (
-    InputContainerInvalid,
-    InputNotFound,
-    InputNotVideo,
-    InputUnavailable,
-    NoVideoStream,
-)
+from videojob.errors import InputContainerInvalid, NoVideoStream
 from videojob.media import h264, sniff, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
+from videojob.media.video_file import VideoFile
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
@@ -51,35 +43,6 @@ _PER_DEMUXER = {
 }
 
 
-def read_head(path: Path, uri: str) -> bytes:
-    """The first bytes of a regular file.
-
-    Raises:
-        InputNotFound, InputUnavailable: it cannot be read.
-        InputNotVideo: it is a folder, a pipe or a device.
-    """
-    try:
-        # Without O_NONBLOCK, opening a pipe would wait for a writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise InputNotFound("no such file", uri=uri) from error
-    except OSError as error:
-        raise InputUnavailable(
-            f"the file cannot be opened: {error.strerror}",
-            uri=uri,
-            hint="Check that this user may read the file.",
-            retryable=False,
-        ) from error
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputNotVideo("not a regular file", uri=uri)
-        return os.pread(handle, sniff.HEAD_BYTES, 0)
-    except OSError as error:
-        raise InputUnavailable(f"the file cannot be read: {error.strerror}", uri=uri) from error
-    finally:
-        os.close(handle)
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """An opened file.
@@ -90,6 +53,7 @@ class Source:
         time_base: seconds per tick of the stream.
         is_cut_short: the container declares more bytes than the file has.
         complaints: what FFmpeg logs while the file is open.
+        video: the file itself.
     """
 
     container: InputContainer
@@ -98,6 +62,7 @@ class Source:
     time_base: Fraction
     is_cut_short: bool
     complaints: Complaints
+    video: VideoFile
 
     @property
     def codec(self) -> str:
@@ -122,14 +87,21 @@ class Source:
         context.options = {"err_detect": detect, "max_pixels": str(MAX_PIXELS)}
 
     def packets(self) -> Iterator[VideoPacket]:
-        """Packets from where the file stands, at last the empty one that ends the stream. Raises av.FFmpegError."""
+        """Packets from where the file stands, at last the empty one that ends the stream.
+
+        Raises:
+            av.FFmpegError: the demuxer gives up.
+            InputUnavailable: the file's bytes could not be had.
+        """
         packets = self.container.demux(self.stream)
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, IndexError):
                 # PyAV stumbles at the end over streams that appeared on the way, as they do in FLV and MPEG-TS.
+                self.video.check()
                 return
+            self.video.check()
             yield packet
 
     def is_entry(self, packet: VideoPacket) -> bool:
@@ -152,22 +124,35 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path, uri: str) -> Iterator[Source]:
+def opened(video: VideoFile, uri: str) -> Iterator[Source]:
     """The container and its video stream, closed at the end.
 
     Raises:
+        InputNotFound, InputUnavailable: its bytes cannot be had.
         InputNotVideo, FormatNotAllowed: see `sniff.demuxer_for`.
         InputContainerInvalid: the demuxer cannot make sense of it, or there is no decoder for what is in it.
         NoVideoStream: there is no picture in it, or only a cover picture.
         ResolutionLimitExceeded: the header claims a picture larger than `limits.MAX_SIDE`.
     """
-    demuxer = sniff.demuxer_for(read_head(path, uri), uri)
-    is_cut_short = structure.check(path, demuxer, uri)
+    try:
+        with _opened(video, uri) as source:
+            yield source
+    finally:
+        # Whatever was made of bytes that did not come: that they did not come is the reason.
+        video.check()
+
+
+@contextmanager
+def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
+    demuxer = sniff.demuxer_for(video.head(uri), uri)
+    with video.reading() as file:
+        is_cut_short = structure.check(file, video.size_bytes(), demuxer, uri)
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
     with collected() as complaints:
+        file_or_path, named = video.for_ffmpeg()
         try:
-            container = av.open(os.fspath(path), format=name, options=options, metadata_errors="replace")
+            container = av.open(file_or_path, format=name, options=options, metadata_errors="replace", **named)
         except av.FFmpegError as error:
             _check_refused(complaints, uri)
             raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
@@ -175,7 +160,7 @@ def opened(path: Path, uri: str) -> Iterator[Source]:
             _check_refused(complaints, uri)
             stream = _video_stream(container, uri)
             time_base = stream.time_base or Fraction(1, av.time_base)
-            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints)
+            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints, video)
 
 
 def _check_refused(complaints: Complaints, uri: str) -> None:

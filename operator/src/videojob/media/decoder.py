@@ -10,7 +10,8 @@ from typing import Protocol
 from videojob.errors import DecoderCrashed, InputError, VideoJobError, error_from_dict
 from videojob.media import protocol
 from videojob.media.child import Child
-from videojob.media.values import DecodeReport, DecodeRequest, Frame
+from videojob.media.pages import PageDesk
+from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.segments import TARGET_MS
 from videojob.planning.video import VideoInfo, video_info_from_dict
 
@@ -63,24 +64,30 @@ class DecoderProcess:
         """The child's process id; None when none runs."""
         return self._child.pid if self._child is not None and self._child.is_alive else None
 
-    def probe(self, path: Path, uri: str, *, cut_every_ms: int = TARGET_MS) -> VideoInfo:
+    def probe(
+        self, path: Path, uri: str, *, cut_every_ms: int = TARGET_MS, pages: PagedSource | None = None
+    ) -> VideoInfo:
         """What the video is, found out inside the child.
 
         Args:
             path: a local regular file.
             uri: how the manifest named it, for messages.
             cut_every_ms: how far apart possible cuts are looked for.
+            pages: what fills the file; None when it is whole.
 
         Raises:
             InputError: the subclass that names what is wrong.
+            SetupError, Cancelled: what `pages` raises.
         """
         child = self._started()
         # A probe counts as a run, so that late words of a dropped segment are not taken for its answer.
         self._run += 1
-        child.send({"op": "probe", "run": self._run, "path": str(path), "uri": uri, "cut_every_ms": cut_every_ms}, uri)
+        message: protocol.Message = {"op": "probe", "run": self._run, "path": str(path), "uri": uri}
+        child.send(message | {"pages": protocol.pages_to_message(pages), "cut_every_ms": cut_every_ms}, uri)
+        desk = PageDesk(child, pages, self._run, uri)
         while True:
             message = child.receive(self.progress_timeout_s, uri)
-            if message.get("run") != self._run:
+            if message.get("run") != self._run or desk.serves(message):
                 continue
             try:
                 if "info" in message:
@@ -146,6 +153,7 @@ class OpenSegment:
         self._run = run
         self._slots = slots
         self._timeout_s = timeout_s
+        self._desk = PageDesk(child, request.pages, run, request.info.uri)
         self._report: DecodeReport | None = None
         self._ended = False
         self._lock = threading.Lock()
@@ -159,6 +167,8 @@ class OpenSegment:
         while not self._ended:
             try:
                 message = self._next_message()
+                if message.get("run") != self._run or self._desk.serves(message):
+                    continue
                 for pts, slot in self._frames(message):
                     yield Frame(seq=seq, pts=pts, time_ms=self._info.time_ms(pts), slot=slot)
                     seq += 1
@@ -208,8 +218,6 @@ class OpenSegment:
 
     def _frames(self, message: protocol.Message) -> list[tuple[int, int | None]]:
         """What a message has of this segment, checked: the child is not trusted."""
-        if message.get("run") != self._run:
-            return []
         frames: list[tuple[int, int | None]] = []
         try:
             for pts, slot in message.get("frames", ()):
@@ -223,8 +231,6 @@ class OpenSegment:
         return frames
 
     def _take_end(self, message: protocol.Message) -> None:
-        if message.get("run") != self._run:
-            return
         error: VideoJobError | None = None
         try:
             if "report" in message:

@@ -29,6 +29,7 @@ from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox
 from videojob.media.picture import PictureWriter
 from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
+from videojob.media.video_file import VideoFile, video_of
 from videojob.planning.sampling import FrameSelector
 
 
@@ -37,11 +38,13 @@ class _SegmentDecoder:
 
     Args:
         message: the open command.
+        video: that it is about.
         inbox: tells which slots are free, and whether the segment is still wanted.
         outbox: takes the frames.
     """
 
-    def __init__(self, message: protocol.Message, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(self, message: protocol.Message, video: VideoFile, inbox: Inbox, outbox: Outbox) -> None:
+        self._video = video
         self._request: DecodeRequest = protocol.request_from_message(message)
         self._run = int(message["run"])
         self._inbox, self._outbox = inbox, outbox
@@ -68,7 +71,7 @@ class _SegmentDecoder:
 
     def _attempt(self, *, seek: bool) -> None:
         request = self._request
-        with opened(request.path, request.info.uri) as source:
+        with opened(self._video, request.info.uri) as source:
             if seek:
                 # Asking moves the place in the file: without seeking, the first answer has to do.
                 self._before_pts = self._time_before(source)
@@ -140,7 +143,7 @@ class _SegmentDecoder:
             first_ms=None if self._first_pts is None else time_ms(self._first_pts),
             last_ms=None if self._last_pts is None else time_ms(self._last_pts),
             gaps=self._gaps,
-            busy_s=time.monotonic() - self._started_s - self._waited_s,
+            busy_s=time.monotonic() - self._started_s - self._waited_s - self._video.waited_s,
             peak_rss_bytes=_peak_rss_bytes(),
         )
 
@@ -155,10 +158,11 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
     """Does one piece of work."""
     run = int(message.get("run", 0))
     try:
-        if message["op"] == "probe":
-            info = examine(Path(message["path"]), message["uri"], int(message["cut_every_ms"]))
-            return {"run": run, "info": info.as_dict()}
-        return {"run": run, "report": protocol.report_to_message(_SegmentDecoder(message, inbox, outbox).run())}
+        with video_of(message, inbox, outbox) as video:
+            if message["op"] == "probe":
+                return {"run": run, "info": examine(video, message["uri"], int(message["cut_every_ms"])).as_dict()}
+            report = _SegmentDecoder(message, video, inbox, outbox).run()
+            return {"run": run, "report": protocol.report_to_message(report)}
     except Dropped:
         outbox.discard()
         return {"run": run, "dropped": True}

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 
 import av
 
@@ -17,6 +16,7 @@ from videojob.errors import InputCorrupt, NoFrames
 from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
+from videojob.media.video_file import VideoFile
 from videojob.planning.video import VideoInfo
 
 # How many packets may go by between the first keyframe and the first picture, and before a keyframe behind a seek.
@@ -40,25 +40,25 @@ class _Extent:
     rate: Fraction | None
 
 
-def examine(path: Path, uri: str, cut_every_ms: int) -> VideoInfo:
+def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
     """Everything the planner needs to know of a video.
 
     Args:
-        path: a local file.
+        video: the file.
         uri: for messages and the result.
         cut_every_ms: how far apart possible cuts are looked for.
 
     Raises:
         InputError: the subclass that names what is wrong.
     """
-    with opened(path, uri) as source:
+    with opened(video, uri) as source:
         stream = source.stream
         source.prepare_decoder()
         first, start_pts = _first_picture(source, uri)
         extent = _extent(source, start_pts)
         return VideoInfo(
             uri=uri,
-            size_bytes=path.stat().st_size,
+            size_bytes=video.size_bytes(),
             demuxer=source.demuxer,
             codec=source.codec,
             pixel_format=first.format.name,

@@ -40,6 +40,7 @@ class Inbox:
         self._run = 0
         self._free: set[int] = set()
         self._dropped = 0
+        self._fills = (0, 0)
 
     def run(self) -> None:
         """Reads until the parent closes the pipe."""
@@ -57,6 +58,8 @@ class Inbox:
                 self._free.update(message["slots"])
         elif kind == "drop":
             self._dropped = max(self._dropped, run)
+        elif kind == "filled":
+            self._fills = (run, self.fills(run) + 1)
         else:
             if kind == "open":
                 self._run = run
@@ -73,6 +76,17 @@ class Inbox:
         """Raises Dropped when the parent gave this run up."""
         if run <= self._dropped:
             raise Dropped
+
+    def fills(self, run: int) -> int:
+        """How often the parent said to this run that a missing block is there."""
+        of_run, count = self._fills
+        return count if of_run == run else 0
+
+    def wait_filled(self, run: int, before: int) -> None:
+        """Waits until `fills` is more than before. Raises Dropped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.fills(run) > before or run <= self._dropped)
+            self.check(run)
 
     def has_slot(self, slot: int) -> bool:
         """Whether the slot is free now."""

@@ -1,16 +1,20 @@
 """The words between the parent and its decoder process: one JSON object per line, both ways, never a pickle.
 
 Parent to child (stdin):
-    {"op": "probe", "run", "path", "uri", "cut_every_ms"}
-    {"op": "open", "path", "info", "segment", "sampling", "geometry", "colour", "pad_value", "skip_corrupt",
+    {"op": "probe", "run", "path", "pages", "uri", "cut_every_ms"}
+    {"op": "open", "path", "pages", "info", "segment", "sampling", "geometry", "colour", "pad_value", "skip_corrupt",
      "ring": {"path", "slots", "slot_bytes"}, "run"}
+    {"op": "filled", "run"}                      the block that was needed is there
     {"op": "release", "run", "slots": [n, ...]}
     {"op": "drop", "run"}                        the frames of that run are no longer wanted
+"pages" is null for a whole file, else {"path", "presence", "size_bytes", "block_bytes"}, see `video_file.Pages`.
 Child to parent (stdout):
     {"ready": true}                              once, when it has locked itself in
     {"run", "info": {...}}                       the answer to probe
     {"run", "frames": [[pts, slot or null], ...]}
     {"run", "beat": n}                           still decoding, n packets so far
+    {"run", "need": block}                       a missing block of a paged file: goes on when it is filled
+    {"run", "at": block}                         reading has come to a block that was there
     {"run", "report": {...}}                     the end of a segment
     {"run", "error": {...}}                      the end of a probe or segment: `VideoJobError.as_dict`
     {"run", "dropped": true}                     the end of a segment that was dropped
@@ -25,7 +29,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
+from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, PagedSource
 from videojob.planning.video import Gate, Sampling, Segment, video_info_from_dict
 from videojob.vision.values import Geometry
 
@@ -51,6 +55,7 @@ def request_to_message(request: DecodeRequest) -> Message:
     rate = sampling.frames_per_second
     return {
         "path": str(request.path),
+        "pages": pages_to_message(request.pages),
         "info": request.info.as_dict(),
         "segment": asdict(request.segment),
         "sampling": {
@@ -66,8 +71,24 @@ def request_to_message(request: DecodeRequest) -> Message:
     }
 
 
+def pages_to_message(pages: PagedSource | None) -> Message | None:
+    """Where a paged file lies, JSON-able; None for a whole file."""
+    if pages is None:
+        return None
+    return {
+        "path": str(pages.path),
+        "presence": str(pages.presence),
+        "size_bytes": pages.size_bytes,
+        "block_bytes": pages.block_bytes,
+    }
+
+
 def request_from_message(message: Message) -> DecodeRequest:
-    """The inverse of `request_to_message`; raises KeyError, TypeError or ValueError on anything else."""
+    """The inverse of `request_to_message`, but for `pages`: the child has a view of its own of them.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no such message.
+    """
     sampling = message["sampling"]
     rate, gate = sampling["frames_per_second"], sampling["gate"]
     colour: Literal["RGB", "BGR"] = "BGR" if message["colour"] == "BGR" else "RGB"

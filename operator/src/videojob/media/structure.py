@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from videojob.errors import FormatNotAllowed, InputContainerInvalid
@@ -25,8 +24,14 @@ _MATROSKA_SEGMENT = 0x18538067
 _RIFF_HEADER_BYTES = 8
 
 
-def check(path: Path, demuxer: str, uri: str) -> bool:
+def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> bool:
     """Whether the container declares more bytes than the file has.
+
+    Args:
+        file: the video, at its start.
+        size: of the video in bytes.
+        demuxer: FFmpeg's name, see `sniff`.
+        uri: for messages.
 
     Raises:
         InputContainerInvalid: an MP4 without its index.
@@ -34,17 +39,15 @@ def check(path: Path, demuxer: str, uri: str) -> bool:
         ResolutionLimitExceeded: an MP4 or AVI header claims a picture that is too large. Other containers keep it
             where FFmpeg reads it before it decodes.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if demuxer == sniff.MOV:
-            return _check_mov(file, size, uri)
-        if demuxer == sniff.MATROSKA:
-            return _matroska_end(file) > size
-        if demuxer == sniff.AVI:
-            return _check_avi(file, uri) > size
-        if demuxer == sniff.MPEG_TS:
-            length, start = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
-            return (size - start) % length != 0
+    if demuxer == sniff.MOV:
+        return _check_mov(file, size, uri)
+    if demuxer == sniff.MATROSKA:
+        return _matroska_end(file) > size
+    if demuxer == sniff.AVI:
+        return _check_avi(file, uri) > size
+    if demuxer == sniff.MPEG_TS:
+        length, start = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
+        return (size - start) % length != 0
     return False
 
 

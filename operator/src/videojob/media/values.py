@@ -4,10 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.vision.values import Geometry
+
+COUNTER_BYTES = 4
+"""Of one block's counter, see `PagedSource.presence`."""
+
+
+class PagedSource(Protocol):
+    """A video that is brought here block by block, as the decoder asks for it.
+
+    The decoder process reads `path` and `presence`; its parent answers what is missing. One reader at a time.
+    """
+
+    @property
+    def path(self) -> Path:
+        """A sparse file of the video's full length."""
+        ...
+
+    @property
+    def presence(self) -> Path:
+        """A file with one counter of 32 bits for each block, in the machine's order: odd while the block is there.
+
+        A counter moves on before its block is taken away, and after the block was written.
+        """
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole video."""
+        ...
+
+    @property
+    def block_bytes(self) -> int:
+        """Of every block but the last one."""
+        ...
+
+    def touch(self, block: int) -> None:
+        """Reading has come to a block: it stays until the next touch, and what follows may be brought ahead."""
+        ...
+
+    def ensure(self, block: int) -> None:
+        """Brings a block and keeps it until the next touch. Raises InputError subclasses, SetupError and Cancelled."""
+        ...
+
+    def close(self) -> None:
+        """Removes the files; a second call does nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +60,7 @@ class DecodeRequest:
     """One segment to decode.
 
     Attributes:
-        path: local regular file that holds (at least the index and this segment of) the video.
+        path: local regular file that holds the video.
         info: what `probe` said of it.
         segment: the stretch.
         sampling: which frames of it.
@@ -23,6 +68,7 @@ class DecodeRequest:
         colour: order of the channels in the slots.
         pad_value: 0..255, what padding is filled with.
         skip_corrupt: go on behind a corrupt stretch and name the gap, instead of failing.
+        pages: what fills the file; None when it is whole.
     """
 
     path: Path
@@ -33,6 +79,7 @@ class DecodeRequest:
     colour: Literal["RGB", "BGR"]
     pad_value: int
     skip_corrupt: bool
+    pages: PagedSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
 _INDEXES_PER_WORKER = 4  # so many turns even out batches of unequal length, and a lost one costs a quarter at most
 _START_S = 60  # scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
 _END_S = 15  # the last segments, the summary
+_BYTE_SUFFIXES = {
+    "m": Fraction(1, 1000),
+    **{f"{letter}i": 1 << 10 * power for power, letter in enumerate("KMGTPE", 1)},
+    **{letter: 1000**power for power, letter in enumerate("kMGTPE", 1)},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +216,20 @@ def most_replicas(spec: VideoJobSpec, variant: ServerVariant) -> int | None:
 def cpus_of(quantity: str) -> Fraction:
     """A Kubernetes quantity of CPU, as in "1500m" or "2", in cores."""
     return Fraction(quantity[:-1]) / 1000 if quantity.endswith("m") else Fraction(quantity)
+
+
+def bytes_of(quantity: str) -> int:
+    """A Kubernetes quantity of memory or disk, as in "4Gi", "500M" or "1e9", in whole bytes.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number, unit = quantity, Fraction(1)
+    for suffix, factor in _BYTE_SUFFIXES.items():
+        if quantity.endswith(suffix):
+            number, unit = quantity.removesuffix(suffix), Fraction(factor)
+            break
+    return int(Fraction(number) * unit)
 
 
 def batch_size(segments: int, max_workers: int) -> int:

@@ -26,7 +26,7 @@ from videojob.errors import (
 from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure, first_failures, is_settled
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment
-from videojob.ports import Inference, JobStore
+from videojob.ports import FetchedInput, Inference, JobStore
 from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict
 from videojob.worker.runner import SegmentRunner
@@ -50,14 +50,14 @@ class Ending(IntEnum):
 
 
 class VideoFiles(Protocol):
-    """Local copies of a batch's videos."""
+    """What is here of a batch's videos."""
 
-    def get(self, video: PlannedVideo) -> Path:
-        """The video's copy, fetched when it is first asked for. Raises InputError subclasses."""
+    def get(self, video: PlannedVideo) -> FetchedInput:
+        """The video, opened when it is first asked for. Raises InputError subclasses."""
         ...
 
     def drop(self, video: PlannedVideo) -> None:
-        """The copy is not needed any more; a second call does nothing."""
+        """The video is not needed any more; a second call does nothing."""
         ...
 
 
@@ -81,7 +81,7 @@ class Batch:
         videos: that hold the batch's segments. segments: its own, ascending.
         backoff_limit: how often one segment is tried again here.
         store: where results and failures go.
-        files: local copies of the videos.
+        files: brings the videos.
         tools: makes the process's ports; called once, and only when there is something to run.
         stopping: whether the process was asked to end: no further segment is begun.
     """
@@ -174,7 +174,8 @@ class Batch:
             return None
         _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
         try:
-            runner.run(replace(task, path=self.files.get(video)))
+            fetched = self.files.get(video)
+            runner.run(replace(task, path=fetched.path, pages=fetched.pages))
         except VideoJobError as error:
             error.uri = error.uri or video.uri
             error.segment = segment.index if error.segment is None else error.segment

@@ -1,4 +1,8 @@
-"""Local copies of the videos that a worker's segments are in: fetched when first needed, gone when done."""
+"""What pods have of their videos on disk: blocks of those that can be read in parts, copies of the others.
+
+Kubernetes ends a pod whose scratch folder outgrows its limit, and a video may be far larger than that. So whoever reads
+only some of a video fetches only that; and what is here of it is bounded, however much is read.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +12,73 @@ from collections.abc import Callable
 from pathlib import Path
 
 from videojob.planning.jobplan import PlannedVideo
-from videojob.ports import FetchedInput, InputFetcher
+from videojob.ports import FetchedInput, InputFetcher, Paging
 
 FetcherOf = Callable[[str, str], InputFetcher]
 """(address, expected bucket owner) to what fetches it."""
 
+SCRATCH_BYTES = 4 << 30
+"""Limit of the scratch folder where nobody says another."""
+
+_MOST_WORK_BYTES = 512 << 20
+_MOST_LOOK_BYTES = 64 << 20
+_LOOK_BLOCK_BYTES = 256 << 10
+_LOOK_AHEAD_BYTES = 4 << 20
+
+
+def most_copied_bytes(scratch_bytes: int) -> int:
+    """The largest video that may be copied whole into a scratch folder: the rest is for blocks and small things."""
+    return scratch_bytes // 2
+
+
+def paging_for_work(scratch_bytes: int) -> Paging:
+    """For segments: large blocks, read one after the other. More of them than make up for seeking help nobody."""
+    return Paging(disk_bytes=min(scratch_bytes // 4, _MOST_WORK_BYTES))
+
+
+def paging_for_looks(scratch_bytes: int, probes: int) -> Paging:
+    """For probing, `probes` videos at once: small blocks, as it reads a picture here and there, and the index."""
+    disk_bytes = min(scratch_bytes // 4 // probes, _MOST_LOOK_BYTES)
+    return Paging(disk_bytes, block_bytes=_LOOK_BLOCK_BYTES, ahead_bytes=_LOOK_AHEAD_BYTES)
+
+
+def discard(fetched: FetchedInput) -> None:
+    """Removes what is here of a video, with its folder."""
+    if fetched.pages is not None:
+        fetched.pages.close()
+        return
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(fetched.path.parent)
+
 
 class FetchedFiles:
-    """Implements `batch.VideoFiles` with whole copies, one video at a time in the scratch folder.
+    """Implements `batch.VideoFiles`: one video at a time in the scratch folder.
 
     Args:
-        scratch: folder of the copies.
+        scratch: the folder.
         fetcher_of: see `FetcherOf`.
+        paging: for videos that can be read in parts.
     """
 
-    def __init__(self, scratch: Path, fetcher_of: FetcherOf) -> None:
+    def __init__(self, scratch: Path, fetcher_of: FetcherOf, paging: Paging) -> None:
         self._scratch = scratch
         self._fetcher_of = fetcher_of
+        self._paging = paging
         self._here: dict[int, FetchedInput] = {}
 
-    def get(self, video: PlannedVideo) -> Path:
+    def get(self, video: PlannedVideo) -> FetchedInput:
         """See `batch.VideoFiles.get`."""
         if video.video not in self._here:
-            fetcher = self._fetcher_of(video.address, video.owner)
-            self._here[video.video] = fetcher.fetch(video.address, video.version, self._scratch)
-        return self._here[video.video].path
+            self._here[video.video] = self._fetched(video)
+        return self._here[video.video]
+
+    def _fetched(self, video: PlannedVideo) -> FetchedInput:
+        fetcher = self._fetcher_of(video.address, video.owner)
+        paged = fetcher.page(video.address, video.version, self._scratch, self._paging)
+        return fetcher.fetch(video.address, video.version, self._scratch) if paged is None else paged
 
     def drop(self, video: PlannedVideo) -> None:
         """See `batch.VideoFiles.drop`."""
         fetched = self._here.pop(video.video, None)
         if fetched is not None:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(fetched.path.parent)
+            discard(fetched)

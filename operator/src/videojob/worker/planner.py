@@ -11,17 +11,20 @@ import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import Lock
 
+from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.jobplan import PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
-from videojob.ports import JobStore
+from videojob.ports import FetchedInput, JobStore
+from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
 from videojob.worker.inputs import FailedInput, InputResolver, Wanted
 from videojob.worker.jobfile import JobFile
 from videojob.worker.pod import Drain
@@ -33,6 +36,7 @@ _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
 _PAUSES_S = (1.0, 4.0)  # before an input is looked at again that could not be had
 _TELL_EVERY = 100
+_POLL_S = 0.5  # how often a wait looks at the stop signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Planner:
         scratch: folder for what must be had of a video to look at it.
         probes: videos that are looked at side by side.
         drain: whether to stop.
+        scratch_bytes: most that may lie in `scratch`.
     """
 
     file: JobFile
@@ -61,6 +66,8 @@ class Planner:
     scratch: Path
     probes: int
     drain: Drain
+    scratch_bytes: int = SCRATCH_BYTES
+    _copying: Lock = field(init=False, default_factory=Lock)
 
     def run(self, attempt: int) -> PlanHead:
         """Makes and stores the plan of this attempt, or finds it made.
@@ -119,7 +126,9 @@ class Planner:
             raise ManifestError("a cluster has no files of yours", uri=refused.path, hint="Put the video into S3.")
         with contextlib.ExitStack() as stack:
             progress = self._received
-            resolver = stack.enter_context(InputResolver(self.scratch, self.scratch, progress=progress))
+            policy = TransferPolicy(max_bytes=most_copied_bytes(self.scratch_bytes))
+            resolver = InputResolver(self.scratch, self.scratch, policy=policy, progress=progress)
+            stack.enter_context(resolver)
             wanted = _once(resolver.expand(self.file.job.spec.inputs))
             _LOG.info("looking at the videos", extra={"videos": len(wanted)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
@@ -171,10 +180,9 @@ class Planner:
     def _pin_and_probe(self, item: Wanted, decoder: DecoderProcess) -> VideoPlan:
         self.drain.check()
         plan = VideoPlan(0, item.uri, item.name, "", None, None, None)
-        # A folder of its own: by another name the same video may be here at this moment.
-        with TemporaryDirectory(dir=self.scratch) as folder:
+        with contextlib.ExitStack() as stack:
             try:
-                fetched = item.fetcher.fetch(item.address, item.version, Path(folder))
+                fetched = self._obtain(item, stack)
             except InputError as error:
                 return replace(plan, error=error)
             plan = replace(plan, version=fetched.version)
@@ -184,6 +192,23 @@ class Planner:
             except VideoJobError as error:
                 error.uri = error.uri or item.uri
                 return replace(plan, error=error)
+
+    def _obtain(self, item: Wanted, stack: contextlib.ExitStack) -> FetchedInput:
+        """The video, here until the stack is closed. Raises InputError subclasses."""
+        # A folder of its own: by another name the same video may be here at this moment.
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=self.scratch)))
+        paging = paging_for_looks(self.scratch_bytes, self.probes)
+        paged = item.fetcher.page(item.address, item.version, folder, paging)
+        if paged is not None:
+            stack.callback(discard, paged)
+            return paged
+        # There is room for one that must be copied whole.
+        while not self._copying.acquire(timeout=_POLL_S):
+            self.drain.check()
+        stack.callback(self._copying.release)
+        copy = item.fetcher.fetch(item.address, item.version, folder)
+        stack.callback(discard, copy)
+        return copy
 
 
 def _once(found: Iterable[Wanted | FailedInput]) -> list[Wanted | FailedInput]:

@@ -62,9 +62,9 @@ def probe_patiently(decoder: DecoderProcess, item: FetchedInput, segment_ms: int
     """A second look after a crash or silence: the machine may have been at fault, and the verdict is final."""
     cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
     try:
-        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
     except (DecodeTimeout, DecoderCrashed):
-        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms)
+        return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
 
 
 def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, ...]:

@@ -96,6 +96,7 @@ class SegmentRunner:
         self._tools.inference.attach(ring)
         request = DecodeRequest(
             path=task.path,
+            pages=task.pages,
             info=task.info,
             segment=task.segment,
             sampling=task.settings.sampling,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.errors import VideoJobError
+from videojob.media.values import PagedSource
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import Clock, CommitOutcome, Decoder, Inference, Sink
@@ -60,6 +61,7 @@ class SegmentTask:
         info: what probing said of the video.
         segment: the stretch.
         settings: how.
+        pages: what fills the file as it is read; None when it is whole.
     """
 
     run: RunRecord
@@ -68,6 +70,7 @@ class SegmentTask:
     segment: Segment
     settings: RunSettings
     stamp: FileStamp | None = None
+    pages: PagedSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

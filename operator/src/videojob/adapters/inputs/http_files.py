@@ -8,9 +8,11 @@ bounded; a server that trickles is given up. A query string may hold a signature
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote
@@ -19,7 +21,9 @@ import httpcore
 import httpx
 
 from videojob.adapters.inputs.addresses import AddressPolicy, Resolve, VettedNetwork, resolve_host
+from videojob.adapters.inputs.paged import PagedVideo
 from videojob.adapters.inputs.patience import Patience, PatientNetwork
+from videojob.adapters.inputs.ranges import RangedObject
 from videojob.adapters.inputs.transfer import (
     Body,
     CacheEntry,
@@ -30,11 +34,13 @@ from videojob.adapters.inputs.transfer import (
     no_progress,
 )
 from videojob.errors import InputAddressForbidden, InputChanged, InputError, InputNotFound, InputUnavailable
-from videojob.ports import FetchedInput
+from videojob.ports import FetchedInput, Paging
 
 MAX_REDIRECTS = 5
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NO_HEADERS: Mapping[str, str] = {}
+_FIRST_BYTE: Mapping[str, str] = {"Range": "bytes=0-0"}
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "videojob"}
 
 
@@ -46,11 +52,16 @@ def shown_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a server said about the whole object: its pin, its length, and whether a part of it may be asked for."""
+    """What a server said about the whole object: its pin, its length, and whether a part of it may be asked for.
+
+    Attributes:
+        is_part: it said so with a part of the object.
+    """
 
     version: str | None
     validator: str | None
     total_bytes: int | None
+    is_part: bool = False
 
     @staticmethod
     def of(headers: httpx.Headers) -> _Content:
@@ -59,7 +70,7 @@ class _Content:
         modified = headers.get("Last-Modified")
         if etag:
             strong = None if etag.startswith("W/") else etag
-            return _Content(f"etag:{etag}", strong, total)
+            return _Content(f"etag:{etag}", strong, total, is_part="Content-Range" in headers)
         if modified and total is not None:
             # A time of change may be a second old when the object changes again; length helps, If-Range stays exact.
             return _Content(f"modified:{modified}:{total}", modified, total)
@@ -150,8 +161,7 @@ class HttpFiles:
             InputUnavailable: the server does not answer, retries included.
         """
         content = self._describe(uri)
-        if version is not None and content.version is not None and content.version != version:
-            raise InputChanged("the server has another content now", uri=shown_url(uri))
+        self._check_version(uri, version, content)
         if content.total_bytes is not None:
             self._policy.check_size(shown_url(uri), content.total_bytes)
         name = unquote(httpx.URL(uri).path).rsplit("/", 1)[-1]
@@ -166,6 +176,26 @@ class HttpFiles:
                 )
             return FetchedInput(entry.uri, entry.path, content.version)
 
+    def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> FetchedInput | None:
+        """One address, its bytes to come as they are read; raises what `fetch` raises, now or when they are read.
+
+        None when the server does not send parts, or has no strong ETag to say what they are parts of.
+        """
+        try:
+            content = self._describe(uri, _FIRST_BYTE)
+        except InputUnavailable as error:
+            if error.retryable:
+                raise
+            return None  # as for an empty file: asking for all of it tells more
+        if not content.is_part or content.validator is None or content.version is None or content.total_bytes is None:
+            return None
+        self._check_version(uri, version, content)
+        open_range = partial(self._range, uri, content)
+        ranged = RangedObject(shown_url(uri), content.version, content.total_bytes, open_range)
+        place = folder / secrets.token_hex(8)
+        pages = PagedVideo(ranged, place, paging, self._policy, progress=self._progress)
+        return FetchedInput(shown_url(uri), pages.path, content.version, pages=pages)
+
     def _fetch_unversioned(self, uri: str, version: str | None, content: _Content, entry: CacheEntry) -> FetchedInput:
         # Nothing says whether a part or a copy is still what the server has: always anew, pinned by a full hash.
         entry.part.unlink(missing_ok=True)
@@ -178,18 +208,33 @@ class HttpFiles:
             raise InputChanged("the server has another content now", uri=entry.uri)
         return FetchedInput(entry.uri, entry.path, found)
 
-    def _describe(self, uri: str) -> _Content:
+    def _check_version(self, uri: str, version: str | None, content: _Content) -> None:
+        if version is not None and content.version is not None and content.version != version:
+            raise InputChanged("the server has another content now", uri=shown_url(uri))
+
+    def _describe(self, uri: str, headers: Mapping[str, str] = _NO_HEADERS) -> _Content:
         """What the server says about the object; a GET whose body is not read, since some servers refuse HEAD."""
         failures = 0
         while True:
             try:
-                with self._get(uri, {}) as response:
+                with self._get(uri, headers) as response:
                     return _Content.of(response.headers)
             except InputUnavailable as error:
                 failures += 1
                 if failures >= self._policy.attempts or not error.retryable:
                     raise
                 self._policy.pause(self._policy.pause_s(failures))
+
+    @contextmanager
+    def _range(self, uri: str, content: _Content, start: int, stop: int) -> Iterator[Iterator[bytes]]:
+        headers = {"Range": f"bytes={start}-{stop - 1}", "If-Range": content.validator or ""}
+        with self._get(uri, headers) as response:
+            if _Content.of(response.headers).version != content.version:
+                raise InputChanged("the object was replaced while it was read", uri=shown_url(uri))
+            if response.status_code != httpx.codes.PARTIAL_CONTENT or _first_byte(response) != start:
+                words = "the server sent another range than asked for"
+                raise InputUnavailable(words, uri=shown_url(uri), retryable=False)
+            yield self._pieces(response)
 
     @contextmanager
     def _body(self, uri: str, offset: int, content: _Content) -> Iterator[Body]:
@@ -212,7 +257,7 @@ class HttpFiles:
             self._patience.restart()
 
     @contextmanager
-    def _get(self, uri: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    def _get(self, uri: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """A good answer at the end of the redirects, its body unread."""
         try:
             response = self._follow(uri, headers)
@@ -227,7 +272,7 @@ class HttpFiles:
         except InputAddressForbidden as error:
             raise InputAddressForbidden(error.message, uri=shown_url(uri)) from error
 
-    def _follow(self, uri: str, headers: dict[str, str]) -> httpx.Response:
+    def _follow(self, uri: str, headers: Mapping[str, str]) -> httpx.Response:
         try:
             request = self._client.build_request("GET", uri, headers=headers)
         except (httpx.InvalidURL, UnicodeError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from videojob.adapters.inputs.naming import looks_like_video, natural_key
 from videojob.errors import InputChanged, InputError, InputNotFound
-from videojob.ports import FetchedInput
+from videojob.ports import FetchedInput, Paging
 from videojob.printable import printable
 
 _SAMPLE_BYTES = 1 << 20
@@ -80,6 +80,9 @@ class LocalFiles:
         if version is not None and version != found:
             raise InputChanged("the file was changed since the job began", uri=uri)
         return FetchedInput(uri, resolved, found)
+
+    def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> None:
+        """None: the file is here."""
 
 
 def shown_path(path: str) -> str:

@@ -8,6 +8,7 @@ deadline of its own, and every read is cut to what is left of it.
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ import httpcore
 
 
 class Patience:
-    """The deadline of the next event; one for all connections of a client, which serves one request at a time.
+    """The deadline of the next event, for each thread its own, as one thread has one request under way at a time.
 
     Args:
         limit_s: how long an event may take.
@@ -25,11 +26,11 @@ class Patience:
     def __init__(self, limit_s: float, monotonic_s: Callable[[], float]) -> None:
         self._limit_s = limit_s
         self._monotonic_s = monotonic_s
-        self._deadline_s = monotonic_s() + limit_s
+        self._of_thread = threading.local()
 
     def restart(self) -> None:
         """The last event is here, or a request begins: the next one has all the time again."""
-        self._deadline_s = self._monotonic_s() + self._limit_s
+        self._of_thread.deadline_s = self._monotonic_s() + self._limit_s
 
     def cut(self, timeout_s: float | None) -> float:
         """A timeout that does not reach behind the deadline.
@@ -37,7 +38,9 @@ class Patience:
         Raises:
             httpcore.ReadTimeout: the deadline has passed.
         """
-        left_s = self._deadline_s - self._monotonic_s()
+        if not hasattr(self._of_thread, "deadline_s"):
+            self.restart()
+        left_s: float = self._of_thread.deadline_s - self._monotonic_s()
         if left_s <= 0:
             raise httpcore.ReadTimeout(f"too slow: the next part of the answer took over {self._limit_s:.0f} s")
         return left_s if timeout_s is None else min(timeout_s, left_s)

@@ -7,9 +7,11 @@ of the bucket goes with every call. Credentials, region and endpoint come from t
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -18,6 +20,8 @@ import botocore.exceptions
 from botocore.config import Config
 
 from videojob.adapters.inputs.naming import looks_like_video, natural_key
+from videojob.adapters.inputs.paged import PagedVideo
+from videojob.adapters.inputs.ranges import RangedObject
 from videojob.adapters.inputs.transfer import (
     Body,
     Download,
@@ -34,7 +38,7 @@ from videojob.errors import (
     SetupError,
     VideoJobError,
 )
-from videojob.ports import FetchedInput
+from videojob.ports import FetchedInput, Paging
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -43,6 +47,7 @@ MAX_OBJECTS = 10_000
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 6
+_CONNECTIONS = 32  # several videos may be read at once, each by several threads
 # The one version of a bucket without versions, and of what was there before it had them: it can be overwritten, so it
 # names an object, and only the ETag pins its content.
 _NULL_VERSION = "version:null"
@@ -64,6 +69,16 @@ class _Where(TypedDict):
     ExpectedBucketOwner: NotRequired[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One object: the arguments that name it, its ETag, its pin and its length."""
+
+    where: _Where
+    etag: str
+    version: str
+    size_bytes: int
+
+
 def s3_client(attempts: int = _ATTEMPTS) -> S3Client:
     """A client with the machine's AWS settings, bounded timeouts and botocore's own backoff for throttling and 5xx.
 
@@ -73,6 +88,7 @@ def s3_client(attempts: int = _ATTEMPTS) -> S3Client:
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_READ_TIMEOUT_S,
+        max_pool_connections=_CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_extra="videojob",
     )
@@ -162,6 +178,24 @@ class S3Objects:
             InputTooLarge: over the limit.
             InputUnavailable: S3 does not answer, retries included.
         """
+        found = self._find(uri, version)
+        self._policy.check_size(uri, found.size_bytes)
+        entry = cache_entry(folder, uri, found.version, found.where["Key"].rsplit("/", 1)[-1])
+        with entry.locked():
+            if not entry.path.exists():
+                download = Download(entry, found.size_bytes, self._policy, self._progress)
+                download.run(lambda offset: self._body(uri, found, offset))
+        return FetchedInput(uri, entry.path, found.version)
+
+    def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> FetchedInput:
+        """One object, its bytes to come as they are read; raises what `fetch` raises, now or when they are read."""
+        found = self._find(uri, version)
+        ranged = RangedObject(uri, found.version, found.size_bytes, partial(self._range, uri, found))
+        place = folder / secrets.token_hex(8)
+        pages = PagedVideo(ranged, place, paging, self._policy, progress=self._progress)
+        return FetchedInput(uri, pages.path, found.version, pages=pages)
+
+    def _find(self, uri: str, version: str | None) -> _Found:
         bucket, key = split_uri(uri)
         where = self._where(bucket, key, version)
         with _errors_named(uri):
@@ -170,15 +204,8 @@ class S3Objects:
         found = _pin(head.get("VersionId"), etag)
         if version not in {None, _NULL_VERSION, found}:
             raise InputChanged("the object has another content now", uri=uri)
-        size = head["ContentLength"]
-        self._policy.check_size(uri, size)
-        entry = cache_entry(folder, uri, found, key.rsplit("/", 1)[-1])
-        with entry.locked():
-            if not entry.path.exists():
-                pinned = self._where(bucket, key, version if version == _NULL_VERSION else found)
-                download = Download(entry, size, self._policy, self._progress)
-                download.run(lambda offset: self._body(uri, pinned, etag, offset))
-        return FetchedInput(uri, entry.path, found)
+        pinned = self._where(bucket, key, version if version == _NULL_VERSION else found)
+        return _Found(pinned, etag, found, head["ContentLength"])
 
     def _where(self, bucket: str, key: str, version: str | None) -> _Where:
         where = _Where(Bucket=bucket, Key=key)
@@ -189,12 +216,20 @@ class S3Objects:
         return where
 
     @contextmanager
-    def _body(self, uri: str, where: _Where, etag: str, offset: int) -> Iterator[Body]:
+    def _body(self, uri: str, found: _Found, offset: int) -> Iterator[Body]:
+        with self._pieces(uri, found, f"{offset}-") as pieces:
+            yield Body(offset, pieces)
+
+    def _range(self, uri: str, found: _Found, start: int, stop: int) -> AbstractContextManager[Iterator[bytes]]:
+        return self._pieces(uri, found, f"{start}-{stop - 1}")
+
+    @contextmanager
+    def _pieces(self, uri: str, found: _Found, span: str) -> Iterator[Iterator[bytes]]:
         with _errors_named(uri):
-            answer = self._client.get_object(**where, IfMatch=etag, Range=f"bytes={offset}-")
+            answer = self._client.get_object(**found.where, IfMatch=found.etag, Range=f"bytes={span}")
             # Not `with answer["Body"]`: that gives the bare response, which does not notice a short body.
             with closing(answer["Body"]) as stream:
-                yield Body(offset, stream.iter_chunks(_CHUNK_BYTES))
+                yield stream.iter_chunks(_CHUNK_BYTES)
 
 
 def _pin(version_id: str | None, etag: str) -> str:

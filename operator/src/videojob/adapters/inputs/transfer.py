@@ -67,6 +67,42 @@ class TransferPolicy:
         return min(self.max_pause_s, self.first_pause_s * 2.0 ** (failures - 1))
 
 
+@dataclass(slots=True)
+class Pace:
+    """Whether one transfer is fast enough.
+
+    It judges one stretch of `TransferPolicy.grace_s` after the other: an average over all would forgive who began fast.
+
+    Args:
+        uri: of the object, for messages.
+        policy: says what is fast enough.
+    """
+
+    uri: str
+    policy: TransferPolicy
+    _since_s: float = field(init=False)
+    _bytes_since: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """The transfer begins now."""
+        self._since_s, self._bytes_since = self.policy.monotonic_s(), 0
+
+    def check(self, more_bytes: int) -> None:
+        """Takes note of bytes that came. Raises InputUnavailable when it is too slow to wait for."""
+        self._bytes_since += more_bytes
+        now_s = self.policy.monotonic_s()
+        elapsed_s = now_s - self._since_s
+        if elapsed_s <= self.policy.grace_s:
+            return
+        if self._bytes_since < elapsed_s * self.policy.min_bytes_per_s:
+            message = f"{self._bytes_since:,} bytes in {elapsed_s:.0f} s is too slow to wait for"
+            raise InputUnavailable(message, uri=self.uri, retryable=False)
+        self._since_s, self._bytes_since = now_s, 0
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """An open answer: `chunks` are the object's bytes from `start` on."""
@@ -106,7 +142,7 @@ class CacheEntry:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path.parent / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _disk_error(error, self.path.parent) from error
+            raise disk_error(error, self.path.parent) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -143,8 +179,10 @@ class Download:
     total_bytes: int | None
     policy: TransferPolicy
     progress: Progress = no_progress
-    _since_s: float = field(init=False, default=0.0)
-    _bytes_since: int = field(init=False, default=0)
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.entry.uri, self.policy)
 
     def run(self, open_body: OpenBody) -> None:
         """Continues the partial file until it is whole, then gives it its name.
@@ -154,7 +192,7 @@ class Download:
             InputTooLarge, SetupError: over the limit, or no room on the disk.
         """
         part = self.entry.part
-        self._since_s = self.policy.monotonic_s()
+        self._pace.start()
         try:
             with part.open("ab") as file:
                 self._check_room(file.tell())
@@ -163,7 +201,7 @@ class Download:
                 os.fsync(file.fileno())
             part.replace(self.entry.path)
         except OSError as error:
-            raise _disk_error(error, part) from error
+            raise disk_error(error, part) from error
 
     def _fill(self, file: BinaryIO, open_body: OpenBody) -> None:
         failures = 0
@@ -188,7 +226,7 @@ class Download:
                 file.truncate(body.start)
                 file.seek(body.start)
             for chunk in body.chunks:
-                self._check_pace(len(chunk))
+                self._pace.check(len(chunk))
                 self.policy.check_size(self.entry.uri, file.tell() + len(chunk))
                 file.write(chunk)
                 self.progress(self.entry.uri, file.tell(), self.total_bytes)
@@ -196,18 +234,6 @@ class Download:
             raise InputUnavailable(
                 f"the transfer ended after {file.tell():,} of {self.total_bytes:,} bytes", uri=self.entry.uri
             )
-
-    def _check_pace(self, more_bytes: int) -> None:
-        """Judges one stretch of `grace_s` after the other: an average over all would forgive who began fast."""
-        self._bytes_since += more_bytes
-        now_s = self.policy.monotonic_s()
-        elapsed_s = now_s - self._since_s
-        if elapsed_s <= self.policy.grace_s:
-            return
-        if self._bytes_since < elapsed_s * self.policy.min_bytes_per_s:
-            message = f"{self._bytes_since:,} bytes in {elapsed_s:.0f} s is too slow to wait for"
-            raise InputUnavailable(message, uri=self.entry.uri, retryable=False)
-        self._since_s, self._bytes_since = now_s, 0
 
     def _check_room(self, present: int) -> None:
         free = shutil.disk_usage(self.entry.path.parent).free
@@ -219,7 +245,8 @@ class Download:
             )
 
 
-def _disk_error(error: OSError, path: Path) -> SetupError:
+def disk_error(error: OSError, path: Path) -> SetupError:
+    """Our word for what the operating system says of a file that we write."""
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     what = "the disk is full" if full else (error.strerror or str(error))
     return SetupError(f"{path}: {what}", hint="Free some room, or choose another --output folder.", retryable=full)
