@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +17,8 @@ from support.apiserver import ApiServer
 from support.chart_matrix import ALONE, CPU_ONLY, TENANTS
 from support.charts import CHART, NAMESPACE, config_text, render
 from support.cluster.control_plane import control_plane
-from support.cluster.processes import free_ports, wait_for
+from support.cluster.processes import wait_for
+from support.controllers import RunningController, running_controller
 from support.decisions import a_head
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.manifests.build import manifest
@@ -32,8 +28,6 @@ from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
 from videojob.planning.jobplan import PlannedVideo
 
-PATIENCE_S = 60.0
-ENDS_WITHIN_S = 10.0
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces"
 VALUES: dict[str, Any] = {
     "tenants": TENANTS,
@@ -60,79 +54,31 @@ def table_url() -> Iterator[str]:
         yield url
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A controller's process.
-
-    Attributes:
-        http: talks to its port.
-    """
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    http: httpx.Client
-
-    def wait(self, what: str, look: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not look():
-            assert self.process.poll() is None, self.log.read_text()[-4000:]
-            assert time.monotonic() < deadline, f"{what} did not come: {self.log.read_text()[-4000:]}"
-            time.sleep(0.1)
-
-    def ok(self, path: str) -> bool:
-        try:
-            return self.http.get(path).is_success
-        except httpx.TransportError:
-            return False
-
-    def looks(self, outcome: str) -> float:
-        """How often it has looked at a job with this outcome."""
-        pattern = rf'videojob_reconciles_total{{kind="job",outcome="{outcome}"}} (\S+)'
-        found = re.search(pattern, self.http.get("/metrics").text)
-        return 0.0 if found is None else float(found[1])
-
-    def looked(self, before: float) -> bool:
-        """Whether it has looked at a job since there were `before` looks."""
-        return self.looks("done") > before
-
-    def refused(self) -> list[str]:
-        """What the API server forbade, as the controller counted it and kopf wrote it down."""
-        counted = re.findall(r'videojob_api_requests_total{code="40[13]".*', self.http.get("/metrics").text)
-        return counted + re.findall(r".*APIForbidden.*", self.log.read_text())
+def refused(running: RunningController) -> list[str]:
+    """What the API server forbade, as the controller counted it and kopf wrote it down."""
+    counted = re.findall(r'videojob_api_requests_total{code="40[13]".*', running.http.get("/metrics").text)
+    return counted + re.findall(r".*APIForbidden.*", running.log.read_text())
 
 
 @contextmanager
-def controller(cluster: Cluster, values: dict[str, Any], table_url: str, folder: Path) -> Iterator[Running]:
-    """A controller as the chart's Deployment runs it: its account's token, its configuration, its arguments."""
+def controller(cluster: Cluster, values: dict[str, Any], table_url: str, folder: Path) -> Iterator[RunningController]:
+    """A controller with its account's token and the configuration of the chart."""
     path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/videojob-controller/token"
     answer = cluster.server.client.post(path, json={"spec": {}})
-    kubeconfig = json.loads(Path(cluster.env["KUBECONFIG"]).read_text())
-    kubeconfig["users"][0]["user"] = {"token": answer.json()["status"]["token"]}
-    (folder / "kubeconfig").write_text(json.dumps(kubeconfig))
-    (folder / "config.yaml").write_text(config_text(render(values)))
-    (port,) = free_ports(1)
-    arguments = [f"--config={folder}/config.yaml", "--deployment=videojob-controller", "--canary=1", f"--port={port}"]
-    environment = os.environ | AWS_ENVIRONMENT | {"AWS_ENDPOINT_URL_DYNAMODB": table_url, "AWS_REGION": "us-east-1"}
+    access = json.loads(Path(cluster.env["KUBECONFIG"]).read_text())
+    access["users"][0]["user"] = {"token": answer.json()["status"]["token"]}
+    (folder / "kubeconfig").write_text(json.dumps(access))
+    config = folder / "config.yaml"
+    config.write_text(config_text(render(values)))
+    flags = ("--deployment=videojob-controller", "--canary=1")
     log = folder / "controller.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("videojob"), "controller", *arguments, f"--kubeconfig={folder}/kubeconfig"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
-        try:
-            yield Running(process, log, http)
-        finally:
-            process.terminate()
-            try:
-                process.wait(ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-    assert process.returncode == 0, log.read_text()[-4000:]
-    assert "Traceback" not in log.read_text()
+    with running_controller(config, folder / "kubeconfig", table_url, log, *flags) as running:
+        yield running
+
+
+def looked(running: RunningController, before: float) -> bool:
+    """Whether it has looked at a job since there were `before` looks."""
+    return running.looks("done") > before
 
 
 def plan_was_made(uid: str, table_url: str) -> None:
@@ -162,7 +108,7 @@ def touch(client: httpx.Client, job: dict[str, Any], mark: str = "yes") -> None:
     assert answer.is_success, answer.text
 
 
-def begin_job(cluster: Cluster, running: Running, table_url: str, name: str) -> None:
+def begin_job(cluster: Cluster, running: RunningController, table_url: str, name: str) -> None:
     """Makes a VideoJob and waits until it has a planner, a status, a server and workers."""
     client, jobs = cluster.server.client, f"{JOBS}/team-a/videojobs"
     made = client.post(jobs, json=manifest(S3_INPUT, {"metadata.name": name}))
@@ -204,9 +150,9 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         for turn in ("1", "2"):
             before = running.looks("done")
             touch(client, work, turn)
-            running.wait("a look", partial(running.looked, before))
+            running.wait("a look", partial(looked, running, before))
         once = ['videojob_api_requests_total{code="403",method="GET"} 1.0']
-        assert running.refused() == (once if scope == "namespaced" else [])
+        assert refused(running) == (once if scope == "namespaced" else [])
         assert running.looks("crashed") == 0
     assert client.get(lease).json()["spec"].get("holderIdentity", "") == ""
     cluster.helm("uninstall", "videojob")

@@ -177,6 +177,7 @@ class Lead:
     def _hear(self, key: Key) -> None:
         self._work.hear(key)
         if isinstance(key, ServerKey):
+            self._servers.servers.forget(key)
             for job in self._demands.jobs_of(key):
                 self._work.add(job)
 

@@ -45,6 +45,7 @@ class ServerLook:
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
     _may_see_nodes: bool = True
 
     def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
@@ -52,13 +53,22 @@ class ServerLook:
         name, now_s = server_name(key), self.clock.monotonic_s()
         with self._lock:
             known = self._seen.get(name)
+            turn = self._turns.get(name, 0)
         if known is not None and not fresh and now_s - known[0] < _FRESH_S:
             return known[1]
         deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
         found = None if deployment is None else self.of(deployment)
         with self._lock:
-            self._seen[name] = (now_s, found)
+            if self._turns.get(name, 0) == turn:
+                self._seen[name] = (now_s, found)
         return found
+
+    def forget(self, key: ServerKey) -> None:
+        """An event about the server came: what was read before, or is being read now, may be older than it."""
+        name = server_name(key)
+        with self._lock:
+            self._turns[name] = self._turns.get(name, 0) + 1
+            self._seen.pop(name, None)
 
     def of(self, deployment: Object) -> ServerSeen:
         """A Deployment with its pods."""
@@ -130,10 +140,11 @@ class ServerReconciler:
         wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=self.clock.now_s())
         if seen is not None and not self.demands.complete:
             wanted = replace(wanted, replicas=max(wanted.replicas, seen.replicas))
-        self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
         if deployment is None:
+            # First: a Deployment that is there is the sign that its Service is, too.
             service = self._owned(server_service(key, self.catalogue))
             self.cluster.apply(SERVICES, service, manager=FIELD_MANAGER)
+        self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
         return wanted.recheck_s
 
     def _owned(self, made: dict[str, Any]) -> dict[str, Any]:
