@@ -96,7 +96,7 @@ def test_a_controller_killed_at_any_write_is_followed_by_one_that_finishes_its_j
                 break
         world.faults.rule = lambda _request: None
         with world.controller(*QUICK) as second:
-            second.wait(f"the end after a kill at {killer.at}", lambda: world.has_ended(name))
+            second.wait(f"the end after a kill at {killer.at}", partial(world.has_ended, name))
             demand_right_end(world, name, uid, killer.at)
         struck.append(killer.at)
     assert len(struck) > 12, struck
