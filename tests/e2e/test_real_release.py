@@ -49,7 +49,7 @@ def test_an_upgrade_and_a_rollback_under_a_running_job_change_nothing_of_its_res
     before = _revision(real)
     job = start(real, "upgraded", "good/", sampling={"everyNthFrame": 2})
     job.working()
-    real.install(controller=real.values()["controller"] | {"logLevel": "debug"})
+    real.install(controller=real.values()["controller"] | {"podAnnotations": {"example.org/turn": "2"}})
     assert _revision(real) == before + 1
     real.cluster.helm("rollback", RELEASE, str(before), "--namespace", SYSTEM, "--wait", "--timeout=3m")
     assert job.end(600) == "Completed"

@@ -77,6 +77,12 @@ class Job:
         found = self.world.cluster.get(f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={labels}")["items"]
         return [pod for pod in found if phase in {None, pod["status"].get("phase")}]
 
+    def children(self) -> list[str]:
+        """What was made for it, by kind and name."""
+        labels = f"videojob.dev/job-name={self.name}"
+        kinds = "jobs,pods,configmaps"
+        return self.world.cluster.kubectl("-n", self.namespace, "get", kinds, "-l", labels, "-o", "name").splitlines()
+
     def patch(self, spec: dict[str, Any]) -> None:
         text = json.dumps({"spec": spec})
         self.world.cluster.kubectl("-n", self.namespace, "patch", "vj", self.name, "--type=merge", "-p", text)
@@ -131,6 +137,12 @@ def laptop_summary(job: Job, folder: Path) -> bytes:
     sink.close()
     assert found is not None
     return found
+
+
+def job_keys(world: World) -> set[str]:
+    """The partition keys in the results table."""
+    pages = world.dynamodb().get_paginator("scan").paginate(TableName=TABLE, ProjectionExpression="PK")
+    return {item["PK"]["S"] for page in pages for item in page["Items"]}
 
 
 def servers(world: World) -> list[dict[str, Any]]:

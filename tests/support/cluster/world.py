@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,8 @@ SYSTEM = "videojob-system"
 RELEASE = "videojob"
 TABLE = "videojob-results"
 MODEL = "face_detector"
+CHANGED_MODEL = "changed_detector"
+BROKEN_MODEL = "broken_detector"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
 _IN_CLUSTER = {
     "s3": "http://s3.support.svc:5000",
@@ -61,7 +64,7 @@ class World:
     Attributes:
         node: that the tests started; None on somebody's own cluster.
         s3_url, dynamodb_url: as this process reaches them.
-        digest: of the model in the bucket "models".
+        digest: of the model in the bucket "models". broken_digest: of one there whose weights are none.
     """
 
     cluster: Cluster
@@ -69,6 +72,7 @@ class World:
     s3_url: str
     dynamodb_url: str
     digest: str
+    broken_digest: str = ""
 
     def s3(self) -> S3Client:
         """A client for arranging buckets."""
@@ -102,21 +106,10 @@ class World:
                 "cpu": {"image": {"repository": triton, "tag": triton_tag}, "idleSeconds": 5},
             },
             "models": {
-                MODEL: {
-                    "version": 1,
-                    "digest": self.digest,
-                    "source": {"s3": {"bucket": "models", "prefix": f"{MODEL}/"}},
-                    "variants": {
-                        "cpu": {
-                            "backend": "python",
-                            "framesPerSecond": "20",
-                            "cpu": "500m",
-                            "memory": "2Gi",
-                            "instances": 1,
-                            "maxReplicas": 2,
-                        }
-                    },
-                }
+                MODEL: _entry(self.digest, MODEL),
+                # The files are not those that were pinned.
+                CHANGED_MODEL: _entry("sha256:" + "0" * 64, MODEL),
+                BROKEN_MODEL: _entry(self.broken_digest, BROKEN_MODEL),
             },
             "networkPolicy": {"enabled": True},
         } | more
@@ -159,8 +152,10 @@ def world(folder: Path | None = None) -> Iterator[World]:
             else stack.enter_context(_forwarded_when_ready(cluster, name, port))
             for name, (port, _, _) in _STORES.items()
         }
-        made = World(cluster, node, urls["s3"], urls["dynamodb"], model_digest(ensure_built(MODEL) / MODEL))
-        _fill(made)
+        broken = _broken_model(place)
+        digests = model_digest(ensure_built(MODEL) / MODEL), model_digest(broken)
+        made = World(cluster, node, urls["s3"], urls["dynamodb"], *digests)
+        _fill(made, broken)
         yield made
         if node is None:
             made.uninstall()
@@ -180,13 +175,38 @@ def _own_node(folder: Path) -> Iterator[tuple[Cluster, Node]]:
         yield cluster, node
 
 
-def _fill(made: World) -> None:
+def _entry(digest: str, folder: str) -> dict[str, Any]:
+    """A model of the catalogue, from a folder of the bucket "models"."""
+    variant = {
+        "backend": "python",
+        "framesPerSecond": "20",
+        "cpu": "500m",
+        "memory": "2Gi",
+        "instances": 1,
+        "maxReplicas": 2,
+    }
+    source = {"s3": {"bucket": "models", "prefix": f"{folder}/"}}
+    return {"version": 1, "digest": digest, "source": source, "variants": {"cpu": variant}}
+
+
+def _broken_model(place: Path) -> Path:
+    """The model's folder under another name, with weights that no runtime reads."""
+    folder = place / BROKEN_MODEL
+    shutil.copytree(ensure_built(MODEL) / MODEL, folder)
+    config = folder / "config.pbtxt"
+    config.write_text(config.read_text().replace(f'name: "{MODEL}"', f'name: "{BROKEN_MODEL}"'))
+    (folder / "1" / "model.onnx").write_bytes(b"these are no weights")
+    return folder
+
+
+def _fill(made: World, broken: Path) -> None:
     wait_for("S3", lambda: _answers(made.s3_url))
     wait_for("DynamoDB", lambda: _answers(made.dynamodb_url))
     client = made.s3()
     for bucket in ("models", "videos"):
         client.create_bucket(Bucket=bucket)
     upload_folder(client, ensure_built(MODEL) / MODEL, "models", MODEL)
+    upload_folder(client, broken, "models", BROKEN_MODEL)
 
 
 def upload_folder(client: S3Client, folder: Path, bucket: str, prefix: str) -> None:
