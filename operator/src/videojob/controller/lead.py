@@ -98,9 +98,7 @@ class Lead:
         look = ServerLook(cluster, catalogue, clock)
         observer = Observer(cluster, outside.stores, catalogue, look)
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
-        self._jobs = JobReconciler(
-            cluster, catalogue, clock, observer, self._demands, self._wake, outside.metrics.status_writes.inc
-        )
+        self._jobs = JobReconciler(cluster, catalogue, clock, observer, self._demands, self._wake, self._wrote)
         self._canary = Canary(
             outside.side, clock, catalogue.server_namespace, None, options.canary_every_s, options.deaf_after_s
         )
@@ -155,6 +153,10 @@ class Lead:
         if isinstance(key, ServerKey):
             return self._servers.reconcile(key)
         return self._jobs.reconcile(key)
+
+    def _wrote(self, key: JobKey) -> None:
+        self._outside.metrics.status_writes.inc()
+        self._work.wrote(key)
 
     # Events.
 

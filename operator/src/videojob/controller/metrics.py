@@ -27,7 +27,7 @@ class ControllerMetrics:
         )
         self.event_to_write_s = Histogram(
             "videojob_event_to_write_seconds",
-            "From an event's arrival to the status that it led to.",
+            "From an event's arrival to the status that it led to; an event that led to none does not count.",
             buckets=_LATENCIES_S,
             registry=self.registry,
         )

@@ -38,7 +38,7 @@ class JobReconciler:
 
     Attributes:
         changed: told which servers' demands changed.
-        wrote: told how long after the newest change a status was written is up to the caller; here only that it was.
+        wrote: told of each job whose status was written, at that moment.
     """
 
     cluster: Cluster
@@ -47,7 +47,7 @@ class JobReconciler:
     observer: Observer
     demands: Demands
     changed: Callable[[ServerKey], None]
-    wrote: Callable[[], None] = lambda: None
+    wrote: Callable[[JobKey], None] = lambda _key: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_s: dict[JobKey, float] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
@@ -202,7 +202,7 @@ class JobReconciler:
             self._written_s[key] = now_s
             if desired.ended:
                 del self._written_s[key]
-        self.wrote()
+        self.wrote(key)
         if stored is not None and _reason(before) != desired.reason:
             _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
         return None

@@ -40,6 +40,7 @@ class Work(Generic[K]):
     side_by_side: int
     _queue: WorkQueue[K] = field(default_factory=WorkQueue)
     _heard_s: dict[K, float] = field(default_factory=dict)
+    _looked_for_s: dict[K, float] = field(default_factory=dict)
     _in_hand_s: dict[K, float] = field(default_factory=dict)
 
     def add(self, key: K) -> None:
@@ -51,6 +52,12 @@ class Work(Generic[K]):
         """An event about a key: as `add`, and the time to its effect is measured."""
         self._heard_s.setdefault(key, self.clock.monotonic_s())
         self.add(key)
+
+    def wrote(self, key: K) -> None:
+        """The look at a key has written what it found, just now; from that look's thread."""
+        heard_s = self._looked_for_s.pop(key, None)
+        if heard_s is not None:
+            self.metrics.event_to_write_s.observe(self.clock.monotonic_s() - heard_s)
 
     @property
     def longest_s(self) -> float:
@@ -80,13 +87,16 @@ class Work(Generic[K]):
         while (key := await self._queue.take()) is not None:
             self.metrics.queue_length.set(len(self._queue))
             heard_s = self._heard_s.pop(key, None)
+            if heard_s is not None:
+                self._looked_for_s[key] = heard_s
             self._in_hand_s[key] = self.clock.monotonic_s()
             try:
-                await self._one(key, heard_s)
+                await self._one(key)
             finally:
                 self._in_hand_s.pop(key, None)
+                self._looked_for_s.pop(key, None)  # an event that led to no write has no time to its write
 
-    async def _one(self, key: K, heard_s: float | None) -> None:
+    async def _one(self, key: K) -> None:
         about = self.name(key)
         with self.metrics.reconcile_s.labels(about["kind"]).time():
             try:
@@ -100,12 +110,13 @@ class Work(Generic[K]):
                 self.metrics.reconciles.labels(about["kind"], "crashed").inc()
                 _LOG.exception("a look failed", extra={**about, "delay_s": round(delay_s, 1)})
                 return
-        if heard_s is not None:
-            self.metrics.event_to_write_s.observe(self.clock.monotonic_s() - heard_s)
         self.metrics.reconciles.labels(about["kind"], "done").inc()
         self._queue.done(key, recheck_s)
 
     def _failed(self, key: K, about: dict[str, str], error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
+        heard_s = self._looked_for_s.pop(key, None)
+        if heard_s is not None:
+            self._heard_s[key] = heard_s  # its effect is still to come; an event since then is younger
         passes = not isinstance(error, VideoJobError) or error.retryable
         least_s = error.retry_after_s if isinstance(error, ClusterUnavailable) else 0.0
         delay_s = self._queue.failed(key, least_s=least_s, most_s=PATIENCE_S if passes else MOST_BACKOFF_S)
