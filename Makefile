@@ -34,6 +34,7 @@ test-tools: setup
 	@scripts/dynamodb-local
 	@scripts/kube-tools
 	@scripts/kube-crds
+	@scripts/promtool >/dev/null
 	@scripts/e2e-packages
 
 demo: setup  ## run the quickstart on real video; a second run starts afresh

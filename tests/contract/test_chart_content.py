@@ -230,15 +230,25 @@ def test_common_labels_and_annotations_are_on_every_object_and_pod() -> None:
     values = {
         **MATRIX["labels, annotations and places"],
         "karpenter": KARPENTER,
-        "monitoring": {
-            "serviceMonitor": {"enabled": True},
-            "podMonitor": {"enabled": True},
-            "prometheusRule": {"enabled": True},
-        },
+        **MATRIX["monitored"],
     }
     for item in render(values):
         assert item["metadata"]["labels"]["team"] == "video", item["metadata"]["name"]
         assert item["metadata"]["annotations"]["owner"] == "video@example.com", item["metadata"]["name"]
+
+
+@pytest.mark.parametrize("others", [{}, MATRIX["labels, annotations and places"]], ids=["alone", "with common ones"])
+def test_what_prometheus_selects_by_are_labels(others: dict[str, Any]) -> None:
+    labels = {"release": "prometheus", "app.kubernetes.io/component": "mine"}
+    switches = ("serviceMonitor", "podMonitor", "prometheusRule")
+    monitoring = {switch: {"enabled": True, "labels": labels} for switch in switches}
+    found = of_kind(render({**others, "monitoring": monitoring}), "ServiceMonitor", "PodMonitor", "PrometheusRule")
+    assert len(found) == len(switches)
+    for item in found:
+        assert item["metadata"]["labels"]["release"] == "prometheus"
+        # What the chart itself says of an object stays.
+        assert item["metadata"]["labels"]["app.kubernetes.io/component"] in {"controller", "server"}
+        assert "release" not in item["metadata"].get("annotations", {})
 
 
 def test_alerts_ask_for_what_is_measured_where_it_is_scraped() -> None:

@@ -32,19 +32,20 @@ app.kubernetes.io/part-of: videojob
 {{- end }}
 {{- end -}}
 
-{{/* (list root name component namespace annotations): the metadata of an object. Namespace "" is for cluster scope. */}}
+{{/* (list root name component namespace annotations), and labels behind them where there are any: the metadata of an object.
+Namespace "" is for cluster scope. What the chart itself says of an object comes before what the values add to it. */}}
 {{- define "videojob.metadata" -}}
 {{- $root := index . 0 -}}
 {{- $annotations := merge (dict) (default (dict) (index . 4)) $root.Values.commonAnnotations -}}
+{{- $labels := include "videojob.labels" $root | fromYaml -}}
+{{- with index . 2 -}}{{- $_ := set $labels "app.kubernetes.io/component" . -}}{{- end -}}
+{{- if gt (len .) 5 -}}{{- $labels = merge $labels (index . 5) -}}{{- end -}}
 name: {{ index . 1 }}
 {{- with index . 3 }}
 namespace: {{ . }}
 {{- end }}
 labels:
-  {{- include "videojob.labels" $root | nindent 2 }}
-  {{- with index . 2 }}
-  app.kubernetes.io/component: {{ . }}
-  {{- end }}
+  {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
