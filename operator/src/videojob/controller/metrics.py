@@ -1,10 +1,62 @@
-"""The controller's own metrics, all of them; docs/reference/metrics.md is made from this file."""
+"""The controller's own metrics, all of them; docs/reference/metrics.md is made from `MEASURES`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCIES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one metric is: its name as Prometheus shows it, its type, what it means, its labels."""
+
+    name: str
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """As Prometheus calls it."""
+        return self.kind.__name__.lower()
+
+
+RECONCILES = Measure(
+    "videojob_reconciles_total",
+    Counter,
+    "Looks at a VideoJob or server, by outcome: done, failed (tried again later), crashed (a fault of the program).",
+    ("kind", "outcome"),
+)
+RECONCILE_S = Measure("videojob_reconcile_seconds", Histogram, "Duration of one look.", ("kind",))
+EVENT_TO_WRITE_S = Measure(
+    "videojob_event_to_write_seconds", Histogram, "From an event's arrival to the status that it led to."
+)
+QUEUE_LENGTH = Measure("videojob_queue_length", Gauge, "Keys that wait for their turn.")
+API_REQUESTS = Measure(
+    "videojob_api_requests_total",
+    Counter,
+    "Requests to the API server, by method and status (0: no answer).",
+    ("method", "code"),
+)
+STATUS_WRITES = Measure("videojob_status_writes_total", Counter, "Statuses written.")
+CANARY_SILENT_S = Measure(
+    "videojob_canary_silent_seconds", Gauge, "For how long the watch has not shown the canary's marks."
+)
+LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the lease.")
+
+MEASURES = (
+    RECONCILES,
+    RECONCILE_S,
+    EVENT_TO_WRITE_S,
+    QUEUE_LENGTH,
+    API_REQUESTS,
+    STATUS_WRITES,
+    CANARY_SILENT_S,
+    LEADER,
+)
 
 
 class ControllerMetrics:
@@ -12,36 +64,20 @@ class ControllerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.reconciles = Counter(
-            "videojob_reconciles_total",
-            "Looks at a VideoJob or server, by outcome.",
-            ("kind", "outcome"),
-            registry=self.registry,
-        )
-        self.reconcile_s = Histogram(
-            "videojob_reconcile_seconds",
-            "Duration of one look.",
-            ("kind",),
-            buckets=_LATENCIES_S,
-            registry=self.registry,
-        )
-        self.event_to_write_s = Histogram(
-            "videojob_event_to_write_seconds",
-            "From an event's arrival to the status that it led to; an event that led to none does not count.",
-            buckets=_LATENCIES_S,
-            registry=self.registry,
-        )
-        self.queue_length = Gauge("videojob_queue_length", "Keys that wait for their turn.", registry=self.registry)
-        self.api_requests = Counter(
-            "videojob_api_requests_total",
-            "Requests to the API server, by method and status (0: no answer).",
-            ("method", "code"),
-            registry=self.registry,
-        )
-        self.status_writes = Counter("videojob_status_writes_total", "Statuses written.", registry=self.registry)
-        self.canary_silent_s = Gauge(
-            "videojob_canary_silent_seconds",
-            "For how long the watch has not shown the canary's marks.",
-            registry=self.registry,
-        )
-        self.leader = Gauge("videojob_leader", "1 while this controller holds the lease.", registry=self.registry)
+        self.reconciles = self._counter(RECONCILES)
+        self.reconcile_s = self._histogram(RECONCILE_S)
+        self.event_to_write_s = self._histogram(EVENT_TO_WRITE_S)
+        self.queue_length = self._gauge(QUEUE_LENGTH)
+        self.api_requests = self._counter(API_REQUESTS)
+        self.status_writes = self._counter(STATUS_WRITES)
+        self.canary_silent_s = self._gauge(CANARY_SILENT_S)
+        self.leader = self._gauge(LEADER)
+
+    def _counter(self, measure: Measure) -> Counter:
+        return Counter(measure.name, measure.meaning, measure.labels, registry=self.registry)
+
+    def _gauge(self, measure: Measure) -> Gauge:
+        return Gauge(measure.name, measure.meaning, measure.labels, registry=self.registry)
+
+    def _histogram(self, measure: Measure) -> Histogram:
+        return Histogram(measure.name, measure.meaning, measure.labels, buckets=_LATENCIES_S, registry=self.registry)
