@@ -378,3 +378,40 @@ class Cluster(Protocol):
         that is another object's.
         """
         ...
+
+
+class ClusterStreams(Protocol):
+    """What the Kubernetes API tells as it happens. Both methods raise ClusterUnavailable and ClusterRefused."""
+
+    def watch(
+        self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "", version: str = ""
+    ) -> Iterator[tuple[str, Object]]:
+        """("ADDED" | "MODIFIED" | "DELETED", object) as they come; ends now and then: the caller asks again.
+
+        Without `version` it begins with every object that is there. With one that is too old it ends at once.
+        """
+        ...
+
+    def log(self, namespace: str, pod: str, query: LogQuery) -> Iterator[tuple[str, str]]:
+        """(time, line) of a container's log, oldest first; the time as Kubernetes writes it, "" where there is none.
+
+        Ends with the log; a log that is followed may end before its container does, and is then asked for again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which part of a pod's log.
+
+    Attributes:
+        container: its name. follow: go on while it runs. previous: of the container before the last restart.
+        tail: only so many lines of the end; None for all.
+        since: only lines of this time and later, as Kubernetes writes it; "" for all.
+    """
+
+    container: str
+    follow: bool = False
+    previous: bool = False
+    tail: int | None = None
+    since: str = ""

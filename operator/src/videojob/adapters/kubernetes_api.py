@@ -1,4 +1,5 @@
-"""The Kubernetes API as plain objects: one request each, with deadlines, and every refusal in our words.
+"""The Kubernetes API as plain objects: one request each, with deadlines, and every refusal in our words. Watches and
+logs are streams, whose silence has a deadline, too.
 
 `kubernetes` finds the cluster and its credentials (kubeconfig, contexts, exec plugins, a pod's rotating token), httpx
 carries the requests: its pool is shared by all threads, and no model classes are built for objects that are read as
@@ -11,6 +12,7 @@ import json
 import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,17 @@ import httpx
 from kubernetes import client, config
 
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.kinds import Kind
-from videojob.ports import AlreadyThere, ClusterConflict, Object
+from videojob.manifests.kinds import PODS, Kind
+from videojob.ports import AlreadyThere, ClusterConflict, LogQuery, Object
 
 _CONNECT_S = 5.0
 _PAGE = 500
 _WORDS_CHARACTERS = 1000
 _MOST_RETRY_AFTER_S = 60.0
+_WATCH_S = 40
+"""After so long the server ends a watch: a connection that is silent for longer is lost."""
+_SILENT_S = 60.0
+_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _TYPES = {
     "apply": "application/apply-patch+yaml",
     "merge": "application/merge-patch+json",
@@ -83,6 +89,19 @@ def connect_cluster(
     return KubernetesApi(http, observe)
 
 
+def context_namespace(kubeconfig: Path | None = None, context: str | None = None) -> str:
+    """The namespace that the context names, as kubectl takes it: "default" when it names none; of a pod, its own."""
+    try:
+        file = None if kubeconfig is None else str(kubeconfig)
+        contexts, active = config.list_kube_config_contexts(config_file=file)  # type: ignore[no-untyped-call]  # has no types
+    except (config.ConfigException, OSError, ValueError):
+        contexts, active = [], None
+        if kubeconfig is None and _ACCOUNT_NAMESPACE.is_file():
+            return _ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
+    chosen = active if context is None else next((one for one in contexts if one["name"] == context), None)
+    return str(((chosen or {}).get("context") or {}).get("namespace") or "default")
+
+
 def _load(configuration: client.Configuration, kubeconfig: Path | None, context: str | None) -> None:
     """A kubeconfig where there is one, the pod's own account otherwise."""
     default = Path(config.KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)[0]).expanduser()
@@ -105,7 +124,7 @@ def _trust(configuration: client.Configuration) -> ssl.SSLContext:
 
 
 class KubernetesApi:
-    """Implements `ports.Cluster`.
+    """Implements `ports.Cluster` and `ports.ClusterStreams`.
 
     Args:
         http: knows the server and the credentials.
@@ -166,6 +185,66 @@ class KubernetesApi:
         """The answer to a read as text, as a pod's log."""
         return self._send("GET", path, parameters=parameters).text
 
+    @property
+    def address(self) -> str:
+        """Of the server."""
+        return str(self._http.base_url)
+
+    def watch(
+        self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "", version: str = ""
+    ) -> Iterator[tuple[str, Object]]:
+        """See `ports.ClusterStreams.watch`."""
+        parameters = {"watch": "true", "timeoutSeconds": str(_WATCH_S)}
+        given = {"labelSelector": labels, "fieldSelector": fields, "resourceVersion": version}
+        parameters |= {name: value for name, value in given.items() if value}
+        for line in self._lines(kind.path(namespace), parameters):
+            change = _change(line)
+            if change is None:
+                return
+            yield change
+
+    def log(self, namespace: str, pod: str, query: LogQuery) -> Iterator[tuple[str, str]]:
+        """See `ports.ClusterStreams.log`."""
+        given = {
+            "container": query.container,
+            "timestamps": "true",
+            "follow": "true" if query.follow else "",
+            "previous": "true" if query.previous else "",
+            "tailLines": "" if query.tail is None else str(query.tail),
+            "sinceTime": query.since,
+        }
+        parameters = {name: value for name, value in given.items() if value}
+        for line in self._lines(f"{PODS.path(namespace, pod)}/log", parameters):
+            text = line.decode(errors="replace")
+            time, _, rest = text.partition(" ")
+            yield (time, rest) if time.endswith("Z") else ("", text)
+
+    def _lines(self, path: str, parameters: Mapping[str, str]) -> Iterator[bytes]:
+        """The lines of an answer as they come; ends early when nothing came for long."""
+        rest = b""
+        try:
+            with self._stream(path, parameters) as answer:
+                for part in answer.iter_bytes():
+                    *lines, rest = (rest + part).split(b"\n")
+                    yield from lines
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as error:
+            self._observe("GET", 0)
+            raise ClusterUnavailable(f"GET {path}: {str(error) or type(error).__name__}", uri=path) from error
+        if rest:
+            yield rest
+
+    @contextmanager
+    def _stream(self, path: str, parameters: Mapping[str, str]) -> Iterator[httpx.Response]:
+        patience = httpx.Timeout(_SILENT_S, connect=_CONNECT_S)
+        with self._http.stream("GET", path, params=parameters, timeout=patience) as answer:
+            self._observe("GET", answer.status_code)
+            if not answer.is_success:
+                answer.read()
+                raise _refusal("GET", path, answer)
+            yield answer
+
     def close(self) -> None:
         """Ends the connections."""
         self._http.close()
@@ -222,6 +301,16 @@ def _words(answer: httpx.Response) -> str:
         return str(answer.json()["message"])[:_WORDS_CHARACTERS]
     except (ValueError, KeyError, TypeError):
         return answer.text[:_WORDS_CHARACTERS]
+
+
+def _change(line: bytes) -> tuple[str, Object] | None:
+    """One message of a watch; None when it is over, as when its version is too old."""
+    try:
+        message = json.loads(line)
+        kind, value = str(message["type"]), message["object"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClusterUnavailable("the API server's watch is cut off") from error
+    return None if kind == "ERROR" or not isinstance(value, dict) else (kind, value)
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

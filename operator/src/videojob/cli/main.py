@@ -9,13 +9,16 @@ from typing import Annotated, NoReturn
 import typer
 
 import videojob
+from videojob.cli.cluster import program_name
 from videojob.cli.controller import controller
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
 from videojob.cli.models import app as models_app
 from videojob.cli.results import report, results
 from videojob.cli.run import run
+from videojob.cli.suspend import resume, suspend
 from videojob.cli.validate import validate_files, validation_json, validation_text
+from videojob.cli.watch import watch
 from videojob.cli.worker import app as worker_app
 from videojob.errors import VideoJobError
 
@@ -31,6 +34,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(results)
 app.command()(report)
+app.command()(watch)
+app.command()(suspend)
+app.command()(resume)
 app.command(hidden=True)(controller)
 app.add_typer(models_app, name="models")
 app.add_typer(worker_app, name="worker", hidden=True)
@@ -69,7 +75,7 @@ def version() -> None:
 def main() -> None:
     """Entry point; exits with an `ExitCode`."""
     try:
-        app()
+        app(prog_name=program_name())
     except VideoJobError as error:
         _end(error)
     except OSError as error:

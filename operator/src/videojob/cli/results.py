@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from videojob.adapters.clock import SystemClock
+from videojob.cli.cluster_results import ClusterOption, ContextOption, KubeconfigOption, Origin, find_place
 from videojob.cli.display import video_name
 from videojob.cli.outcome import show_summary
 from videojob.cli.stored import (
@@ -28,7 +29,6 @@ from videojob.cli.stored import (
     UidOption,
     Which,
     finished_run,
-    place,
 )
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import error_from_dict
@@ -71,7 +71,10 @@ def results(
     namespace: NamespaceOption = None,
     uid: UidOption = None,
     output: OutputOption = None,
-    sink: SinkOption = "sqlite",
+    cluster: ClusterOption = False,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    sink: SinkOption = None,
     table: TableOption = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
@@ -80,8 +83,8 @@ def results(
     ] = ResultsFormat.TABLE,
 ) -> None:
     """Show what a finished run found."""
-    which = Which(name, namespace, uid)
-    where = place(which, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    origin = Origin(cluster, kubeconfig, context, sink, table, region, endpoint_url)
+    where = find_place(Which(name, namespace, uid), output, origin)
     with finished_run(where) as (store, run, encoded):
         summary = decode_summary(encoded)
         if form is ResultsFormat.JSON:
@@ -167,15 +170,18 @@ def report(
     namespace: NamespaceOption = None,
     uid: UidOption = None,
     output: OutputOption = None,
-    sink: SinkOption = "sqlite",
+    cluster: ClusterOption = False,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    sink: SinkOption = None,
     table: TableOption = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
     to: Annotated[Path | None, typer.Option(help="File to write.", show_default="OUTPUT/report.html")] = None,
 ) -> None:
     """Write the report of a finished run: one HTML file that needs nothing else."""
-    which = Which(name, namespace, uid)
-    where = place(which, output, sink, table=table, region=region, endpoint_url=endpoint_url)
+    origin = Origin(cluster, kubeconfig, context, sink, table, region, endpoint_url)
+    where = find_place(Which(name, namespace, uid), output, origin)
     with finished_run(where) as (store, run, _):
         facts = _facts(where.output, run, "Pictures and timings")
         path = write_report(store, run, facts, SystemClock(), to or where.output / REPORT_FILE)

@@ -10,11 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from videojob.api.reasons import Phase
+from videojob.cli.cluster import command_line
 from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
+from videojob.manifests.job_state import JobState
 from videojob.ports import Sink
 from videojob.results.values import RunRecord
 
@@ -22,11 +25,20 @@ NameArgument = Annotated[str, typer.Argument(help="Name of the VideoJob.", metav
 OutputOption = Annotated[
     Path | None, typer.Option("--output", help="Folder of the run.", show_default="videojob-output/NAME")
 ]
-SinkOption = Annotated[Literal["sqlite", "dynamodb"], typer.Option("--sink", help="Where the results are.")]
+SinkKind = Literal["sqlite", "dynamodb"]
+SinkOption = Annotated[
+    SinkKind | None, typer.Option("--sink", help="Where the results are.", show_default="sqlite, without --cluster")
+]
 TableOption = Annotated[str | None, typer.Option("--table", help="DynamoDB table.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the table.")]
 NamespaceOption = Annotated[
-    str | None, typer.Option("--namespace", help="Namespace of the VideoJob, when several have the name.")
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="Namespace of the VideoJob, when several have the name.",
+        show_default="of a cluster: that of the context",
+    ),
 ]
 UidOption = Annotated[
     str | None, typer.Option("--uid", help="The job's identity, when several have the name; messages list them.")
@@ -60,17 +72,24 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run's results are to be found."""
+    """Where a run's results are to be found.
+
+    Attributes:
+        which: job of the store. output: folder of the run, or for what is written now.
+        sink: the store.
+        job: of a cluster, which names its own identity in the store; None when the store is searched for `which`.
+    """
 
     which: Which
     output: Path
     sink: SinkConfig
+    job: JobState | None = None
 
 
 def place(
     which: Which,
     output: Path | None,
-    sink: Literal["sqlite", "dynamodb"],
+    sink: SinkKind,
     *,
     table: str | None,
     region: str | None,
@@ -88,7 +107,8 @@ def place(
     database = folder / DATABASE
     if not database.is_file():
         raise SetupError(
-            f"there are no results at {database}", hint="Run the job first, or give the --output folder of its run."
+            f"there are no results at {database}",
+            hint="Run the job first, or give the --output folder of its run, or --cluster for a VideoJob on a cluster.",
         )
     return Place(which, folder, SinkConfig("sqlite", path=database))
 
@@ -136,6 +156,9 @@ def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
         ResultsIncomplete: the job has not finished yet.
     """
     with closing(open_sink(where.sink, read_only=True)) as sink:
+        if where.job is not None:
+            yield (sink, *_of_cluster(sink, where.which, where.job))
+            return
         newest = choose(sink.runs(), where.which)
         run = sink.finished_run(newest.uid)
         summary = None if run is None else sink.finished(run)
@@ -145,6 +168,20 @@ def finished_run(where: Place) -> Iterator[tuple[Sink, RunRecord, bytes]]:
             text = f"A newer run of {newest.name} has {_progress(sink, newest)}; this is the finished one before it."
             tell(console(stderr=True), text, "yellow")
         yield sink, run, summary
+
+
+def _of_cluster(sink: Sink, which: Which, job: JobState) -> tuple[RunRecord, bytes]:
+    """By the key alone: a tenant may read its own items, and search no table."""
+    run = sink.finished_run(str(which.uid))
+    summary = None if run is None else sink.finished(run)
+    if run is not None and summary is not None:
+        return run, summary
+    name = f"{job.namespace}/{job.name}"
+    state = job.reason or "not looked at by a controller"
+    if job.phase is Phase.FAILED:
+        raise ResultsIncomplete(f"{name} has failed ({state}) and has no summary", hint=job.message, retryable=False)
+    hint = f"`{command_line('watch', job)}` waits for its end."
+    raise ResultsIncomplete(f"{name} is {state} and has no summary yet", hint=hint)
 
 
 def _progress(sink: Sink, run: RunRecord) -> str:
