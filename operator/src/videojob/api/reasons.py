@@ -78,6 +78,11 @@ _STATES = (
         "Check the chart's image values and that the nodes may pull from that registry.",
     ),
     _waiting(
+        "CreationRefused",
+        "Kubernetes refuses to make the job's pods or other objects.",
+        "The message has its words, and what to change; it is tried again by itself.",
+    ),
+    _waiting(
         "LoadingModel",
         "The inference server starts or loads the model.",
         "After five minutes look at the server's log: kubectl logs.",

@@ -18,9 +18,10 @@ from videojob.errors import ClusterError, ClusterRefused, ItemTooLarge, ResultsI
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import CANARY, results_uid
-from videojob.manifests.status import merge_patch, status_of
+from videojob.manifests.status import merge_patch, status_of, unreadable_status
+from videojob.planning.admission import held_up
 from videojob.planning.catalogue import Catalogue
-from videojob.planning.decide import decide
+from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import Observed, ResultsSeen, ServerKey
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
@@ -60,7 +61,7 @@ class JobReconciler:
         """One look; returns when to look again, in seconds.
 
         Raises:
-            ClusterError, SinkError: try again later.
+            ClusterError, SinkError: try again later; of what Kubernetes refuses to make, the status tells already.
         """
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
@@ -70,14 +71,23 @@ class JobReconciler:
         try:
             job = parse(raw)
         except ValidationError as error:
-            _cannot_read(raw, error)
+            self._cannot_read(key, raw, error)
             self._keep_demand(key)
             return None
         observed, desired = self._decided(job)
+        look = look_at(job, observed, self.catalogue, self.clock.now_s())
+        if look.is_working:
+            self._demand(key, desired)  # first: whatever becomes of the rest, workers keep their server
+        refusal: ClusterRefused | None = None
+        try:
+            self._apply(job, desired)
+        except ClusterRefused as error:
+            refusal, desired = error, held_up(look, desired, error.as_dict())
         self._demand(key, desired)
-        self._apply(job, desired)
         self._tell(job, desired)
         wait_s = self._write(job, raw, observed, desired)
+        if refusal is not None:
+            raise refusal
         if desired.delete_self:
             self.cluster.delete(VIDEOJOBS, namespace, name, uid=job.metadata.uid)
         if desired.ended:
@@ -214,15 +224,22 @@ class JobReconciler:
             # An Event is a courtesy: the status says the same, and stands.
             _LOG.warning("event not posted", extra={"error": str(error)})
 
-
-def _cannot_read(raw: Object, error: ValidationError) -> None:
-    """The API server let through what this version does not understand: CRD and controller differ."""
-    metadata = raw["metadata"]
-    words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    _LOG.error(
-        "a VideoJob cannot be read: CRD and controller are of different versions",
-        extra={"namespace": metadata["namespace"], "job": metadata["name"], "problems": words},
-    )
+    def _cannot_read(self, key: JobKey, raw: Object, error: ValidationError) -> None:
+        """The API server let through what this version does not understand: CRD and controller differ."""
+        namespace, name = key
+        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        about = {"namespace": namespace, "job": name, "problems": words}
+        _LOG.error("a VideoJob cannot be read: CRD and controller are of different versions", extra=about)
+        patch = merge_patch(raw.get("status", {}), unreadable_status(raw, words, self.clock.now_s()))
+        if not patch:
+            return
+        guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
+        try:
+            self.cluster.patch(VIDEOJOBS, namespace, name, {"metadata": guard, "status": patch}, subresource="status")
+        except (ClusterRefused, ClusterConflict) as refusal:
+            _LOG.warning("its status cannot say so", extra=about | {"error": str(refusal)})
+            return
+        self.wrote(key)
 
 
 def parse(raw: Object) -> VideoJob:

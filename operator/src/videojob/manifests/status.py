@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
 
+from videojob.api.reasons import REASONS
 from videojob.api.videojob import VideoJob
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import Desired, ProgressWanted
@@ -58,6 +59,34 @@ def status_of(
         status["results"] = before["results"]
     status["columns"] = _columns(status)
     return status
+
+
+def unreadable_status(raw: Mapping[str, Any], words: str, now_s: float) -> dict[str, Any]:
+    """The status of a VideoJob that this version cannot read: as it was, but that it says so. An end stays an end.
+
+    Args:
+        raw: the object, as the API server gives it.
+        words: what is wrong with it.
+        now_s: seconds since the epoch.
+    """
+    before = dict(raw.get("status") or {})
+    if "completionTime" in before:
+        return before
+    info = REASONS["InvalidManifest"]
+    message = f"this controller cannot read the VideoJob: {words}. CRD and controller are of different versions: "
+    message = _cut(f"{message}upgrade the chart's release with its CRD.")
+    known = [one for one in before.get("conditions", ()) if isinstance(one, Mapping)]
+    old = next((one for one in known if one.get("type") == "Succeeded"), {})
+    said = {
+        "type": "Succeeded",
+        "status": "Unknown",
+        "reason": info.word,
+        "message": message,
+        "lastTransitionTime": old["lastTransitionTime"] if old.get("status") == "Unknown" else timestamp(now_s),
+        "observedGeneration": int(raw["metadata"].get("generation", 0)),
+    }
+    others = [one for one in known if one.get("type") != "Succeeded"]
+    return before | {"conditions": [said, *others], "message": message}
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
 from videojob.planning.trouble import waiting_for
 from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
 
-__all__ = ["QUEUE_LABEL", "decide", "seconds_of"]
+__all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
 
 _PLAN_POLL_S = 30.0
 _STORE_POLL_S = 5.0
@@ -48,13 +48,18 @@ def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float
         catalogue: of this installation.
         now_s: seconds since the epoch.
     """
-    look = Look(job, observed, catalogue, recorded_of(job.status), now_s)
+    look = look_at(job, observed, catalogue, now_s)
     if job.metadata.deletion_timestamp is not None:
         return replace(_as_recorded(look), ended=look.recorded.ended_s is not None)
     if look.recorded.ended_s is not None:
         return _over(look, look.recorded.ended_s)
     desired = _decide(look)
     return replace(desired, events=news_of(look, desired))
+
+
+def look_at(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float) -> Look:
+    """What a decision takes as one value; the arguments are those of `decide`."""
+    return Look(job, observed, catalogue, recorded_of(job.status), now_s)
 
 
 def _decide(look: Look) -> Desired:

@@ -12,6 +12,8 @@ from videojob.planning.desired import Desired, EventWanted
 from videojob.planning.refusals import ignored_on_clusters
 from videojob.planning.words import Look
 
+_BAD_CAPACITY = frozenset({"InsufficientCapacity", "ImagePullFailed", "CreationRefused"})
+
 
 def news_of(look: Look, desired: Desired) -> tuple[EventWanted, ...]:
     """Events to post, in the order of what happened."""
@@ -34,7 +36,7 @@ def _conditions(look: Look, desired: Desired) -> Iterator[EventWanted]:
         if same:
             continue
         became_true = one.status == "True" and (before is None or before.status != "True")
-        if one.type == "CapacityReady" and one.reason in {"InsufficientCapacity", "ImagePullFailed"}:
+        if one.type == "CapacityReady" and one.reason in _BAD_CAPACITY:
             yield EventWanted("Warning", one.reason, one.message)
         elif one.type == "CapacityReady" and became_true and one.message:
             yield EventWanted("Normal", "NodeReady", one.message)

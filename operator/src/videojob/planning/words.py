@@ -47,6 +47,12 @@ class Look:
         return f"the job ran longer than its activeDeadlineSeconds of {limit_s}"
 
     @property
+    def is_working(self) -> bool:
+        """Whether workers may be at it."""
+        jobs = self.observed.jobs
+        return any(one.kind == "work" and one.finished is None and not one.suspended for one in jobs)
+
+    @property
     def unfinished_jobs(self) -> tuple[str, ...]:
         """Names of Jobs that would go on working."""
         return tuple(one.name for one in self.observed.jobs if one.finished is None and not one.deleting)

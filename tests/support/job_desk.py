@@ -1,0 +1,131 @@
+"""A job reconciler between a cluster and a table in memory, and a clock that moves when it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from support.decisions import CATALOGUE, NOW_S, a_head, a_job
+from support.fake_cluster import FakeCluster
+from support.fakes import FakeClock
+from support.job_stores import FakeJobStore
+from videojob.controller.demands import Demands, JobKey
+from videojob.controller.observe import Observer
+from videojob.controller.reconcile import JobReconciler
+from videojob.controller.servers import ServerLook
+from videojob.controller.stores import Stores
+from videojob.manifests.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
+from videojob.manifests.names import server_name
+from videojob.manifests.server import server_deployment
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.jobplan import PlanHead
+from videojob.planning.observed import ServerKey
+from videojob.planning.servers import ServerWanted
+from videojob.results.values import RunRecord
+
+KEY = ("team", "entrance")
+SERVER = ServerKey("face_detector", 1, "cpu")
+
+
+class TableClock(FakeClock):
+    """A clock at the time of `support.decisions`."""
+
+    def now_s(self) -> float:
+        return NOW_S + self.seconds
+
+
+@dataclass
+class OneTable(FakeJobStore):
+    """A table that also begins runs, and counts what is read."""
+
+    committed_segments: set[int] = field(default_factory=set)
+    reads: int = 0
+
+    def begin(self, run: RunRecord) -> RunRecord:
+        self._called("begin")
+        return replace(run, epoch=1)
+
+    def committed(self, run: RunRecord) -> frozenset[int]:
+        self.reads += 1
+        return frozenset(self.committed_segments)
+
+
+class JobDesk:
+    """See the module.
+
+    Attributes:
+        changed: servers whose demand changed. wrote: jobs whose status was written.
+    """
+
+    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+        self.clock = TableClock()
+        self.cluster = FakeCluster()
+        self.table = OneTable()
+        self.changed: list[ServerKey] = []
+        self.wrote: list[JobKey] = []
+        self.demands = Demands()
+        self.use(catalogue)
+
+    def use(self, catalogue: Catalogue) -> None:
+        """Starts the controller anew, with this configuration."""
+        self.catalogue = catalogue
+        stores = Stores(lambda _table, _region: self.table, self.clock)
+        observer = Observer(self.cluster, stores, catalogue, ServerLook(self.cluster, catalogue, self.clock))
+        self.demands = Demands()
+        self.reconciler = JobReconciler(
+            self.cluster, catalogue, self.clock, observer, self.demands, self.changed.append, self.wrote.append
+        )
+
+    def start(self, spec: Mapping[str, Any] | None = None, **job: Any) -> None:
+        """Somebody makes the job."""
+        self.cluster.put(VIDEOJOBS, a_job(spec, **job).as_manifest())
+
+    def look(self) -> float | None:
+        return self.reconciler.reconcile(KEY)
+
+    def plan(self, head: PlanHead | None = None) -> None:
+        """The planner ends."""
+        self.table.head = a_head() if head is None else head
+
+    def serve(self, key: ServerKey = SERVER, replicas: int = 1) -> None:
+        """A server answers."""
+        made = server_deployment(key, ServerWanted(replicas, None, busy=True), self.catalogue)
+        self.cluster.put(DEPLOYMENTS, made | {"status": {"readyReplicas": replicas}})
+        self.clock.seconds += 2.0
+
+    def let_work(self) -> dict[str, Any]:
+        """The job is made, planned, and its workers run; returns their Job."""
+        self.start()
+        self.plan()
+        self.look()
+        self.serve()
+        self.look()
+        (work,) = [one for one in self.jobs if "-work-" in one["metadata"]["name"]]
+        assert work["spec"]["suspend"] is False
+        return self.cluster.put(JOBS, work | {"status": {"active": 1, "ready": 1}})
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        return [one for (plural, _, _), one in self.cluster.stored.items() if plural == JOBS.plural]
+
+    @property
+    def job(self) -> dict[str, Any]:
+        return self.cluster.stored[VIDEOJOBS.plural, *KEY]
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.job.get("status") or {})
+
+    @property
+    def reason(self) -> str:
+        return self.condition("Succeeded")[1]
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """(status, reason) of a stored condition."""
+        found = next(one for one in self.status["conditions"] if one["type"] == kind)
+        return found["status"], found["reason"]
+
+    def forget_server(self, key: ServerKey = SERVER) -> None:
+        """The server's Deployment goes."""
+        self.cluster.stored.pop((DEPLOYMENTS.plural, self.catalogue.server_namespace, server_name(key)))

@@ -1,0 +1,106 @@
+"""One look at one VideoJob against a cluster and a table in memory: what is written when something is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.job_desk import KEY, SERVER, JobDesk
+from videojob.errors import ClusterRefused
+from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS, Kind
+
+QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
+
+
+def refuse_jobs(desk: JobDesk, verb: str = "create", words: str = QUOTA) -> None:
+    def refuse(asked: str, kind: Kind, _name: str) -> Exception | None:
+        return ClusterRefused(f"403 {words}", retryable=True) if (asked, kind) == (verb, JOBS) else None
+
+    desk.cluster.refuse = refuse
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_job_that_may_not_be_made_says_so_in_the_words_of_the_api_server_and_is_tried_again(planned: bool) -> None:
+    desk = JobDesk()
+    desk.start()
+    if planned:
+        desk.plan()
+    refuse_jobs(desk)
+    with pytest.raises(ClusterRefused, match="exceeded quota"):
+        desk.look()
+    assert desk.condition("Succeeded") == ("Unknown", "CreationRefused")
+    assert desk.condition("CapacityReady") == ("False", "CreationRefused")
+    assert "exceeded quota: small" in desk.status["message"]
+    assert "Raise the namespace's ResourceQuota" in desk.status["message"]
+    assert desk.wrote == [KEY]
+    assert any(one["reason"] == "CreationRefused" for one in desk.cluster.list(EVENTS))
+    assert desk.demands.of(SERVER) == [], "no server is paid for work that cannot begin"
+    assert desk.changed == []
+
+    desk.cluster.refuse = lambda _verb, _kind, _name: None
+    desk.clock.seconds += 10
+    desk.look()
+    assert desk.reason == ("ProvisioningCPU" if planned else "Probing")
+    assert len(desk.jobs) == 1
+    assert bool(desk.demands.of(SERVER)) == planned
+
+
+def test_workers_that_are_at_it_keep_their_server_whatever_is_refused() -> None:
+    desk = JobDesk()
+    work = desk.let_work()
+    desk.cluster.put(JOBS, work | {"spec": work["spec"] | {"parallelism": 0}})
+    refuse_jobs(desk, "patch", "a policy")
+    with pytest.raises(ClusterRefused, match="a policy"):
+        desk.look()
+    assert desk.reason == "CreationRefused"
+    assert desk.condition("CapacityReady")[0] == "True"
+    assert desk.condition("ServerReady")[0] == "True"
+    assert len(desk.demands.of(SERVER)) == 1
+
+
+def test_an_end_is_told_though_what_is_left_may_not_be_removed() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    value = desk.job
+    desk.cluster.put(VIDEOJOBS, value | {"spec": value["spec"] | {"model": {"name": "unknown"}}})
+    refuse_jobs(desk, "delete", "no right")
+    for _ in range(2):
+        with pytest.raises(ClusterRefused, match="no right"):
+            desk.look()
+    assert desk.condition("Succeeded") == ("False", "ModelNotFound")
+
+
+def bad_spec(value: dict[str, Any]) -> dict[str, Any]:
+    return value | {"spec": value["spec"] | {"fromTheFuture": 1}}
+
+
+def test_a_job_that_cannot_be_read_says_so() -> None:
+    desk = JobDesk()
+    desk.start()
+    desk.look()
+    desk.cluster.put(VIDEOJOBS, bad_spec(desk.job))
+    assert desk.look() is None
+    assert desk.condition("Succeeded") == ("Unknown", "InvalidManifest")
+    assert "spec.fromTheFuture" in desk.status["message"]
+    assert "upgrade" in desk.status["message"]
+    writes = len(desk.wrote)
+    desk.look()
+    assert len(desk.wrote) == writes, "said once"
+
+
+def test_a_job_that_is_over_stays_so_though_it_cannot_be_read() -> None:
+    desk = JobDesk()
+    desk.start()
+    over = {"completionTime": "2027-01-15T08:00:00Z", "message": "it is over"}
+    desk.cluster.put(VIDEOJOBS, bad_spec(desk.job) | {"status": over})
+    desk.look()
+    assert desk.status == over
+
+
+def test_a_status_that_may_not_be_written_about_a_job_that_cannot_be_read_is_no_failure() -> None:
+    desk = JobDesk()
+    desk.start()
+    desk.cluster.put(VIDEOJOBS, bad_spec(desk.job))
+    desk.cluster.refuse = lambda verb, _kind, _name: ClusterRefused("422") if verb == "patch" else None
+    assert desk.look() is None
