@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from support.job_desk import KEY, SERVER, JobDesk
-from videojob.errors import ClusterRefused
+from videojob.errors import ClusterRefused, ClusterUnavailable, SinkError
 from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS, Kind
+from videojob.planning.desired import ServerDemand
 
 QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
 
@@ -104,3 +106,43 @@ def test_a_status_that_may_not_be_written_about_a_job_that_cannot_be_read_is_no_
     desk.cluster.put(VIDEOJOBS, bad_spec(desk.job))
     desk.cluster.refuse = lambda verb, _kind, _name: ClusterRefused("422") if verb == "patch" else None
     assert desk.look() is None
+
+
+@pytest.mark.parametrize("error", [KeyError("error"), RuntimeError("a fault"), ClusterUnavailable("away")])
+def test_servers_do_not_wait_for_a_job_whose_look_always_fails(error: Exception) -> None:
+    desk = JobDesk()
+    desk.start()
+    desk.demands.expect([KEY, ("team", "other")])
+    desk.demands.set(("team", "other"), ServerDemand(SERVER, Fraction(1), 10))
+    complete_before = desk.demands.complete
+
+    def refuse(verb: str, kind: Kind, _name: str) -> Exception | None:
+        return error if (verb, kind) == ("list", JOBS) else None
+
+    desk.cluster.refuse = refuse
+    with pytest.raises(type(error)):
+        desk.look()
+    assert (complete_before, desk.demands.complete) == (False, True)
+    assert desk.changed == [SERVER], "it may be smaller now"
+
+
+def test_a_look_that_fails_leaves_the_demand_as_it_was() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    before = desk.demands.of(SERVER)
+    desk.cluster.refuse = lambda verb, _kind, _name: ClusterUnavailable("away") if verb == "list" else None
+    with pytest.raises(ClusterUnavailable):
+        desk.look()
+    assert before == desk.demands.of(SERVER) != []
+
+
+def test_a_table_that_holds_nonsense_is_told_and_stops_nothing() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    desk.use(desk.catalogue)
+    words = SinkError("an item of team.x is not as this program writes it", uri="dynamodb:t", hint="Remove it.")
+    desk.table.trouble = lambda name: words if name == "plan_head" else None
+    assert desk.look() == 5.0
+    assert desk.condition("Succeeded")[0] == "Unknown"
+    assert "an item of team.x is not as this program writes it (dynamodb:t). Remove it." in desk.status["message"]
+    assert len(desk.demands.of(SERVER)) == 1

@@ -31,6 +31,7 @@ from videojob.adapters.dynamodb_calls import (
     cancellation_reasons,
     error_code,
 )
+from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_reads import TableReader
 from videojob.adapters.dynamodb_table import create_table
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
@@ -134,6 +135,7 @@ class DynamoDbSink:
         self._usage = WriteUsage()
         self._usage_lock = threading.Lock()
 
+    @reads
     def begin(self, run: RunRecord) -> RunRecord:
         """See `ports.Sink.begin`."""
         while True:
@@ -157,6 +159,7 @@ class DynamoDbSink:
         same = stored.get("digest") == commit.digest
         return CommitOutcome.ALREADY_STORED if same else CommitOutcome.OTHER_KEPT
 
+    @reads
     def committed(self, run: RunRecord) -> frozenset[int]:
         """See `ports.Sink.committed`."""
         keys = (
@@ -166,6 +169,7 @@ class DynamoDbSink:
         )
         return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
+    @reads_each
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         """See `ports.Sink.commits`; one page per shard is in memory at a time."""
         shards = [
@@ -188,6 +192,7 @@ class DynamoDbSink:
             return self._explain_cancelled(run, text(spilled.head["digest"]), error)
         return True
 
+    @reads
     def finished(self, run: RunRecord) -> bytes | None:
         """See `ports.Sink.finished`."""
         stored = self._reader.query(run.uid, summary_sort_key(run.epoch))
@@ -198,11 +203,13 @@ class DynamoDbSink:
         run = self.finished_run(uid)
         return None if run is None else self.finished(run)
 
+    @reads
     def finished_run(self, uid: str) -> RunRecord | None:
         """See `ports.Sink.finished_run`."""
         job = self._reader.get(uid, JOB_KEY)
         return None if job is None else finished_run_from_item(job)
 
+    @reads
     def runs(self) -> Sequence[RunRecord]:
         """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
         found = [run_from_item(item) for item in self._reader.scan_jobs()]
@@ -225,6 +232,7 @@ class DynamoDbSink:
         """See `dynamodb_table.create_table`."""
         create_table(self._table, self._client, self._caller, self._settings.table_ready_s)
 
+    @reads
     def _check_epoch(self, run: RunRecord, job: Mapping[str, Document] | None) -> None:
         if job is None:
             raise never_begun(run, self._store)

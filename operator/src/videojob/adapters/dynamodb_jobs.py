@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from videojob.adapters.dynamodb import DynamoDbSink
+from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.document import text
 from videojob.results.items import (
@@ -41,6 +42,7 @@ _BEHIND = "~"  # sorts behind everything that a sort key may go on with, the key
 class DynamoDbJobStore(DynamoDbSink):
     """`ports.JobStore` over one table."""
 
+    @reads
     def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
         """See `ports.JobStore.save_plan`."""
         spilled = [video_item(uid, head.plan_id, video, self._settings.spill_bytes) for video in videos]
@@ -48,11 +50,13 @@ class DynamoDbJobStore(DynamoDbSink):
         stored = self._put_if_absent(head_item(uid, head))
         return head if stored is None else head_from_item(stored)
 
+    @reads
     def plan_head(self, uid: str, attempt: int) -> PlanHead | None:
         """See `ports.JobStore.plan_head`."""
         item = self._reader.get(uid, plan_sort_key(attempt))
         return None if item is None else head_from_item(item)
 
+    @reads_each
     def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
         """See `ports.JobStore.planned_videos`."""
         partition = plan_partition(uid, plan_id)
@@ -62,6 +66,7 @@ class DynamoDbJobStore(DynamoDbSink):
         ]
         return heapq.merge(*kinds, key=lambda video: video.video)
 
+    @reads_each
     def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
         """See `ports.JobStore.videos_of_segments`."""
         partition = plan_partition(uid, plan_id)
@@ -73,6 +78,7 @@ class DynamoDbJobStore(DynamoDbSink):
         last = segment_sort_key(first + count - 1) + _BEHIND
         return map(video_from_item, join_items(self._reader.query_between(partition, begins, last)))
 
+    @reads
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
         """See `ports.JobStore.committed_between`."""
         low, high = segment_sort_key(first), segment_sort_key(first + count - 1)
@@ -88,16 +94,19 @@ class DynamoDbJobStore(DynamoDbSink):
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         return self._put_if_absent(failure_item(run, failure)) is None
 
+    @reads
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         """See `ports.JobStore.failures`."""
         return tuple(map(failure_from_item, self._reader.query(segment_partition(run, 0), FAIL_PREFIX)))
 
+    @reads
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         """See `ports.JobStore.describe_model`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         stored = self._put_if_absent(model_item(run, model))
         return model if stored is None else model_from_item(stored)
 
+    @reads
     def model(self, run: RunRecord) -> ModelFacts | None:
         """See `ports.JobStore.model`."""
         item = self._reader.get(segment_partition(run, 0), MODEL_KEY)

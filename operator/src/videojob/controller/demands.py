@@ -1,7 +1,7 @@
 """What every job asks of its server, as of its last look: the sum is what servers are sized by.
 
 Kept in memory only. A controller that has just started does not know all of it before it has looked at every job once;
-until then no server may get smaller.
+until then no server may get smaller. A look that fails counts, too: one job that always fails must not keep them all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Demands:
 
     @property
     def complete(self) -> bool:
-        """Whether every job that was there at the start has been looked at."""
+        """Whether every job that was there at the start has been looked at, or tried."""
         with self._lock:
             return self._unseen is not None and not self._unseen
 

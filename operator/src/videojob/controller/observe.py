@@ -17,6 +17,7 @@ from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.placement import place
+from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore, Object
 from videojob.results.values import RunRecord
 from videojob.worker.finalise import stored_outcome
@@ -48,7 +49,7 @@ class Observer:
             head = self.stores.head(store, results_uid(job.metadata), attempt)
             results = None if head is None else self._results(job, head, jobs, store)
         except (SinkError, SetupError) as error:
-            return Observed(jobs=jobs, store_error=str(error.message))
+            return Observed(jobs=jobs, store_error=told(error))
         return Observed(jobs=jobs, head=head, results=results, server=self._server(job, head))
 
     def store(self, job: VideoJob) -> JobStore:

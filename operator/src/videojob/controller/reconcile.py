@@ -24,6 +24,7 @@ from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import Observed, ResultsSeen, ServerKey
+from videojob.planning.words import told
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
 from videojob.worker.finalise import finalise_run
@@ -60,9 +61,17 @@ class JobReconciler:
     def reconcile(self, key: JobKey) -> float | None:
         """One look; returns when to look again, in seconds.
 
+        However it ends, servers do not wait for another look at this job before they may get smaller.
+
         Raises:
             ClusterError, SinkError: try again later; of what Kubernetes refuses to make, the status tells already.
         """
+        try:
+            return self._look(key)
+        finally:
+            self._keep_demand(key)
+
+    def _look(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
         if raw is None or CANARY in raw["metadata"].get("labels", {}):
@@ -72,7 +81,6 @@ class JobReconciler:
             job = parse(raw)
         except ValidationError as error:
             self._cannot_read(key, raw, error)
-            self._keep_demand(key)
             return None
         observed, desired = self._decided(job)
         look = look_at(job, observed, self.catalogue, self.clock.now_s())
@@ -111,7 +119,7 @@ class JobReconciler:
             observed = replace(observed, store_refusal=error.as_dict())
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
         except SinkError as error:
-            observed = replace(observed, store_error=error.message)
+            observed = replace(observed, store_error=told(error))
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
         return observed, desired
 

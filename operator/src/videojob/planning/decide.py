@@ -134,7 +134,7 @@ def _waits_for_store(look: Look, where: Place) -> Desired:
     never_begun = look.job.status is None or look.job.status.epoch is None
     if never_begun and look.is_over_time:
         return fails(look, "DeadlineExceeded", look.over_time_words)
-    words = f"the results table does not answer, work goes on when it does: {look.observed.store_error}"
+    words = f"the results table cannot be used now, work goes on when it can: {look.observed.store_error}"
     recorded = _as_recorded(look)
     known = {one.type: one for one in recorded.conditions}
     said = replace(works(look, recorded.reason, words), recheck_s=_STORE_POLL_S)

@@ -162,7 +162,7 @@ class Observed:
         head: of its plan, None before there is one.
         results: from the table, None before an epoch was begun.
         server: that it would use; None when there is none.
-        store_error: the table did not answer: in words; decisions that need it wait.
+        store_error: why the table cannot be used now, in words; decisions that need it wait.
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from videojob.api.reasons import REASONS, Phase
 from videojob.api.videojob import VideoJob
+from videojob.errors import VideoJobError
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionStatus, ConditionWanted, Desired
 from videojob.planning.observed import JobSeen, Observed
@@ -129,6 +130,11 @@ def error_words(error: Mapping[str, Any]) -> str:
         place.append(f"segment {error['segment']}")
     where = f" ({', '.join(place)})" if place else ""
     return f"{error.get('message', '')}{where}"
+
+
+def told(error: VideoJobError) -> str:
+    """An error as part of a message: what, where, and what to do."""
+    return sentence(error_words(error.as_dict()), error.hint)
 
 
 def sentence(message: str, next_step: str) -> str:

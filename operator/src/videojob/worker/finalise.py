@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import ResultsIncomplete
+from videojob.errors import ResultsIncomplete, SinkError
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, first_failures, is_settled
 from videojob.planning.settings import run_settings
 from videojob.ports import JobStore
@@ -40,9 +40,13 @@ def outcome_of(summary: Summary) -> FinalOutcome:
 
 
 def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
-    """What an earlier call of `finalise_run` stored; None when there was none."""
+    """What an earlier call of `finalise_run` stored; None when there was none. Raises SinkError, also for nonsense."""
     stored = store.finished(run)
-    return None if stored is None else outcome_of(decode_summary(stored))
+    try:
+        return None if stored is None else outcome_of(decode_summary(stored))
+    except (LookupError, TypeError, ValueError) as error:
+        words = f"the stored summary is not as this program writes it: {type(error).__name__}: {error}"
+        raise SinkError(words, uri=run.uid, hint="Remove the job's items, and run it anew.") from error
 
 
 def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> FinalOutcome | None:
