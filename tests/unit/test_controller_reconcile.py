@@ -146,3 +146,16 @@ def test_a_table_that_holds_nonsense_is_told_and_stops_nothing() -> None:
     assert desk.condition("Succeeded")[0] == "Unknown"
     assert "an item of team.x is not as this program writes it (dynamodb:t). Remove it." in desk.status["message"]
     assert len(desk.demands.of(SERVER)) == 1
+
+
+def test_a_server_that_somebody_took_away_is_told_of_at_each_look_though_the_demand_is_the_same() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    desk.look()
+    desk.changed.clear()
+    desk.look()
+    assert desk.changed == []
+    desk.forget_server()
+    desk.clock.seconds += 2
+    desk.look()
+    assert set(desk.changed) == {SERVER}

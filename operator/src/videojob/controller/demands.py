@@ -30,6 +30,18 @@ class Demands:
         with self._lock:
             return self._unseen is not None and not self._unseen
 
+    @property
+    def jobs(self) -> list[JobKey]:
+        """Who asks for a server."""
+        with self._lock:
+            return list(self._by_job)
+
+    @property
+    def servers(self) -> set[ServerKey]:
+        """What is asked for."""
+        with self._lock:
+            return {demand.key for demand in self._by_job.values()}
+
     def expect(self, jobs: Iterable[JobKey]) -> None:
         """The jobs that there are, once, after the first listing."""
         with self._lock:

@@ -217,8 +217,9 @@ class Lead:
             _LOG.warning("not everything could be listed", extra={"error": str(error)})
             return False
         self._demands.expect(jobs)
-        keys: list[Key] = [*jobs, *servers]
-        for key in keys:
+        # What is remembered, too: of a job or server that is gone, the event may be what was lost.
+        keys: list[Key] = [*jobs, *servers, *self._demands.jobs, *self._demands.servers]
+        for key in dict.fromkeys(keys):
             self._work.add(key)
         return True
 

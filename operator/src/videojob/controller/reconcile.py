@@ -85,13 +85,13 @@ class JobReconciler:
         observed, desired = self._decided(job)
         look = look_at(job, observed, self.catalogue, self.clock.now_s())
         if look.is_working:
-            self._demand(key, desired)  # first: whatever becomes of the rest, workers keep their server
+            self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
         refusal: ClusterRefused | None = None
         try:
             self._apply(job, desired)
         except ClusterRefused as error:
             refusal, desired = error, held_up(look, desired, error.as_dict())
-        self._demand(key, desired)
+        self._demand(key, desired, observed)
         self._tell(job, desired)
         wait_s = self._write(job, raw, observed, desired)
         if refusal is not None:
@@ -134,8 +134,11 @@ class JobReconciler:
         told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(told, frames_done=outcome.frames)
 
-    def _demand(self, key: JobKey, desired: Desired) -> None:
-        for server in self.demands.set(key, desired.demand):
+    def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
+        changed = self.demands.set(key, desired.demand)
+        if desired.demand is not None and (observed.server is None or not observed.server.replicas):
+            changed.add(desired.demand.key)  # somebody else took it away
+        for server in changed:
             self.changed(server)
 
     def _keep_demand(self, key: JobKey) -> None:
