@@ -57,6 +57,7 @@ def connect_cluster(
     *,
     observe: Callable[[str, int], None] | None = None,
     patience_s: float = 30.0,
+    connections: int = 32,
 ) -> KubernetesApi:
     """A connection with the credentials of this machine or pod.
 
@@ -65,6 +66,7 @@ def connect_cluster(
         context: of the kubeconfig; None takes its current one.
         observe: told (method, status) of every answer; status 0 for none.
         patience_s: how long to wait for an answer.
+        connections: most at once; each stream holds one.
 
     Raises:
         SetupError: there is no cluster to talk to.
@@ -82,7 +84,7 @@ def connect_cluster(
         auth=_Token(configuration),
         verify=_trust(configuration),
         timeout=httpx.Timeout(patience_s, connect=min(patience_s, _CONNECT_S)),
-        limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=16),
         headers={"User-Agent": "videojob", "Accept": "application/json"},
         trust_env=False,
     )

@@ -60,13 +60,13 @@ class Connected:
 
 
 @contextmanager
-def connected(access: Access) -> Iterator[Connected]:
-    """The cluster, closed with the block.
+def connected(access: Access, *, connections: int = 32) -> Iterator[Connected]:
+    """The cluster, closed with the block; `connections` at once.
 
     Raises:
         SetupError: no cluster is set up on this machine.
     """
-    api = connect_cluster(access.kubeconfig, access.context)
+    api = connect_cluster(access.kubeconfig, access.context, connections=connections)
     try:
         yield Connected(api, access.namespace or context_namespace(access.kubeconfig, access.context))
     finally:

@@ -13,6 +13,7 @@ from videojob.cli.cluster import program_name
 from videojob.cli.controller import controller
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
+from videojob.cli.logs import logs
 from videojob.cli.models import app as models_app
 from videojob.cli.results import report, results
 from videojob.cli.run import run
@@ -35,6 +36,7 @@ app.command()(run)
 app.command()(results)
 app.command()(report)
 app.command()(watch)
+app.command()(logs)
 app.command()(suspend)
 app.command()(resume)
 app.command(hidden=True)(controller)
