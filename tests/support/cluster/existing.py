@@ -51,11 +51,16 @@ def own_namespaces(cluster: Cluster, *names: str) -> Iterator[None]:
     taken = [name for name in names if cluster.client.get(f"/api/v1/namespaces/{name}").is_success]
     if taken:
         raise Failed(f"the cluster of {OWN_CLUSTER} has {', '.join(taken)} already: the tests would disturb its users")
-    cluster.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
+    make_namespaces(cluster, *names)
     try:
         yield
     finally:
         cluster.kubectl("delete", "namespace", *names, "--ignore-not-found", "--wait=true", timeout_s=300)
+
+
+def make_namespaces(cluster: Cluster, *names: str) -> None:
+    """Makes namespaces on a cluster that goes as a whole, or whose owner removes them."""
+    cluster.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import boto3
 import httpx
 
 from support.cluster.control_plane import ROOT, Cluster, control_plane
-from support.cluster.existing import existing_cluster, forwarded, own_kubeconfig, own_namespaces
+from support.cluster.existing import existing_cluster, forwarded, make_namespaces, own_kubeconfig, own_namespaces
 from support.cluster.images import (
     PROJECT_IMAGE,
     SUPPORT_IMAGE,
@@ -141,9 +141,10 @@ def world(folder: Path | None = None) -> Iterator[World]:
         own = own_kubeconfig()
         if own is None:
             cluster, node = stack.enter_context(_own_node(place / "cluster"))
+            make_namespaces(cluster, *_NAMESPACES)
         else:
             cluster, node = stack.enter_context(existing_cluster(own, place / "cluster")), None
-        stack.enter_context(own_namespaces(cluster, *_NAMESPACES))
+            stack.enter_context(own_namespaces(cluster, *_NAMESPACES))
         for name, (port, command, where) in _STORES.items():
             _start_service(cluster, name, port, command, where)
         urls = {
