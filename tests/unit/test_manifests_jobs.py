@@ -160,9 +160,14 @@ def test_workers_are_told_their_run() -> None:
         "--batch=5",
         f"--server={server_name(KEY)}.videojob-system.svc:8001",
         "--workers=8",
+        "--model-version=1",
         "--grace=60",
     ]
-    assert made["metadata"]["annotations"] == {"videojob.dev/epoch": "3", "videojob.dev/batch": "5"}
+    assert made["metadata"]["annotations"] == {
+        "videojob.dev/epoch": "3",
+        "videojob.dev/batch": "5",
+        "videojob.dev/server-key": server_key_text(KEY),
+    }
 
 
 @pytest.mark.parametrize(("suspended", "made"), [(True, True), (False, False), (None, True)])

@@ -65,7 +65,7 @@ def an_event(component: str, message: str, at_s: float = NOW_S, reason: str = "F
 def test_a_new_job_is_seen_as_it_was_made() -> None:
     made = work_job(a_job(), WANTED, CATALOGUE)
     assert job_seen(made, ()) == JobSeen(
-        made["metadata"]["name"], "work", 2, suspended=True, parallelism=8, completions=40, epoch=3, batch=5
+        made["metadata"]["name"], "work", 2, suspended=True, parallelism=8, completions=40, epoch=3, batch=5, server=KEY
     )
     plan = job_seen(plan_job(a_job(), PlanJobWanted(1), CATALOGUE), ())
     assert (plan.kind, plan.attempt, plan.suspended, plan.epoch) == ("plan", 1, False, 0)

@@ -17,10 +17,10 @@ from videojob.planning.placement import (
     Pace,
     batch_size,
     cpus_of,
+    frames_of,
     most_replicas,
     pace,
     place,
-    place_of,
     worker_count,
 )
 from videojob.planning.recorded import Recorded
@@ -76,7 +76,7 @@ def test_jobs_with_the_same_constraints_share_a_server_however_they_write_them()
     ],
 )
 def test_the_server_is_the_same_when_the_table_is_away(head: Any, recorded: Recorded, kind: str) -> None:
-    assert place_of(spec_of(), head, recorded, CATALOGUE).key.accelerator == kind
+    assert place(spec_of(), CATALOGUE, frames_of(head, recorded)).key.accelerator == kind
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = 120.0,
+    model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
@@ -92,6 +93,8 @@ def run(
         file = _job_file(job, bound)
         keep_memory_private()
         drain.install()
+        if model_version is not None:
+            file = replace(file, model_version=model_version)
         with contextlib.ExitStack() as stack:
             store = stack.enter_context(contextlib.closing(_store(file, drain)))
             scratch = _scratch()

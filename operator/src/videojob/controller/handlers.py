@@ -17,8 +17,8 @@ import kopf
 
 from videojob.api.crd import PLURAL
 from videojob.api.videojob import GROUP, VERSION
-from videojob.controller.servers import server_key_of
 from videojob.manifests.names import CANARY, JOB_NAME, MANAGED_BY, MANAGER
+from videojob.manifests.seen import server_of
 from videojob.planning.observed import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
@@ -127,7 +127,7 @@ class Watches:
 
         @kopf.on.event("apps", "v1", "deployments", labels=managed, registry=registry)
         async def on_server(body: kopf.Body, **_: Any) -> None:
-            key = server_key_of(body) if body.metadata.namespace == here else None
+            key = server_of(body) if body.metadata.namespace == here else None
             if key is not None:
                 listeners.server(key)
 

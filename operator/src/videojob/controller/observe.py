@@ -16,7 +16,7 @@ from videojob.manifests.seen import job_seen
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
-from videojob.planning.placement import place
+from videojob.planning.pinning import place_for
 from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore, Object
 from videojob.results.values import RunRecord
@@ -50,7 +50,7 @@ class Observer:
             results = None if head is None else self._results(job, head, jobs, store)
         except (SinkError, SetupError) as error:
             return Observed(jobs=jobs, store_error=told(error))
-        return Observed(jobs=jobs, head=head, results=results, server=self._server(job, head))
+        return Observed(jobs=jobs, head=head, results=results, server=self._server(job, head, jobs, results))
 
     def store(self, job: VideoJob) -> JobStore:
         """The job's results table."""
@@ -78,11 +78,13 @@ class Observer:
             return ResultsSeen(epoch, committed)
         return ResultsSeen(epoch, committed, (), outcome.state, outcome.message, outcome.frames, reason=outcome.reason)
 
-    def _server(self, job: VideoJob, head: PlanHead | None) -> ServerSeen | None:
+    def _server(
+        self, job: VideoJob, head: PlanHead | None, jobs: Sequence[JobSeen], results: ResultsSeen | None
+    ) -> ServerSeen | None:
         if head is None or head.error is not None:
             return None
         try:
-            where = place(job.spec, self.catalogue, head.frames)
+            where = place_for(job.spec, head.frames, jobs, results, self.catalogue)
         except VideoJobError:
             return None  # the decision says so, with its words
         return self.servers.look(where.key)

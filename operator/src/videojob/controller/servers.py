@@ -19,15 +19,13 @@ from videojob.manifests.names import (
     MANAGED_BY,
     MANAGER,
     SERVER,
-    SERVER_KEY,
-    server_key_from_text,
     server_name,
 )
-from videojob.manifests.seen import server_seen
+from videojob.manifests.seen import server_of, server_seen
 from videojob.manifests.server import server_deployment, server_service
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey, ServerSeen
-from videojob.planning.servers import size_server
+from videojob.planning.servers import ServerWanted, size_server
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)
@@ -120,7 +118,7 @@ class ServerReconciler:
         """Every server that has a Deployment."""
         labels = f"{MANAGED_BY}={MANAGER},{COMPONENT}=server"
         found = self.cluster.list(DEPLOYMENTS, self.catalogue.server_namespace, labels=labels)
-        return [key for one in found if (key := server_key_of(one)) is not None]
+        return [key for one in found if (key := server_of(one)) is not None]
 
     def reconcile(self, key: ServerKey) -> float | None:
         """One look at one server; returns when to look again, in seconds."""
@@ -134,18 +132,31 @@ class ServerReconciler:
                 self.cluster.patch(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
             return None
         demands = self.demands.of(key)
-        if deployment is None and not demands:
+        is_current = model is not None and model.version == key.version
+        if deployment is None and not (demands and is_current):
             return None
         seen = None if deployment is None else _size(deployment)
         wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=self.clock.now_s())
         if seen is not None and not self.demands.complete:
             wanted = replace(wanted, replicas=max(wanted.replicas, seen.replicas))
+        if deployment is not None and not is_current:
+            # How it was made stands in no catalogue any more: it goes on as it is, for the jobs that began with it.
+            self._resize(deployment, wanted)
+            return wanted.recheck_s
         if deployment is None:
             # First: a Deployment that is there is the sign that its Service is, too.
             service = self._owned(server_service(key, self.catalogue))
             self.cluster.apply(SERVICES, service, manager=FIELD_MANAGER)
         self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
         return wanted.recheck_s
+
+    def _resize(self, there: Object, wanted: ServerWanted) -> None:
+        metadata = there["metadata"]
+        since = None if wanted.idle_since_s is None else f"{wanted.idle_since_s:.0f}"
+        is_so = metadata.get("annotations", {}).get(IDLE_SINCE) == since
+        if not is_so or there["spec"].get("replicas") != wanted.replicas:
+            patch = {"metadata": {"annotations": {IDLE_SINCE: since}}, "spec": {"replicas": wanted.replicas}}
+            self.cluster.patch(DEPLOYMENTS, metadata["namespace"], metadata["name"], patch)
 
     def _owned(self, made: dict[str, Any]) -> dict[str, Any]:
         if self.owner is not None:
@@ -160,17 +171,6 @@ class ServerReconciler:
                 return
         wanted["metadata"]["annotations"][_APPLIED] = mark
         self.cluster.apply(DEPLOYMENTS, wanted, manager=FIELD_MANAGER)
-
-
-def server_key_of(deployment: Object) -> ServerKey | None:
-    """The key that a server's Deployment carries; None when it carries none that can be read."""
-    text = deployment["metadata"].get("annotations", {}).get(SERVER_KEY)
-    if text is None:
-        return None
-    try:
-        return server_key_from_text(text)
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def _size(deployment: Object) -> ServerSeen:

@@ -12,10 +12,12 @@ from videojob.manifests.names import (
     BATCH,
     CONTAINER,
     EPOCH,
+    SERVER_KEY,
     child_name,
     job_labels,
     owner_reference,
     results_uid,
+    server_key_text,
     server_selector,
 )
 from videojob.manifests.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
@@ -23,7 +25,6 @@ from videojob.manifests.server import server_address
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import QUEUE_LABEL
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
-from videojob.planning.placement import model_of
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
@@ -32,7 +33,7 @@ _BACKSTOP_S = 24 * 3600  # a Job that Kubernetes never ends costs money: the con
 
 def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
     """What planner and workers read as `worker.jobfile`."""
-    model = model_of(job.spec, catalogue)
+    model = catalogue.models[job.spec.model.name]
     table, region = results_table(job, catalogue)
     metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
     file = {
@@ -90,6 +91,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         f"--epoch={wanted.epoch}",
         f"--batch={wanted.batch}",
         f"--server={server_address(wanted.server, catalogue)}",
+        f"--model-version={wanted.server.version}",
         f"--workers={wanted.parallelism}",
         f"--grace={catalogue.worker.grace_s}",
     ]
@@ -120,7 +122,11 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         "template": template,
     }
     made = _job(job, f"work-{wanted.attempt}", "worker", wanted.attempt, spec)
-    made["metadata"]["annotations"] = {EPOCH: str(wanted.epoch), BATCH: str(wanted.batch)}
+    made["metadata"]["annotations"] = {
+        EPOCH: str(wanted.epoch),
+        BATCH: str(wanted.batch),
+        SERVER_KEY: server_key_text(wanted.server),
+    }
     queue = job.metadata.labels.get(QUEUE_LABEL)
     if queue is not None:
         made["metadata"]["labels"][QUEUE_LABEL] = queue

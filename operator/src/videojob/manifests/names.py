@@ -104,7 +104,11 @@ def server_key_from_text(text: str) -> ServerKey:
     values = json.loads(text)
     values["capacity_types"] = tuple(values["capacity_types"])
     values["instance_types"] = tuple(values["instance_types"])
-    return ServerKey(**values)
+    key = ServerKey(**values)
+    words = (key.model, key.accelerator, *key.capacity_types, *key.instance_types)
+    if not all(isinstance(word, str) for word in words) or type(key.version) is not int:
+        raise TypeError(f"no server's key: {text}")
+    return key
 
 
 def _label_value(text: str) -> str:

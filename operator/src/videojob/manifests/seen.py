@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE
+from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SERVER_KEY, server_key_from_text
 from videojob.manifests.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.manifests.triton_words import triton_words
 from videojob.planning.decide import seconds_of
-from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 
 Object = Mapping[str, Any]
 
@@ -50,7 +50,17 @@ def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ())
         epoch=int(annotations.get(EPOCH, "0")),
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
+        server=server_of(job),
     )
+
+
+def server_of(value: Object) -> ServerKey | None:
+    """The server's key that a Deployment or a work Job carries; None when it carries none that can be read."""
+    text = value["metadata"].get("annotations", {}).get(SERVER_KEY)
+    try:
+        return None if text is None else server_key_from_text(text)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _ending(status: Object) -> Object:

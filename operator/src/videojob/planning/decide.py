@@ -25,7 +25,8 @@ from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionWanted, Desired, PlanJobWanted
 from videojob.planning.news import news_of
 from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen
-from videojob.planning.placement import Place, place_of
+from videojob.planning.pinning import place_for
+from videojob.planning.placement import Place, frames_of
 from videojob.planning.recorded import recorded_of, seconds_of
 from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
@@ -69,7 +70,7 @@ def _decide(look: Look) -> Desired:
         return _finished(look, results, results.finished)
     try:
         check_supported(spec, look.catalogue)
-        where = place_of(spec, head, look.recorded, look.catalogue)
+        where = place_for(spec, frames_of(head, look.recorded), observed.jobs, results, look.catalogue)
     except VideoJobError as error:
         return fails_with(look, error.as_dict())
     hopeless = observed.store_refusal or (None if head is None else head.error)

@@ -59,6 +59,7 @@ class JobSeen:
         trouble: why its pods do not run, if they do not.
         epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
         disrupted: pods that were taken away: spot capacity, eviction, preemption.
+        server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
     """
 
     name: str
@@ -83,6 +84,7 @@ class JobSeen:
     epoch: int = 0
     batch: int = 0
     disrupted: int = 0
+    server: ServerKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

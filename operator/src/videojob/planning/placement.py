@@ -57,20 +57,9 @@ def model_of(spec: VideoJobSpec, catalogue: Catalogue) -> CatalogueModel:
     return model
 
 
-def place_of(spec: VideoJobSpec, head: PlanHead | None, recorded: Recorded, catalogue: Catalogue) -> Place:
-    """Where a job's frames go, now and at every other look: which server it is depends only on what does not change.
-
-    Args:
-        spec: of the job.
-        head: of its plan; without it the estimate of its frames that its status remembers stands in.
-        recorded: its status.
-        catalogue: what there is.
-
-    Raises:
-        ModelNotFound, NoPlacement: see `place`.
-    """
-    frames = recorded.frames_total or 0 if head is None else head.frames
-    return place(spec, catalogue, frames)
+def frames_of(head: PlanHead | None, recorded: Recorded) -> int:
+    """The job's frames, as places depend on them: of its plan; without it, as its status remembers that estimate."""
+    return recorded.frames_total or 0 if head is None else head.frames
 
 
 def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
+from videojob.planning.pinning import lost_words
 from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
 from videojob.planning.progress import frames_left, progress_of
 from videojob.planning.trouble import load_failure, waiting_for
@@ -89,6 +90,9 @@ class Run:
         if latest is not None and latest.finished == "Complete" and latest.attempt >= MAX_ATTEMPTS:
             words = f"{latest.attempt} Jobs ended well, and segments are still missing"
             return fails(self.look, "ResultsIncomplete", words)
+        lost = lost_words(self.where, self.look.observed.server)
+        if lost:
+            return fails(self.look, "ModelNotFound", lost)
         was_ready = bool(self.results.committed) or self.look.recorded.status_of("ServerReady") == "True"
         words = load_failure(self.look.observed.server, was_ready=was_ready)
         return fails(self.look, "ModelLoadFailed", words) if words else None
@@ -132,6 +136,9 @@ class Run:
         if running is None and self._others:
             says = works(self.look, "Processing", "pods of an earlier Job end")
             return replace(says, started=True, recheck_s=_POLL_S, progress=self._progress(None))
+        if running is not None and running.suspended and running.server not in {None, self.where.key}:
+            says = works(self.look, "Processing", "the workers' Job is made anew, for a server that can be had")
+            return replace(says, started=True, remove_jobs=(running.name,), recheck_s=_POLL_S)
         wanted = self._work_job(latest)
         if self._is_queued and (running is None or running.suspended):
             says = works(self.look, "Queued", "the job waits for Kueue to admit it", queued=True)

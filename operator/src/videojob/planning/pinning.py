@@ -1,0 +1,80 @@
+"""Workers stay with the server that they began with, whatever the catalogue says later. Pure.
+
+A job's results are of one model, and of one kind of hardware, since half precision gives other numbers: segments of one
+epoch are never answered by two of them. So the catalogue of today chooses for jobs that have no workers yet, and for
+workers that never began; all others keep the server that their Job names, until they end. A server of a version that
+the catalogue has no more goes on as it stands (`controller.servers`); once it is gone it cannot be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from videojob.api.spec import VideoJobSpec
+from videojob.errors import ModelNotFound, NoPlacement
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey, ServerSeen
+from videojob.planning.placement import Place, place
+
+
+def place_for(
+    spec: VideoJobSpec, frames: int, jobs: Sequence[JobSeen], results: ResultsSeen | None, catalogue: Catalogue
+) -> Place:
+    """Where a job's frames go now: to the server of its workers, or else where `place` says.
+
+    Args:
+        spec: of the job.
+        frames: that it asks for, an estimate; the same for all of its life.
+        jobs: its Jobs.
+        results: what the table has of it; None when that is not known.
+        catalogue: what there is.
+
+    Raises:
+        ModelNotFound, NoPlacement: see `place`; or workers have begun with what is not there any more.
+    """
+    pinned = _pinned(spec, jobs, results)
+    if pinned is None or pinned.server is None or _may_move(pinned, pinned.server, results, catalogue):
+        return place(spec, catalogue, frames)
+    return _kept(pinned.server, catalogue)
+
+
+def lost_words(where: Place, server: ServerSeen | None) -> str:
+    """Why workers will never get their server back; "" while they have it or may get it."""
+    if where.key.version == where.model.version or server is not None:
+        return ""
+    return (
+        f"the job began with version {where.key.version} of {where.model.name}, whose server is gone; "
+        f"this installation has version {where.model.version} now"
+    )
+
+
+def _pinned(spec: VideoJobSpec, jobs: Sequence[JobSeen], results: ResultsSeen | None) -> JobSeen | None:
+    """The newest Job of the present epoch that names a server."""
+    epoch = 0 if results is None else results.epoch
+    mine = [one for one in jobs if one.kind == "work" and one.epoch >= epoch and one.server is not None]
+    # Who may change Jobs in the job's namespace could name any server: of another model it is not the job's.
+    mine = [one for one in mine if one.server is not None and one.server.model == spec.model.name]
+    return max(mine, key=lambda one: (one.epoch, one.attempt), default=None)
+
+
+def _may_move(job: JobSeen, server: ServerKey, results: ResultsSeen | None, catalogue: Catalogue) -> bool:
+    """Whether workers never began, and could not with the server that their Job names."""
+    began = job.finished is not None or not job.suspended or results is None or bool(results.committed)
+    model = catalogue.models.get(server.model)
+    is_offered = (
+        model is not None and server.accelerator in model.variants and server.accelerator in catalogue.accelerators
+    )
+    is_current = model is not None and server.version == model.version
+    return not began and not (is_offered and is_current)
+
+
+def _kept(key: ServerKey, catalogue: Catalogue) -> Place:
+    model = catalogue.models.get(key.model)
+    anew = "Make the job anew: it then runs with what there is now."
+    if model is None:
+        raise ModelNotFound("the job began with a model that this installation has no more", uri=key.model, hint=anew)
+    variant = model.variants.get(key.accelerator)
+    if variant is None or key.accelerator not in catalogue.accelerators:
+        words = f"the job began on {key.accelerator}, where this installation serves model {key.model} no more"
+        raise NoPlacement(words, hint=anew)
+    return Place(key, model, variant, "")
