@@ -19,9 +19,12 @@ from support.clips import looped
 from support.decoding import decode, request_for, ring_for, same_size
 from support.samples import sample_path
 from support.videos import Spec, write_video
-from videojob.errors import SetupError
+from videojob.errors import DecoderCrashed, SetupError
+from videojob.manifests.pods import decoder_bytes
 from videojob.media import child, landlock
 from videojob.media.decoder import DecoderProcess
+from videojob.media.probe import probe
+from videojob.planning.catalogue import WorkerSettings
 from videojob.planning.segments import cut
 from videojob.planning.video import Sampling, VideoInfo
 from videojob.vision.values import Geometry
@@ -311,6 +314,53 @@ def test_a_4k_file_stays_far_below_600_megabytes(tmp_path: Path) -> None:
     spec = Spec(size=(3840, 2160), frames=24, gop=12, options={"preset": "ultrafast", "tune": "fastdecode", "bf": "3"})
     path = write_video(tmp_path / "uhd.mp4", spec)
     assert peak_bytes(path, Geometry(3840, 2160, 640, 360, 1 / 6, 1 / 6, 0, 0)) < 300_000_000
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4K pictures, of which a decoder has to hold many."""
+    options = {"preset": "ultrafast", "bf": "3", "refs": "16"}
+    return write_video(
+        tmp_path_factory.mktemp("large") / "uhd.mp4", Spec(size=(3840, 2160), frames=12, gop=12, options=options)
+    )
+
+
+LARGE = Geometry(3840, 2160, 640, 360, 1 / 6, 1 / 6, 0, 0)
+
+
+@pytest.mark.parametrize("skip_corrupt", [False, True], ids=["onCorruption: Fail", "onCorruption: Skip"])
+@pytest.mark.parametrize("limit_mib", [64, 72, 80, 96, 112, 128, 144])
+def test_pictures_that_do_not_fit_into_its_memory_are_named_and_never_taken_for_damage(
+    large: Path, limit_mib: int, *, skip_corrupt: bool
+) -> None:
+    """FFmpeg says "invalid data" of a picture that it has no memory for: with Skip it would be left out in silence."""
+    info = probe(large, large.name)
+    decoder = DecoderProcess(heap_bytes=limit_mib << 20)
+    try:
+        with pytest.raises(DecoderCrashed, match=f"needs more than {limit_mib} MiB") as caught:
+            decode(decoder, request_for(large, info, geometry=LARGE, skip_corrupt=skip_corrupt), slots=2)
+        assert "worker.memoryLimit" in caught.value.hint
+    finally:
+        decoder.close()
+
+
+def test_a_probe_without_memory_for_a_picture_says_so(large: Path) -> None:
+    decoder = DecoderProcess(heap_bytes=72 << 20)
+    try:
+        with pytest.raises(DecoderCrashed, match="needs more than 72 MiB"):
+            decoder.probe(large, large.name)
+    finally:
+        decoder.close()
+
+
+@pytest.mark.parametrize("memory_limit", ["1Gi", "1536Mi"], ids=["on kind", "by default"])
+def test_a_pods_decoder_has_memory_for_4k(large: Path, memory_limit: str) -> None:
+    decoder = DecoderProcess(heap_bytes=decoder_bytes(WorkerSettings(memory_limit=memory_limit), has_ring=True))
+    try:
+        frames, report = decode(decoder, request_for(large, decoder.probe(large, "uhd"), geometry=LARGE), slots=2)
+        assert (len(frames), report.gaps) == (12, ())
+    finally:
+        decoder.close()
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:

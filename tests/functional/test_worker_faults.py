@@ -20,6 +20,7 @@ from support.pods import PodJob, job_manifest, until
 from support.s3 import direct_client, use_endpoint
 from support.samples import sample_path
 from support.triton import still_running
+from support.videos import Spec, write_video
 from videojob.local.triton.server import EmbeddedTriton
 from videojob.planning.jobplan import PlanHead
 from videojob.results.summary_codec import decode_summary
@@ -32,6 +33,8 @@ pytestmark = pytest.mark.usefixtures("aws")
 SPARSE = {"framesPerSecond": "0.3"}
 LOOPS = 9  # 90 s of video, three segments
 LONG, DAMAGED = 3, 3
+MANY_PICTURES = {"preset": "ultrafast", "bf": "3", "refs": "16"}
+"""A decoder has to hold that many at once."""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,9 @@ def videos(s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     client.put_object(Bucket="videos", Key="long/a.mp4", Body=clip.read_bytes())
     client.put_object(Bucket="videos", Key="damaged/a.mp4", Body=damaged.read_bytes())
     client.put_object(Bucket="videos", Key="damaged/b.mp4", Body=clip.read_bytes())
+    large = write_video(folder / "large.mp4", Spec(size=(3840, 2160), frames=12, gop=12, options=MANY_PICTURES))
+    client.put_object(Bucket="videos", Key="large/a.mp4", Body=large.read_bytes())
+    client.put_object(Bucket="videos", Key="large/b.mp4", Body=sample_path("carphone.mp4").read_bytes())
     return s3_url
 
 
@@ -103,6 +109,21 @@ def test_a_video_that_breaks_in_the_middle_is_named_as_on_the_laptop(pods: PodJo
     assert decode_summary(stored).state == "PartiallyCompleted"
     assert [failed.error["reason"] for failed in decode_summary(stored).failed_inputs] == ["InputCorrupt"]
     assert stored == pods.on_laptop(tmp_path)
+
+
+def test_a_video_that_does_not_fit_into_the_pods_memory_is_named_and_the_others_go_on(
+    pods: PodJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pods = replace(pods, manifest=job_manifest("large/", sampling=SPARSE, onCorruption="Skip"))
+    head, run = begun(pods)
+    monkeypatch.setenv("VIDEOJOB_DECODER_BYTES", str(128 << 20))
+    codes = [pods.index(number).code for number in range(head.segments)]
+    assert codes == [Ending.SETTLED] * 2
+    stored = summary_of(pods, head, run)
+    assert stored is not None
+    (failed,) = decode_summary(stored).failed_inputs
+    assert failed.error["reason"] == "DecoderCrashed"
+    assert "needs more than 128 MiB" in str(failed.error["message"])
 
 
 def test_segments_behind_a_failed_one_are_not_run(pods: PodJob) -> None:

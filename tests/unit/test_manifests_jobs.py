@@ -26,6 +26,7 @@ from videojob.manifests.names import (
 from videojob.planning.catalogue import WorkerSettings
 from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey
+from videojob.planning.placement import bytes_of
 from videojob.worker.batch import Ending
 from videojob.worker.jobfile import read_job_file
 
@@ -159,8 +160,8 @@ def test_workers_are_told_their_run() -> None:
         "--epoch=3",
         "--batch=5",
         f"--server={server_name(KEY)}.videojob-system.svc:8001",
-        "--workers=8",
         "--model-version=1",
+        "--workers=8",
         "--grace=60",
     ]
     assert made["metadata"]["annotations"] == {
@@ -219,6 +220,27 @@ def test_a_worker_is_told_the_limit_of_its_scratch_folder(quantity: str, expecte
     assert volumes["scratch"]["emptyDir"] == {"sizeLimit": quantity}
 
 
+@pytest.mark.parametrize(("scratch", "on_disk"), [("4Gi", "4224Mi"), ("1Gi", "1152Mi"), ("500M", "605Mi")])
+def test_a_pod_asks_for_the_disk_that_it_may_fill(scratch: str, on_disk: str) -> None:
+    catalogue = a_catalogue(worker=WorkerSettings(scratch=scratch))
+    for made in (work(catalogue=catalogue), plan_job(a_job(), PlanJobWanted(1), catalogue)):
+        resources = container_of(made)["resources"]
+        assert resources["requests"]["ephemeral-storage"] == resources["limits"]["ephemeral-storage"] == on_disk
+        assert bytes_of(on_disk) - bytes_of(scratch) >= 100 << 20, "five log files of 10 MiB, and more"
+
+
+@pytest.mark.parametrize("memory_limit", ["832Mi", "1Gi", "1536Mi", "8Gi"])
+def test_what_a_pod_needs_at_most_fits_into_its_memory(memory_limit: str) -> None:
+    catalogue = a_catalogue(worker=WorkerSettings(memory_limit=memory_limit))
+    for made in (work(catalogue=catalogue), plan_job(a_job(), PlanJobWanted(1), catalogue)):
+        decoders_bytes = int({one["name"]: one["value"] for one in container_of(made)["env"]}["VIDEOJOB_DECODER_BYTES"])
+        volumes = [one.get("emptyDir", {}) for one in made["spec"]["template"]["spec"]["volumes"]]
+        shared_bytes = sum(bytes_of(one["sizeLimit"]) for one in volumes if one.get("medium") == "Memory")
+        limit_bytes = bytes_of(container_of(made)["resources"]["limits"]["memory"])
+        assert limit_bytes - decoders_bytes - shared_bytes >= 384 << 20, "what the parent needs"
+        assert decoders_bytes >= 192 << 20
+
+
 def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -> None:
     env = {"AWS_REGION": "eu-central-1", "HOME": "/root"}
     made = work(catalogue=a_catalogue(worker=WorkerSettings(env=env)))
@@ -227,6 +249,7 @@ def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -
         "AWS_REGION": "eu-central-1",
         "HOME": "/scratch",
         "TMPDIR": "/scratch",
+        "VIDEOJOB_DECODER_BYTES": str(896 << 20),
         "VIDEOJOB_SCRATCH": "/scratch",
         "VIDEOJOB_SCRATCH_BYTES": str(4 << 30),
     }

@@ -18,6 +18,7 @@ from videojob.planning.catalogue import (
     ServerVariant,
 )
 from videojob.planning.observed import ServerKey
+from videojob.planning.placement import bytes_of
 from videojob.planning.servers import ServerWanted
 
 CPU_KEY = ServerKey("face_detector", 1, "cpu")
@@ -70,7 +71,7 @@ def test_replicas_and_idleness_stand_on_the_deployment_not_on_its_pods(
 def test_a_gpu_server_takes_gpus_and_may_go_where_only_they_may() -> None:
     pod = pod_of(deployment(GPU_KEY))
     (container,) = pod["containers"]
-    assert container["resources"]["limits"] == {"memory": "8Gi", "nvidia.com/gpu": "1"}
+    assert container["resources"]["limits"] == {"memory": "8Gi", "ephemeral-storage": "9344Mi", "nvidia.com/gpu": "1"}
     assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
     required = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     (term,) = required["nodeSelectorTerms"]
@@ -83,7 +84,7 @@ def test_a_gpu_server_takes_gpus_and_may_go_where_only_they_may() -> None:
 def test_a_cpu_server_goes_anywhere() -> None:
     pod = pod_of(deployment())
     assert {"tolerations", "affinity", "nodeSelector"} & set(pod) == set()
-    assert pod["containers"][0]["resources"]["limits"] == {"memory": "2Gi"}
+    assert pod["containers"][0]["resources"]["limits"] == {"memory": "2Gi", "ephemeral-storage": "5248Mi"}
 
 
 def test_the_installations_own_placement_comes_with_it() -> None:
@@ -125,7 +126,7 @@ def test_it_is_ready_when_its_model_is() -> None:
         (
             ImageSource("registry.example/m:1", "/m"),
             "--folder=/source/face_detector",
-            {"emptyDir": {}},
+            {"emptyDir": {"sizeLimit": "4Gi"}},
             ["copy-model", "sync-model"],
         ),
     ],
@@ -150,7 +151,7 @@ def test_a_bucket_is_asked_for_by_region_and_owner() -> None:
     ("variant", "engines"),
     [
         (CPU, None),
-        (GPU, {"name": "engines", "emptyDir": {}}),
+        (GPU, {"name": "engines", "emptyDir": {"sizeLimit": "4Gi"}}),
         (
             replace(GPU, engine_cache_claim="engines"),
             {"name": "engines", "persistentVolumeClaim": {"claimName": "engines"}},
@@ -163,3 +164,19 @@ def test_built_engines_are_kept_where_the_variant_says(variant: ServerVariant, e
     assert found == ([] if engines is None else [engines])
     mounted = [one["name"] for one in pod_of(made)["containers"][0]["volumeMounts"]]
     assert ("engines" in mounted) is (engines is not None)
+
+
+@pytest.mark.parametrize("source", [S3Source("models", "face/"), PvcSource("claim", ""), ImageSource("m:1", "/m")])
+@pytest.mark.parametrize("variant", [CPU, GPU, replace(GPU, engine_cache_claim="engines"), replace(CPU, disk="20Gi")])
+def test_every_folder_on_the_nodes_disk_has_a_limit_and_the_pod_asks_for_all_of_them(
+    source: ModelSource, variant: ServerVariant
+) -> None:
+    key = replace(CPU_KEY, accelerator=variant.accelerator)
+    pod = pod_of(deployment(key, source=source, variants={variant.accelerator: variant}))
+    folders = {one["name"]: one["emptyDir"] for one in pod["volumes"] if "emptyDir" in one}
+    sizes = {name: one["sizeLimit"] for name, one in folders.items() if one.get("medium") != "Memory"}
+    assert sizes["models"] == variant.disk
+    resources = pod["containers"][0]["resources"]
+    asked = resources["requests"]["ephemeral-storage"]
+    assert asked == resources["limits"]["ephemeral-storage"]
+    assert bytes_of(asked) == sum(map(bytes_of, sizes.values())) + (128 << 20)

@@ -22,6 +22,7 @@ from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import cluster_options
 from videojob.errors import UsageError, VideoJobError
 from videojob.media.decoder import DecoderProcess
+from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.worker.batch import Batch, Ending
@@ -42,6 +43,7 @@ app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.",
 _STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
 _SCRATCH = "VIDEOJOB_SCRATCH"
 _SCRATCH_BYTES = "VIDEOJOB_SCRATCH_BYTES"
+_DECODER_BYTES = "VIDEOJOB_DECODER_BYTES"
 _INDEX = "JOB_COMPLETION_INDEX"
 
 JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
@@ -64,7 +66,7 @@ def plan(
         keep_memory_private()
         drain.install()
         with contextlib.closing(_store(file, drain)) as store:
-            Planner(file, store, _scratch(), probes, drain, _scratch_bytes()).run(attempt)
+            Planner(file, store, _scratch(), probes, drain, _scratch_bytes(), _decoder_bytes()).run(attempt)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
@@ -162,7 +164,7 @@ def _tools(
         options = replace(cluster_options(), connect_timeout_s=patience_s)
         inference = connect(server, file.job.spec.model.name, str(file.model_version), options=options)
         stack.callback(inference.close)
-        decoder = DecoderProcess()
+        decoder = DecoderProcess(heap_bytes=_decoder_bytes())
         stack.callback(decoder.close)
         contract = inference.contract
         drain.working = True
@@ -203,9 +205,18 @@ def _scratch() -> Path:
 
 def _scratch_bytes() -> int:
     """How large that folder may grow before Kubernetes ends the pod."""
-    value = os.environ.get(_SCRATCH_BYTES, str(SCRATCH_BYTES))
+    return _number(_SCRATCH_BYTES, SCRATCH_BYTES, "Give the size limit of the folder.")
+
+
+def _decoder_bytes() -> int:
+    """Memory for the decoders of this pod: less than what the kernel would kill it at."""
+    return _number(_DECODER_BYTES, HEAP_LIMIT_BYTES, "Give what the container's memory leaves for decoding.")
+
+
+def _number(variable: str, default: int, hint: str) -> int:
+    value = os.environ.get(variable, str(default))
     if not value.isdigit():
-        raise UsageError(f"{_SCRATCH_BYTES} is not a number: {value!r}", hint="Give the size limit of the folder.")
+        raise UsageError(f"{variable} is not a number: {value!r}", hint=hint)
     return int(value)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from videojob.api.base import Items, Model
 from videojob.api.units import DecimalText
 from videojob.errors import SetupError
+from videojob.manifests.pods import LEAST_MEMORY_BYTES
 from videojob.planning.catalogue import (
     Accelerator,
     AcceleratorSettings,
@@ -28,6 +29,7 @@ from videojob.planning.catalogue import (
     ServerVariant,
     WorkerSettings,
 )
+from videojob.planning.placement import bytes_of
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -56,6 +58,13 @@ class WorkerModel(Model):
     env: dict[str, str] = Field(default_factory=dict)
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: Items[dict[str, Any]] = ()
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _is_enough(cls, value: str) -> str:
+        if bytes_of(value) < LEAST_MEMORY_BYTES:
+            raise ValueError(f"{value} is too little for a worker, {LEAST_MEMORY_BYTES >> 20}Mi is the least")
+        return value
 
 
 class AcceleratorModel(Model):
@@ -119,6 +128,7 @@ class VariantModel(Model):
     start_seconds: Positive = 60
     max_replicas: Positive = 10
     engine_cache_claim: str | None = None
+    disk: str = "4Gi"
 
 
 class CatalogueEntryModel(Model):
@@ -230,4 +240,5 @@ def _variant(kind: Accelerator, one: VariantModel) -> ServerVariant:
         start_s=one.start_seconds,
         max_replicas=one.max_replicas,
         engine_cache_claim=one.engine_cache_claim,
+        disk=one.disk,
     )

@@ -69,7 +69,7 @@ def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]
 def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict[str, Any]:
     """The Job whose one pod looks at the videos."""
     arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
-    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue)
+    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=False)
     spec = {
         "suspend": wanted.suspended,
         "backoffLimit": job.spec.backoff_limit,
@@ -95,7 +95,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         f"--workers={wanted.parallelism}",
         f"--grace={catalogue.worker.grace_s}",
     ]
-    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue)
+    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=True)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
     types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
     template = _template(job, "worker", pod, catalogue, types)

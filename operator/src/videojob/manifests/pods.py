@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videojob.manifests.names import CONTAINER
-from videojob.planning.catalogue import CapacityType, Catalogue, Toleration
+from videojob.planning.catalogue import CapacityType, Catalogue, Toleration, WorkerSettings
 from videojob.planning.placement import bytes_of
 
 USER_ID = 65532
@@ -18,6 +18,13 @@ NODE_GROUP_CAPACITY = "eks.amazonaws.com/capacityType"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ZONE = "topology.kubernetes.io/zone"
 GPU = "nvidia.com/gpu"
+_MIB = 1 << 20
+_LOGS_BYTES = 128 * _MIB  # the kubelet keeps five files of 10 MiB of a container; the rest is for small things
+_RING_BYTES = 256 * _MIB
+_PARENT_BYTES = 384 * _MIB
+"""What a planner or worker itself takes: less than 160 MiB were measured, and copies of frames are on their way."""
+LEAST_MEMORY_BYTES = _RING_BYTES + _PARENT_BYTES + 192 * _MIB
+"""Least memory limit of a worker: with less its decoder fails at ordinary videos."""
 _NODE_GROUP_WORDS: Mapping[CapacityType, str] = {"spot": "SPOT", "on-demand": "ON_DEMAND"}
 
 CONTAINER_SECURITY: Mapping[str, Any] = {
@@ -45,39 +52,67 @@ def environment(values: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "value": values[name]} for name in sorted(values)]
 
 
-def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+def on_disk(*quantities: str) -> dict[str, str]:
+    """What a container requests, and may take at most, of its node's disk: folders of these sizes, and its logs.
+
+    Nodes are then not filled with more pods than their disk holds, whose eviction would only repeat itself.
+    """
+    size_bytes = sum(map(bytes_of, quantities)) + _LOGS_BYTES
+    return {"ephemeral-storage": f"{-(-size_bytes // _MIB)}Mi"}
+
+
+def decoder_bytes(worker: WorkerSettings, *, has_ring: bool) -> int:
+    """Memory of a pod that is left for its decoders: they fail by name at it, ahead of the kernel's kill of the pod.
+
+    Args:
+        worker: for the container's limit.
+        has_ring: decoded frames lie in memory that counts for the container, too.
+    """
+    return bytes_of(worker.memory_limit) - _PARENT_BYTES - (_RING_BYTES if has_ring else 0)
+
+
+def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue, *, has_ring: bool) -> dict[str, Any]:
     """The pod of a planner or worker, without its place.
 
     Args:
         config_map: name of the one that holds the job's file.
         arguments: of the container's command.
         catalogue: for image, size and environment.
+        has_ring: it decodes frames into shared memory.
     """
     worker = catalogue.worker
+    disk = on_disk(worker.scratch)
     own = {
         "VIDEOJOB_SCRATCH": SCRATCH,
         "VIDEOJOB_SCRATCH_BYTES": str(bytes_of(worker.scratch)),
+        "VIDEOJOB_DECODER_BYTES": str(decoder_bytes(worker, has_ring=has_ring)),
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
     }
-    container = {
+    container: dict[str, Any] = {
         "name": CONTAINER,
         "image": catalogue.image,
         "imagePullPolicy": catalogue.image_pull_policy,
         "args": list(arguments),
         "env": environment({**worker.env, **own}),
         "resources": {
-            "requests": {"cpu": worker.cpu, "memory": worker.memory},
-            "limits": {"memory": worker.memory_limit},
+            "requests": {"cpu": worker.cpu, "memory": worker.memory, **disk},
+            "limits": {"memory": worker.memory_limit, **disk},
         },
         "securityContext": dict(CONTAINER_SECURITY),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "job", "mountPath": JOB_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": SCRATCH},
-            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - where the decoder's ring lies
         ],
     }
+    volumes: list[dict[str, Any]] = [
+        {"name": "job", "configMap": {"name": config_map}},
+        {"name": "scratch", "emptyDir": {"sizeLimit": worker.scratch}},
+    ]
+    if has_ring:
+        container["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108 - of this pod alone
+        volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{_RING_BYTES // _MIB}Mi"}})
     return {
         "restartPolicy": "Never",
         "serviceAccountName": worker.service_account,
@@ -86,11 +121,7 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue) -> 
         "terminationGracePeriodSeconds": worker.grace_s,
         "securityContext": pod_security(),
         "containers": [container],
-        "volumes": [
-            {"name": "job", "configMap": {"name": config_map}},
-            {"name": "scratch", "emptyDir": {"sizeLimit": worker.scratch}},
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
-        ],
+        "volumes": volumes,
     }
 
 

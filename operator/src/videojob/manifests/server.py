@@ -13,7 +13,7 @@ from videojob.manifests.names import (
     server_name,
     server_selector,
 )
-from videojob.manifests.pods import CONTAINER_SECURITY, GPU, environment, pod_security, with_place
+from videojob.manifests.pods import CONTAINER_SECURITY, GPU, environment, on_disk, pod_security, with_place
 from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 from videojob.planning.catalogue import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
 from videojob.planning.observed import ServerKey
@@ -25,6 +25,7 @@ ENGINES_FOLDER = "/engines"
 _STARTUP_PERIOD_S = 10
 _STARTUP_TRIES = 90  # building TensorRT engines for the first time takes minutes
 _DRAIN_S = 30
+_TMP = "1Gi"
 
 
 def server_address(key: ServerKey, catalogue: Catalogue) -> str:
@@ -105,7 +106,8 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
 
 
 def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalogue: Catalogue) -> dict[str, Any]:
-    limits: dict[str, Any] = {"memory": variant.memory}
+    disk = on_disk(*_disks(model, variant).values())
+    limits: dict[str, Any] = {"memory": variant.memory, **disk}
     if variant.gpus:
         limits[GPU] = str(variant.gpus)
     mounts = [
@@ -131,7 +133,7 @@ def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalo
             {"name": "grpc", "containerPort": GRPC_PORT},
             {"name": "metrics", "containerPort": METRICS_PORT},
         ],
-        "resources": {"requests": {"cpu": variant.cpu, "memory": variant.memory}, "limits": limits},
+        "resources": {"requests": {"cpu": variant.cpu, "memory": variant.memory, **disk}, "limits": limits},
         "securityContext": dict(CONTAINER_SECURITY),
         # The end of its log is what the job's status says when the model does not load.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -212,24 +214,26 @@ def _copy(model: str, source: ImageSource, catalogue: Catalogue) -> dict[str, An
     }
 
 
+def _disks(model: CatalogueModel, variant: ServerVariant) -> dict[str, str]:
+    """Size limits of the pod's folders on the node's disk."""
+    disks = {"models": variant.disk, "tmp": _TMP}
+    if isinstance(model.source, ImageSource):
+        disks["source"] = variant.disk
+    if variant.backend == "tensorrt" and variant.engine_cache_claim is None:
+        disks["engines"] = variant.disk
+    return disks
+
+
 def _volumes(model: CatalogueModel, variant: ServerVariant) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [
-        {"name": "models", "emptyDir": {}},
-        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
-        {"name": "tmp", "emptyDir": {}},
+        {"name": name, "emptyDir": {"sizeLimit": size}} for name, size in _disks(model, variant).items()
     ]
-    match model.source:
-        case PvcSource() as source:
-            claim = {"claimName": source.claim_name, "readOnly": True}
-            volumes.append({"name": "source", "persistentVolumeClaim": claim})
-        case ImageSource():
-            volumes.append({"name": "source", "emptyDir": {}})
-        case S3Source():
-            pass
-    if variant.backend == "tensorrt":
-        claim_name = variant.engine_cache_claim
-        kept = {"persistentVolumeClaim": {"claimName": claim_name}} if claim_name else {"emptyDir": {}}
-        volumes.append({"name": "engines", **kept})
+    volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}})
+    if isinstance(model.source, PvcSource):
+        claim = {"claimName": model.source.claim_name, "readOnly": True}
+        volumes.append({"name": "source", "persistentVolumeClaim": claim})
+    if variant.backend == "tensorrt" and variant.engine_cache_claim is not None:
+        volumes.append({"name": "engines", "persistentVolumeClaim": {"claimName": variant.engine_cache_claim}})
     return volumes
 
 

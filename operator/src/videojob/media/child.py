@@ -35,14 +35,17 @@ class Child:
     The process is killed when the thread that started it ends (Linux binds a parent's death to threads), so that
     thread should be the one that uses it.
 
+    Args:
+        heap_bytes: anonymous memory that it may map.
+
     Raises:
         SetupError: it did not come up; the message has its last words.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heap_bytes: int) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process; closed by `kill`
         # -P: a module in the working folder must not stand in for one of ours.
-        command = [sys.executable, "-P", "-m", MODULE, str(os.getpid())]
+        command = [sys.executable, "-P", "-m", MODULE, str(os.getpid()), str(heap_bytes)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0, env=_environment()
         )

@@ -23,6 +23,7 @@ from videojob.errors import InputContainerInvalid, NoVideoStream
 from videojob.media import h264, sniff, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
+from videojob.media.sandbox import check_room
 from videojob.media.video_file import VideoFile
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
@@ -155,6 +156,7 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
             container = av.open(file_or_path, format=name, options=options, metadata_errors="replace", **named)
         except av.FFmpegError as error:
             _check_refused(complaints, uri)
+            check_room(0, error)
             raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
         with container:
             _check_refused(complaints, uri)

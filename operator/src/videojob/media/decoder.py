@@ -11,6 +11,7 @@ from videojob.errors import DecoderCrashed, InputError, VideoJobError, error_fro
 from videojob.media import protocol
 from videojob.media.child import Child
 from videojob.media.pages import PageDesk
+from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.segments import TARGET_MS
 from videojob.planning.video import VideoInfo, video_info_from_dict
@@ -48,13 +49,15 @@ class DecoderProcess:
 
     Args:
         progress_timeout_s: how long the child may go without progress before it is killed.
+        heap_bytes: anonymous memory that the child may map.
 
     Attributes:
         progress_timeout_s: the same; a change holds for what is probed or opened from then on.
     """
 
-    def __init__(self, progress_timeout_s: float = PROGRESS_TIMEOUT_S) -> None:
+    def __init__(self, progress_timeout_s: float = PROGRESS_TIMEOUT_S, heap_bytes: int = HEAP_LIMIT_BYTES) -> None:
         self.progress_timeout_s = progress_timeout_s
+        self._heap_bytes = heap_bytes
         self._child: Child | None = None
         self._open: OpenSegment | None = None
         self._run = 0
@@ -139,7 +142,7 @@ class DecoderProcess:
             self._child.kill()
             self._child = None
         if self._child is None:
-            self._child = Child()
+            self._child = Child(self._heap_bytes)
         return self._child
 
 

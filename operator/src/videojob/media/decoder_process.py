@@ -1,4 +1,4 @@
-"""The decoder process: `python -m videojob.media.decoder_process PARENT_PID`.
+"""The decoder process: `python -m videojob.media.decoder_process PARENT_PID HEAP_BYTES`.
 
 Started by `media.decoder` and by nothing else. It reads commands from stdin and answers on stdout (see
 `media.protocol`), writes pixels into the ring's file, and ends when stdin does. Whatever a file does to it, it can
@@ -31,6 +31,8 @@ from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_b
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.media.video_file import VideoFile, video_of
 from videojob.planning.sampling import FrameSelector
+
+_MEMORY_HINT = "Transcode the video to a smaller picture, or raise worker.memoryLimit of a cluster."
 
 
 class _SegmentDecoder:
@@ -119,6 +121,7 @@ class _SegmentDecoder:
         try:
             self._writer.write(picture, pixels)
         except av.FFmpegError as error:
+            sandbox.check_room(picture.width * picture.height, error)
             raise InputCorrupt(
                 f"a picture of {picture.width} x {picture.height} {picture.format.name} cannot be converted",
                 time_ms=self._request.info.time_ms(pts),
@@ -171,8 +174,9 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
         return {"run": run, "error": error.as_dict()}
     except MemoryError:
         outbox.flush(run)
-        limit_gb = sandbox.HEAP_LIMIT_BYTES / (1 << 30)
-        return {"run": run, "error": DecoderCrashed(f"decoding needs more than {limit_gb:g} GiB of memory").as_dict()}
+        limit_mib = sandbox.heap_limit_bytes() >> 20
+        words = f"decoding needs more than {limit_mib} MiB of memory"
+        return {"run": run, "error": DecoderCrashed(words, hint=_MEMORY_HINT).as_dict()}
 
 
 def _die(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -193,7 +197,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     cv2.setNumThreads(1)
-    sandbox.limit_heap()
+    sandbox.limit_heap(int(sys.argv[2]))
     sandbox.enter()
     inbox, outbox = Inbox(sys.stdin.buffer, at_end=lambda: os._exit(0)), Outbox(answers)
     threading.Thread(target=inbox.run, daemon=True).start()

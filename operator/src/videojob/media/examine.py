@@ -16,6 +16,7 @@ from videojob.errors import InputCorrupt, NoFrames
 from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
+from videojob.media.sandbox import check_room
 from videojob.media.video_file import VideoFile
 from videojob.planning.video import VideoInfo
 
@@ -90,11 +91,14 @@ def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
                     return frame, _start(source.time_of(frame) or 0, beginning, damaged_at)
             except av.FFmpegError as this:
                 error = this
+                check_room(source.stream.codec_context.width * source.stream.codec_context.height, error)
                 time = source.stream.start_time or 0 if time is None else time
                 if beginning.is_damage(time) and not packet.is_discard:
                     damaged_at.append(time)
     except av.FFmpegError as this:
         error = this
+    context = source.stream.codec_context
+    check_room(context.width * context.height, error)
     if error is None:
         raise NoFrames("the video stream has no picture", uri=uri)
     raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)

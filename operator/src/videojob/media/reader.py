@@ -24,6 +24,7 @@ from videojob.media import sniff
 from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import Beginning, GapTracker
+from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.planning.lookahead import Planned, plan
 
@@ -178,9 +179,8 @@ class SegmentReader:
         try:
             return self._source.stream.decode(packet)
         except av.FFmpegError as error:
-            self._lost(
-                self._next_pts() if packet.pts is None else packet.pts, f"a packet cannot be decoded: {error.strerror}"
-            )
+            lost_pts = self._next_pts() if packet.pts is None else packet.pts
+            self._lost(lost_pts, f"a packet cannot be decoded: {error.strerror}", error)
             return []
 
     def _drained(self) -> Iterator[Picture]:
@@ -188,14 +188,16 @@ class SegmentReader:
         context = self._source.stream.codec_context
         try:
             frames = context.decode(None)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            check_room(self._info.width * self._info.height, error)
             # It has been drained already, or more of the damage that opened a gap shows.
             frames = []
         yield from self._sound(frames)
         context.flush_buffers()
 
-    def _lost(self, pts: int, reason: str) -> None:
+    def _lost(self, pts: int, reason: str, error: av.FFmpegError | None = None) -> None:
         """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
+        check_room(self._info.width * self._info.height, error)
         is_first = self._segment.start_pts is None
         if not self._segment.contains(pts) or (is_first and not self._beginning.is_damage(pts)):
             return

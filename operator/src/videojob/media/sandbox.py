@@ -15,6 +15,7 @@ flags are not looked at as threads need that call; its time and processors are b
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import platform
 import resource
@@ -27,7 +28,11 @@ from videojob.errors import SetupError
 from videojob.media import landlock, ring
 
 HEAP_LIMIT_BYTES = 3 << 30
-"""Anonymous memory that the decoder may map. A belt: the real bounds are the resolution limit and the thread count."""
+"""Anonymous memory that the decoder may map where nobody says less. The other bounds are the resolution limit and the
+thread count."""
+
+_SLACK_BYTES = 4 << 20
+_MOST_BYTES_PER_PIXEL = 3  # of 8 bits without subsampling, or of 16 bits with it
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -139,6 +144,29 @@ def limit_heap(limit_bytes: int = HEAP_LIMIT_BYTES) -> None:
     """Makes an allocation beyond the limit fail inside this process, and no core file is written when it crashes."""
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def heap_limit_bytes() -> int:
+    """What `limit_heap` set."""
+    return resource.getrlimit(resource.RLIMIT_DATA)[0]
+
+
+def check_room(pixels: int, error: BaseException | None = None) -> None:
+    """Tells want of memory from damage: of a buffer that it cannot have FFmpeg may say that the data are invalid.
+
+    Args:
+        pixels: of one picture.
+        error: that FFmpeg raised, if it did.
+
+    Raises:
+        MemoryError: the error says so, or two more pictures would not fit.
+    """
+    if isinstance(error, MemoryError):
+        raise MemoryError(str(error)) from error
+    try:
+        mmap.mmap(-1, _SLACK_BYTES + pixels * _MOST_BYTES_PER_PIXEL * 2, flags=mmap.MAP_PRIVATE).close()
+    except OSError as refused:
+        raise MemoryError("the limit is reached") from refused
 
 
 def enter() -> None:

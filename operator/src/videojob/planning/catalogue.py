@@ -59,6 +59,7 @@ class ServerVariant:
         start_s: seconds from the request for a replica to its first answer, when nothing is warm.
         max_replicas: most replicas of this variant, whatever is asked for.
         engine_cache_claim: PersistentVolumeClaim that keeps built TensorRT engines; None keeps them in the pod.
+        disk: most that the model's folder takes, and most that engines take in the pod, a Kubernetes quantity.
     """
 
     accelerator: Accelerator
@@ -71,6 +72,7 @@ class ServerVariant:
     start_s: int = 60
     max_replicas: int = 10
     engine_cache_claim: str | None = None
+    disk: str = "4Gi"
 
 
 @dataclass(frozen=True, slots=True)

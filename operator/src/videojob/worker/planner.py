@@ -20,6 +20,7 @@ from threading import Lock
 from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
+from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.jobplan import PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
@@ -59,6 +60,7 @@ class Planner:
         probes: videos that are looked at side by side.
         drain: whether to stop.
         scratch_bytes: most that may lie in `scratch`.
+        decoder_bytes: memory for all that look at videos side by side.
     """
 
     file: JobFile
@@ -67,6 +69,7 @@ class Planner:
     probes: int
     drain: Drain
     scratch_bytes: int = SCRATCH_BYTES
+    decoder_bytes: int = HEAP_LIMIT_BYTES
     _copying: Lock = field(init=False, default_factory=Lock)
 
     def run(self, attempt: int) -> PlanHead:
@@ -132,8 +135,9 @@ class Planner:
             wanted = _once(resolver.expand(self.file.job.spec.inputs))
             _LOG.info("looking at the videos", extra={"videos": len(wanted)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
-            for _ in range(min(self.probes, max(1, len(wanted)))):
-                decoder = DecoderProcess()
+            probes = min(self.probes, max(1, len(wanted)))
+            for _ in range(probes):
+                decoder = DecoderProcess(heap_bytes=self.decoder_bytes // probes)
                 stack.callback(decoder.close)
                 idle.put(decoder)
             pool = ThreadPoolExecutor(idle.qsize())
