@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.session import Session
+
+from videojob.manifests.pods import pod_security
 
 ROOT = Path(__file__).resolve().parents[2]
 EKS = (ROOT / "docs" / "guides" / "install-eks.md").read_text()
@@ -52,6 +55,23 @@ def test_no_statement_allows_all_of_anything() -> None:
     for name, statement in statements().items():
         assert not any("*" in action for action in actions(statement)), name
         assert statement.get("Resource") != "*", name
+
+
+def test_engines_of_tensorrt_are_kept_in_a_claim_that_the_guide_makes_for_all_servers() -> None:
+    values = yaml.safe_load((ROOT / "charts" / "videojob" / "values-eks.yaml").read_text())
+    variants = [variant for model in values["models"].values() for variant in model["variants"].values()]
+    wanted = {variant.get("engineCacheClaim") for variant in variants if variant["backend"] == "tensorrt"}
+    heredocs = re.findall(r"<<EOF\n(.*?)EOF\n", EKS, re.DOTALL)
+    made = [item for text in heredocs for item in yaml.safe_load_all(text)]
+    claims = {item["metadata"]["name"]: item for item in made if item["kind"] == "PersistentVolumeClaim"}
+    classes = {item["metadata"]["name"]: item for item in made if item["kind"] == "StorageClass"}
+    assert wanted == set(claims)
+    for claim in claims.values():
+        assert claim["metadata"]["namespace"] == "videojob-system", "where servers run"
+        assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+        user = str(pod_security()["runAsUser"])
+        parameters = classes[claim["spec"]["storageClassName"]]["parameters"]
+        assert (parameters["uid"], parameters["gid"]) == (user, user)
 
 
 @pytest.mark.parametrize("text", [EKS, KIND], ids=["EKS", "kind"])
