@@ -9,7 +9,8 @@ import pytest
 
 from support.job_desk import KEY, SERVER, JobDesk
 from videojob.errors import ClusterRefused, ClusterUnavailable, SinkError
-from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS, Kind
+from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, VIDEOJOBS, Kind
+from videojob.manifests.status import timestamp
 from videojob.planning.desired import ServerDemand
 
 QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
@@ -53,6 +54,7 @@ def test_workers_that_are_at_it_keep_their_server_whatever_is_refused() -> None:
     work = desk.let_work()
     desk.cluster.put(JOBS, work | {"spec": work["spec"] | {"parallelism": 0}})
     refuse_jobs(desk, "patch", "a policy")
+    desk.clock.seconds += 10
     with pytest.raises(ClusterRefused, match="a policy"):
         desk.look()
     assert desk.reason == "CreationRefused"
@@ -159,3 +161,67 @@ def test_a_server_that_somebody_took_away_is_told_of_at_each_look_though_the_dem
     desk.clock.seconds += 2
     desk.look()
     assert set(desk.changed) == {SERVER}
+
+
+def test_a_job_that_was_listed_is_not_read_again_and_its_configuration_not_made_again() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    assert desk.cluster.count("get", JOBS) == 0
+    assert desk.cluster.count("create", CONFIG_MAPS) == 1
+
+
+def test_between_start_and_end_statuses_are_five_seconds_apart_and_come_when_it_is_time() -> None:
+    desk = JobDesk()
+    desk.start()
+    desk.look()
+    desk.plan()
+    for desk.clock.seconds in (0.1, 4.5):
+        again_s = desk.look()
+        assert (desk.reason, desk.wrote) == ("Probing", [KEY])
+        assert again_s is not None
+        assert again_s <= 5.0
+    desk.clock.seconds = 5.1
+    desk.look()
+    assert (desk.reason, desk.wrote) == ("ProvisioningCPU", [KEY, KEY])
+    desk.serve()
+    value = desk.job
+    desk.cluster.put(VIDEOJOBS, value | {"spec": value["spec"] | {"model": {"name": "unknown"}}})
+    desk.look()
+    assert desk.reason == "ModelNotFound", "an end is told at once"
+
+
+def test_an_event_about_what_was_written_here_last_is_known_and_one_about_the_end_is_not() -> None:
+    desk = JobDesk()
+    desk.start()
+    assert not desk.reconciler.is_own(desk.job)
+    desk.look()
+    assert desk.reconciler.is_own(desk.job)
+    value = desk.job
+    desk.cluster.put(VIDEOJOBS, value | {"spec": value["spec"] | {"model": {"name": "unknown"}}})
+    assert not desk.reconciler.is_own(desk.job)
+    desk.look()
+    assert desk.reason == "ModelNotFound"
+    assert not desk.reconciler.is_own(desk.job)
+
+
+def test_events_of_a_job_without_pods_are_read_and_told() -> None:
+    desk = JobDesk()
+    desk.start()
+    desk.look()
+    (job,) = desk.jobs
+    desk.clock.seconds += 10
+    desk.look()
+    assert desk.cluster.count("list", EVENTS) == 0, "it was not begun yet"
+    desk.cluster.put(JOBS, job | {"status": {"startTime": timestamp(desk.clock.now_s())}})
+    event = {
+        "metadata": {"name": "e", "namespace": "team"},
+        "involvedObject": {"uid": job["metadata"]["uid"]},
+        "reason": "FailedCreate",
+        "message": "Error creating: no PriorityClass with name urgent was found",
+        "lastTimestamp": timestamp(desk.clock.now_s()),
+    }
+    desk.cluster.put(EVENTS, event)
+    desk.cluster.put(EVENTS, event | {"metadata": {"name": "other", "namespace": "team"}, "reason": "SuccessfulCreate"})
+    desk.look()
+    assert desk.reason == "CreationRefused"
+    assert "no PriorityClass with name urgent was found. Have that PriorityClass made" in desk.status["message"]

@@ -316,6 +316,8 @@ class ClusterRefused(ClusterError):
     """The API server refused a request."""
 
     reason = "ClusterRefused"
+    code = 0
+    """Of its answer; 0 when it was not the server that refused."""
 
 
 class TableNotAllowed(VideoJobError):

@@ -76,7 +76,7 @@ def connect_cluster(
         _load(configuration, kubeconfig, context)
     except (config.ConfigException, OSError, ValueError) as error:
         raise SetupError(
-            f"no Kubernetes cluster is set up here: {error}",
+            f"no Kubernetes cluster is set up here: {str(error).rstrip('.')}",
             hint="Set KUBECONFIG or --kubeconfig, or pick a context that exists with --context.",
         ) from error
     http = httpx.Client(
@@ -288,8 +288,11 @@ def _refusal(method: str, path: str, answer: httpx.Response) -> Exception:
         return unavailable
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         hint = "Log in again, or ask for this right: `kubectl auth can-i` tells what is missing."
-        return ClusterRefused(text, uri=path, hint=hint, retryable=True)
-    return ClusterRefused(text, uri=path)
+        refused = ClusterRefused(text, uri=path, hint=hint, retryable=True)
+    else:
+        refused = ClusterRefused(text, uri=path)
+    refused.code = code
+    return refused
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

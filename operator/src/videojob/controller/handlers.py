@@ -60,11 +60,13 @@ class Listeners:
 
     Attributes:
         job: (namespace, name) of a VideoJob that may have changed.
+        own: whether a VideoJob is as it was written here.
         server: one that may have changed.
         canary: the canary's newest mark.
     """
 
     job: Callable[[tuple[str, str]], None]
+    own: Callable[[Mapping[str, Any]], bool]
     server: Callable[[ServerKey], None]
     canary: Callable[[Mapping[str, Any]], None]
 
@@ -113,10 +115,10 @@ class Watches:
             return kopf.login_with_kubeconfig(**about) or kopf.login_with_service_account(**about)
 
         @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-        async def on_job(body: kopf.Body, **_: Any) -> None:
+        async def on_job(body: kopf.Body, event: kopf.RawEvent, **_: Any) -> None:
             if CANARY in body.metadata.labels:
                 listeners.canary(body)
-            else:
+            elif event["type"] == "DELETED" or not listeners.own(body):
                 listeners.job((str(body.metadata.namespace), str(body.metadata.name)))
 
         @kopf.on.event("batch", "v1", "jobs", labels=managed, registry=registry)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from videojob.controller.canary import Canary
@@ -22,7 +23,7 @@ from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
 from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
-from videojob.errors import VideoJobError
+from videojob.errors import ClusterRefused, VideoJobError
 from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
 from videojob.manifests.names import CANARY, server_name
 from videojob.planning.catalogue import Catalogue
@@ -162,7 +163,9 @@ class Lead:
 
     def _start_watch(self) -> None:
         told = self._in_loop
-        listeners = Listeners(told(self._hear), told(self._hear), told(self._canary.heard))
+        listeners = Listeners(
+            job=told(self._hear), own=self._jobs.is_own, server=told(self._hear), canary=told(self._canary.heard)
+        )
         catalogue = self._outside.catalogue
         watches = Watches(catalogue.namespaces, catalogue.server_namespace, listeners, self._options.times)
         self._watches = [one for one in self._watches if not one.join(0)]
@@ -228,10 +231,18 @@ class Lead:
         jobs = [
             (str(one["metadata"]["namespace"]), str(one["metadata"]["name"]))
             for namespace in namespaces
-            for one in self._outside.cluster.list(VIDEOJOBS, namespace)
+            for one in self._listed(namespace)
             if not _is_canary(one)
         ]
         return jobs, self._servers.keys()
+
+    def _listed(self, namespace: str | None) -> list[Object]:
+        try:
+            return list(self._outside.cluster.list(VIDEOJOBS, namespace))
+        except ClusterRefused as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            return []  # without their CRD there are none, and no server may wait for them
 
     def _own_reference(self) -> Mapping[str, Any] | None:
         name = self._options.deployment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from videojob.planning.admission import held_up
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import Observed, ResultsSeen, ServerKey
+from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerKey
 from videojob.planning.words import told
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
@@ -32,6 +32,14 @@ from videojob.worker.finalise import finalise_run
 _LOG = logging.getLogger(__name__)
 _STATUS_EVERY_S = 5.0
 _METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A status: when, and the version that the object had from then on."""
+
+    at_s: float
+    version: str
 
 
 @dataclass(slots=True)
@@ -51,7 +59,7 @@ class JobReconciler:
     changed: Callable[[ServerKey], None]
     wrote: Callable[[JobKey], None] = lambda _key: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _written_s: dict[JobKey, float] = field(default_factory=dict)
+    _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +79,13 @@ class JobReconciler:
         finally:
             self._keep_demand(key)
 
+    def is_own(self, raw: Object) -> bool:
+        """Whether an event shows what the last look at a job left behind: nothing that it has not seen. Any thread."""
+        metadata = raw["metadata"]
+        with self._lock:
+            written = self._written.get((metadata["namespace"], metadata["name"]))
+        return written is not None and written.version == metadata["resourceVersion"]
+
     def _look(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
@@ -88,7 +103,7 @@ class JobReconciler:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
         refusal: ClusterRefused | None = None
         try:
-            self._apply(job, desired)
+            self._apply(job, desired, {one.name: one for one in observed.jobs})
         except ClusterRefused as error:
             refusal, desired = error, held_up(look, desired, error.as_dict())
         self._demand(key, desired, observed)
@@ -149,43 +164,43 @@ class JobReconciler:
         for server in self.demands.set(key, None):
             self.changed(server)
         with self._lock:
-            self._written_s.pop(key, None)
+            self._written.pop(key, None)
 
-    def _apply(self, job: VideoJob, desired: Desired) -> None:
+    def _apply(self, job: VideoJob, desired: Desired, seen: Mapping[str, JobSeen]) -> None:
         for name in desired.remove_jobs:
             self.cluster.delete(JOBS, job.metadata.namespace, name)
         if desired.plan_job is not None:
-            self._plan_job(job, desired.plan_job)
+            self._plan_job(job, desired.plan_job, seen)
         if desired.work_job is not None:
-            self._work_job(job, desired.work_job)
+            self._work_job(job, desired.work_job, seen)
 
-    def _plan_job(self, job: VideoJob, wanted: PlanJobWanted) -> None:
+    def _plan_job(self, job: VideoJob, wanted: PlanJobWanted, seen: Mapping[str, JobSeen]) -> None:
         made = plan_job(job, wanted, self.catalogue)
-        there = self.cluster.get(JOBS, job.metadata.namespace, made["metadata"]["name"])
+        there = seen.get(made["metadata"]["name"])
         if there is None:
             self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
             self._create(job, JOBS, made)
-        else:
-            self._adjust(there, {"suspend": wanted.suspended})
+        elif there.suspended != wanted.suspended:
+            self._adjust(job, there, {"suspend": wanted.suspended})
 
-    def _work_job(self, job: VideoJob, wanted: WorkJobWanted) -> None:
+    def _work_job(self, job: VideoJob, wanted: WorkJobWanted, seen: Mapping[str, JobSeen]) -> None:
         made = work_job(job, wanted, self.catalogue)
-        there = self.cluster.get(JOBS, job.metadata.namespace, made["metadata"]["name"])
+        there = seen.get(made["metadata"]["name"])
         if there is None:
-            self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
+            if not seen:  # made before the first Job
+                self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
             self._create(job, JOBS, made)
             return
-        changes: dict[str, Any] = {} if wanted.suspended is None else {"suspend": wanted.suspended}
-        if wanted.parallelism > there["spec"].get("parallelism", 1):
+        changes: dict[str, Any] = {}
+        if wanted.suspended is not None and there.suspended != wanted.suspended:
+            changes["suspend"] = wanted.suspended
+        if wanted.parallelism > there.parallelism:
             changes["parallelism"] = wanted.parallelism  # up for a deadline; down would kill workers in mid-segment
-        self._adjust(there, changes)
-
-    def _adjust(self, there: Object, wanted: dict[str, Any]) -> None:
-        """Sets the fields of a Job that are not yet so."""
-        changes = {name: value for name, value in wanted.items() if there["spec"].get(name) != value}
         if changes:
-            metadata = there["metadata"]
-            self.cluster.patch(JOBS, metadata["namespace"], metadata["name"], {"spec": changes})
+            self._adjust(job, there, changes)
+
+    def _adjust(self, job: VideoJob, there: JobSeen, changes: dict[str, Any]) -> None:
+        self.cluster.patch(JOBS, job.metadata.namespace, there.name, {"spec": changes})
 
     def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
         """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted."""
@@ -208,9 +223,9 @@ class JobReconciler:
             return None
         key = (job.metadata.namespace, job.metadata.name)
         with self._lock:
-            since_s = now_s - self._written_s.get(key, -_STATUS_EVERY_S)
-        is_news = _facts(status) != _facts(before)
-        if not is_news and 0 <= since_s < _STATUS_EVERY_S:
+            written = self._written.get(key)
+        since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
+        if _milestones(status) == _milestones(before) and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
         # The version guards against a status made from an older look, as of a controller that lost its lease.
@@ -220,9 +235,11 @@ class JobReconciler:
         except ClusterConflict:
             return 0.0
         with self._lock:
-            self._written_s[key] = now_s
-            if desired.ended:
-                del self._written_s[key]
+            # What follows from the end is for the next look, which that event brings.
+            self._written.pop(key, None)
+            if not desired.ended:
+                version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
+                self._written[key] = _Written(now_s, version)
         self.wrote(key)
         if stored is not None and _reason(before) != desired.reason:
             _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
@@ -262,10 +279,9 @@ def parse(raw: Object) -> VideoJob:
     return VideoJob.from_manifest(values)
 
 
-def _facts(status: Object) -> Any:
-    """What is worth a write at once: the rest are figures that move."""
-    conditions = [(one["type"], one["status"], one["reason"]) for one in status.get("conditions", ())]
-    return conditions, status.get("epoch"), status.get("completionTime"), "startTime" in status
+def _milestones(status: Object) -> tuple[bool, bool]:
+    """What is worth a write at once: from the start on the spec may not change, and the end is waited for."""
+    return "startTime" in status, "completionTime" in status
 
 
 def _reason(status: Object) -> str:

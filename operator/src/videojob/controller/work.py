@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.polls import Polls
 from videojob.controller.queue import MOST_BACKOFF_S, WorkQueue
 from videojob.controller.threads import Threads
 from videojob.errors import ClusterUnavailable, VideoJobError
@@ -42,6 +43,7 @@ class Work(Generic[K]):
     _heard_s: dict[K, float] = field(default_factory=dict)
     _looked_for_s: dict[K, float] = field(default_factory=dict)
     _in_hand_s: dict[K, float] = field(default_factory=dict)
+    _polls: Polls[K] = field(default_factory=Polls)
 
     def add(self, key: K) -> None:
         """Something about a key may have changed; for the loop's thread."""
@@ -111,7 +113,7 @@ class Work(Generic[K]):
                 _LOG.exception("a look failed", extra={**about, "delay_s": round(delay_s, 1)})
                 return
         self.metrics.reconciles.labels(about["kind"], "done").inc()
-        self._queue.done(key, recheck_s)
+        self._queue.done(key, self._polls.after_s(key, recheck_s))
 
     def _failed(self, key: K, about: dict[str, str], error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
         heard_s = self._looked_for_s.pop(key, None)

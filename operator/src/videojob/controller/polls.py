@@ -1,0 +1,29 @@
+"""How often keys are looked at though nothing was heard of them: less often, the more of them there are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+POLLS_PER_S = 20
+"""Such looks of all keys together. With 100 jobs at work each has its usual turn every 5 s, with 1,000 every 50 s."""
+_LEAST_S = 1.0
+_MOST_S = 60.0
+
+
+@dataclass(slots=True)
+class Polls(Generic[K]):
+    """The keys that come back by themselves; for one thread."""
+
+    _keys: set[K] = field(default_factory=set)
+
+    def after_s(self, key: K, recheck_s: float | None) -> float | None:
+        """When to look at a key again that asks for `recheck_s`. What is due at once or far in the future stays so."""
+        if recheck_s is None or not _LEAST_S <= recheck_s <= _MOST_S:
+            self._keys.discard(key)
+            return recheck_s
+        self._keys.add(key)
+        return max(recheck_s, len(self._keys) / POLLS_PER_S)
