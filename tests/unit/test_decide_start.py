@@ -114,6 +114,7 @@ def test_the_first_look_asks_for_a_planner() -> None:
         (a_plan_job(finished="Failed", error={"reason": "Unheard", "message": "?"}), None, "InternalError"),
         (a_plan_job(trouble=trouble("unschedulable", source="karpenter")), PlanJobWanted(1), "ProvisioningCPU"),
         (a_plan_job(trouble=trouble("image")), PlanJobWanted(1), "ImagePullFailed"),
+        (a_plan_job(trouble=trouble("refused")), PlanJobWanted(1), "CreationRefused"),
         (a_plan_job(trouble=trouble("starting")), PlanJobWanted(1), "Probing"),
         (a_plan_job(trouble=trouble("crashed")), PlanJobWanted(1), "Probing"),
     ],

@@ -32,7 +32,7 @@ from videojob.planning.observed import (
 times = st.floats(NOW_S - 2000, NOW_S + 60)
 troubles = st.none() | st.builds(
     PodTrouble,
-    st.sampled_from(["unschedulable", "image", "crashed", "starting"]),
+    st.sampled_from(["refused", "unschedulable", "image", "crashed", "starting"]),
     st.sampled_from(["", "words."]),
     times,
     st.sampled_from(["", "karpenter", "scheduler", NODE_ON_THE_WAY]),

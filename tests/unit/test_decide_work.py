@@ -21,6 +21,7 @@ from support.decisions import (
     running,
     trouble,
 )
+from videojob.planning.admission import what_to_allow
 from videojob.planning.decide import decide
 from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
 
@@ -150,7 +151,12 @@ def test_workers_are_held_again_when_the_server_stays_away(ready_was: str, away_
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("unschedulable", "ProvisioningCPU"), ("image", "ImagePullFailed"), ("crashed", "Processing")],
+    [
+        ("unschedulable", "ProvisioningCPU"),
+        ("image", "ImagePullFailed"),
+        ("crashed", "Processing"),
+        ("refused", "CreationRefused"),
+    ],
 )
 def test_workers_that_do_not_run_are_named_too(kind: str, reason: str) -> None:
     stuck = a_work_job(ready=0, trouble=trouble(kind, "their words"))
@@ -275,3 +281,30 @@ def test_a_deadline_that_will_be_missed_is_news_and_no_end(within: str, at_risk:
     desired = look(running(slow, server=READY, results=results(4)), spec, status=a_status(began_s=40))
     assert ("DeadlineAtRisk" in [one.reason for one in desired.events]) is at_risk
     assert not desired.ended
+
+
+ACCOUNT = 'pods "a-" is forbidden: error looking up service account team/videojob-worker: not found'
+
+
+@pytest.mark.parametrize("server", [READY, ServerSeen(0, 0), None])
+@pytest.mark.parametrize("labels", [{}, {"kueue.x-k8s.io/queue-name": "gpus"}])
+def test_workers_that_kubernetes_may_not_make_wait_with_its_words_and_no_server_is_paid(
+    server: ServerSeen | None, labels: dict[str, str]
+) -> None:
+    workers = a_work_job(active=0, ready=0, trouble=trouble("refused", ACCOUNT, age_s=600))
+    status = a_status("CreationRefused", since_s=600, ServerReady="False")
+    desired = look(running(workers, server=server), status=status, labels=labels)
+    assert (desired.reason, condition(desired, "CapacityReady")) == ("CreationRefused", ("False", "CreationRefused"))
+    assert "service account team/videojob-worker: not found. Add the namespace to" in desired.message
+    assert desired.demand is None
+    assert desired.work_job is not None
+    assert desired.work_job.suspended is not True, "held, nobody would try to make them any more"
+    assert desired.recheck_s is not None
+
+
+def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words() -> None:
+    words = 'pods "t" is forbidden: exceeded quota: gpus'
+    desired = look(running(a_work_job(suspended=True), server=ServerSeen(1, 0, trouble("refused", words))))
+    assert (desired.reason, condition(desired, "ServerReady")) == ("CreationRefused", ("False", "CreationRefused"))
+    assert desired.message == f"Kubernetes refuses to make the inference server: {words}. {what_to_allow(words)}"
+    assert desired.demand is not None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from support.decisions import CATALOGUE, NOW_S, a_job
 from videojob.manifests.jobs import plan_job, work_job
-from videojob.manifests.seen import job_seen, last_error, pods_trouble, server_seen
+from videojob.manifests.seen import job_seen, last_error, may_lack_pods, pods_trouble, server_seen
 from videojob.manifests.server import server_deployment
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
@@ -226,3 +227,57 @@ def test_a_server_is_seen_with_its_node() -> None:
     seen = server_seen(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
     assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a")
     assert server_seen(made, pods[1:]).instance_type is None
+
+
+def a_refused_job(*, suspend: bool = False, **status: Any) -> dict[str, Any]:
+    """A Job that was let go, and whose pods may not be made."""
+    made = work_job(a_job(), replace(WANTED, suspended=suspend), CATALOGUE)
+    made["metadata"]["uid"] = "j1"
+    return made | {"status": {"startTime": AT} | status}
+
+
+def job_event(message: str = "Error creating: no", at_s: float = NOW_S, reason: str = "FailedCreate") -> dict[str, Any]:
+    event = an_event("job-controller", message, at_s, reason)
+    return event | {"involvedObject": {"uid": "j1"}, "firstTimestamp": AT}
+
+
+COMPLETE = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
+LATER = a_pod(phase="Succeeded") | {"metadata": {"uid": "p1", "creationTimestamp": timestamp(NOW_S + 5)}}
+
+
+@pytest.mark.parametrize(
+    ("job", "pods", "events", "words"),
+    [
+        (a_refused_job(), [], [job_event()], "no"),
+        (a_refused_job(), [], [job_event("Error creating: old"), job_event("Error creating: new", NOW_S + 9)], "new"),
+        (a_refused_job(), [], [], None),
+        (a_refused_job(), [], [job_event(reason="SuccessfulCreate")], None),
+        (a_refused_job(), [], [an_event("job-controller", "another's", reason="FailedCreate")], None),
+        (a_refused_job(active=1), [], [job_event()], None),
+        (a_refused_job(suspend=True), [], [job_event()], None),
+        (a_refused_job(conditions=COMPLETE), [], [job_event()], None),
+        # What was refused before the newest start, or before a pod that was made since, is history.
+        (a_refused_job(startTime=timestamp(NOW_S + 60)), [], [job_event()], None),
+        (a_refused_job(), [LATER], [job_event()], None),
+        (a_refused_job(), [LATER], [job_event("Error creating: again", NOW_S + 9)], "again"),
+    ],
+)
+def test_why_a_job_has_no_pods(
+    job: dict[str, Any], pods: list[dict[str, Any]], events: list[dict[str, Any]], words: str | None
+) -> None:
+    found = job_seen(job, pods, events).trouble
+    assert (None if found is None else (found.kind, found.message)) == (None if words is None else ("refused", words))
+
+
+def test_a_job_that_was_made_just_now_lacks_nothing() -> None:
+    made = a_refused_job()
+    assert may_lack_pods(made)
+    assert not may_lack_pods(made | {"status": {}})
+
+
+@pytest.mark.parametrize(("replicas", "status", "seen"), [(1, "True", True), (0, "True", False), (1, "False", False)])
+def test_why_a_server_has_no_pods(replicas: int, status: str, seen: bool) -> None:
+    made = server_deployment(KEY, ServerWanted(replicas, None, busy=True), CATALOGUE)
+    failure = {"type": "ReplicaFailure", "status": status, "message": "exceeded quota", "lastTransitionTime": AT}
+    found = server_seen(made | {"status": {"conditions": [failure]}}, ()).trouble
+    assert found == (PodTrouble("refused", "exceeded quota", NOW_S) if seen else None)

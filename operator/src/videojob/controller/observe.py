@@ -12,7 +12,7 @@ from videojob.errors import SetupError, SinkError, VideoJobError
 from videojob.manifests.jobs import results_table
 from videojob.manifests.kinds import EVENTS, JOBS, PODS
 from videojob.manifests.names import JOB_UID, results_uid
-from videojob.manifests.seen import job_seen
+from videojob.manifests.seen import NOT_MADE, job_seen, may_lack_pods
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
@@ -94,10 +94,13 @@ class Observer:
         selector = f"{JOB_UID}={job.metadata.uid}"
         found = list(self.cluster.list(JOBS, namespace, labels=selector))
         pods = list(self.cluster.list(PODS, namespace, labels=selector)) if any(map(_needs_pods, found)) else []
-        events = pod_events(self.cluster, namespace, pods)
         by_job: dict[str, list[Object]] = {}
         for pod in pods:
             by_job.setdefault(pod["metadata"].get("labels", {}).get(_JOB_NAME, ""), []).append(pod)
+        events = pod_events(self.cluster, namespace, pods)
+        for one in filter(may_lack_pods, found):
+            fields = f"involvedObject.uid={one['metadata']['uid']},reason={NOT_MADE}"
+            events.extend(self.cluster.list(EVENTS, namespace, fields=fields))
         return tuple(job_seen(one, by_job.get(one["metadata"]["name"], ()), events) for one in found)
 
 

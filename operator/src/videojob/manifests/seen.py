@@ -19,13 +19,15 @@ _IMAGE_REASONS = frozenset(
 )
 _ON_THE_WAY = frozenset({"Nominated", "TriggeredScaleUp"})
 _WORDS_CHARACTERS = 1500
+NOT_MADE = "FailedCreate"
+"""The reason of Events about a Job whose pods the API server refuses."""
 
 
 def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ()) -> JobSeen:
-    """A Job, with its pods and the events about those."""
+    """A Job, with its pods and the events about it and those."""
     metadata, spec, status = job["metadata"], job["spec"], job.get("status", {})
     annotations = metadata.get("annotations", {})
-    pods = list(pods)
+    pods, events = list(pods), list(events)
     finished: Object = _ending(status)
     return JobSeen(
         name=metadata["name"],
@@ -46,7 +48,7 @@ def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ())
         started_s=_time(status.get("startTime")),
         finished_s=_time(finished.get("lastTransitionTime")),
         error=last_error(pods),
-        trouble=pods_trouble(pods, events),
+        trouble=pods_trouble(pods, events) or _not_made(job, pods, events),
         epoch=int(annotations.get(EPOCH, "0")),
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
@@ -82,7 +84,7 @@ def server_seen(
     return ServerSeen(
         replicas=int(deployment["spec"].get("replicas", 0)),
         ready=int(status.get("readyReplicas", 0)),
-        trouble=pods_trouble(pods, events),
+        trouble=pods_trouble(pods, events) or _replicas_not_made(deployment),
         idle_since_s=None if idle is None else float(idle),
         instance_type=labels.get(INSTANCE_TYPE),
         capacity_type=labels.get(CAPACITY_TYPE),
@@ -138,6 +140,37 @@ def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTr
 
 
 def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
+def may_lack_pods(job: Object) -> bool:
+    """Whether it should have pods and has none that run: Events about the Job may then say why."""
+    status = job.get("status", {})
+    wants_pods = not job["spec"].get("suspend", False) and not _ending(status) and "startTime" in status
+    return wants_pods and not status.get("active", 0)
+
+
+def _not_made(job: Object, pods: Sequence[Object], events: Iterable[Object]) -> PodTrouble | None:
+    """Why Kubernetes makes no pod of a Job, by the newest Event that is not older than its last pod and start."""
+    if not may_lack_pods(job):
+        return None
+    uid, since = job["metadata"].get("uid", ""), str(job["status"]["startTime"])
+    last = max([since, *(str(pod["metadata"].get("creationTimestamp", "")) for pod in pods)])
+    about = [one for one in events if one.get("involvedObject", {}).get("uid") == uid and one["reason"] == NOT_MADE]
+    newest = max(about, key=_when, default=None)
+    if newest is None or _when(newest) < last:
+        return None
+    return PodTrouble("refused", _refusal(newest.get("message", "")), _time(newest.get("firstTimestamp")) or 0.0)
+
+
+def _replicas_not_made(deployment: Object) -> PodTrouble | None:
+    for one in deployment.get("status", {}).get("conditions", ()):
+        if one["type"] == "ReplicaFailure" and one["status"] == "True" and deployment["spec"].get("replicas"):
+            return PodTrouble("refused", _refusal(one.get("message", "")), _time(one.get("lastTransitionTime")) or 0.0)
+    return None
+
+
+def _refusal(message: object) -> str:
+    return str(message).removeprefix("Error creating: ")[:_WORDS_CHARACTERS]
+
+
     status = pod.get("status", {})
     created_s = _time(pod["metadata"].get("creationTimestamp")) or 0.0
     conditions = {one["type"]: one for one in status.get("conditions", ())}

@@ -30,7 +30,7 @@ from videojob.planning.placement import Place, frames_of
 from videojob.planning.recorded import recorded_of, seconds_of
 from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
-from videojob.planning.trouble import waiting_for
+from videojob.planning.trouble import NO_PODS, waiting_for
 from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
 
 __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
@@ -173,7 +173,7 @@ def _held_plan(look: Look) -> Desired:
 
 def _probing(look: Look, trouble: PodTrouble | None) -> Desired:
     says = works(look, "Probing", "the videos are looked at")
-    if trouble is not None and trouble.kind in {"unschedulable", "image"}:
+    if trouble is not None and trouble.kind in NO_PODS:
         wait = waiting_for(trouble, "cpu", look.job.spec, look.catalogue, look.now_s, what="the planner")
         capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
         says = works(look, wait.reason, wait.message, capacity=capacity, advise=not wait.is_refused)

@@ -23,8 +23,8 @@ class PodTrouble:
     """Why pods do not run, in the words of whoever refused.
 
     Attributes:
-        kind: "unschedulable" (no node has room or may be made), "image" (cannot be pulled), "crashed" (a container
-            ended in an error), "starting" (it is on its way: nothing is wrong).
+        kind: "refused" (Kubernetes makes no pod), "unschedulable" (no node has room or may be made), "image" (cannot
+            be pulled), "crashed" (a container ended in an error), "starting" (it is on its way: nothing is wrong).
         message: the scheduler's, Karpenter's, the kubelet's or the program's own words; the end of its log.
         since_s: since when.
         source: who says so: "scheduler", "karpenter" or "cluster-autoscaler" when they make no node, `NODE_ON_THE_WAY`
@@ -34,7 +34,7 @@ class PodTrouble:
         retryable: the program itself said that the same again may help.
     """
 
-    kind: Literal["unschedulable", "image", "crashed", "starting"]
+    kind: Literal["refused", "unschedulable", "image", "crashed", "starting"]
     message: str
     since_s: float
     source: str = ""

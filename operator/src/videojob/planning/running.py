@@ -15,7 +15,7 @@ from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
 from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
 from videojob.planning.progress import frames_left, progress_of
-from videojob.planning.trouble import load_failure, waiting_for
+from videojob.planning.trouble import NO_PODS, load_failure, waiting_for
 from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -144,14 +144,16 @@ class Run:
             says = works(self.look, "Queued", "the job waits for Kueue to admit it", queued=True)
             progress = self._progress(None)
             return replace(says, started=True, work_job=replace(wanted, suspended=None), progress=progress)
-        held = not self._is_queued and self._is_server_away(running)
+        refused = running is not None and _is_refused(running)
+        held = not self._is_queued and not refused and self._is_server_away(running)
         says = self._state(running, held=held)
         poll_s = _WAIT_POLL_S if held else max(_POLL_S, self.head.segments / _SEGMENTS_PER_POLL_S)
         return replace(
             says,
             started=True,
             work_job=replace(wanted, suspended=None if self._is_queued else held),
-            demand=self.demand_of(self.look, self.where, self._frames_left),
+            # Of workers that may not be made nobody knows when they come: no server is paid until then.
+            demand=None if refused else self.demand_of(self.look, self.where, self._frames_left),
             progress=self._progress(None if held else running),
             recheck_s=poll_s,
             why=self.where.why,
@@ -205,6 +207,8 @@ class Run:
         trouble = None if seen is None or seen.replicas == 0 else seen.trouble
         wait = waiting_for(trouble, accelerator, look.job.spec, look.catalogue, look.now_s, what="the inference server")
         server = Fact("False", wait.reason, wait.message)
+        if running is not None and _is_refused(running):
+            server = Fact("False", "CreationRefused", "no server is paid for workers that may not be made")
         if not held:
             return self._working(running, server)
         capacity = Fact("False", wait.capacity_reason, wait.message) if wait.capacity_reason else self._node
@@ -213,7 +217,7 @@ class Run:
     def _working(self, running: JobSeen | None, server: Fact) -> Desired:
         look = self.look
         trouble = None if running is None or running.ready else running.trouble
-        if trouble is not None and trouble.kind in {"unschedulable", "image"}:
+        if trouble is not None and trouble.kind in NO_PODS:
             wait = waiting_for(trouble, "cpu", look.job.spec, look.catalogue, look.now_s, what="a worker")
             capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
             return works(look, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused)
@@ -259,3 +263,7 @@ class Run:
         """
         speed = Run._pace(look, where, left).server
         return ServerDemand(where.key, speed, left, most_replicas(look.job.spec, where.variant))
+
+
+def _is_refused(running: JobSeen) -> bool:
+    return running.trouble is not None and running.trouble.kind == "refused"

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.spec import VideoJobSpec
+from videojob.planning.admission import REFUSED, what_to_allow
 from videojob.planning.catalogue import Accelerator, Catalogue
 from videojob.planning.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
+from videojob.planning.words import sentence
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
 """By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
+NO_PODS = frozenset({"refused", "unschedulable", "image"})
+"""Troubles of pods that do not run at all, and that somebody else than the program has to end."""
 _MAKERS = frozenset({"karpenter", "cluster-autoscaler"})
 MORE_CRASHES = 10
 """The same for one that has answered, because nodes go and processes are killed without any fault of the model; and for
@@ -35,8 +39,8 @@ class Waiting:
 
     @property
     def is_refused(self) -> bool:
-        """Nobody will make a node: something has to change, and the message says what."""
-        return self.capacity_reason == "InsufficientCapacity"
+        """Nobody will make a node or a pod: something has to change, and the message says what."""
+        return self.capacity_reason in {"InsufficientCapacity", REFUSED}
 
 
 def waiting_for(
@@ -65,6 +69,9 @@ def waiting_for(
     match trouble.kind:
         case "starting":
             return Waiting("LoadingModel", "", f"{what} starts and loads the model")
+        case "refused":
+            words = sentence(f"Kubernetes refuses to make {what}: {said}", what_to_allow(said))
+            return Waiting(REFUSED, REFUSED, words)
         case "image":
             return Waiting("ImagePullFailed", "", f"{what} cannot start: {said}")
         case "crashed":
