@@ -19,6 +19,22 @@ name: {{ ternary (printf "%s-%s" (include "videojob.clustername" $root) (index .
 {{- ternary "eks.amazonaws.com" "karpenter.k8s.aws" (eq .Values.karpenter.flavor "autoMode") -}}
 {{- end -}}
 
+{{/*
+GPUs of an instance, as a JSON list of strings: as many as one replica takes. Karpenter puts pods that come together onto
+one instance if there is one large enough, though several small ones are far cheaper for each GPU.
+*/}}
+{{- define "videojob.gpuCounts" -}}
+{{- $counts := list -}}
+{{- range .Values.karpenter.gpu.instanceGpuCounts -}}{{- $counts = append $counts (. | int64 | toString) -}}{{- end -}}
+{{- if not $counts -}}
+{{- range $name, $model := .Values.models -}}
+{{- $gpus := dig "variants" "gpu" "gpus" 0 $model | int64 -}}
+{{- if $gpus -}}{{- $counts = append $counts ($gpus | toString) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- default (list "1") $counts | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
 {{/* Terms that select subnets or security groups: (list root own). */}}
 {{- define "videojob.selectorTerms" -}}
 {{- $root := index . 0 -}}

@@ -1,0 +1,102 @@
+"""Why nobody makes a node, in fewer words than those who make nodes use; and what to change, by what they say. Pure.
+
+Karpenter answers for each of its NodePools at once and names every requirement that it knows; the scheduler answers for
+every node. What helps nobody is left out, their own words for the rest stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from videojob.api.spec import VideoJobSpec
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.observed import NODE_ON_THE_WAY
+
+_FAILED = "Failed to schedule pod, "
+_TAINT = "did not tolerate taint"
+_LIMITS = re.compile(r"exceed limits for nodepool \(NodePool=([^)\s]+)\)|exhausted for nodepool \(NodePool=([^)\s]+)\)")
+_ASKED = re.compile(r", requirements=(?P<requirements>.*), resources=(?P<resources>.*)$")
+_POOL = re.compile(r"karpenter\.sh/nodepool In \[([^\]]+)\]")
+_MACHINERY = ("karpenter.sh/", "karpenter.kwok.sh/", "videojob.dev/", "kubernetes.io/os", "kubernetes.io/hostname")
+_KEPT = ("karpenter.sh/capacity-type",)
+_CLAIM = re.compile(r"nodeclaim/(\S+?)(?:,|$)")
+_PREEMPTION = re.compile(r"\s*(no new claims to deallocate,|preemption:).*$", re.DOTALL)
+
+
+def plain_words(source: str, message: str) -> str:
+    """What was said, without what is no news to a person.
+
+    Args:
+        source: `PodTrouble.source`.
+        message: `PodTrouble.message`.
+    """
+    if source == NODE_ON_THE_WAY:
+        claim = _CLAIM.search(message)
+        return message if claim is None else f"Karpenter starts nodeclaim/{claim[1]}"
+    if source == "scheduler":
+        return _PREEMPTION.sub("", message)
+    if source != "karpenter":
+        return message
+    clauses = [_plain_clause(one) for one in _clauses(message)]
+    # Each NodePool answers: that a pod does not belong into one of them is as it should be.
+    telling = [one for one in dict.fromkeys(clauses) if not one.startswith(_TAINT)] or clauses
+    return "; ".join(sorted(telling, key=lambda one: _LIMITS.search(one) is not None))
+
+
+def _clauses(message: str) -> list[str]:
+    return message.removeprefix(_FAILED).split("; ")
+
+
+def _plain_clause(clause: str) -> str:
+    """One NodePool's answer, without the requirements that are Karpenter's own."""
+    asked = _ASKED.search(clause)
+    if asked is None:
+        return clause
+    requirements = [
+        one.replace("karpenter.k8s.aws/", "").replace("node.kubernetes.io/", "")
+        for one in re.split(r", (?=[\w.-]+/)", asked["requirements"])
+        if one.startswith(_KEPT) or not one.startswith(_MACHINERY)
+    ]
+    pool = _POOL.search(asked["requirements"])
+    head = f"{clause[: asked.start()]} in NodePool {pool[1]}" if pool else clause[: asked.start()]
+    return f"{head} ({', '.join([*requirements, *_resources(asked['resources'])])})"
+
+
+def _resources(text: str) -> Iterator[str]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        yield text
+        return
+    for name, quantity in values.items():
+        if name != "pods":
+            yield f"{name} {quantity}"
+
+
+def what_to_change(spec: VideoJobSpec, catalogue: Catalogue, said: str) -> str:
+    """What could make capacity available, for this job and installation.
+
+    Args:
+        spec: of the job.
+        catalogue: where nodes come from.
+        said: the words of who refuses.
+    """
+    compute = spec.compute
+    full = [one or other for one, other in _LIMITS.findall(said)]
+    only_limits = bool(full) and all(_LIMITS.search(one) or one.startswith(_TAINT) for one in _clauses(said))
+    advice = []
+    if compute.instance_types is not None and not only_limits:
+        advice.append("allow more spec.compute.instanceTypes")
+    if compute.capacity_types is not None and len(compute.capacity_types) == 1 and not only_limits:
+        advice.append("allow both spec.compute.capacityTypes")
+    if catalogue.karpenter == "none":
+        advice.append("add nodes of that kind, or let Karpenter make them")
+    elif not only_limits:
+        advice.append("look at the requirements and limits of the NodePools, and at the account's quota")
+    if full:
+        names = " and ".join(dict.fromkeys(full))
+        advice.append(f"wait until other work there ends, or raise spec.limits of NodePool {names}")
+    text = ", or ".join(advice)
+    return f"{text[0].upper()}{text[1:]}."
