@@ -1,0 +1,116 @@
+"""What planners and workers do in pods that kwok plays: plan, commit the segments of their index, end.
+
+The pods are real objects on played nodes, made by real Jobs; what their programs would write into the results table is
+written here, from the pods' own arguments. Looks again and again at what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+
+from support.cluster.fake_nodes import end_pod
+from support.plans import plan_head, planned_job
+from support.results import segment_commit, segment_result
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.planning.jobplan import ModelFacts
+from videojob.results.values import RunRecord
+
+_LOOK_EVERY_S = 0.1
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_RUNNING = {
+    "labelSelector": "app.kubernetes.io/managed-by=videojob,app.kubernetes.io/component in (planner,worker)",
+    "fieldSelector": "status.phase=Running",
+}
+
+Object = dict[str, Any]
+
+
+@dataclass
+class PlayedPods:
+    """Plays until it is stopped.
+
+    Attributes:
+        client: talks to the API server.
+        store: the results table; used in one thread.
+        segments: of each job.
+        works: while it is not set, workers run and commit nothing.
+        stop: ends it.
+    """
+
+    client: httpx.Client
+    store: DynamoDbJobStore
+    segments: int = 8
+    works: Event = field(default_factory=Event)
+    stop: Event = field(default_factory=Event)
+    errors: list[Exception] = field(default_factory=list)
+
+    def run(self) -> None:
+        """In a thread of its own."""
+        while not self.stop.wait(_LOOK_EVERY_S):
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - told at the end of the block
+                self.errors.append(error)
+                return
+
+    def _look(self) -> None:
+        answer = self.client.get("/api/v1/pods", params=_RUNNING)
+        assert answer.is_success, answer.text
+        for pod in answer.json()["items"]:
+            if "deletionTimestamp" in pod["metadata"]:
+                continue
+            if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "planner":
+                self._plan(pod)
+            elif self.works.is_set():
+                self._work(pod)
+
+    def _plan(self, pod: Object) -> None:
+        videos = planned_job(cuts=[self.segments - 1])
+        self.store.save_plan(_uid(pod), plan_head(videos), videos)
+        end_pod(self.client, pod)
+
+    def _work(self, pod: Object) -> None:
+        metadata, flags = pod["metadata"], _flags(pod)
+        videos = planned_job(cuts=[self.segments - 1])
+        head = plan_head(videos)
+        name = metadata["labels"]["videojob.dev/job-name"]
+        run = RunRecord(
+            _uid(pod), metadata["namespace"], name, head.plan_digest, head.segments, epoch=int(flags["epoch"])
+        )
+        self.store.describe_model(run, ModelFacts("face_detector", "1", ("face", "car")))
+        index, batch = int(metadata["annotations"][_INDEX]), int(flags["batch"])
+        for segment in videos[0].segments[index * batch : (index + 1) * batch]:
+            self.store.commit(run, segment_commit(segment_result(segment)))
+        end_pod(self.client, pod)
+
+
+@contextmanager
+def played_pods(client: httpx.Client, store: DynamoDbJobStore) -> Iterator[PlayedPods]:
+    """Plays beside the block; workers work from the start."""
+    played = PlayedPods(client, store)
+    played.works.set()
+    thread = Thread(target=played.run)
+    thread.start()
+    try:
+        yield played
+    finally:
+        played.stop.set()
+        thread.join()
+    assert played.errors == []
+
+
+def _flags(pod: Object) -> dict[str, str]:
+    """--name=value of the pod's arguments, by name."""
+    words = [word.removeprefix("--") for word in pod["spec"]["containers"][0]["args"] if word.startswith("--")]
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+def _uid(pod: Object) -> str:
+    metadata = pod["metadata"]
+    return f"{metadata['namespace']}.{metadata['labels']['videojob.dev/job-uid']}"
