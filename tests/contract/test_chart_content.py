@@ -11,6 +11,7 @@ import yaml
 
 from support.chart_matrix import ALONE, AUTO, CPU_ONLY, KARPENTER, MATRIX, MODEL, TENANTS
 from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, of_kind, pods, render
+from support.network import selects
 from videojob.controller.config import read_config
 from videojob.controller.metrics import ControllerMetrics
 from videojob.planning.catalogue import Catalogue, S3Source
@@ -281,15 +282,6 @@ class TestNetwork:
             "policyTypes": ["Ingress", "Egress"],
         }
 
-    def test_triton_is_called_by_workers_only(self) -> None:
-        ingress = self.policies(scope="namespaced")[f"{NAMESPACE}/videojob-triton"]["ingress"]
-        (inference,) = [rule for rule in ingress if rule["ports"][0]["port"] == 8001]
-        (peer,) = inference["from"]
-        assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "worker"
-        names = peer["namespaceSelector"]["matchExpressions"][0]["values"]
-        assert names == ["team-a", "team-b", NAMESPACE]
-        assert {rule["ports"][0]["port"] for rule in ingress} == {8001, 8002}
-
     def test_a_worker_is_called_by_nobody_and_reaches_no_credentials_of_the_node(self) -> None:
         policy = self.policies()[f"team-a/{NAMESPACE}-videojob-workers"]
         assert "ingress" not in policy
@@ -309,11 +301,4 @@ class TestNetwork:
         objects = render({"trial": {"enabled": True}})
         selectors = [item["spec"]["podSelector"] for item in of_kind(objects, "NetworkPolicy")][1:]
         for name, pod in pods(objects):
-            assert any(_selects(selector, pod["metadata"]["labels"]) for selector in selectors), name
-
-
-def _selects(selector: Object, labels: dict[str, str]) -> bool:
-    expressions = selector.get("matchExpressions", ())
-    return labels.items() >= selector.get("matchLabels", {}).items() and all(
-        labels.get(one["key"]) in one["values"] for one in expressions
-    )
+            assert any(selects(selector, pod["metadata"]["labels"]) for selector in selectors), name

@@ -73,16 +73,15 @@
 {{- end }}
 {{- end -}}
 
-{{/* Namespaces with workers: all, or those of the tenants. */}}
+{{/* Selects the namespaces with workers: in both scopes those of the tenants, as only they have the workers' account. Pods
+elsewhere may carry the same labels. Empty when there is none. */}}
 {{- define "videojob.workerNamespaces" -}}
-{{- if eq .Values.scope "cluster" -}}
-{}
-{{- else -}}
+{{- with (include "videojob.tenants" . | fromJson).tenants -}}
 matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: In
     values:
-      {{- range (include "videojob.tenants" . | fromJson).tenants }}
+      {{- range . }}
       - {{ .namespace }}
       {{- end }}
 {{- end -}}
