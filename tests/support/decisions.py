@@ -116,7 +116,7 @@ def running(*jobs: JobSeen, server: ServerSeen | None = None, **changes: Any) ->
     return Observed(**values | changes)
 
 
-def trouble(kind: str, message: str = "words", *, age_s: float = 5.0, **changes: Any) -> PodTrouble:
+def trouble(kind: str, message: str = "words", *, age_s: float = 20.0, **changes: Any) -> PodTrouble:
     """Pods that do not run, since some seconds."""
     values: dict[str, Any] = {"kind": kind, "message": message, "since_s": NOW_S - age_s}
     return PodTrouble(**values | changes)
@@ -137,7 +137,7 @@ def condition(desired: Desired, kind: str) -> tuple[str, str]:
 
 
 CATALOGUE = a_catalogue()
-READY = ServerSeen(1, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a")
+READY = ServerSeen(1, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a", placed=1)
 ERROR = {
     "reason": "InputNotFound",
     "message": "there is no such object",

@@ -124,6 +124,7 @@ def test_the_last_words_of_the_last_pod_are_heard(pods: Sequence[dict[str, Any]]
     assert (None if error is None else error["reason"]) == reason
 
 
+NEW = {"metadata": {"uid": "p0", "creationTimestamp": AT}, "spec": {}, "status": {"phase": "Pending"}}
 UNPLACED = a_pod(unscheduled="0/3 nodes are available")
 PULLING = a_pod(waiting={"reason": "ImagePullBackOff", "message": "not found"})
 CRASHED = a_pod(
@@ -149,6 +150,7 @@ CRASHED = a_pod(
             [],
             PodTrouble("image", "ErrImagePull: registry.example/triton:1", NOW_S),
         ),
+        ([NEW], [], PodTrouble("unschedulable", "it was made just now", NOW_S, "scheduler")),
         ([UNPLACED], [], PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler")),
         (
             [UNPLACED],
@@ -225,7 +227,7 @@ def test_a_server_is_seen_with_its_node() -> None:
     gone["metadata"]["deletionTimestamp"] = AT
     pods = [gone, a_pod(phase="Running", ready=True, nodeName="n1")]
     seen = server_seen(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
-    assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a")
+    assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a", placed=1)
     assert server_seen(made, pods[1:]).instance_type is None
 
 

@@ -89,6 +89,7 @@ def server_seen(
         instance_type=labels.get(INSTANCE_TYPE),
         capacity_type=labels.get(CAPACITY_TYPE),
         zone=labels.get(ZONE),
+        placed=sum("nodeName" in pod.get("spec", {}) for pod in pods),
     )
 
 
@@ -139,7 +140,6 @@ def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTr
     return min(found, key=lambda one: (order.index(one.kind), one.since_s), default=None)
 
 
-def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
 def may_lack_pods(job: Object) -> bool:
     """Whether it should have pods and has none that run: Events about the Job may then say why."""
     status = job.get("status", {})
@@ -171,6 +171,7 @@ def _refusal(message: object) -> str:
     return str(message).removeprefix("Error creating: ")[:_WORDS_CHARACTERS]
 
 
+def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
     status = pod.get("status", {})
     created_s = _time(pod["metadata"].get("creationTimestamp")) or 0.0
     conditions = {one["type"]: one for one in status.get("conditions", ())}
@@ -179,6 +180,8 @@ def _refusal(message: object) -> str:
         source, message = _node_news(events, str(scheduled.get("message", "")))
         return PodTrouble("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    if not scheduled and not statuses and "nodeName" not in pod.get("spec", {}):
+        return PodTrouble("unschedulable", "it was made just now", created_s, "scheduler")
     for container in statuses:
         trouble = _container_trouble(container, created_s)
         if trouble is not None:

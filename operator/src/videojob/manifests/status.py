@@ -170,7 +170,7 @@ def _place(before: Mapping[str, Any], desired: Desired, observed: Observed, cata
     found: dict[str, Any] = {
         "backend": "kubernetes",
         "replicas": replicas,
-        "gpus": gpus * replicas,
+        "gpus": 0 if server is None else gpus * server.placed,
         "why": _cut(why),
         "runnersUp": [],
     }

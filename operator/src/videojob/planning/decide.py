@@ -30,7 +30,7 @@ from videojob.planning.placement import Place, frames_of
 from videojob.planning.recorded import recorded_of, seconds_of
 from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
-from videojob.planning.trouble import NO_PODS, waiting_for
+from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
 
 __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
@@ -179,7 +179,8 @@ def _probing(look: Look, trouble: PodTrouble | None) -> Desired:
         says = works(look, wait.reason, wait.message, capacity=capacity, advise=not wait.is_refused)
     elif trouble is not None and trouble.kind == "crashed":
         says = works(look, "Probing", f"the planner ended in an error and is started again: {trouble.message}")
-    return replace(says, started=True, recheck_s=_PLAN_POLL_S)
+    poll_s = _PLAN_POLL_S if trouble is None else look_again_s(trouble, look.now_s)
+    return replace(says, started=True, recheck_s=poll_s)
 
 
 def _plan_failed(look: Look, job: JobSeen) -> Desired:

@@ -111,6 +111,7 @@ class ServerSeen:
         trouble: why the others do not.
         idle_since_s: since when no job needed it, as noted on the Deployment; None while one does.
         instance_type, capacity_type, zone: of the node that a pod runs on, when there is one.
+        placed: pods that have a node.
     """
 
     replicas: int
@@ -120,6 +121,7 @@ class ServerSeen:
     instance_type: str | None = None
     capacity_type: CapacityType | None = None
     zone: str | None = None
+    placed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
 from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
 from videojob.planning.progress import frames_left, progress_of
-from videojob.planning.trouble import NO_PODS, load_failure, waiting_for
+from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -24,7 +24,6 @@ AWAY_S = 30.0
 MAX_ATTEMPTS = 3
 """Jobs of Kubernetes that may end without having settled everything, before the VideoJob fails."""
 _POLL_S = 5.0
-_WAIT_POLL_S = 30.0  # the server's and the Job's own events come sooner
 _SEGMENTS_PER_POLL_S = 20  # reading the commits of a large job costs read units: look at it less often
 
 
@@ -147,7 +146,7 @@ class Run:
         refused = running is not None and _is_refused(running)
         held = not self._is_queued and not refused and self._is_server_away(running)
         says = self._state(running, held=held)
-        poll_s = _WAIT_POLL_S if held else max(_POLL_S, self.head.segments / _SEGMENTS_PER_POLL_S)
+        poll_s = self._poll_s(running, held=held)
         return replace(
             says,
             started=True,
@@ -158,6 +157,14 @@ class Run:
             recheck_s=poll_s,
             why=self.where.why,
         )
+
+    def _poll_s(self, running: JobSeen | None, *, held: bool) -> float:
+        server = self.look.observed.server
+        if held:
+            return look_again_s(None if server is None else server.trouble, self.look.now_s)
+        if running is not None and not running.ready and running.trouble is not None:
+            return look_again_s(running.trouble, self.look.now_s)
+        return max(_POLL_S, self.head.segments / _SEGMENTS_PER_POLL_S)
 
     def _is_server_away(self, running: JobSeen | None) -> bool:
         """Whether workers stand by: nothing that costs money waits for something else."""
@@ -221,7 +228,8 @@ class Run:
             wait = waiting_for(trouble, "cpu", look.job.spec, look.catalogue, look.now_s, what="a worker")
             capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
             return works(look, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused)
-        words = "segments are running"
+        none_yet = running is None or not (running.ready or running.succeeded)
+        words = "workers start" if none_yet else "segments are running"
         if trouble is not None and trouble.kind == "crashed":
             words = f"segments are running; the last worker ended in an error: {trouble.message}"
         elif server.status != "True":
@@ -233,7 +241,8 @@ class Run:
         """CapacityReady when a node is there: which one, as far as it tells."""
         server = self.look.observed.server
         parts = [] if server is None else [server.instance_type, server.capacity_type, server.zone]
-        return Fact("True", "Processing", " ".join(part for part in parts if part))
+        known = ", ".join(part for part in parts if part)
+        return Fact("True", "Processing", f"the inference server has a node: {known}" if known else "")
 
     @property
     def _frames_left(self) -> int:

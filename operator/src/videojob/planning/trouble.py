@@ -9,10 +9,15 @@ from videojob.api.spec import VideoJobSpec
 from videojob.planning.admission import REFUSED, what_to_allow
 from videojob.planning.catalogue import Accelerator, Catalogue
 from videojob.planning.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
+from videojob.planning.refused_nodes import plain_words, what_to_change
 from videojob.planning.words import sentence
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
 """By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
+SAID_NO_S = 12.0
+"""A refusal counts when it has stood for so long. Against a NodePool's limits Karpenter counts each node that it orders
+as the largest that it could become, so that it refuses for a moment what it makes with its next look."""
+_LEAST_POLL_S, _MOST_POLL_S = 3.0, 30.0
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
 NO_PODS = frozenset({"refused", "unschedulable", "image"})
@@ -83,30 +88,27 @@ def waiting_for(
 def _unschedulable(
     trouble: PodTrouble, spec: VideoJobSpec, catalogue: Catalogue, now_s: float, *, what: str, provisioning: str
 ) -> Waiting:
+    words = plain_words(trouble.source, trouble.message)
     if trouble.source == NODE_ON_THE_WAY:
-        return Waiting(provisioning, provisioning, f"{what} gets a node: {trouble.message}")
-    said = f"{trouble.source}: {trouble.message}" if trouble.source else trouble.message
-    is_refused = trouble.source in _MAKERS or now_s - trouble.since_s >= REFUSED_S[catalogue.karpenter]
-    if not is_refused:
+        return Waiting(provisioning, provisioning, f"{what} gets a node: {words}")
+    said = f"{trouble.source}: {words}" if trouble.source else words
+    patience_s = SAID_NO_S if trouble.source in _MAKERS else REFUSED_S[catalogue.karpenter]
+    if now_s - trouble.since_s < patience_s:
+        if catalogue.karpenter != "none" and trouble.source == "scheduler":
+            # That no node has room is why one is asked for.
+            return Waiting(provisioning, provisioning, f"{what} waits for a node, which Karpenter is to make")
         return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
-    words = f"no node can be had for {what}: {said.rstrip('.')}. {what_to_change(spec, catalogue)}"
-    return Waiting(provisioning, "InsufficientCapacity", words)
+    advice = what_to_change(spec, catalogue, trouble.message)
+    return Waiting(provisioning, "InsufficientCapacity", f"no node can be had for {what}: {said.rstrip('.')}. {advice}")
 
 
-def what_to_change(spec: VideoJobSpec, catalogue: Catalogue) -> str:
-    """What could make capacity available, for this job and installation."""
-    compute = spec.compute
-    advice = []
-    if compute.instance_types is not None:
-        advice.append("allow more spec.compute.instanceTypes")
-    if compute.capacity_types is not None and len(compute.capacity_types) == 1:
-        advice.append("allow both spec.compute.capacityTypes")
-    if catalogue.karpenter == "none":
-        advice.append("add nodes of that kind, or let Karpenter make them")
-    else:
-        advice.append("look at the limits and requirements of the NodePools, and at the account's quota")
-    text = ", or ".join(advice)
-    return f"{text[0].upper()}{text[1:]}."
+def look_again_s(trouble: PodTrouble | None, now_s: float) -> float:
+    """When to look again at pods that wait: no event tells that their node came, or why it does not.
+
+    The longer they wait, the rarer: a thousand jobs may wait for one node.
+    """
+    age_s = 0.0 if trouble is None else now_s - trouble.since_s
+    return min(_MOST_POLL_S, max(_LEAST_POLL_S, age_s / 2))
 
 
 def load_failure(server: ServerSeen | None, *, was_ready: bool) -> str:
