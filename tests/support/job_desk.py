@@ -55,7 +55,7 @@ class JobDesk:
     """See the module.
 
     Attributes:
-        changed: servers whose demand changed. wrote: jobs whose status was written.
+        changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
     """
 
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
@@ -64,18 +64,23 @@ class JobDesk:
         self.table = OneTable()
         self.changed: list[ServerKey] = []
         self.wrote: list[JobKey] = []
+        self.connected: list[str] = []
         self.demands = Demands()
         self.use(catalogue)
 
     def use(self, catalogue: Catalogue) -> None:
         """Starts the controller anew, with this configuration."""
         self.catalogue = catalogue
-        stores = Stores(lambda _table, _region: self.table, self.clock)
+        stores = Stores(self._connect, self.clock)
         observer = Observer(self.cluster, stores, catalogue, ServerLook(self.cluster, catalogue, self.clock))
         self.demands = Demands()
         self.reconciler = JobReconciler(
             self.cluster, catalogue, self.clock, observer, self.demands, self.changed.append, self.wrote.append
         )
+
+    def _connect(self, table: str, _region: str | None) -> OneTable:
+        self.connected.append(table)
+        return self.table
 
     def start(self, spec: Mapping[str, Any] | None = None, **job: Any) -> None:
         """Somebody makes the job."""

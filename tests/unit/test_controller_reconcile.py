@@ -225,3 +225,16 @@ def test_events_of_a_job_without_pods_are_read_and_told() -> None:
     desk.look()
     assert desk.reason == "CreationRefused"
     assert "no PriorityClass with name urgent was found. Have that PriorityClass made" in desk.status["message"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [{"tableName": "theirs"}, {"tableName": "videojob-results", "region": "us-east-1"}],
+    ids=["table", "region"],
+)
+def test_a_table_that_is_not_allowed_is_not_even_connected_to(target: dict[str, str]) -> None:
+    desk = JobDesk()
+    desk.start({"results": {"dynamodb": target}})
+    desk.look()
+    assert desk.condition("Succeeded") == ("False", "TableNotAllowed")
+    assert desk.connected == []

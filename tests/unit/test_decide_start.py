@@ -24,6 +24,7 @@ from support.decisions import (
     stored,
     trouble,
 )
+from videojob.planning.catalogue import ResultsSettings, WorkerSettings
 from videojob.planning.decide import decide
 from videojob.planning.desired import PlanJobWanted
 from videojob.planning.observed import JobSeen, Observed
@@ -44,6 +45,13 @@ from videojob.planning.observed import JobSeen, Observed
         ({"results": {"detections": {"s3": {"bucket": "out"}}}}, "UnsupportedField", "spec.results.detections"),
         ({"results": {"preview": {"s3": {"bucket": "out"}}}}, "UnsupportedField", "spec.results.preview"),
         ({"results": {"dynamodb": {"tableName": "theirs"}}}, "TableNotAllowed", "team-results"),
+        (
+            {"results": {"dynamodb": {"tableName": "team-results", "region": "us-east-1"}}},
+            "TableNotAllowed",
+            "eu-central-1",
+        ),
+        ({"results": {"dynamodb": {"tableName": "theirs", "region": "eu-central-1"}}}, "TableNotAllowed", "theirs"),
+        ({"results": {"dynamodb": {"tableName": "team-results", "region": "eu-central-1"}}}, "", ""),
         ({"compute": {"accelerator": "cpu", "limits": {"cpus": 1}}}, "", ""),
         ({"compute": {"limits": {"gpus": 0}}}, "", ""),
         ({"results": {"dynamodb": {"tableName": "team-results"}}}, "", ""),
@@ -61,6 +69,25 @@ def test_what_cannot_be_done_here_is_refused_before_anything_starts(
     assert (desired.reason, desired.ended, desired.started) == (reason, True, True)
     assert words in desired.message
     assert (desired.plan_job, desired.demand) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "env", "asked", "allowed"),
+    [
+        (None, {"AWS_REGION": "eu-west-1"}, "eu-west-1", True),
+        (None, {"AWS_REGION": "eu-west-1"}, "us-east-1", False),
+        ("eu-central-1", {"AWS_REGION": "eu-west-1"}, "eu-west-1", False),
+        (None, {}, "us-east-1", False),
+        (None, {}, None, True),
+    ],
+)
+def test_results_stay_in_the_region_of_the_installation(
+    own: str | None, env: dict[str, str], asked: str | None, allowed: bool
+) -> None:
+    catalogue = a_catalogue(results=ResultsSettings("own-table", (), own), worker=WorkerSettings(env=env))
+    target = {"tableName": "own-table"} | ({} if asked is None else {"region": asked})
+    desired = decide(a_job({"results": {"dynamodb": target}}), Observed(), catalogue, NOW_S)
+    assert desired.reason == ("Probing" if allowed else "TableNotAllowed")
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "gpu"])

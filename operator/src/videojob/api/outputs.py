@@ -15,7 +15,7 @@ class DynamoDbTarget(Model):
     table_name: TableName
     """The table's name."""
     region: Region | None = None
-    """AWS region of the table; by default the job's own."""
+    """AWS region of the table; by default the job's own. On a cluster it can only be that of the installation."""
 
 
 class S3Target(Model):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from videojob.api.videojob import VideoJob
 from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
-from videojob.errors import SetupError, SinkError, VideoJobError
+from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
 from videojob.manifests.jobs import results_table
 from videojob.manifests.kinds import EVENTS, JOBS, PODS
 from videojob.manifests.names import JOB_UID, results_uid
@@ -17,6 +17,7 @@ from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.pinning import place_for
+from videojob.planning.refusals import check_table
 from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore, Object
 from videojob.results.values import RunRecord
@@ -43,6 +44,10 @@ class Observer:
         jobs = self._jobs(job)
         if job.status is not None and job.status.completion_time is not None:
             return Observed(jobs=jobs)
+        try:
+            check_table(job.spec, self.catalogue)
+        except TableNotAllowed:
+            return Observed(jobs=jobs)  # nothing is asked of that table; the decision says why
         try:
             store = self.store(job)
             attempt = max((one.attempt for one in jobs if one.kind == "plan"), default=1)

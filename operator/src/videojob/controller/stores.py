@@ -45,15 +45,27 @@ class Stores:
         self._clock = clock
         self._lock = threading.Lock()
         self._stores: dict[tuple[str, str | None], JobStore] = {}
+        self._turns: dict[tuple[str, str | None], threading.Lock] = {}
         self._heads: OrderedDict[tuple[str, int], PlanHead] = OrderedDict()
         self._reads: OrderedDict[tuple[str, int], Read] = OrderedDict()
 
     def store(self, table: str, region: str | None) -> JobStore:
-        """The connection to a table. Raises SetupError."""
+        """The connection to a table. One that hangs keeps nobody but those who want the same. Raises SetupError."""
+        key = table, region
         with self._lock:
-            if (table, region) not in self._stores:
-                self._stores[table, region] = self._connect(table, region)
-            return self._stores[table, region]
+            known = self._stores.get(key)
+            turn = self._turns.setdefault(key, threading.Lock())
+        if known is not None:
+            return known
+        with turn:
+            with self._lock:
+                known = self._stores.get(key)
+            if known is not None:
+                return known
+            made = self._connect(table, region)
+            with self._lock:
+                self._stores[key] = made
+            return made
 
     def head(self, store: JobStore, uid: str, attempt: int) -> PlanHead | None:
         """A plan's head; it never changes, so it is read until it is there and then remembered."""

@@ -14,7 +14,7 @@ def check_supported(spec: VideoJobSpec, catalogue: Catalogue) -> None:
 
     Raises:
         UnsupportedField: a field asks for what this version does not do on a cluster.
-        TableNotAllowed: the results table is not one of the installation's.
+        TableNotAllowed: see `check_table`.
     """
     given = {
         "spec.inputs[].file": any(item.file is not None for item in spec.inputs),
@@ -29,12 +29,29 @@ def check_supported(spec: VideoJobSpec, catalogue: Catalogue) -> None:
             f"this version does not do that on a cluster: {', '.join(refused)}",
             hint="Leave it out, or run the job on one machine with `videojob run`.",
         )
+    check_table(spec, catalogue)
+
+
+def check_table(spec: VideoJobSpec, catalogue: Catalogue) -> None:
+    """Refuses a table that this installation's controller and workers have no business with, before any call to it.
+
+    Raises:
+        TableNotAllowed: it is not one of the installation's, or in another region.
+    """
     target = spec.results.dynamodb
+    if target is None:
+        return
     allowed = {catalogue.results.table, *catalogue.results.allowed_tables}
-    if target is not None and target.table_name not in allowed:
+    if target.table_name not in allowed:
         raise TableNotAllowed(
             f"results may not go to table {target.table_name}",
             hint=f"Leave spec.results.dynamodb out, or name one of: {', '.join(sorted(allowed))}.",
+        )
+    own = catalogue.results.region or catalogue.worker.env.get("AWS_REGION")
+    if target.region not in {None, own}:
+        raise TableNotAllowed(
+            f"results may not go to region {target.region}",
+            hint=f"Leave spec.results.dynamodb.region out: this installation's is {own or 'another one'}.",
         )
 
 
