@@ -53,6 +53,8 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
         ("create", "pods:exec", "team-a", "a"),
         ("create", "pods:ephemeralcontainers", "team-a", "a"),
         ("delete", "pods", "team-a", "a"),
+        ("get", "configmaps", "team-a", "a"),
+        ("get", "configmaps", NAMESPACE, "videojob-config"),
         ("list", "configmaps", "team-a", ""),
         ("delete", "configmaps", "team-a", "a"),
         ("create", "serviceaccounts", "team-a", ""),

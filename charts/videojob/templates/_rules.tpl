@@ -13,10 +13,10 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, get, list, watch, patch, delete]
-# What the workers read of a job. Never listed.
+# What the workers read of a job. Never read, nor listed.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [create, get]
+  verbs: [create]
 # How the workers fare, and what they say when they end.
 - apiGroups: [""]
   resources: [pods]

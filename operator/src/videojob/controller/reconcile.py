@@ -203,10 +203,16 @@ class JobReconciler:
         self.cluster.patch(JOBS, job.metadata.namespace, there.name, {"spec": changes})
 
     def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
-        """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted."""
+        """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted.
+
+        But for a ConfigMap: to see whose it is would take the right to read all ConfigMaps. Its name is made from the
+        job's uid, and whoever can make one in the namespace can run pods as the workers there.
+        """
         try:
             self.cluster.create(kind, made)
         except AlreadyThere as error:
+            if kind == CONFIG_MAPS:
+                return
             there = self.cluster.get(kind, job.metadata.namespace, made["metadata"]["name"])
             owners = () if there is None else there["metadata"].get("ownerReferences", ())
             if not any(owner["uid"] == job.metadata.uid for owner in owners):
