@@ -5,18 +5,22 @@ Whoever is to be disturbed is given its plain http address; credentials pass thr
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SELF_CARE = ("/leases", "/videojobs/videojob-canary")
@@ -31,12 +35,14 @@ class Request:
     Attributes:
         path: without the query.
         number: how many requests came before it.
+        at_s: when, by the monotonic clock.
     """
 
     method: str
     path: str
     query: dict[str, list[str]]
     number: int
+    at_s: float = field(default_factory=time.monotonic)
 
     @property
     def is_watch(self) -> bool:
@@ -91,11 +97,13 @@ class ApiFaults:
     Attributes:
         url: of the proxy.
         rule: what to do with a request; None lets it pass.
+        hide: which events of watches nobody gets.
         seen: all requests so far, with the status that each was answered with (0: none).
     """
 
     url: str
     rule: Rule = lambda _request: None
+    hide: Callable[[dict[str, Any]], bool] = lambda _event: False
     seen: list[tuple[Request, int]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
     numbers: int = 0
@@ -116,6 +124,10 @@ class ApiFaults:
         with self.lock:
             return sum(wanted(request) for request, _ in self.seen[since:])
 
+    def hides(self, event: dict[str, Any]) -> bool:
+        """What `hide` says now."""
+        return self.hide(event)
+
     def freeze(self) -> int:
         """From now on no byte comes through the open watches, which stay open; returns how many there are."""
         with self.lock:
@@ -133,14 +145,41 @@ class ApiFaults:
             stream.say(line + b"\n")
         return len(streams)
 
+    def end_watches(self, last: bytes = b"") -> int:
+        """Ends every open watch, with these last words; returns how many."""
+        with self.lock:
+            streams = list(self.streams)
+        for stream in streams:
+            if last:
+                stream.say(last)
+            stream.end()
+        return len(streams)
+
 
 class Stream:
-    """One open watch."""
+    """One open watch.
 
-    def __init__(self, write: Callable[[bytes], Any]) -> None:
+    Args:
+        write: to who watches.
+        end: ends what comes from the server.
+        hide: which events are left out.
+    """
+
+    def __init__(
+        self, write: Callable[[bytes], Any], end: Callable[[], None], hide: Callable[[dict[str, Any]], bool]
+    ) -> None:
         self.frozen = False
-        self._write = write
+        self.end = end
+        self._write, self._hide = write, hide
         self._lock = Lock()
+        self._part = b""
+
+    def pass_on(self, data: bytes) -> None:
+        """What came from the server, event by event."""
+        *lines, self._part = (self._part + data).split(b"\n")
+        for line in lines:
+            if not self._hide(json.loads(line)):
+                self.say(line + b"\n")
 
     def say(self, data: bytes) -> None:
         """One chunk; nothing when it is frozen."""
@@ -154,6 +193,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     faults: ApiFaults
+    connections: WeakSet[http.client.HTTPConnection]
     upstream: str
     trust: ssl.SSLContext
 
@@ -161,8 +201,17 @@ class _Server(ThreadingHTTPServer):
         where = urlsplit(self.upstream)
         assert where.hostname is not None
         if where.scheme == "http":
-            return http.client.HTTPConnection(where.hostname, where.port, timeout=600)
-        return http.client.HTTPSConnection(where.hostname, where.port, timeout=600, context=self.trust)
+            made = http.client.HTTPConnection(where.hostname, where.port, timeout=600)
+        else:
+            made = http.client.HTTPSConnection(where.hostname, where.port, timeout=600, context=self.trust)
+        made.connect()
+        self.connections.add(made)
+        return made
+
+    def hang_up(self) -> None:
+        """Ends all connections to the server, which would wait for open watches when it is stopped."""
+        for one in list(self.connections):
+            hang_up(one.sock)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Who is disturbed hangs up: no news here."""
@@ -173,6 +222,7 @@ def faulty_api(upstream: str) -> Iterator[ApiFaults]:
     """A proxy before `upstream` on a free port of 127.0.0.1."""
     server = _Server(("127.0.0.1", 0), _Proxy)
     server.upstream = upstream
+    server.connections = WeakSet()
     # The server made its own certificate a moment ago, on this machine.
     server.trust = ssl.create_default_context()
     server.trust.check_hostname = False
@@ -185,8 +235,16 @@ def faulty_api(upstream: str) -> Iterator[ApiFaults]:
     finally:
         server.faults.ended.set()
         server.shutdown()
+        server.hang_up()
         server.server_close()
         thread.join()
+
+
+def hang_up(connection: socket.socket | None) -> None:
+    """Ends a connection, if there is one, whoever waits for what comes from it."""
+    if connection is not None:
+        with contextlib.suppress(OSError):  # it has ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Proxy(BaseHTTPRequestHandler):
@@ -252,12 +310,14 @@ class _Proxy(BaseHTTPRequestHandler):
     def _stream(self, answer: http.client.HTTPResponse) -> None:
         self._head(answer, {"Transfer-Encoding": "chunked"})
         self.close_connection = True
-        faults, stream = self.server.faults, Stream(self.wfile.write)
+        faults, upstream = self.server.faults, self.upstream
+        assert upstream is not None
+        stream = Stream(self.wfile.write, partial(hang_up, upstream.sock), faults.hides)
         with faults.lock:
             faults.streams.add(stream)
         try:
             while data := answer.read1(1 << 16):
-                stream.say(data)
+                stream.pass_on(data)
             if not stream.frozen:
                 self.wfile.write(b"0\r\n\r\n")
             else:
@@ -265,8 +325,7 @@ class _Proxy(BaseHTTPRequestHandler):
         finally:
             with faults.lock:
                 faults.streams.discard(stream)
-            if self.upstream is not None:
-                self.upstream.close()
+            upstream.close()
 
     def _refuse(self, fault: Refuse) -> None:
         values = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "injected"}

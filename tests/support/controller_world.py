@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from support.api_faults import ApiFaults, faulty_api
 from support.apiserver import running_apiserver
+from support.cluster.processes import wait_for
 from support.controllers import RunningController, kubeconfig, running_controller
-from support.dynamodb import dynamodb_local
+from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.played_jobs import TABLE, PlayedCluster, played_cluster
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.cli.crd import CrdFormat, crd_text
 
 SYSTEM = "videojob-system"
@@ -63,7 +66,7 @@ class ControllerWorld:
     _logs: list[Path] = field(default_factory=list)
 
     def controller(
-        self, *flags: str, config: Mapping[str, Any] = CONFIG, ends_well: bool = True
+        self, *flags: str, config: Mapping[str, Any] = CONFIG, ends_well: bool = True, clock_ahead_s: float = 0.0
     ) -> AbstractContextManager[RunningController]:
         """A controller that goes through the proxy."""
         number = len(self._logs)
@@ -71,7 +74,9 @@ class ControllerWorld:
         path.write_text(yaml.safe_dump(dict(config)))
         access = kubeconfig(self.folder / f"kubeconfig-{number}", self.faults.url, self.token)
         self._logs.append(self.folder / f"controller-{number}.log")
-        return running_controller(path, access, self.table_url, self._logs[-1], *flags, ends_well=ends_well)
+        return running_controller(
+            path, access, self.table_url, self._logs[-1], *flags, ends_well=ends_well, clock_ahead_s=clock_ahead_s
+        )
 
     def start(self, name: str, **spec: Any) -> str:
         """Makes a VideoJob; returns its uid."""
@@ -110,6 +115,24 @@ class ControllerWorld:
         answer = self.client.patch(path, content=json.dumps(value), headers=MERGE)
         assert answer.is_success, answer.text
 
+    def free_lease(self) -> None:
+        """Its holder is known to be dead: the next one need not wait until that is certain."""
+        self.change(LEASE, {"spec": {"holderIdentity": ""}})
+
+    def demand_right_end(self, name: str, uid: str, after: str) -> None:
+        """One Job of each kind, one run, one summary, no orphan, and the server back at zero."""
+        assert self.reason(name) == "Completed", (after, self.status(name))
+        kinds = sorted(one["metadata"]["labels"]["app.kubernetes.io/component"] for one in self.children(name))
+        # A Job that is not over yet when all is in the table is taken away.
+        assert kinds in (["planner"], ["planner", "worker"]), (after, kinds)
+        identity = f"{TEAM}.{uid}"
+        assert {run for run in self.played.begun if run[0] == identity} == {(identity, 1)}, after
+        assert self.status(name)["epoch"] == 1, after
+        with closing(DynamoDbJobStore(settings_for(self.table_url, table=TABLE))) as store:
+            assert store.summary(identity) is not None, after
+        assert self.client.get(SERVICE).is_success, after
+        wait_for(f"the server at zero after {after}", lambda: self.replicas() == 0, 30)
+
     def replicas(self) -> int | None:
         """Of the server; None when there is none."""
         answer = self.client.get(SERVER)
@@ -120,6 +143,9 @@ class ControllerWorld:
 def controller_world(folder: Path) -> Iterator[ControllerWorld]:
     """Brings it up in seconds, without a controller."""
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in AWS_ENVIRONMENT.items():
+            patch.setenv(name, value)
         server = stack.enter_context(running_apiserver(folder))
         url = stack.enter_context(dynamodb_local())
         server.install_crd(crd_text(CrdFormat.YAML))

@@ -90,7 +90,13 @@ def kubeconfig(path: Path, server: str, token: str) -> Path:
 
 @contextmanager
 def running_controller(
-    config: Path, kubeconfig: Path, table_url: str, log: Path, *flags: str, ends_well: bool = True
+    config: Path,
+    kubeconfig: Path,
+    table_url: str,
+    log: Path,
+    *flags: str,
+    ends_well: bool = True,
+    clock_ahead_s: float = 0.0,
 ) -> Iterator[RunningController]:
     """A controller as the chart's Deployment runs it; asked to end with the block.
 
@@ -101,6 +107,7 @@ def running_controller(
         log: where its words go.
         flags: further arguments.
         ends_well: demand that it ends in time, with 0 and without a traceback, unless it ended before.
+        clock_ahead_s: how wrong its clock is.
     """
     (port,) = free_ports(1)
     arguments = [f"--config={config}", f"--kubeconfig={kubeconfig}", f"--port={port}", *flags]
@@ -112,9 +119,12 @@ def running_controller(
             "AWS_REGION": "us-east-1",
         }
     )
+    program: list[str | Path] = [Path(sys.executable).with_name("videojob")]
+    if clock_ahead_s:
+        program = [sys.executable, Path(__file__).with_name("wrong_clock.py"), str(clock_ahead_s)]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("videojob"), "controller", *arguments],
+            [*program, "controller", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,

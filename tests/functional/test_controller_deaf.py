@@ -1,0 +1,130 @@
+"""An API server that refuses, breaks, hangs or falls silent: the controller works again within a minute.
+
+A job is made before the fault and one in the middle of it; both end right, and nothing happens twice. How many seconds
+it took is in the property `again_s` of each test.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pytest
+
+from support.api_faults import ApiFaults, Break, CutShort, Fault, Refuse, Request, Swallow
+from support.controller_world import ControllerWorld, controller_world
+from support.controllers import RunningController
+
+pytestmark = pytest.mark.timeout(300)
+WITHIN_S = 60.0
+LASTS_S = 3.0
+OUTAGE_S = 90.0
+QUICK = ("--canary=1", "--lease=3")
+"""Proofs of life ten times as often as usual, so that a fault may be as much shorter; the lease is lost in it."""
+USUAL = ()
+PARTLY = b'{"type": "MODIFIED", "object": {"kind": "VideoJ'
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerWorld]:
+    with controller_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(world: ControllerWorld, request: pytest.FixtureRequest) -> Iterator[RunningController]:
+    """One process with these flags that lives through all its faults, one after the other."""
+    with world.controller(*request.param, ends_well=False) as made:  # kopf logs what ends a watch with its traceback
+        made.ready()
+        yield made
+    assert made.process.returncode == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What goes wrong.
+
+    Attributes:
+        rule: for requests, as long as it lasts.
+        begins: for watches that are open.
+        lasts_s: from which on requests pass again; 0 for what happens once.
+    """
+
+    rule: Callable[[Request], Fault | None] = lambda _request: None
+    begins: Callable[[ApiFaults], object] = ApiFaults.end_watches
+    lasts_s: float = LASTS_S
+
+
+def all_are(fault: Fault) -> Trouble:
+    return Trouble(lambda _request: fault)
+
+
+def watches_are(fault: Fault) -> Trouble:
+    return Trouble(lambda request: fault if request.is_watch else None)
+
+
+def once(begins: Callable[[ApiFaults], object]) -> Trouble:
+    return Trouble(begins=begins, lasts_s=0)
+
+
+TROUBLES = {
+    "503": all_are(Refuse(503)),
+    "401": all_are(Refuse(401)),
+    "429, come again in 2 s": all_are(Refuse(429, retry_after_s=2)),
+    "connections reset": all_are(Break(forward=False)),
+    "answers cut off": Trouble(lambda request: None if request.is_watch else CutShort()),
+    "writes carried out, answers lost": Trouble(lambda request: Break(forward=True) if request.is_work else None),
+    "no answers": all_are(Swallow()),
+    "watches 403": watches_are(Refuse(403)),
+    "watches 404": watches_are(Refuse(404)),
+    "watches cut off in an event": once(lambda faults: faults.end_watches(PARTLY)),
+    "watches too old": once(lambda faults: faults.inject(410, "Expired")),
+    "watches in error": once(lambda faults: faults.inject(500, "InternalError")),
+    "watches silent": once(ApiFaults.freeze),
+}
+
+
+def lives_through(world: ControllerWorld, running: RunningController, trouble: Trouble, about: str, name: str) -> float:
+    """Seconds that the controller took for a job that was made in the trouble, from the end of that."""
+    world.played.works = False
+    before, during = f"{name}-before", f"{name}-during"
+    uids = {before: world.start(before)}
+    running.wait("work before the trouble", lambda: world.reason(before) == "Processing")
+    world.faults.rule = trouble.rule
+    assert trouble.begins(world.faults)
+    began_s = time.monotonic()
+    uids[during] = world.start(during)
+    world.played.works = True
+    running.wait(about, lambda: time.monotonic() - began_s >= trouble.lasts_s, 2 * OUTAGE_S)
+    world.faults.rule = lambda _request: None
+    ended_s = time.monotonic()
+    running.wait(f"the end of a job made during {about}", partial(world.has_ended, during), WITHIN_S)
+    again_s = time.monotonic() - ended_s
+    running.wait(f"the end of a job made before {about}", partial(world.has_ended, before), WITHIN_S)
+    for one, uid in uids.items():
+        world.demand_right_end(one, uid, about)
+    return again_s
+
+
+@pytest.mark.parametrize("running", [QUICK], indirect=True, ids=["quick"])
+@pytest.mark.parametrize("about", TROUBLES)
+def test_a_controller_works_again_soon_after(
+    world: ControllerWorld, running: RunningController, about: str, record_property: Callable[[str, object], None]
+) -> None:
+    name = f"trouble-{list(TROUBLES).index(about)}"
+    record_property("again_s", round(lives_through(world, running, TROUBLES[about], about, name), 1))
+    assert running.ok("/healthz")
+
+
+@pytest.mark.parametrize("running", [USUAL], indirect=True, ids=["usual"])
+@pytest.mark.parametrize("about", ["503", "watches silent"])
+def test_a_controller_with_the_usual_times_works_again_within_a_minute(
+    world: ControllerWorld, running: RunningController, about: str, record_property: Callable[[str, object], None]
+) -> None:
+    trouble = TROUBLES[about]
+    if trouble.lasts_s:
+        trouble = replace(trouble, lasts_s=OUTAGE_S)
+    record_property("again_s", round(lives_through(world, running, trouble, about, f"usual-{len(about)}"), 1))
+    assert running.ok("/healthz")
