@@ -48,8 +48,8 @@ def _working(real: World) -> Job:
 def _ends_well(job: Job, undisturbed: bytes) -> None:
     assert job.end(600) == "Completed"
     assert job.summary() == undisturbed
-    made = sorted(name.rpartition("-")[2] for name in job.children() if name.startswith("job."))
-    assert made == ["1", "1"], "one planner and one Job of workers, whatever was killed"
+    made = {name.rpartition("-")[2] for name in job.children() if name.startswith("job.")}
+    assert made == {"1"}, "one planner and one Job of workers, whatever was killed"
     assert job.status["epoch"] == 1
     job.delete()
     wait_for("nothing to be left of it", lambda: not job.children() or None, 120)
