@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.decisions import CPU, NOW_S
 from videojob.planning.desired import ServerDemand
 from videojob.planning.observed import ServerKey, ServerSeen
-from videojob.planning.servers import ServerWanted, replicas_needed, size_server
+from videojob.planning.servers import REMOVE_S, ServerWanted, replicas_needed, size_server, size_unasked
 
 KEY = ServerKey("face_detector", 1, "cpu")
 IDLE_S = 60
@@ -54,12 +54,15 @@ def test_replicas_are_as_many_as_all_jobs_need_each_within_its_limit(
         (2, ServerSeen(2, 2, idle_since_s=NOW_S - 30), 2, None, None),
         (0, ServerSeen(2, 2), 2, NOW_S, 60),
         (0, ServerSeen(2, 2, idle_since_s=NOW_S - 59), 2, NOW_S - 59, 1),
-        (0, ServerSeen(2, 2, idle_since_s=NOW_S - 60), 0, None, None),
+        (0, ServerSeen(2, 2, idle_since_s=NOW_S - 60), 0, NOW_S, REMOVE_S),
         (1, ServerSeen(3, 3, idle_since_s=NOW_S - 20), 3, NOW_S - 20, 40),
         (1, ServerSeen(3, 3, idle_since_s=NOW_S - 61), 1, None, None),
         # The clock went back: the wait begins anew, and does not last for ever.
         (0, ServerSeen(1, 1, idle_since_s=NOW_S + 3600), 1, NOW_S, 60),
-        (0, ServerSeen(0, 0), 0, None, None),
+        (0, ServerSeen(0, 0), 0, NOW_S, REMOVE_S),
+        (0, ServerSeen(0, 0, idle_since_s=NOW_S - 3599), 0, NOW_S - 3599, 1),
+        (0, ServerSeen(0, 0, idle_since_s=NOW_S + 9999), 0, NOW_S, REMOVE_S),
+        (1, ServerSeen(0, 0, idle_since_s=NOW_S - 9999), 1, None, None),
     ],
 )
 def test_surplus_goes_when_it_has_lasted(
@@ -79,9 +82,35 @@ def test_a_server_is_never_less_than_needed_and_at_zero_soon_after_the_last_job(
         wanted = size(demands, seen, now_s)
         assert wanted.replicas >= replicas_needed(CPU, demands)
         assert wanted.replicas <= max(seen.replicas, CPU.max_replicas)
-        assert (wanted.recheck_s is not None) == (wanted.replicas > replicas_needed(CPU, demands))
+        if demands:
+            assert (wanted.recheck_s is not None) == (wanted.replicas > replicas_needed(CPU, demands))
+        else:
+            assert wanted.recheck_s is not None
         seen, now_s = ServerSeen(wanted.replicas, 0, idle_since_s=wanted.idle_since_s), now_s + step_s
     for _ in range(2):
         wanted = size([], seen, now_s)
         seen, now_s = ServerSeen(wanted.replicas, 0, idle_since_s=wanted.idle_since_s), now_s + IDLE_S
     assert size([], seen, now_s).replicas == 0
+
+
+def test_a_server_that_nobody_asks_for_goes_in_the_end_and_not_before() -> None:
+    unasked = ServerSeen(0, 0, idle_since_s=NOW_S - REMOVE_S)
+    assert size([], unasked) == ServerWanted(0, NOW_S - REMOVE_S, busy=False, remove=True)
+    assert not size([demand(1)], unasked).remove
+    assert not size([], ServerSeen(1, 1, idle_since_s=NOW_S - 9 * REMOVE_S)).remove, "first to zero"
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (None, ServerWanted(0, None, busy=False)),
+        (ServerSeen(3, 3), ServerWanted(0, NOW_S, busy=False, recheck_s=REMOVE_S)),
+        (ServerSeen(3, 3, idle_since_s=NOW_S - 9999), ServerWanted(0, NOW_S, busy=False, recheck_s=REMOVE_S)),
+        (ServerSeen(0, 0, idle_since_s=NOW_S - 3000), ServerWanted(0, NOW_S - 3000, busy=False, recheck_s=600)),
+        (ServerSeen(0, 0, idle_since_s=NOW_S - 3600), ServerWanted(0, NOW_S - 3600, busy=False, remove=True)),
+    ],
+)
+def test_what_is_not_offered_any_more_is_at_zero_at_once_and_goes_later(
+    seen: ServerSeen | None, expected: ServerWanted
+) -> None:
+    assert size_unasked(seen, NOW_S) == expected

@@ -33,13 +33,13 @@
 
 {{/* In the release's namespace. */}}
 {{- define "videojob.rules.release" -}}
-# Triton servers, by server-side apply.
+# Triton servers, by server-side apply; those that nobody asked for during an hour are removed.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [create, get, list, watch, patch]
+  verbs: [create, get, list, watch, patch, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [create, get, patch]
+  verbs: [create, get, patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]

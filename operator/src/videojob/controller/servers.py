@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from videojob.controller.demands import Demands
@@ -25,13 +25,14 @@ from videojob.manifests.seen import server_of, server_seen
 from videojob.manifests.server import server_deployment, server_service
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey, ServerSeen
-from videojob.planning.servers import ServerWanted, size_server
+from videojob.planning.servers import ServerWanted, size_server, size_unasked
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)
 FIELD_MANAGER = "videojob-controller"
 _APPLIED = "videojob.dev/applied"
 _FRESH_S = 1.0  # many jobs look at one server at a time
+_INCOMPLETE_POLL_S = 15.0  # nobody tells a server without jobs that all jobs have been looked at
 
 
 @dataclass(slots=True)
@@ -127,28 +128,40 @@ class ServerReconciler:
         model = self.catalogue.models.get(key.model)
         settings = self.catalogue.accelerators.get(key.accelerator)
         variant = None if model is None else model.variants.get(key.accelerator)
+        demands, seen, now_s = self.demands.of(key), _size(deployment), self.clock.now_s()
         if variant is None or settings is None:
-            if deployment is not None and deployment["spec"].get("replicas"):
-                self.cluster.patch(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}})
-            return None
-        demands = self.demands.of(key)
-        is_current = model is not None and model.version == key.version
-        if deployment is None and not (demands and is_current):
-            return None
-        seen = None if deployment is None else _size(deployment)
-        wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=self.clock.now_s())
-        if seen is not None and not self.demands.complete:
-            wanted = replace(wanted, replicas=max(wanted.replicas, seen.replicas))
-        if deployment is not None and not is_current:
+            is_offered, wanted = False, size_unasked(seen, now_s)
+        else:
+            is_offered = model is not None and model.version == key.version
+            wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=now_s)
+            if seen is not None and not self.demands.complete and (wanted.remove or wanted.replicas < seen.replicas):
+                wanted = ServerWanted(seen.replicas, seen.idle_since_s, wanted.busy, recheck_s=_INCOMPLETE_POLL_S)
+        if deployment is None:
+            if demands and is_offered:
+                self._serve(key)
+                self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), None)
+            return wanted.recheck_s
+        if wanted.remove:
+            self._remove(deployment)
+        elif is_offered:
+            if wanted.replicas and not deployment["spec"].get("replicas"):
+                self._serve(key)  # it may have been left without one by a removal that was cut off
+            self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
+        else:
             # How it was made stands in no catalogue any more: it goes on as it is, for the jobs that began with it.
             self._resize(deployment, wanted)
-            return wanted.recheck_s
-        if deployment is None:
-            # First: a Deployment that is there is the sign that its Service is, too.
-            service = self._owned(server_service(key, self.catalogue))
-            self.cluster.apply(SERVICES, service, manager=FIELD_MANAGER)
-        self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
         return wanted.recheck_s
+
+    def _serve(self, key: ServerKey) -> None:
+        """Its Service, always ahead of its pods."""
+        self.cluster.apply(SERVICES, self._owned(server_service(key, self.catalogue)), manager=FIELD_MANAGER)
+
+    def _remove(self, there: Object) -> None:
+        """The Deployment goes last, since by it the rest is found."""
+        metadata = there["metadata"]
+        self.cluster.delete(SERVICES, metadata["namespace"], metadata["name"])
+        self.cluster.delete(DEPLOYMENTS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+        _LOG.info("a server that nobody asked for is removed", extra={"server": metadata["name"]})
 
     def _resize(self, there: Object, wanted: ServerWanted) -> None:
         metadata = there["metadata"]
@@ -173,8 +186,10 @@ class ServerReconciler:
         self.cluster.apply(DEPLOYMENTS, wanted, manager=FIELD_MANAGER)
 
 
-def _size(deployment: Object) -> ServerSeen:
+def _size(deployment: Object | None) -> ServerSeen | None:
     """What sizing needs: no pods, so no further reads."""
+    if deployment is None:
+        return None
     idle = deployment["metadata"].get("annotations", {}).get(IDLE_SINCE)
     return ServerSeen(
         replicas=int(deployment["spec"].get("replicas", 0)),

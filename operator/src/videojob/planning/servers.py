@@ -18,15 +18,24 @@ class ServerWanted:
 
     Attributes:
         replicas: of it.
-        idle_since_s: since when it has had more replicas than its jobs need, to be noted on it; None while it has not.
+        idle_since_s: since when it has had more replicas than its jobs need, or no job at all, to be noted on it; None
+            while it has not.
         busy: jobs are at it.
         recheck_s: when to look again though nothing happened.
+        remove: nobody has asked for it for so long that it need not stay.
     """
 
     replicas: int
     idle_since_s: float | None
     busy: bool
     recheck_s: float | None = None
+    remove: bool = False
+
+
+REMOVE_S = 3600.0
+"""A server without replicas and jobs goes after this. It costs nothing, and two requests make it again; but each
+combination of hardware and constraints that a job ever asked for would leave one, and all are listed in each resync.
+Kept for so long, it is still there for a job that is tried again and for the next one of a series."""
 
 
 def size_server(
@@ -42,13 +51,27 @@ def size_server(
     needed = replicas_needed(variant, demands)
     replicas = 0 if seen is None else seen.replicas
     busy = any(demand.busy for demand in demands)
+    if needed == replicas == 0:
+        return size_unasked(seen, now_s)
     if needed >= replicas:
         return ServerWanted(needed, None, busy)
     since_s = now_s if seen is None or seen.idle_since_s is None else min(now_s, seen.idle_since_s)
     left_s = since_s + idle_s - now_s
+    if left_s <= 0 and needed == 0:
+        return ServerWanted(0, now_s, busy, recheck_s=REMOVE_S)
     if left_s <= 0:
         return ServerWanted(needed, None, busy)
     return ServerWanted(replicas, since_s, busy, recheck_s=left_s)
+
+
+def size_unasked(seen: ServerSeen | None, now_s: float) -> ServerWanted:
+    """No replicas, at once, for a server that no job may have; and none of it at all after a while."""
+    if seen is None:
+        return ServerWanted(0, None, busy=False)
+    is_new = seen.replicas > 0 or seen.idle_since_s is None
+    since_s = now_s if is_new or seen.idle_since_s is None else min(now_s, seen.idle_since_s)
+    left_s = since_s + REMOVE_S - now_s
+    return ServerWanted(0, since_s, busy=False, recheck_s=left_s if left_s > 0 else None, remove=left_s <= 0)
 
 
 def replicas_needed(variant: ServerVariant, demands: Sequence[ServerDemand]) -> int:

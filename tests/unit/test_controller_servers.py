@@ -1,0 +1,219 @@
+"""Servers as they are looked at and sized: made with their first job, at zero without one, removed in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from support.decisions import CATALOGUE, a_catalogue
+from support.fake_cluster import FakeCluster
+from support.job_desk import SERVER, TableClock
+from videojob.controller.demands import Demands
+from videojob.controller.servers import ServerLook, ServerReconciler
+from videojob.errors import ClusterUnavailable
+from videojob.manifests.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
+from videojob.manifests.names import COMPONENT, server_name
+from videojob.planning.catalogue import Catalogue
+from videojob.planning.desired import ServerDemand
+from videojob.planning.servers import REMOVE_S
+from videojob.ports import Object
+
+JOB = ("team", "entrance")
+NAME = server_name(SERVER)
+NAMESPACE = "videojob-system"
+
+
+class ServerDesk:
+    """A server reconciler between a cluster in memory and demands."""
+
+    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+        self.clock, self.cluster, self.demands = TableClock(), FakeCluster(), Demands()
+        self.demands.expect([])
+        self.use(catalogue)
+
+    def use(self, catalogue: Catalogue) -> None:
+        self.look_at = ServerLook(self.cluster, catalogue, self.clock)
+        self.reconciler = ServerReconciler(self.cluster, catalogue, self.clock, self.demands, self.look_at)
+
+    def ask(self, speed: int | None = 1) -> None:
+        self.demands.set(JOB, None if speed is None else ServerDemand(SERVER, Fraction(speed), 100))
+
+    def look(self, after_s: float = 0.0) -> float | None:
+        self.clock.seconds += after_s
+        return self.reconciler.reconcile(SERVER)
+
+    @property
+    def deployment(self) -> dict[str, Any] | None:
+        return self.cluster.stored.get((DEPLOYMENTS.plural, NAMESPACE, NAME))
+
+    @property
+    def replicas(self) -> int | None:
+        found = self.deployment
+        return None if found is None else int(found["spec"]["replicas"])
+
+
+def test_a_server_is_made_with_its_first_job_service_first_and_removed_an_hour_after_the_last() -> None:
+    desk = ServerDesk()
+    assert desk.look() is None
+    assert desk.cluster.calls == [("get", "deployments", NAME)]
+    desk.ask()
+    desk.look()
+    assert [one for one in desk.cluster.calls if one[0] == "apply"] == [
+        ("apply", "services", NAME),
+        ("apply", "deployments", NAME),
+    ]
+    assert desk.replicas == 1
+    desk.ask(None)
+    assert desk.look() == pytest.approx(60, abs=1)
+    assert desk.look(61) == REMOVE_S
+    assert desk.replicas == 0
+    writes = desk.cluster.count("apply", DEPLOYMENTS)
+    assert desk.look(REMOVE_S - 5) == pytest.approx(5, abs=1)
+    assert desk.cluster.count("apply", DEPLOYMENTS) == writes, "nothing changed"
+    desk.look(5)
+    assert desk.deployment is None
+    assert [one for one in desk.cluster.calls if one[0] == "delete"] == [
+        ("delete", "services", NAME),
+        ("delete", "deployments", NAME),
+    ]
+    desk.ask()
+    desk.look()
+    assert (desk.replicas, desk.cluster.names(SERVICES)) == (1, [NAME])
+
+
+def test_a_server_whose_removal_was_cut_off_gets_its_service_back_with_the_next_job() -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    desk.ask(None)
+    desk.look()
+    desk.look(61)
+
+    def refuse(verb: str, kind: Kind, _name: str) -> Exception | None:
+        return ClusterUnavailable("away") if (verb, kind) == ("delete", DEPLOYMENTS) else None
+
+    desk.cluster.refuse = refuse
+    with pytest.raises(ClusterUnavailable):
+        desk.look(REMOVE_S)
+    assert (desk.replicas, desk.cluster.names(SERVICES)) == (0, [])
+    desk.ask()
+    desk.look()
+    assert (desk.replicas, desk.cluster.names(SERVICES)) == (1, [NAME])
+
+
+def test_a_job_within_the_hour_starts_it_anew() -> None:
+    desk = ServerDesk()
+    for _ in range(3):
+        desk.ask()
+        desk.look()
+        desk.ask(None)
+        desk.look()
+        desk.look(61)
+        desk.look(REMOVE_S - 1)
+        assert desk.replicas == 0
+    assert desk.cluster.count("delete", DEPLOYMENTS) == 0
+
+
+def test_nothing_shrinks_or_goes_before_every_job_was_looked_at() -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    desk.ask(None)
+    desk.look()
+    desk.demands = Demands()
+    desk.demands.expect([JOB])
+    desk.use(CATALOGUE)
+    desk.look(10 * REMOVE_S)
+    assert desk.replicas == 1
+    desk.demands.set(JOB, None)
+    desk.look()
+    assert desk.replicas == 0
+
+
+@pytest.mark.parametrize(
+    "catalogue", [a_catalogue(models={}), a_catalogue(accelerators={"gpu": CATALOGUE.accelerators["gpu"]})]
+)
+def test_what_is_not_offered_any_more_is_at_zero_at_once_and_removed_later(catalogue: Catalogue) -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    desk.use(catalogue)
+    desk.look()
+    assert desk.replicas == 0
+    desk.look(REMOVE_S)
+    assert desk.deployment is None
+    desk.look()
+    assert desk.deployment is None
+
+
+def test_every_server_is_known_by_what_its_deployment_carries() -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    stranger = {"metadata": {"name": "other", "namespace": NAMESPACE, "labels": {COMPONENT: "server"}}, "spec": {}}
+    desk.cluster.put(DEPLOYMENTS, stranger)
+    assert desk.reconciler.keys() == [SERVER]
+
+
+# What is read of a server.
+
+
+def test_many_looks_within_a_second_are_one_read() -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    desk.cluster.calls.clear()
+    for _ in range(5):
+        seen = desk.look_at.look(SERVER)
+        assert seen is not None
+        assert seen.replicas == 1
+    assert desk.cluster.count("get", DEPLOYMENTS) == 1
+    desk.look_at.look(SERVER, fresh=True)
+    assert desk.cluster.count("get", DEPLOYMENTS) == 2
+    desk.clock.seconds += 1.0
+    desk.look_at.look(SERVER)
+    assert desk.cluster.count("get", DEPLOYMENTS) == 3
+
+
+def test_an_event_ends_what_was_remembered() -> None:
+    desk = ServerDesk()
+    assert desk.look_at.look(SERVER) is None
+    desk.ask()
+    desk.look()
+    assert desk.look_at.look(SERVER) is None
+    desk.look_at.forget(SERVER)
+    assert desk.look_at.look(SERVER) is not None
+
+
+def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
+    desk = ServerDesk()
+    desk.ask()
+    desk.look()
+    look = desk.look_at
+
+    class EventInTheMiddle(FakeCluster):
+        """An event comes while pods are listed."""
+
+        def list(
+            self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = ""
+        ) -> Iterator[Object]:
+            if kind == PODS:
+                look.forget(SERVER)
+            return super().list(kind, namespace, labels=labels, fields=fields)
+
+    look.cluster = EventInTheMiddle(stored=desk.cluster.stored)
+    assert look.look(SERVER) is not None
+    look.cluster = FakeCluster()
+    assert look.look(SERVER) is None, "read anew"
+
+
+def test_another_server_is_not_forgotten() -> None:
+    desk = ServerDesk()
+    desk.look_at.look(SERVER)
+    desk.look_at.forget(replace(SERVER, accelerator="gpu"))
+    desk.look_at.look(SERVER)
+    assert desk.cluster.count("get", DEPLOYMENTS) == 1
