@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,23 @@ def test_the_same_news_is_the_same_event_until_the_job_changes() -> None:
     assert one["metadata"] != event_of(a_job(generation=2), news, NOW_S)["metadata"]
     assert one["involvedObject"]["uid"] == UID
     assert len(event_of(a_job(), EventWanted("Normal", "Long", "x" * 5000), NOW_S)["message"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("labels", "start_s", "patience"),
+    [
+        ({}, 300, []),
+        ({"kueue.x-k8s.io/queue-name": "gpus"}, 10, ["--patience=120"]),
+        ({"kueue.x-k8s.io/queue-name": "gpus"}, 240, ["--patience=300"]),
+        ({"kueue.x-k8s.io/queue-name": "gpus"}, 900, ["--patience=960"]),
+    ],
+)
+def test_workers_that_kueue_lets_go_wait_for_as_long_as_their_server_takes_to_start(
+    labels: dict[str, str], start_s: int, patience: list[str]
+) -> None:
+    catalogue = a_catalogue()
+    model = catalogue.models["face_detector"]
+    variants = {kind: replace(one, start_s=start_s) for kind, one in model.variants.items()}
+    slow = a_catalogue(models={"face_detector": replace(model, variants=variants)})
+    made = work(a_job(labels=labels), slow)
+    assert [one for one in container_of(made)["args"] if one.startswith("--patience")] == patience

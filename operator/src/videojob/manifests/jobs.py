@@ -28,6 +28,8 @@ from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
+_LEAST_PATIENCE_S = 120  # the worker's own default
+_NODE_S = 60  # beyond the server's usual start
 _BACKSTOP_S = 24 * 3600  # a Job that Kubernetes never ends costs money: the controller ends it long before this
 
 
@@ -95,6 +97,11 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         f"--workers={wanted.parallelism}",
         f"--grace={catalogue.worker.grace_s}",
     ]
+    queue = job.metadata.labels.get(QUEUE_LABEL)
+    if queue is not None:
+        # Kueue lets workers go when it admits them, and only then the server is asked for: they have to wait for it.
+        variant = catalogue.models[wanted.server.model].variants[wanted.server.accelerator]
+        arguments.append(f"--patience={max(_LEAST_PATIENCE_S, variant.start_s + _NODE_S)}")
     pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=True)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
     types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
@@ -127,7 +134,6 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         BATCH: str(wanted.batch),
         SERVER_KEY: server_key_text(wanted.server),
     }
-    queue = job.metadata.labels.get(QUEUE_LABEL)
     if queue is not None:
         made["metadata"]["labels"][QUEUE_LABEL] = queue
     return made
