@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
-from support.decisions import NOW_S, a_catalogue, a_job, condition, running, trouble
+from support.decisions import (
+    NOW_S,
+    READY,
+    a_catalogue,
+    a_job,
+    a_plan_job,
+    a_work_job,
+    condition,
+    running,
+    trouble,
+)
 from videojob.planning.decide import decide
-from videojob.planning.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
+from videojob.planning.observed import NODE_ON_THE_WAY, Observed, PodTrouble, ServerSeen
 from videojob.planning.refused_nodes import plain_words
 from videojob.planning.trouble import look_again_s
 
@@ -106,6 +116,39 @@ def test_the_schedulers_words_are_told_where_nobody_makes_nodes(karpenter: str, 
     server = ServerSeen(1, 0, trouble("unschedulable", SCHEDULER, source="scheduler"))
     desired = decide(a_job(), running(server=server), a_catalogue(karpenter=karpenter), NOW_S)
     assert said in desired.message
+
+
+def test_a_need_for_a_node_is_one_event_however_its_story_goes_on() -> None:
+    claim = "Pod should schedule on: nodeclaim/gpu-1"
+    stories = [
+        None,
+        trouble("unschedulable", SCHEDULER, source="scheduler"),
+        trouble("unschedulable", claim, source=NODE_ON_THE_WAY),
+    ]
+    job = a_job({"compute": {"accelerator": "gpu"}})
+    told = {
+        one.message
+        for story in stories
+        for one in decide(
+            job, running(server=ServerSeen(1, 0, story)), a_catalogue(karpenter="karpenter"), NOW_S
+        ).events
+        if one.reason == "NodeRequested"
+    }
+    assert told == {"a GPU node is needed for the inference server"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "who"),
+    [
+        (Observed(jobs=(a_plan_job(trouble=trouble("unschedulable", source="karpenter")),)), "the planner"),
+        (running(server=ServerSeen(1, 0)), "the inference server"),
+        (running(a_work_job(ready=0, trouble=trouble("unschedulable")), server=READY), "workers"),
+    ],
+)
+def test_an_event_says_for_whom_a_node_is_needed(observed: Observed, who: str) -> None:
+    desired = decide(a_job(), observed, a_catalogue(karpenter="karpenter"), NOW_S)
+    (told,) = [one.message for one in desired.events if one.reason == "NodeRequested"]
+    assert told == f"a CPU node is needed for {who}"
 
 
 @pytest.mark.parametrize(("age_s", "again_s"), [(0, 3), (6, 3), (20, 10), (60, 30), (9999, 30)])

@@ -1,6 +1,7 @@
 """What of a decision is worth an Event of Kubernetes: what has changed since the stored status. Pure.
 
-The same news comes again until the status is stored; who posts it names the Event by its words, so that it is one.
+The same news comes again until the status is stored, which may be some looks later; who posts it names the Event by
+its words, so that it is one. What moves from look to look, as which NodeClaim is started, is for the status alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from videojob.planning.desired import Desired, EventWanted
 from videojob.planning.refusals import ignored_on_clusters
 from videojob.planning.words import Look
 
+_NODES = {"ProvisioningGPU": "a GPU node", "ProvisioningCPU": "a CPU node"}
+_STAGES = frozenset({"Probing", "LoadingModel", "Processing", "Aggregating"})
 _BAD_CAPACITY = frozenset({"InsufficientCapacity", "ImagePullFailed", "CreationRefused"})
 
 
@@ -24,9 +27,21 @@ def news_of(look: Look, desired: Desired) -> tuple[EventWanted, ...]:
 def _reason(look: Look, desired: Desired) -> Iterator[EventWanted]:
     if look.recorded.status_of("Succeeded") and look.recorded.reason == desired.reason:
         return
-    failed = REASONS[desired.reason].phase is Phase.FAILED
-    name = "NodeRequested" if desired.reason in {"ProvisioningGPU", "ProvisioningCPU"} else desired.reason
-    yield EventWanted("Warning" if failed else "Normal", name, desired.message)
+    info = REASONS[desired.reason]
+    if desired.reason in _NODES:
+        yield EventWanted("Normal", "NodeRequested", f"{_NODES[desired.reason]} is needed for {_who_waits(look)}")
+    elif desired.reason in _STAGES:
+        yield EventWanted("Normal", desired.reason, info.meaning)
+    else:
+        yield EventWanted("Warning" if info.phase is Phase.FAILED else "Normal", desired.reason, desired.message)
+
+
+def _who_waits(look: Look) -> str:
+    """For whom a node is needed."""
+    if look.observed.head is None:
+        return "the planner"
+    server = look.observed.server
+    return "the inference server" if server is None or server.ready == 0 else "workers"
 
 
 def _conditions(look: Look, desired: Desired) -> Iterator[EventWanted]:
