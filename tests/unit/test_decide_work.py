@@ -308,3 +308,17 @@ def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words() -> None:
     assert (desired.reason, condition(desired, "ServerReady")) == ("CreationRefused", ("False", "CreationRefused"))
     assert desired.message == f"Kubernetes refuses to make the inference server: {words}. {what_to_allow(words)}"
     assert desired.demand is not None
+
+
+@pytest.mark.parametrize(
+    ("committed", "indexes", "batch", "done"),
+    [(0, "", 2, 0), (1, "0-1", 2, 4), (7, "0-1", 2, 7), (0, "0-2,4", 2, 8), (0, "0-9", 2, 10), (3, "?", 2, 3)],
+)
+def test_progress_follows_finished_indexes_where_commits_were_not_read_lately(
+    committed: int, indexes: str, batch: int, done: int
+) -> None:
+    workers = a_work_job(completed_indexes=indexes, batch=batch)
+    desired = look(running(workers, server=READY, results=results(committed)))
+    assert desired.progress is not None
+    assert (desired.progress.segments_done, desired.progress.frames_done) == (done, 300 * done)
+    assert not desired.finalise, "what the table says counts"

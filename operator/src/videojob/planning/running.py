@@ -14,7 +14,7 @@ from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
 from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
-from videojob.planning.progress import frames_left, progress_of
+from videojob.planning.progress import frames_left, index_count, progress_of
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
 
@@ -246,12 +246,19 @@ class Run:
 
     @property
     def _frames_left(self) -> int:
-        return frames_left(self.head, len(self.results.committed))
+        return frames_left(self.head, self._segments_done)
+
+    @property
+    def _segments_done(self) -> int:
+        """As the table says, or as Kubernetes does where that is more: commits of large jobs are read now and then."""
+        latest = self._latest
+        done = 0 if latest is None else index_count(latest.completed_indexes) * latest.batch
+        return max(len(self.results.committed), min(done, self.head.segments))
 
     def _progress(self, running: JobSeen | None) -> ProgressWanted:
         since_s = None if running is None or running.suspended else running.started_s
         look = self.look
-        done = len(self.results.committed)
+        done = self._segments_done
         return progress_of(self.head, done, look.recorded, working_since_s=since_s, now_s=look.now_s)
 
     @staticmethod
