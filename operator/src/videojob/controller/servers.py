@@ -45,22 +45,27 @@ class ServerLook:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
+    _reading: dict[str, threading.Lock] = field(default_factory=dict)
     _may_see_nodes: bool = True
 
     def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
         """The server as it is; None when there is no Deployment."""
-        name, now_s = server_name(key), self.clock.monotonic_s()
+        name, asked_s = server_name(key), self.clock.monotonic_s()
         with self._lock:
-            known = self._seen.get(name)
-            turn = self._turns.get(name, 0)
-        if known is not None and not fresh and now_s - known[0] < _FRESH_S:
-            return known[1]
-        deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
-        found = None if deployment is None else self.of(deployment)
-        with self._lock:
-            if self._turns.get(name, 0) == turn:
-                self._seen[name] = (now_s, found)
-        return found
+            reading = self._reading.setdefault(name, threading.Lock())
+        with reading:  # one reads, and what it read is news enough for those that waited meanwhile
+            with self._lock:
+                known = self._seen.get(name)
+                turn = self._turns.get(name, 0)
+            if known is not None and not fresh and asked_s - known[0] < _FRESH_S:
+                return known[1]
+            began_s = self.clock.monotonic_s()
+            deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
+            found = None if deployment is None else self.of(deployment)
+            with self._lock:
+                if self._turns.get(name, 0) == turn:
+                    self._seen[name] = (began_s, found)
+            return found
 
     def forget(self, key: ServerKey) -> None:
         """An event about the server came: what was read before, or is being read now, may be older than it."""
