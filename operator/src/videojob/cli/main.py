@@ -12,6 +12,7 @@ import videojob
 from videojob.cli.cluster import program_name
 from videojob.cli.controller import controller
 from videojob.cli.crd import CrdFormat, crd_text
+from videojob.cli.doctor import doctor
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
 from videojob.cli.logs import logs
 from videojob.cli.models import app as models_app
@@ -39,6 +40,7 @@ app.command()(watch)
 app.command()(logs)
 app.command()(suspend)
 app.command()(resume)
+app.command()(doctor)
 app.command(hidden=True)(controller)
 app.add_typer(models_app, name="models")
 app.add_typer(worker_app, name="worker", hidden=True)

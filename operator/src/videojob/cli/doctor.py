@@ -1,0 +1,189 @@
+"""`videojob doctor`: looks at a cluster one check after another, and says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+import videojob
+from videojob.adapters.clock import SystemClock
+from videojob.adapters.kubernetes_api import connect_cluster, context_namespace
+from videojob.api.crd import crd
+from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption
+from videojob.cli.display import plural
+from videojob.cli.doctor_facts import FactReader, Installation, model_facts, quota_facts, table_facts
+from videojob.cli.exit_codes import ExitCode
+from videojob.cli.terminal import cell, console, tell, write_json
+from videojob.errors import ClusterRefused, ClusterUnavailable
+from videojob.manifests.doctor.aws import bucket_finding, quota_findings, table_finding
+from videojob.manifests.doctor.installation import (
+    CONTROLLER_RIGHTS,
+    USER_RIGHTS,
+    api_finding,
+    controller_finding,
+    controller_rights_finding,
+    crd_finding,
+    lease_finding,
+    user_rights_finding,
+)
+from videojob.manifests.doctor.nodes import NodeFacts, capacity_types, node_findings
+from videojob.manifests.doctor.surroundings import (
+    Account,
+    identity_findings,
+    monitoring_findings,
+    namespace_finding,
+    queue_finding,
+)
+from videojob.manifests.doctor.values import Finding, NotRead, problem, unchecked
+from videojob.planning.catalogue import Catalogue, S3Source
+
+_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}
+_LEVEL_CHARS = max(map(len, _STYLES))
+_CHECK_CHARS = 22
+
+
+def doctor(
+    *,
+    namespace: KubeNamespaceOption = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    system_namespace: Annotated[
+        str | None, typer.Option("--system-namespace", help="Of the installation.", show_default="wherever it is")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
+) -> None:
+    """Check a cluster: installation, rights, nodes, identity, table, models, quota, monitoring.
+
+    AWS is asked with your own credentials. Ends with 0 when nothing is wrong, with 1 when there is a problem.
+    """
+    access = Access(kubeconfig, context, namespace)
+    target = namespace or context_namespace(kubeconfig, context)
+    shown = console()
+    found: list[Finding] = []
+    with closing(connect_cluster(access.kubeconfig, access.context, patience_s=30.0)) as cluster:
+        for finding in checks(FactReader(cluster, system_namespace), cluster.address, target):
+            found.append(finding)
+            if not as_json:
+                show(shown, finding)
+    if as_json:
+        write_json(document(found))
+    else:
+        tell(shown, f"\n{summary_text(found)}")
+    raise typer.Exit(ExitCode.FAILED if _count(found, "problem") else ExitCode.OK)
+
+
+def checks(reader: FactReader, address: str, namespace: str) -> Iterator[Finding]:
+    """Every check, as soon as it is done; none more when the API server does not answer."""
+    try:
+        version = reader.version()
+    except ClusterUnavailable as error:
+        yield api_finding(address, NotRead(error.message))
+        return
+    except ClusterRefused as error:
+        yield api_finding(address, NotRead(f"it refuses: {error.message}"))
+        return
+    yield api_finding(address, version)
+    try:
+        yield from _cluster_checks(reader, namespace)
+    except ClusterUnavailable as error:
+        yield problem("API server, later", f"it does not answer any more: {error.message}", "Run it again.")
+
+
+def _cluster_checks(reader: FactReader, namespace: str) -> Iterator[Finding]:
+    wanted = crd()
+    yield crd_finding(reader.crd(wanted["metadata"]["name"]), wanted)
+    yield user_rights_finding(reader.own_rights(USER_RIGHTS, namespace), namespace)
+    controllers = reader.controllers()
+    yield controller_finding(controllers, videojob.__version__)
+    yield namespace_finding(namespace, reader.namespace(namespace))
+    queue = queue_finding(reader.queues(namespace))
+    if queue is not None:
+        yield queue
+    if isinstance(controllers, NotRead) or not controllers:
+        yield unchecked("installation", "there is no controller to see it by", "Nodes, identity and AWS are left out.")
+        return
+    yield from _release_checks(reader, reader.installation(controllers[0]), namespace)
+
+
+def _release_checks(reader: FactReader, made: Installation, namespace: str) -> Iterator[Finding]:
+    yield lease_finding(reader.lease(made.namespace), SystemClock().now_s())
+    rights = reader.rights_of(made.account, made.namespace, CONTROLLER_RIGHTS, namespace)
+    yield controller_rights_finding(rights, f"{made.namespace}/{made.account}", namespace)
+    catalogue = made.catalogue
+    if catalogue is None:
+        advice = f"The right to get config maps in {made.namespace} is enough: nodes, identity and AWS are left out."
+        yield unchecked("configuration", made.no_catalogue, advice)
+    else:
+        nodes = reader.nodes(catalogue.karpenter, wants_gpu=_wants_gpu(catalogue))
+        yield from node_findings(nodes)
+        yield from _identity_checks(reader, made, catalogue, namespace)
+        yield from _aws_checks(made, catalogue, nodes)
+    yield from monitoring_findings(reader.monitoring(made.namespace))
+
+
+def _wants_gpu(catalogue: Catalogue) -> bool:
+    return "gpu" in catalogue.accelerators and any("gpu" in model.variants for model in catalogue.models.values())
+
+
+def _identity_checks(reader: FactReader, made: Installation, catalogue: Catalogue, namespace: str) -> Iterator[Finding]:
+    stands_in = bool(made.endpoint("dynamodb") and made.endpoint("s3"))
+    accounts = (
+        ("controller", made.namespace, made.account),
+        ("servers", made.namespace, catalogue.server_service_account),
+        ("workers", namespace, catalogue.worker.service_account),
+    )
+    read = [Account(who, f"{place}/{name}", reader.account(place, name)) for who, place, name in accounts]
+    yield from identity_findings(read, stands_in=stands_in)
+
+
+def _aws_checks(made: Installation, catalogue: Catalogue, nodes: NodeFacts) -> Iterator[Finding]:
+    results = catalogue.results
+    table = table_facts(made, results.table, results.region)
+    yield table_finding(results.table, table, is_made=results.create_table)
+    if not catalogue.models:
+        yield Finding(
+            "models", "problem", "the catalogue has no model", "Set the chart's value models: docs/guides/models.md."
+        )
+    for model in catalogue.models.values():
+        if isinstance(model.source, S3Source):
+            address = f"s3://{model.source.bucket}/{model.source.prefix}"
+            yield bucket_finding(address, model_facts(made, model.source))
+    if nodes.wants_gpu and nodes.flavour != "none":
+        instances, quotas = quota_facts(nodes, results.region)
+        used = frozenset(quotas) if isinstance(nodes.pools, NotRead) else capacity_types(nodes.pools)
+        yield from quota_findings(quotas, used, instances)
+
+
+def show(where: Console, finding: Finding) -> None:
+    """One check: its outcome, what was seen, and below what to do."""
+    head = cell(f"{finding.level:<{_LEVEL_CHARS}}", _STYLES[finding.level])
+    where.print(
+        Text.assemble(head, "  ", cell(f"{finding.check:<{_CHECK_CHARS}}", "bold"), " ", cell(finding.seen)),
+        soft_wrap=True,
+    )
+    if finding.advice:
+        where.print(cell(f"{'':<{_LEVEL_CHARS}}  -> {finding.advice}"), soft_wrap=True)
+
+
+def summary_text(found: list[Finding]) -> str:
+    """The counts in one line."""
+    counted: list[tuple[int, str]] = [
+        (_count(found, "problem"), "problem"),
+        (_count(found, "warning"), "warning"),
+    ]
+    parts = [f"{count} {plural(count, word)}" for count, word in counted]
+    return f"{', '.join(parts)}, {_count(found, 'ok')} ok, {_count(found, 'not checked')} not checked"
+
+
+def document(found: list[Finding]) -> dict[str, Any]:
+    """The same for a script. Fields are only ever added."""
+    return {"problems": _count(found, "problem"), "checks": [one.as_dict() for one in found]}
+
+
+def _count(found: list[Finding], level: str) -> int:
+    return sum(one.level == level for one in found)

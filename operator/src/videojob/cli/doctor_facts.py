@@ -1,0 +1,269 @@
+"""Reads what `videojob doctor` judges: the cluster by one read after another, AWS with the user's own credentials.
+
+A read that is refused is a fact like any other. Only an API server that does not answer ends the reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from videojob.adapters import aws_checks
+from videojob.adapters.kubernetes_api import KubernetesApi
+from videojob.controller.config import ConfigModel, catalogue_of
+from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
+from videojob.manifests.doctor.aws import Missing, TableFacts
+from videojob.manifests.doctor.installation import Right
+from videojob.manifests.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
+from videojob.manifests.doctor.surroundings import MonitoringFacts, QueueFacts
+from videojob.manifests.doctor.values import NotRead, Object
+from videojob.manifests.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
+from videojob.manifests.names import APP, COMPONENT, MANAGER
+from videojob.planning.catalogue import Catalogue, S3Source
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_TRIES = 4
+_PAUSE_S = 1.0
+_CRDS = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
+_NAMESPACES = Kind("v1", "namespaces", namespaced=False)
+_ACCOUNTS = Kind("v1", "serviceaccounts")
+_DAEMON_SETS = Kind("apps/v1", "daemonsets")
+_POOLS = Kind("karpenter.sh/v1", "nodepools", namespaced=False)
+_QUEUES = Kind("kueue.x-k8s.io/v1beta1", "localqueues")
+_PROMETHEUSES = Kind("monitoring.coreos.com/v1", "prometheuses")
+_MONITORS = {
+    "ServiceMonitor": Kind("monitoring.coreos.com/v1", "servicemonitors"),
+    "PodMonitor": Kind("monitoring.coreos.com/v1", "podmonitors"),
+}
+_OWN_REVIEWS = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
+_REVIEWS = Kind("authorization.k8s.io/v1", "subjectaccessreviews", namespaced=False)
+_CLASSES = {
+    "EC2NodeClass": "ec2nodeclasses",
+    "NodeClass": "nodeclasses",
+    "KWOKNodeClass": "kwoknodeclasses",
+}
+_QUOTAS = {
+    "G and VT": {"on-demand": "L-DB2E81BA", "spot": "L-3819A6DF"},
+    "P": {"on-demand": "L-417A185B", "spot": "L-7212CCBC"},
+}
+_ENDPOINTS = {"dynamodb": "AWS_ENDPOINT_URL_DYNAMODB", "s3": "AWS_ENDPOINT_URL_S3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where a release is, and what it was configured with; `catalogue` None when that cannot be read.
+
+    Attributes:
+        account: of the controller.
+        no_catalogue: why there is none.
+    """
+
+    namespace: str
+    account: str
+    catalogue: Catalogue | None
+    no_catalogue: str = ""
+
+    def endpoint(self, service: str) -> str:
+        """Where pods look for an AWS service instead of AWS; "" for AWS itself."""
+        return "" if self.catalogue is None else self.catalogue.worker.env.get(_ENDPOINTS[service], "")
+
+
+class FactReader:
+    """Reads of one cluster.
+
+    Args:
+        cluster: the connection.
+        system: namespace of the installation; None looks everywhere.
+    """
+
+    def __init__(self, cluster: KubernetesApi, system: str | None) -> None:
+        self._cluster = cluster
+        self._system = system
+
+    def version(self) -> Mapping[str, str]:
+        """What the API server says of itself. Raises ClusterUnavailable and ClusterRefused."""
+        found = json.loads(self._cluster.text("/version"))
+        return {str(name): str(value) for name, value in found.items()}
+
+    def crd(self, name: str) -> Object | NotRead | None:
+        """A CustomResourceDefinition."""
+        return self._get(_CRDS, None, name)
+
+    def controllers(self) -> list[Object] | NotRead:
+        """Deployments of controllers."""
+        return self._list(DEPLOYMENTS, self._system, f"{APP}={MANAGER},{COMPONENT}=controller")
+
+    def installation(self, controller: Object) -> Installation:
+        """The release that a controller belongs to."""
+        metadata, pod = controller["metadata"], controller["spec"]["template"]["spec"]
+        namespace = str(metadata["namespace"])
+        account = str(pod.get("serviceAccountName", "default"))
+        volumes = (one.get("configMap") for one in pod.get("volumes") or ())
+        name = next((str(one["name"]) for one in volumes if one), "")
+        catalogue, why = self._catalogue(namespace, name)
+        return Installation(namespace, account, catalogue, why)
+
+    def _catalogue(self, namespace: str, name: str) -> tuple[Catalogue | None, str]:
+        found = self._get(CONFIG_MAPS, namespace, name)
+        if isinstance(found, NotRead):
+            return None, found.why
+        text = "" if found is None else (found.get("data") or {}).get("config.yaml", "")
+        try:
+            return catalogue_of(ConfigModel.model_validate(yaml.safe_load(text), by_alias=True, by_name=False)), ""
+        except (yaml.YAMLError, ValidationError, SetupError) as error:
+            why = str(error).partition("\n")[0]
+            return None, f"this version cannot read the configuration {namespace}/{name}: {why}"
+
+    def lease(self, namespace: str) -> Object | NotRead | None:
+        """The Lease by which one controller leads."""
+        return self._get(LEASES, namespace, "videojob-controller")
+
+    def own_rights(self, rights: Iterable[Right], namespace: str) -> dict[Right, bool] | NotRead:
+        """What this user may do."""
+        return self._allowed(_OWN_REVIEWS, rights, {"tenant": namespace}, {})
+
+    def rights_of(
+        self, account: str, release: str, rights: Iterable[Right], namespace: str
+    ) -> dict[Right, bool] | NotRead:
+        """What a service account of the release's namespace may do."""
+        user = {"user": f"system:serviceaccount:{release}:{account}"}
+        return self._allowed(_REVIEWS, rights, {"tenant": namespace, "release": release}, user)
+
+    def _allowed(
+        self, kind: Kind, rights: Iterable[Right], places: Mapping[str, str], user: Mapping[str, str]
+    ) -> dict[Right, bool] | NotRead:
+        found: dict[Right, bool] = {}
+        for right in rights:
+            attributes = {
+                "verb": right.verb,
+                "group": right.group,
+                "resource": right.resource,
+                "subresource": right.subresource,
+                "namespace": places.get(right.where, ""),
+                "name": right.name,
+            }
+            review = {"metadata": {}, "spec": {"resourceAttributes": attributes, **user}}
+            try:
+                found[right] = bool(_patiently(self._cluster.create, kind, review)["status"]["allowed"])
+            except ClusterRefused as error:
+                return _not_read(error)
+        return found
+
+    def namespace(self, name: str) -> Object | NotRead | None:
+        """A namespace."""
+        return self._get(_NAMESPACES, None, name)
+
+    def account(self, namespace: str, name: str) -> Object | NotRead | None:
+        """A service account."""
+        return self._get(_ACCOUNTS, namespace, name)
+
+    def nodes(self, flavour: Flavour, *, wants_gpu: bool) -> NodeFacts:
+        """Everything about nodes and what makes them."""
+        made = flavour != "none"
+        pools = self._list(_POOLS) if made else []
+        refs = [] if isinstance(pools, NotRead) else sorted({class_of(one) for one in pools})
+        return NodeFacts(
+            flavour=flavour,
+            wants_gpu=wants_gpu,
+            pools=pools,
+            classes={(kind, name): self._node_class(group, kind, name) for group, kind, name in refs},
+            karpenter=self._list(DEPLOYMENTS, None, f"{APP}=karpenter") if flavour == "karpenter" else [],
+            nodes=self._list(NODES),
+            daemon_sets=self._list(_DAEMON_SETS) if wants_gpu else [],
+        )
+
+    def _node_class(self, group: str, kind: str, name: str) -> Object | NotRead | None:
+        plural = _CLASSES.get(kind)
+        if plural is None:
+            return NotRead(f"{kind} of {group} is not known to this program")
+        versions = ("v1", "v1alpha1") if kind == "KWOKNodeClass" else ("v1",)
+        for version in versions:
+            found = self._get(Kind(f"{group}/{version}", plural, namespaced=False), None, name)
+            if found is not None:
+                return found
+        crd = self._get(_CRDS, None, f"{plural}.{group}")
+        return NotRead(f"the API server knows no {kind}", missing=True) if crd is None else None
+
+    def queues(self, namespace: str) -> QueueFacts:
+        """Jobs that name queues, and the queues."""
+        return QueueFacts(self._list(VIDEOJOBS, namespace), self._list(_QUEUES, namespace))
+
+    def monitoring(self, release: str) -> MonitoringFacts:
+        """What of the Prometheus operator is there for a release."""
+        monitors = {kind: self._list(one, release, f"{APP}={MANAGER}") for kind, one in _MONITORS.items()}
+        return MonitoringFacts(self._list(_PROMETHEUSES), monitors, self.namespace(release))
+
+    def _get(self, kind: Kind, namespace: str | None, name: str) -> Object | NotRead | None:
+        try:
+            return _patiently(self._cluster.get, kind, namespace, name)
+        except ClusterRefused as error:
+            return _not_read(error)
+
+    def _list(self, kind: Kind, namespace: str | None = None, labels: str = "") -> list[Object] | NotRead:
+        try:
+            return _patiently(lambda: list(self._cluster.list(kind, namespace, labels=labels)))
+        except ClusterRefused as error:
+            return _not_read(error)
+
+
+def _patiently(ask: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """An answer of a server that answered before; for kinds that were just installed it asks for a moment."""
+    again = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_fixed(_PAUSE_S),
+        retry=retry_if_exception_type(ClusterUnavailable),
+        reraise=True,
+    )
+    return again(ask, *arguments, **named)
+
+
+def _not_read(error: ClusterRefused) -> NotRead:
+    """A list of a kind that the server does not know is refused with 404."""
+    missing = ": 404 " in error.message
+    return NotRead("the API server does not know this kind" if missing else error.message, missing)
+
+
+def table_facts(installation: Installation, table: str, region: str | None) -> TableFacts | Missing | NotRead:
+    """The results table."""
+    return _of_aws(installation, "dynamodb", lambda: TableFacts(*aws_checks.table_state(table, region)))
+
+
+def model_facts(installation: Installation, source: S3Source) -> bool | Missing | NotRead:
+    """Whether anything lies in a model's folder."""
+    bucket, owner = source.bucket, source.expected_bucket_owner
+    region = source.region or (None if installation.catalogue is None else installation.catalogue.results.region)
+    return _of_aws(installation, "s3", lambda: aws_checks.has_objects(bucket, source.prefix, region, owner))
+
+
+def quota_facts(nodes: NodeFacts, region: str | None) -> tuple[str, dict[str, float | NotRead]]:
+    """Which instances, and their quotas by how they are paid for."""
+    families = frozenset() if isinstance(nodes.pools, NotRead) else gpu_families(nodes.pools)
+    instances = "P" if families and all(one.startswith("p") for one in families) else "G and VT"
+    found: dict[str, float | NotRead] = {}
+    for name, code in _QUOTAS[instances].items():
+        try:
+            found[name] = aws_checks.quota("ec2", code, region)
+        except (aws_checks.Refused, aws_checks.Absent) as error:
+            found[name] = NotRead(str(error))
+    return instances, found
+
+
+def _of_aws(installation: Installation, service: str, ask: Callable[[], T]) -> T | Missing | NotRead:
+    """An answer of AWS; nothing is asked where pods use an endpoint that only the cluster knows."""
+    endpoint = installation.endpoint(service)
+    if endpoint and _ENDPOINTS[service] not in os.environ:
+        return NotRead(f"pods use {endpoint}; set {_ENDPOINTS[service]} to how you reach it, and it is looked at")
+    try:
+        return ask()
+    except aws_checks.Refused as error:
+        return NotRead(str(error))
+    except aws_checks.Absent:
+        return Missing()

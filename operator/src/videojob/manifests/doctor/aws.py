@@ -1,0 +1,85 @@
+"""Checks of what lies in AWS, as this user's own credentials see it: table, model buckets, quotas. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from videojob.manifests.doctor.values import Finding, NotRead, joined, ok, problem, unchecked, warning
+
+_KEYS = "PK S, SK S"
+_LEAST_VCPUS = 4
+"""Of the smallest instances with a GPU that are any good here: g4dn.xlarge, g5.xlarge, g6.xlarge."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A DynamoDB table; `keys` as in "PK S, SK S"."""
+
+    status: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """AWS says that there is no such thing."""
+
+
+def table_finding(table: str, found: TableFacts | Missing | NotRead, *, is_made: bool) -> Finding:
+    """The results table; `is_made` when the controller makes one that is not there."""
+    check = f"table {table}"
+    if isinstance(found, NotRead):
+        return unchecked(check, found.why, "The controller uses its own rights: its log tells when they do not do.")
+    if isinstance(found, Missing):
+        if is_made:
+            return ok(check, "it is not there yet; the controller makes it")
+        advice = "Make it (docs/guides/dynamodb.md), or set results.createTable. Is this the account and region?"
+        return problem(check, "it is not there", advice)
+    if found.keys != _KEYS:
+        advice = f"Name a table with the keys {_KEYS}: no results can be stored in this one."
+        return problem(check, f"it has the keys {found.keys}", advice)
+    if found.status not in {"ACTIVE", "UPDATING"}:
+        return warning(check, f"it is {found.status}", "Wait until it is ACTIVE.")
+    return ok(check, f"it is {found.status}, and has the keys {found.keys}")
+
+
+def bucket_finding(address: str, found: bool | Missing | NotRead) -> Finding:
+    """A model's folder in S3; `found` says whether anything lies in it."""
+    check = f"model at {address}"
+    if isinstance(found, NotRead):
+        return unchecked(
+            check, found.why, "The servers use their own rights: a job's reason tells when they do not do."
+        )
+    if isinstance(found, Missing):
+        return problem(check, "there is no such bucket", "Correct models.*.source of the chart, or make the bucket.")
+    if not found:
+        return problem(check, "nothing lies there", "Upload the model's folder, or correct models.*.source.")
+    return ok(check, "something lies there; its digest is checked when a server starts")
+
+
+def quota_findings(
+    quotas: Mapping[str, float | NotRead], used: frozenset[str], instances: str = "G and VT"
+) -> Iterator[Finding]:
+    """How many vCPUs GPU instances may have in this account and region.
+
+    Args:
+        quotas: by how they are paid for, "spot" and "on-demand".
+        used: which of them the pools use.
+        instances: in words, which ones the quotas are about.
+    """
+    known = {name: value for name, value in quotas.items() if name in used and not isinstance(value, NotRead)}
+    can_start = any(value >= _LEAST_VCPUS for value in known.values())
+    for name in sorted(used):
+        check, value = f"GPU quota {name}", quotas.get(name)
+        if value is None or isinstance(value, NotRead):
+            advice = "Set AWS_PROFILE and AWS_DEFAULT_REGION to an identity with servicequotas:GetServiceQuota."
+            yield unchecked(check, "it was not asked for" if value is None else value.why, advice)
+        elif value >= _LEAST_VCPUS:
+            yield ok(
+                check, f"{value:g} vCPUs of {instances} instances, so {int(value // _LEAST_VCPUS)} of the smallest"
+            )
+        else:
+            advice = "Ask for more in Service Quotas: docs/guides/install-eks.md says how. It may take a day."
+            others = joined([other for other in sorted(known) if other != name])
+            seen = f"{value:g} vCPUs of {instances} instances: the smallest GPU instance has {_LEAST_VCPUS}"
+            yield warning(check, f"{seen}; {others} has enough", advice) if can_start else problem(check, seen, advice)

@@ -1,0 +1,170 @@
+"""Checks of what is around an installation: AWS identity, the tenant's namespace, Kueue, Prometheus. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from videojob.manifests.doctor.values import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
+from videojob.planning.decide import QUEUE_LABEL
+
+ROLE = "eks.amazonaws.com/role-arn"
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A service account: whose pods use it, its "namespace/name", and what was read; None when it is not there."""
+
+    who: str
+    place: str
+    found: Object | NotRead | None
+
+
+def identity_findings(accounts: Sequence[Account], *, stands_in: bool) -> Iterator[Finding]:
+    """How pods get AWS rights.
+
+    Args:
+        accounts: of all pods.
+        stands_in: something else than AWS answers, by endpoints: no rights are needed.
+    """
+    bare: list[str] = []
+    for one in accounts:
+        check = f"identity of {one.who}"
+        if isinstance(one.found, NotRead):
+            yield unchecked(check, one.found.why)
+        elif one.found is None:
+            advice = "Name the namespace in the chart's value tenants: the account is made there."
+            yield problem(check, f"the service account {one.place} is not there, so no pod can be made", advice)
+        elif role := (one.found["metadata"].get("annotations") or {}).get(ROLE):
+            yield ok(check, f"IRSA: {one.place} has the role {role}; whether that trusts it only AWS knows")
+        else:
+            bare.append(one.place)
+    if bare and stands_in:
+        yield ok("identity", f"{joined(bare)} need no role: S3 and DynamoDB are others than AWS's")
+    elif bare:
+        why = f"{joined(bare)} name no role, and Pod Identity associations cannot be seen from the cluster"
+        yield unchecked("identity", why, "`aws eks list-pod-identity-associations --cluster-name NAME` lists them.")
+
+
+def namespace_finding(namespace: str, found: Object | NotRead | None) -> Finding:
+    """Whether the tenant's namespace is there and demands what workers fulfil."""
+    check = f"namespace {namespace}"
+    if isinstance(found, NotRead):
+        return unchecked(check, found.why)
+    if found is None:
+        return problem(check, "it is not there", f"`kubectl create namespace {namespace}`, or give another with -n.")
+    level = (found["metadata"].get("labels") or {}).get(_ENFORCE)
+    if level == "restricted":
+        return ok(check, "Pod Security is enforced at `restricted`, which workers fulfil")
+    advice = f"`kubectl label namespace {namespace} {_ENFORCE}=restricted`: workers fulfil it."
+    return warning(check, f"Pod Security is enforced at `{level}`" if level else "no Pod Security is enforced", advice)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """The jobs of a namespace, and Kueue's LocalQueues there."""
+
+    jobs: Sequence[Object] | NotRead
+    queues: Sequence[Object] | NotRead
+
+
+def queue_finding(facts: QueueFacts) -> Finding | None:
+    """Whether the queues that jobs name are there; None when no job names one."""
+    check = "Kueue"
+    if isinstance(facts.jobs, NotRead):
+        return None
+    labels = ((one["metadata"].get("labels") or {}).get(QUEUE_LABEL) for one in facts.jobs)
+    named = sorted({label for label in labels if label})
+    if not named:
+        return None
+    if isinstance(facts.queues, NotRead):
+        if facts.queues.missing:
+            advice = f"Install Kueue, or take the label {QUEUE_LABEL} off: such jobs wait for it for ever."
+            return problem(check, f"jobs name the queue {joined(named)}, and there is no Kueue", advice)
+        return unchecked(check, facts.queues.why)
+    there = {name_of(one) for one in facts.queues}
+    missing = [name for name in named if name not in there]
+    if missing:
+        seen = f"jobs name the LocalQueue {joined(missing)}, which is not in their namespace"
+        return problem(check, seen, f"Make it, or use one of: {joined(sorted(there)) or 'none is there'}.")
+    return ok(check, f"the LocalQueues that jobs name are there: {joined(named)}")
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringFacts:
+    """What of the Prometheus operator was read.
+
+    Attributes:
+        prometheuses: its servers. monitors: ServiceMonitors and PodMonitors of the release, by kind.
+        namespace: of the release, with its labels.
+    """
+
+    prometheuses: Sequence[Object] | NotRead
+    monitors: Mapping[str, Sequence[Object] | NotRead]
+    namespace: Object | NotRead | None
+
+
+_SELECTORS = {"ServiceMonitor": "serviceMonitor", "PodMonitor": "podMonitor"}
+
+
+def monitoring_findings(facts: MonitoringFacts) -> list[Finding]:
+    """Whether anybody scrapes the controller and the servers."""
+    check = "Prometheus"
+    switch = "The chart's monitoring.serviceMonitor and monitoring.podMonitor make what it selects by."
+    if any(isinstance(one, NotRead) and one.missing for one in (facts.prometheuses, *facts.monitors.values())):
+        return [unchecked(check, "there is no Prometheus operator here; another scraper cannot be seen")]
+    if isinstance(facts.prometheuses, NotRead):
+        return [unchecked(check, facts.prometheuses.why)]
+    found = {kind: one for kind, one in facts.monitors.items() if not isinstance(one, NotRead) and one}
+    if not found:
+        return [warning(check, "nothing asks it to scrape this installation", switch)]
+    return [_selected(kind, list(monitors), facts) for kind, monitors in found.items()]
+
+
+def _selected(kind: str, monitors: Sequence[Object], facts: MonitoringFacts) -> Finding:
+    check = f"Prometheus {kind}"
+    servers = () if isinstance(facts.prometheuses, NotRead) else facts.prometheuses
+    if not servers:
+        return warning(check, "there is no Prometheus to select it", "Make one, or scrape with something else.")
+    namespace = None if isinstance(facts.namespace, NotRead) else facts.namespace
+    ignored = [
+        name_of(monitor)
+        for monitor in monitors
+        if not any(_selects(server["spec"], kind, monitor, namespace) for server in servers)
+    ]
+    if ignored:
+        wants = [str(one["spec"].get(f"{_SELECTORS[kind]}Selector")) for one in servers]
+        field = f"monitoring.{_SELECTORS[kind]}.labels"
+        return warning(check, f"no Prometheus selects {joined(ignored)}", f"Set {field} to meet: {joined(wants)}.")
+    return ok(check, f"selected: {joined([name_of(one) for one in monitors])}")
+
+
+def _selects(spec: Object, kind: str, monitor: Object, namespace: Object | None) -> bool:
+    """An absent selector selects nothing, an empty one all; an absent one for namespaces means the server's own."""
+    by_label = spec.get(f"{_SELECTORS[kind]}Selector")
+    by_namespace = spec.get(f"{_SELECTORS[kind]}NamespaceSelector")
+    if by_label is None or not matches(by_label, monitor["metadata"].get("labels") or {}):
+        return False
+    if by_namespace is None or namespace is None:
+        return True
+    return matches(by_namespace, namespace["metadata"].get("labels") or {})
+
+
+def matches(selector: Object, labels: Mapping[str, str]) -> bool:
+    """A label selector of Kubernetes."""
+    exact = all(labels.get(name) == value for name, value in (selector.get("matchLabels") or {}).items())
+    return exact and all(_meets(one, labels) for one in selector.get("matchExpressions") or ())
+
+
+def _meets(expression: Object, labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
