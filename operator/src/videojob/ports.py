@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.manifests.kinds import Kind
+from videojob.manifests.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
@@ -381,37 +382,16 @@ class Cluster(Protocol):
 
 
 class ClusterStreams(Protocol):
-    """What the Kubernetes API tells as it happens. Both methods raise ClusterUnavailable and ClusterRefused."""
+    """What the Kubernetes API tells as it happens. Raises what `Cluster` does."""
 
     def watch(
         self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "", version: str = ""
     ) -> Iterator[tuple[str, Object]]:
-        """("ADDED" | "MODIFIED" | "DELETED", object) as they come; ends now and then: the caller asks again.
-
-        Without `version` it begins with every object that is there. With one that is too old it ends at once.
+        """("ADDED" | "MODIFIED" | "DELETED", object) as they come, without `version` first all that are there; ends now
+        and then, at once for a version that is too old.
         """
         ...
 
     def log(self, namespace: str, pod: str, query: LogQuery) -> Iterator[tuple[str, str]]:
-        """(time, line) of a container's log, oldest first; the time as Kubernetes writes it, "" where there is none.
-
-        Ends with the log; a log that is followed may end before its container does, and is then asked for again.
-        """
+        """(time, line) of a container's log, oldest first; may end before its container does."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LogQuery:
-    """Which part of a pod's log.
-
-    Attributes:
-        container: its name. follow: go on while it runs. previous: of the container before the last restart.
-        tail: only so many lines of the end; None for all.
-        since: only lines of this time and later, as Kubernetes writes it; "" for all.
-    """
-
-    container: str
-    follow: bool = False
-    previous: bool = False
-    tail: int | None = None
-    since: str = ""

@@ -21,7 +21,8 @@ from kubernetes import client, config
 
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.manifests.kinds import PODS, Kind
-from videojob.ports import AlreadyThere, ClusterConflict, LogQuery, Object
+from videojob.manifests.log_sources import LogQuery
+from videojob.ports import AlreadyThere, ClusterConflict, Object
 
 _CONNECT_S = 5.0
 _PAGE = 500

@@ -13,9 +13,9 @@ from videojob.cli.log_lines import sort_key
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.job_state import JobState, job_state
 from videojob.manifests.kinds import JOBS, PODS, VIDEOJOBS
-from videojob.manifests.log_sources import LogSource, log_sources, server_of
+from videojob.manifests.log_sources import LogQuery, LogSource, log_sources, server_of
 from videojob.manifests.names import COMPONENT, JOB_UID, SERVER
-from videojob.ports import LogQuery, Object
+from videojob.ports import Object
 
 MOST_STREAMS = 200
 _LOOK_EVERY_S = 2.0

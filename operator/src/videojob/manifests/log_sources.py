@@ -41,6 +41,23 @@ class LogSource:
         return self.pod if self.container in _MAIN else f"{self.pod}/{self.container}"
 
 
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which part of a pod's log.
+
+    Attributes:
+        container: its name. follow: go on while it runs. previous: of the container before the last restart.
+        tail: only so many lines of the end; None for all.
+        since: only lines of this time and later, as Kubernetes writes it; "" for all.
+    """
+
+    container: str
+    follow: bool = False
+    previous: bool = False
+    tail: int | None = None
+    since: str = ""
+
+
 def log_sources(pods: Iterable[Object]) -> list[LogSource]:
     """Every container of these pods, those that run first in a pod before the others."""
     return [source for pod in pods for source in _of_pod(pod)]
