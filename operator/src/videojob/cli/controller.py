@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def controller(
     config: Annotated[Path, typer.Option(help="The installation's configuration.")] = Path("/etc/videojob/config.yaml"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of /healthz, /readyz and /metrics.")] = 8080,
     kubeconfig: Annotated[Path | None, typer.Option(help="Instead of the pod's own account.")] = None,
-    identity: Annotated[str | None, typer.Option(help="Name in the lease.", show_default="host and a number")] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="Name in the lease.", show_default="the host's, outside of a pod with a number")
+    ] = None,
     deployment: Annotated[str, typer.Option(help="The controller's own Deployment.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Looks at jobs side by side.")] = 8,
     resync: Annotated[float, typer.Option(min=1, help="Seconds between looks at everything.")] = 300.0,
@@ -61,12 +64,13 @@ def controller(
         resync_s=resync,
         deployment=deployment,
         canary_every_s=canary,
-        renew_after_s=2.5 * canary,
+        renew_after_s=2 * canary,
         deaf_after_s=12 * canary,
         times=WatchTimes(inactivity_s=inactivity),
     )
-    name = identity or f"{socket.gethostname()}-{secrets.token_hex(4)}"
-    options = ControllerOptions(identity=name, port=port, lease_s=lease, lead=lead)
+    options = ControllerOptions(
+        identity=identity or own_name(os.environ, socket.gethostname()), port=port, lease_s=lease, lead=lead
+    )
     if kubeconfig is not None:
         os.environ["KUBECONFIG"] = str(kubeconfig)  # kopf finds the cluster by itself
     try:
@@ -75,6 +79,15 @@ def controller(
         stores.close()
         cluster.close()
         side.close()
+
+
+def own_name(environment: Mapping[str, str], host: str) -> str:
+    """This process's name in the lease, different from that of every other one that may be alive.
+
+    In a pod its name is enough: a container that is started again there is alone, and goes on with the lease of the one
+    that was killed at once, where any other controller has to wait until it has run out.
+    """
+    return host if "KUBERNETES_SERVICE_HOST" in environment else f"{host}-{secrets.token_hex(4)}"
 
 
 async def _run(made: Controller) -> None:

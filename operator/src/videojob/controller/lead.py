@@ -57,7 +57,7 @@ class LeadOptions:
     resync_s: float = 300.0
     deployment: str = ""
     canary_every_s: float = 10.0
-    renew_after_s: float = 25.0
+    renew_after_s: float = 20.0
     deaf_after_s: float = 120.0
     finish_s: float = 6.0
     times: WatchTimes = field(default_factory=WatchTimes)
