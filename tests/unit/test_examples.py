@@ -95,7 +95,7 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_every_command_shown_has_only_options_and_targets_that_exist(page: Path) -> None:
     commands = shown_commands(page.read_text(encoding="utf-8"))
-    known = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")))
+    known = set(re.findall(r"`(?:-\w, )?(--[a-z-]+)", (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")))
     options = {
         option for line in commands if line.startswith("videojob ") for option in re.findall(r"(?<=\s)--[a-z-]+", line)
     }
