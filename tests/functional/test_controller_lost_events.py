@@ -12,7 +12,7 @@ import pytest
 
 from support.apiserver import CRDS, ApiServer
 from support.cluster.processes import wait_for
-from support.controller_world import CONFIG, JOBS, SERVER, TEAM, ControllerWorld, controller_world
+from support.controller_world import CONFIG, JOBS, LEASE, SERVER, TEAM, ControllerWorld, controller_world
 from support.controllers import RunningController
 from videojob.cli.crd import CrdFormat, crd_text
 
@@ -149,6 +149,19 @@ def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(
         assert time.monotonic() - killed_s < lease_s + 4
         second.wait("the end", partial(world.has_ended, name))
         world.demand_right_end(name, uid, "another controller took over")
+
+
+def test_a_container_that_is_started_again_does_not_wait_for_its_own_lease(world: ControllerWorld) -> None:
+    flags = ("--identity=pod", "--lease=60")
+    wait_for("a free lease", lambda: world.client.delete(LEASE).is_success, 10)
+    with world.controller(*flags) as first:
+        first.ready()
+        uid = at_work(world, first, "restarted")
+        first.kill()
+    world.played.works = True
+    with world.controller(*flags) as second:
+        second.wait("the end", partial(world.has_ended, "restarted"), 30)
+        world.demand_right_end("restarted", uid, "its controller was started again")
 
 
 def has_jobs(world: ControllerWorld, name: str, uid: str, least: int) -> bool:
