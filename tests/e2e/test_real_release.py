@@ -13,7 +13,7 @@ import pytest
 
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import laptop_summary, servers, start, wait_for_no_server
-from support.cluster.world import RELEASE, SYSTEM, World
+from support.cluster.world import MODEL, RELEASE, SYSTEM, World
 
 pytestmark = pytest.mark.timeout(900)
 CRD = "customresourcedefinition.apiextensions.k8s.io/videojobs.videojob.dev"
@@ -38,7 +38,7 @@ def _objects(real: World) -> set[str]:
 
 
 def test_helm_test_runs_a_video_through_it(real: World) -> None:
-    real.install(test={"video": {"bucket": "videos", "key": "good/carphone.mp4"}})
+    real.install(test={"model": MODEL, "video": {"bucket": "videos", "key": "good/carphone.mp4"}})
     said = real.cluster.helm("test", RELEASE, "--namespace", SYSTEM, "--timeout=5m", timeout_s=400)
     assert re.search(r"TEST SUITE:\s+videojob-test\n.*Phase:\s+Succeeded", said, re.DOTALL), said
     wait_for_no_server(real)
