@@ -43,7 +43,8 @@ def test_the_summary_decides_how_a_job_ended(seen: dict[str, Any], reason: str, 
     desired = look(running(left, results=results(10, **seen)))
     assert (desired.reason, condition(desired, "Succeeded"), desired.ended) == (reason, (status, reason), True)
     assert words in desired.message
-    assert (desired.remove_jobs, desired.demand, desired.recheck_s) == ((left.name,), None, None)
+    stopped = () if status == "True" else (left.name,)
+    assert (desired.remove_jobs, desired.demand, desired.recheck_s) == (stopped, None, None)
 
 
 def test_a_job_that_is_over_says_and_wants_nothing_new() -> None:
@@ -51,6 +52,16 @@ def test_a_job_that_is_over_says_and_wants_nothing_new() -> None:
     assert (desired.reason, desired.message, desired.events) == ("Completed", "it is over", ())
     assert (desired.plan_job, desired.work_job, desired.demand, desired.recheck_s) == (None, None, None, None)
     assert (desired.remove_jobs, desired.delete_self) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "removed", "recheck_s"), [(1.0, (), 29.0), (31.0, ("entrance-work-1",), None)], ids=["at first", "later"]
+)
+def test_workers_with_nothing_left_to_do_may_end_by_themselves(
+    ago_s: float, removed: tuple[str, ...], recheck_s: float | None
+) -> None:
+    desired = look(Observed(jobs=(a_work_job(),)), status=ended_status(ago_s=ago_s))
+    assert (desired.remove_jobs, desired.recheck_s) == (removed, recheck_s)
 
 
 def test_what_a_killed_controller_left_of_it_is_removed() -> None:

@@ -38,6 +38,8 @@ __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
 _PLAN_POLL_S = 30.0
 _STORE_POLL_S = 5.0
 _GONE_POLL_S = 5.0
+_END_BY_THEMSELVES_S = 30.0
+"""For workers of a job that went well; those of one that did not are stopped at once."""
 
 
 def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float) -> Desired:
@@ -52,6 +54,10 @@ def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float
     look = look_at(job, observed, catalogue, now_s)
     if job.metadata.deletion_timestamp is not None:
         return replace(_as_recorded(look), ended=look.recorded.ended_s is not None)
+    if observed.namespace_ends:
+        # Kubernetes deletes pods before Jobs, and an index's last failed pod stays until another one stands in for it,
+        # which nobody may make there any more: both would wait for ever.
+        return replace(_as_recorded(look), remove_jobs=tuple(one.name for one in observed.jobs if not one.deleting))
     if look.recorded.ended_s is not None:
         return _over(look, look.recorded.ended_s)
     desired = _decide(look)
@@ -100,13 +106,16 @@ def _over(look: Look, ended_s: float) -> Desired:
     """A job that is over: silence, until its time to live is over too."""
     ttl_s = look.job.spec.ttl_seconds_after_finished
     left_s = None if ttl_s is None else ended_s + ttl_s - look.now_s
+    all_well = look.recorded.status_of("Succeeded") == "True"
+    patience_s = ended_s + _END_BY_THEMSELVES_S - look.now_s if all_well and look.unfinished_jobs else 0.0
+    waits = [one for one in (left_s, patience_s) if one is not None and one > 0]
     return replace(
         _as_recorded(look),
         started=True,
         ended=True,
-        remove_jobs=look.unfinished_jobs,
+        remove_jobs=() if patience_s > 0 else look.unfinished_jobs,
         delete_self=left_s is not None and left_s <= 0,
-        recheck_s=None if left_s is None or left_s <= 0 else left_s,
+        recheck_s=min(waits, default=None),
     )
 
 

@@ -157,7 +157,8 @@ def _ends(look: Look, succeeded: Fact) -> Desired:
         conditions=desired.conditions,
         started=True,
         ended=True,
-        remove_jobs=look.unfinished_jobs,
+        # Workers that have nothing left to do end by themselves, and leave their logs.
+        remove_jobs=look.unfinished_jobs if succeeded.status == "False" else (),
     )
 
 
