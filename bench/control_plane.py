@@ -34,6 +34,8 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("controller's memory, peak and end", f"{_mb(readings.rss_peak_bytes)}, {_mb(readings.rss_end_bytes)}"),
         ("controller's CPU time", f"{readings.cpu_s:.0f} s, {1000 * readings.cpu_s / load.jobs:.0f} ms per job"),
         ("event to write, p50 and p99", f"{readings.quantile_s(0.5):.2f} s, {readings.quantile_s(0.99):.2f} s"),
+        ("everybody's CPU time per job", _shares(outcome)),
+        ("of this machine's cores in that time", _share_of_machine(outcome)),
         ("looks per job", f"{readings.looks / load.jobs:.1f}, {readings.failed_looks} failed"),
         ("API reads per job", f"{readings.reads / load.jobs:.1f}"),
         ("API writes per job", f"{readings.writes / load.jobs:.1f}"),
@@ -56,6 +58,23 @@ def main() -> int:
     width = max(len(name) for name, _ in found)
     print(*(f"{name.ljust(width)}  {value}" for name, value in found), sep="\n")
     return 0 if outcome.reasons == {"Completed": load.jobs} and outcome.summaries == load.jobs else 1
+
+
+def _shares(outcome: Outcome) -> str:
+    """Milliseconds of each program, the largest first."""
+    taken = {**outcome.cpu_s, "controller": outcome.readings.cpu_s}
+    words = [f"{name} {1000 * cpu_s / outcome.load.jobs:.0f}" for name, cpu_s in sorted(taken.items(), key=_negative)]
+    return f"{1000 * sum(taken.values()) / outcome.load.jobs:.0f} ms: {', '.join(words)}"
+
+
+def _negative(item: tuple[str, float]) -> float:
+    return -item[1]
+
+
+def _share_of_machine(outcome: Outcome) -> str:
+    cores = len(os.sched_getaffinity(0))
+    taken_s = sum(outcome.cpu_s.values()) + outcome.readings.cpu_s
+    return f"{taken_s / (outcome.wall_s * cores):.0%} of {cores}, load average at the end {os.getloadavg()[0]:.0f}"
 
 
 def _mb(value: int) -> str:

@@ -22,7 +22,7 @@ from support.charts import CHART, NAMESPACE
 from support.cluster.control_plane import Cluster, control_plane, write_kubeconfig
 from support.cluster.fake_nodes import fake_nodes
 from support.cluster.played_pods import played_pods
-from support.cluster.readings import Readings, Watched
+from support.cluster.readings import Readings, Watched, children_cpu_s
 from support.controllers import RunningController, running_controller
 from support.dynamodb import dynamodb_local, settings_for
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
@@ -68,6 +68,7 @@ class Outcome:
         readings: of all controllers together.
         summaries: jobs whose summary is in the table.
         children: Jobs of Kubernetes per VideoJob, the most.
+        cpu_s: of everything that took part, from the first job's creation on, by program; controllers not included.
     """
 
     load: Load
@@ -78,6 +79,7 @@ class Outcome:
     readings: Readings
     summaries: int
     children: int
+    cpu_s: dict[str, float]
 
 
 @dataclass
@@ -196,6 +198,7 @@ def measure(load: Load, tell: Callable[[str], object] = lambda _words: None) -> 
         running = stack.enter_context(world.controller(*load.flags))
         running.ready()
         watched.follow(running)
+        before = children_cpu_s()
         began_s = time.monotonic()
         for number in range(load.jobs):
             world.create(f"job-{number:04d}")
@@ -221,6 +224,6 @@ def measure(load: Load, tell: Callable[[str], object] = lambda _words: None) -> 
                 tell(f"killed, and another one leads after {away_s:.0f} s")
         wall_s = time.monotonic() - began_s
         watched.read()
-        return Outcome(
-            load, reasons, wall_s, created_s, away_s, watched.readings(), world.summaries(), world.most_children()
-        )
+        taken = {name: value - before.get(name, 0.0) for name, value in children_cpu_s().items() if name != "videojob"}
+        summaries, children = world.summaries(), world.most_children()
+        return Outcome(load, reasons, wall_s, created_s, away_s, watched.readings(), summaries, children, taken)

@@ -66,7 +66,7 @@ class _One:
 
     def read(self) -> None:
         folder = Path("/proc") / str(self.running.process.pid)
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        _, fields = _stat(folder)
         self.cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
         memory = dict(re.findall(r"^(VmHWM|VmRSS):\s+(\d+) kB$", (folder / "status").read_text(), re.MULTILINE))
         self.rss_bytes, self.peak_bytes = (int(memory[name]) * 1024 for name in ("VmRSS", "VmHWM"))
@@ -130,6 +130,27 @@ class Watched:
                     bound = float(_label(labels, "le"))
                     found[bound] = found.get(bound, 0.0) + value
         return tuple(sorted(found.items()))
+
+
+def children_cpu_s() -> dict[str, float]:
+    """CPU time of this process and of those that it started and that still run, by program."""
+    found = {"this process": time.process_time()}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            name, fields = _stat(folder)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if int(fields[1]) == os.getpid():
+            found[name] = found.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return found
+
+
+def _stat(folder: Path) -> tuple[str, list[str]]:
+    """A process's name, and what stands behind it in its stat file."""
+    before, _, after = (folder / "stat").read_text().rpartition(")")
+    return before.partition("(")[2], after.split()
 
 
 def _label(labels: str, name: str) -> str:
