@@ -28,8 +28,12 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 
 TEAM = "team-a"
-SERVER_START_S = 2.0
-"""How long a server's pod takes from its node to its first answer."""
+SERVER_START_S = 12.0
+"""How long a server's pod takes from its node to its first answer: long enough to be seen while it loads its model."""
+GPUS = 16
+"""Most GPUs that the chart's NodePool may have."""
+SLOW = "slow_detector"
+"""A model of which one replica answers two frames a second."""
 
 Object = dict[str, Any]
 
@@ -64,6 +68,31 @@ class KarpenterWorld:
         """The pods of Triton."""
         path = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=server"
         return list(self.cluster.get(path)["items"])
+
+    def placed(self) -> list[Object]:
+        """Those of them that have a node."""
+        return [pod for pod in self.servers() if "nodeName" in pod["spec"]]
+
+    def of_model(self, name: str) -> list[Object]:
+        """The nodes that servers of a model are on, one for each server."""
+        return [self.node_of(pod) for pod in self.placed() if pod["metadata"]["labels"]["videojob.dev/model"] == name]
+
+    def ends(self) -> set[str]:
+        """Reasons that the tenant's jobs ended with; waits for all of them."""
+        path = f"/apis/videojob.dev/v1alpha1/namespaces/{TEAM}/videojobs"
+        jobs = [Job(self.world, one) for one in self.cluster.get(path)["items"]]
+        return {job.end() for job in jobs}
+
+    def parallelism(self, job: Job) -> int:
+        """Workers that may run side by side."""
+        labels = f"videojob.dev/job-name={job.name},app.kubernetes.io/component=worker"
+        (found,) = self.cluster.get(f"/apis/batch/v1/namespaces/{job.namespace}/jobs?labelSelector={labels}")["items"]
+        return int(found["spec"]["parallelism"])
+
+    def nodes_take(self, seconds: int) -> None:
+        """From now on new nodes take so long to come."""
+        spec = json.dumps({"spec": {"nodeRegistrationDelay": f"{seconds}s"}})
+        self.cluster.kubectl("patch", "kwoknodeclass", "default", "--type=merge", "-p", spec)
 
     def node_of(self, pod: Object) -> Object:
         """The node that a pod is on."""
@@ -106,16 +135,17 @@ def karpenter_world() -> Iterator[KarpenterWorld]:
 
 def install(cluster: Cluster) -> None:
     """The chart with Karpenter, everything on its default but for the class of nodes and the waits of idle capacity."""
+    slow = {**MODEL_VALUES["variants"]["gpu"], "framesPerSecond": "2", "startSeconds": 60}
     values = {
         "aws": {"identity": "none", "region": "us-east-1"},
         "results": {"table": TABLE, "createTable": True},
         "tenants": [{"namespace": TEAM}],
-        "models": {"face_detector": MODEL_VALUES},
+        "models": {"face_detector": MODEL_VALUES, SLOW: {**MODEL_VALUES, "variants": {"gpu": slow}}},
         "triton": {"gpu": {"idleSeconds": 1}, "cpu": {"idleSeconds": 1}},
         "karpenter": {
             "flavor": "karpenter",
             "nodeClassRef": NODE_CLASS,
-            "gpu": {"consolidateAfter": "1s"},
+            "gpu": {"consolidateAfter": "1s", "limits": {"nvidia.com/gpu": str(GPUS)}},
             "cpu": {"consolidateAfter": "1s"},
         },
     }
