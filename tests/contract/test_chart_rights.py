@@ -40,6 +40,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         ("watch", "apiextensions.k8s.io/customresourcedefinitions", "", ""),
         ("update", "coordination.k8s.io/leases", NAMESPACE, "videojob-controller"),
         ("get", "nodes", "", "a"),
+        ("get", "namespaces", "", "team-a"),
     ],
 )
 def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: str, namespace: str, name: str) -> None:
@@ -79,7 +80,8 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
         ("delete", "nodes", "", "a"),
         ("patch", "nodes", "", "a"),
         ("patch", "apiextensions.k8s.io/customresourcedefinitions", "", "videojobs.videojob.dev"),
-        ("get", "namespaces", "", "a"),
+        ("list", "namespaces", "", ""),
+        ("delete", "namespaces", "", "a"),
     ],
 )
 def test_the_controller_may_not_do_more(release: Cluster, verb: str, resource: str, namespace: str, name: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.cluster.existing import make_namespaces
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import laptop_summary, servers, start, wait_for_no_server
 from support.cluster.world import MODEL, RELEASE, SYSTEM, World
@@ -57,6 +58,17 @@ def test_an_upgrade_and_a_rollback_under_a_running_job_change_nothing_of_its_res
     assert job.summary() == laptop_summary(job, tmp_path)
     job.delete()
     wait_for_no_server(real)
+
+
+def test_a_namespace_that_is_deleted_in_mid_run_goes(real: World) -> None:
+    job = start(real, "homeless", "good/", namespace="team-b")
+    job.working()
+    try:
+        real.cluster.kubectl("delete", "namespace", "team-b", "--wait=true", "--timeout=150s", timeout_s=180)
+        wait_for_no_server(real)
+    finally:
+        make_namespaces(real.cluster, "team-b")
+        real.install()
 
 
 def test_an_uninstall_in_mid_run_leaves_the_crd_and_the_users_jobs_and_nothing_else(real: World) -> None:

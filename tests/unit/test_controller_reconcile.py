@@ -9,7 +9,7 @@ import pytest
 
 from support.job_desk import KEY, SERVER, JobDesk
 from videojob.errors import ClusterRefused, ClusterUnavailable, SinkError
-from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, VIDEOJOBS, Kind
+from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import ServerDemand
 
@@ -238,3 +238,30 @@ def test_a_table_that_is_not_allowed_is_not_even_connected_to(target: dict[str, 
     desk.look()
     assert desk.condition("Succeeded") == ("False", "TableNotAllowed")
     assert desk.connected == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "phase", "finalizers", "removed"),
+    [
+        (True, "Failed", ["batch.kubernetes.io/job-tracking"], True),
+        (False, "Failed", ["batch.kubernetes.io/job-tracking"], False),
+        (True, "Running", ["batch.kubernetes.io/job-tracking"], False),
+        (True, "Failed", [], False),
+    ],
+    ids=["waits for ever", "only the pod goes", "ends first", "goes by itself"],
+)
+def test_a_namespace_that_is_deleted_never_waits_for_a_jobs_last_pod(
+    ends: bool, phase: str, finalizers: list[str], removed: bool
+) -> None:
+    desk = JobDesk()
+    work = desk.let_work()
+    desk.cluster.put(JOBS, work | {"status": {"startTime": timestamp(desk.clock.now_s())}})
+    gone = {"deletionTimestamp": timestamp(desk.clock.now_s())}
+    labels = work["spec"]["template"]["metadata"]["labels"]
+    metadata = {"name": "entrance-0", "namespace": KEY[0], "labels": labels, "finalizers": finalizers} | gone
+    desk.cluster.put(PODS, {"metadata": metadata, "status": {"phase": phase}})
+    desk.cluster.put(NAMESPACES, {"metadata": {"name": KEY[0]} | (gone if ends else {})})
+    desk.clock.seconds += 10
+    desk.look()
+    assert (work["metadata"]["name"] not in desk.cluster.names(JOBS)) == removed
+    assert bool(desk.demands.of(SERVER)) != removed

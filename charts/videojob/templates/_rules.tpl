@@ -25,6 +25,10 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, list]
+# Whether a namespace is being deleted, when one of its pods lingers.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 # kopf watches all kinds in the same namespaces, though servers are in one.
 - apiGroups: [apps]
   resources: [deployments]

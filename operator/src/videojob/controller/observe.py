@@ -10,9 +10,9 @@ from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
 from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
 from videojob.manifests.jobs import results_table
-from videojob.manifests.kinds import EVENTS, JOBS, PODS
+from videojob.manifests.kinds import EVENTS, JOBS, NAMESPACES, PODS
 from videojob.manifests.names import JOB_UID, results_uid
-from videojob.manifests.seen import NOT_MADE, job_seen, may_lack_pods
+from videojob.manifests.seen import NOT_MADE, job_seen, lingers, may_lack_pods
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
@@ -41,7 +41,9 @@ class Observer:
         Raises:
             ClusterError: the API server does not answer.
         """
-        jobs = self._jobs(job)
+        jobs, namespace_ends = self._jobs(job)
+        if namespace_ends:
+            return Observed(jobs=jobs, namespace_ends=True)
         if job.status is not None and job.status.completion_time is not None:
             return Observed(jobs=jobs)
         try:
@@ -94,7 +96,8 @@ class Observer:
             return None  # the decision says so, with its words
         return self.servers.look(where.key)
 
-    def _jobs(self, job: VideoJob) -> tuple[JobSeen, ...]:
+    def _jobs(self, job: VideoJob) -> tuple[tuple[JobSeen, ...], bool]:
+        """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""
         namespace = job.metadata.namespace
         selector = f"{JOB_UID}={job.metadata.uid}"
         found = list(self.cluster.list(JOBS, namespace, labels=selector))
@@ -106,7 +109,12 @@ class Observer:
         for one in filter(may_lack_pods, found):
             fields = f"involvedObject.uid={one['metadata']['uid']},reason={NOT_MADE}"
             events.extend(self.cluster.list(EVENTS, namespace, fields=fields))
-        return tuple(job_seen(one, by_job.get(one["metadata"]["name"], ()), events) for one in found)
+        seen = tuple(job_seen(one, by_job.get(one["metadata"]["name"], ()), events) for one in found)
+        return seen, any(map(lingers, pods)) and self._ends(namespace)
+
+    def _ends(self, namespace: str) -> bool:
+        found = self.cluster.get(NAMESPACES, None, namespace)
+        return found is not None and "deletionTimestamp" in found["metadata"]
 
 
 def _needs_pods(job: Object) -> bool:

@@ -147,6 +147,12 @@ def may_lack_pods(job: Object) -> bool:
     return wants_pods and not status.get("active", 0)
 
 
+def lingers(pod: Object) -> bool:
+    """Whether it has ended, is to be deleted, and is kept by a finalizer."""
+    metadata, phase = pod["metadata"], pod.get("status", {}).get("phase")
+    return phase in {"Failed", "Succeeded"} and "deletionTimestamp" in metadata and bool(metadata.get("finalizers"))
+
+
 def _not_made(job: Object, pods: Sequence[Object], events: Iterable[Object]) -> PodTrouble | None:
     """Why Kubernetes makes no pod of a Job, by the newest Event that is not older than its last pod and start."""
     if not may_lack_pods(job):

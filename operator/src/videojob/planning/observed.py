@@ -168,6 +168,7 @@ class Observed:
         server: that it would use; None when there is none.
         store_error: why the table cannot be used now, in words; decisions that need it wait.
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
+        namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
     """
 
     jobs: tuple[JobSeen, ...] = ()
@@ -176,3 +177,4 @@ class Observed:
     server: ServerSeen | None = None
     store_error: str = ""
     store_refusal: Mapping[str, Any] | None = None
+    namespace_ends: bool = False
