@@ -14,7 +14,7 @@ from support.fake_cluster import FakeCluster
 from support.job_desk import SERVER, TableClock
 from videojob.controller.demands import Demands
 from videojob.controller.servers import ServerLook, ServerReconciler
-from videojob.errors import ClusterUnavailable
+from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from videojob.manifests.names import COMPONENT, server_name
 from videojob.planning.catalogue import Catalogue
@@ -217,3 +217,28 @@ def test_another_server_is_not_forgotten() -> None:
     desk.look_at.forget(replace(SERVER, accelerator="gpu"))
     desk.look_at.look(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
+
+
+@pytest.mark.parametrize("kind", [SERVICES, DEPLOYMENTS])
+def test_jobs_are_told_what_the_api_server_refuses_of_their_server_until_it_does_no_more(kind: Kind) -> None:
+    desk = ServerDesk()
+    desk.ask()
+    words = ClusterRefused("403 exceeded quota: small")
+
+    def refuse(verb: str, asked: Kind, _name: str) -> Exception | None:
+        return words if (verb, asked) == ("apply", kind) else None
+
+    desk.cluster.refuse = refuse
+    for _ in range(2):
+        with pytest.raises(ClusterRefused):
+            desk.look(60)
+    seen = desk.look_at.look(SERVER)
+    assert seen is not None
+    assert seen.trouble is not None
+    assert (seen.replicas, seen.trouble.kind, seen.trouble.message) == (0, "refused", "403 exceeded quota: small")
+    assert seen.trouble.since_s == pytest.approx(desk.clock.now_s() - 60, abs=1), "since the first time"
+    desk.cluster.refuse = lambda _verb, _kind, _name: None
+    desk.look(60)
+    again = desk.look_at.look(SERVER, fresh=True)
+    assert again is not None
+    assert (again.replicas, again.trouble) == (1, None)

@@ -302,9 +302,10 @@ def test_workers_that_kubernetes_may_not_make_wait_with_its_words_and_no_server_
     assert desired.recheck_s is not None
 
 
-def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words() -> None:
+@pytest.mark.parametrize("replicas", [0, 1])
+def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words(replicas: int) -> None:
     words = 'pods "t" is forbidden: exceeded quota: gpus'
-    desired = look(running(a_work_job(suspended=True), server=ServerSeen(1, 0, trouble("refused", words))))
+    desired = look(running(a_work_job(suspended=True), server=ServerSeen(replicas, 0, trouble("refused", words))))
     assert (desired.reason, condition(desired, "ServerReady")) == ("CreationRefused", ("False", "CreationRefused"))
     assert desired.message == f"Kubernetes refuses to make the inference server: {words}. {what_to_allow(words)}"
     assert desired.demand is not None

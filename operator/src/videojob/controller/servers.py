@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from videojob.controller.demands import Demands
@@ -24,7 +24,7 @@ from videojob.manifests.names import (
 from videojob.manifests.seen import server_of, server_seen
 from videojob.manifests.server import server_deployment, server_service
 from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import ServerKey, ServerSeen
+from videojob.planning.observed import PodTrouble, ServerKey, ServerSeen
 from videojob.planning.servers import ServerWanted, size_server, size_unasked
 from videojob.ports import Clock, Cluster, Object
 
@@ -46,10 +46,11 @@ class ServerLook:
     _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     _reading: dict[str, threading.Lock] = field(default_factory=dict)
+    _refused: dict[str, PodTrouble] = field(default_factory=dict)
     _may_see_nodes: bool = True
 
     def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
-        """The server as it is; None when there is no Deployment."""
+        """The server as it is; None when there is no Deployment, and nobody refuses to make one."""
         name, asked_s = server_name(key), self.clock.monotonic_s()
         with self._lock:
             reading = self._reading.setdefault(name, threading.Lock())
@@ -63,6 +64,9 @@ class ServerLook:
             deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
             found = None if deployment is None else self.of(deployment)
             with self._lock:
+                refusal = self._refused.get(name)
+                if refusal is not None and (found is None or not (found.ready or found.trouble)):
+                    found = replace(found or ServerSeen(0, 0), trouble=refusal)
                 if self._turns.get(name, 0) == turn:
                     self._seen[name] = (began_s, found)
             return found
@@ -73,6 +77,15 @@ class ServerLook:
         with self._lock:
             self._turns[name] = self._turns.get(name, 0) + 1
             self._seen.pop(name, None)
+
+    def refused(self, key: ServerKey, error: ClusterRefused | None) -> None:
+        """The API server refuses what makes the server, or (None) does so no more: its jobs tell why they wait."""
+        name = server_name(key)
+        with self._lock:
+            before = self._refused.pop(name, None)
+            if error is not None:
+                since_s = self.clock.now_s() if before is None else before.since_s
+                self._refused[name] = PodTrouble("refused", error.message, since_s)
 
     def of(self, deployment: Object) -> ServerSeen:
         """A Deployment with its pods."""
@@ -127,7 +140,20 @@ class ServerReconciler:
         return [key for one in found if (key := server_of(one)) is not None]
 
     def reconcile(self, key: ServerKey) -> float | None:
-        """One look at one server; returns when to look again, in seconds."""
+        """One look at one server; returns when to look again, in seconds.
+
+        Raises:
+            ClusterError: try again later; of what is refused the server's jobs tell already.
+        """
+        try:
+            recheck_s = self._look(key)
+        except ClusterRefused as error:
+            self.servers.refused(key, error)
+            raise
+        self.servers.refused(key, None)
+        return recheck_s
+
+    def _look(self, key: ServerKey) -> float | None:
         name, namespace = server_name(key), self.catalogue.server_namespace
         deployment = self.cluster.get(DEPLOYMENTS, namespace, name)
         model = self.catalogue.models.get(key.model)

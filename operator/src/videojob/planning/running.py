@@ -211,7 +211,7 @@ class Run:
         seen = look.observed.server
         if self._is_server_ready:
             return self._working(running, Fact("True", "Processing", "the inference server answers"))
-        trouble = None if seen is None or seen.replicas == 0 else seen.trouble
+        trouble = None if seen is None else seen.trouble
         wait = waiting_for(trouble, accelerator, look.job.spec, look.catalogue, look.now_s, what="the inference server")
         server = Fact("False", wait.reason, wait.message)
         if running is not None and _is_refused(running):
@@ -228,7 +228,7 @@ class Run:
             wait = waiting_for(trouble, "cpu", look.job.spec, look.catalogue, look.now_s, what="a worker")
             capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
             return works(look, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused)
-        none_yet = running is None or not (running.ready or running.succeeded)
+        none_yet = running is not None and running.active > 0 and not (running.ready or running.succeeded)
         words = "workers start" if none_yet else "segments are running"
         if trouble is not None and trouble.kind == "crashed":
             words = f"segments are running; the last worker ended in an error: {trouble.message}"
