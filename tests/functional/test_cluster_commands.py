@@ -123,7 +123,7 @@ def test_a_watch_shows_the_way_of_a_job_and_ends_with_it(person: Person) -> None
         person.world.played.works = True
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
-    for words in ("Processing: segments are running", "ServerReady yes", "ModelReady: the inference", "Completed: "):
+    for words in ("Processing: ", "ServerReady yes", "ModelReady: ", "Completed: "):
         assert words in err
     assert out.splitlines()[0] == "Completed"
     assert "60/60 frames, 3/3 segments" in out

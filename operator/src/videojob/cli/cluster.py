@@ -9,16 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videojob.adapters.kubernetes_api import KubernetesApi, connect_cluster, context_namespace
 from videojob.errors import ClusterRefused, SetupError
 from videojob.manifests.job_state import JobState, job_state
 from videojob.manifests.kinds import VIDEOJOBS
 from videojob.manifests.names import CANARY
 from videojob.ports import Cluster, Object
+
+if TYPE_CHECKING:
+    from videojob.adapters.kubernetes_api import KubernetesApi
 
 PLUGIN = "kubectl-videojob"
 """The name under which kubectl finds this program."""
@@ -64,8 +66,15 @@ def connected(access: Access, *, connections: int = 32) -> Iterator[Connected]:
     """The cluster, closed with the block; `connections` at once.
 
     Raises:
-        SetupError: no cluster is set up on this machine.
+        SetupError: no cluster is set up on this machine, or the packages to talk to one are not installed.
     """
+    try:
+        from videojob.adapters.kubernetes_api import connect_cluster, context_namespace  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"talking to a cluster needs the Python package {error.name}, which is not installed",
+            hint="pip install 'videojob[cluster]'",
+        ) from error
     api = connect_cluster(access.kubeconfig, access.context, connections=connections)
     try:
         yield Connected(api, access.namespace or context_namespace(access.kubeconfig, access.context))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +11,8 @@ from rich.text import Text
 
 import videojob
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.kubernetes_api import connect_cluster, context_namespace
 from videojob.api.crd import crd
-from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption
+from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption, connected
 from videojob.cli.display import plural
 from videojob.cli.doctor_facts import FactReader, Installation, model_facts, quota_facts, table_facts
 from videojob.cli.exit_codes import ExitCode
@@ -61,12 +59,10 @@ def doctor(
 
     AWS is asked with your own credentials. Ends with 0 when nothing is wrong, with 1 when there is a problem.
     """
-    access = Access(kubeconfig, context, namespace)
-    target = namespace or context_namespace(kubeconfig, context)
     shown = console()
     found: list[Finding] = []
-    with closing(connect_cluster(access.kubeconfig, access.context, patience_s=30.0)) as cluster:
-        for finding in checks(FactReader(cluster, system_namespace), cluster.address, target):
+    with connected(Access(kubeconfig, context, namespace)) as there:
+        for finding in checks(FactReader(there.api, system_namespace), there.api.address, there.namespace):
             found.append(finding)
             if not as_json:
                 show(shown, finding)

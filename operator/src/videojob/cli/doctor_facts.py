@@ -9,14 +9,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import yaml
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from videojob.adapters import aws_checks
-from videojob.adapters.kubernetes_api import KubernetesApi
 from videojob.controller.config import ConfigModel, catalogue_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.manifests.doctor.aws import Missing, TableFacts
@@ -27,6 +26,9 @@ from videojob.manifests.doctor.values import NotRead, Object
 from videojob.manifests.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
 from videojob.manifests.names import APP, COMPONENT, MANAGER
 from videojob.planning.catalogue import Catalogue, S3Source
+
+if TYPE_CHECKING:
+    from videojob.adapters.kubernetes_api import KubernetesApi
 
 T = TypeVar("T")
 P = ParamSpec("P")

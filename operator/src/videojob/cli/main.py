@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import videojob
 from videojob.cli.cluster import program_name
-from videojob.cli.controller import controller
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.cli.doctor import doctor
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
@@ -22,11 +22,41 @@ from videojob.cli.suspend import resume, suspend
 from videojob.cli.validate import validate_files, validation_json, validation_text
 from videojob.cli.watch import watch
 from videojob.cli.worker import app as worker_app
-from videojob.errors import VideoJobError
+from videojob.errors import SetupError, VideoJobError
+
+
+class MainCommands(Commands):
+    """Imports the operator for its own command alone: that takes the extra `controller`, and a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All that can be run here."""
+        operator = ["controller"] if importlib.util.find_spec("kopf") else []
+        return [*super().list_commands(ctx), *operator]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them.
+
+        Raises:
+            SetupError: it is the operator, whose packages are not installed.
+        """
+        return _controller() if cmd_name == "controller" else super().get_command(ctx, cmd_name)
+
+
+def _controller() -> Any:
+    try:
+        from videojob.cli.controller import controller  # noqa: PLC0415 (an extra)
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"the operator needs {error.name}, which is not installed", hint="pip install 'videojob[controller]'"
+        ) from error
+    alone = typer.Typer(add_completion=False)
+    alone.command(name="controller", hidden=True)(controller)
+    return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="videojob",
-    cls=Commands,
+    cls=MainCommands,
     help="Video inference at the lowest cost: one manifest, on a laptop or on a cluster.",
     no_args_is_help=True,
     add_completion=False,
@@ -41,7 +71,6 @@ app.command()(logs)
 app.command()(suspend)
 app.command()(resume)
 app.command()(doctor)
-app.command(hidden=True)(controller)
 app.add_typer(models_app, name="models")
 app.add_typer(worker_app, name="worker", hidden=True)
 
