@@ -48,3 +48,11 @@ def test_both_ways_of_payment_can_be_had_so_that_a_job_may_choose(pool: str) -> 
         one["values"] for one in spec["template"]["spec"]["requirements"] if one["key"] == "karpenter.sh/capacity-type"
     ]
     assert found == ["spot", "on-demand"]
+
+
+@pytest.mark.parametrize("pool", ["gpu", "cpu"])
+@pytest.mark.parametrize("flavor", [KARPENTER, AUTO], ids=["karpenter", "autoMode"])
+def test_empty_nodes_go_all_at_once(pool: str, flavor: dict[str, Any]) -> None:
+    spec = named(render({"karpenter": flavor}), "NodePool", f"videojob-system-videojob-{pool}")["spec"]
+    budgets = {reason: one["nodes"] for one in spec["disruption"]["budgets"] for reason in one["reasons"]}
+    assert budgets == {"Empty": "100%", "Drifted": "10%", "Underutilized": "10%"}
