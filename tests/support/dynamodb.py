@@ -95,11 +95,12 @@ Rule = Callable[[str, int], Fault | None]
 
 @dataclass
 class FaultyDynamoDb:
-    """A proxy; `rule` decides, `seen` are the operations so far."""
+    """A proxy; `rule` decides, `seen` are the operations so far, `asked` the same with what they ask for."""
 
     url: str
     rule: Rule = lambda _operation, _before: None
     seen: list[str] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: int = 0
     lock: Lock = field(default_factory=Lock)
 
@@ -143,6 +144,7 @@ class _Proxy(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].partition(".")[2]
+        self.server.state.asked.append((operation, json.loads(body)))
         fault = self.server.state.decide(operation)
         if fault is Fault.THROTTLE:
             self._refuse(400, "ProvisionedThroughputExceededException")
