@@ -46,7 +46,7 @@ def log_line(text: str, time: str = "") -> LogLine:
     triton = _TRITON.match(text)
     if triton is not None:
         return LogLine(time or f"T{triton[2]}", _TRITON_LEVELS[triton[1]], f"{triton[4]} ({triton[3]})")
-    return LogLine(time, "", text)
+    return LogLine(time, "", text.rstrip("\r"))
 
 
 def line_text(line: LogLine) -> str:

@@ -109,7 +109,7 @@ def write_lines(where: Console, lines: Iterable[Written], *, raw: bool) -> None:
         label = line.source.label
         style = styles.setdefault(label, _POD_STYLES[len(styles) % len(_POD_STYLES)])
         parts = LogLine(line.time, "", line.text) if raw else log_line(line.text, line.time)
-        body = printable(line.text) if raw else line_text(parts)
+        body = printable(line.text.rstrip("\r")) if raw else line_text(parts)
         if where.is_terminal:
             where.print(Text.assemble((label, style), " ", (body, _LEVEL_STYLES.get(parts.level, ""))), soft_wrap=True)
         else:

@@ -207,8 +207,10 @@ def watch_view(job: JobState, now_s: float) -> RenderableType:
     lasted_s = job.lasted_s(now_s)
     if lasted_s is not None:
         head.append_text(cell(f"  for {duration_text(lasted_s)}", "dim"))
+    if job.has_ended:  # how it ended is told below, and stays
+        return head
     lines: list[RenderableType] = [head, cell(f"  {_why(job, now_s)}")]
-    if job.progress is not None and not job.has_ended:
+    if job.progress is not None:
         lines.append(progress_view(run_progress(job.progress)))
     if job.conditions:
         lines.append(_conditions_table(job.conditions))
