@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     )
 
 _BATCH_ITEMS = 25
-_BATCH_BYTES = 8_000_000
+_BATCH_BYTES = 400_000  # the service takes 16 MB, but a request is seventy times its size while it is made
 _CONDITION = "attribute_not_exists(PK)"
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
 
+_PAGE_ITEMS = 100
+"""Whole items in one answer. A page of 1 MB, as it would come otherwise, takes twenty times that once it is parsed."""
+
 
 class TableReader:
     """Reads of one table. All raise what `Caller.call` raises.
@@ -43,9 +46,7 @@ class TableReader:
             "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
             "ExpressionAttributeValues": to_attributes({":pk": partition, ":prefix": prefix}),
         }
-        if projection is not None:
-            request["ProjectionExpression"] = projection
-        return self._pages(request)
+        return self._pages(request, projection)
 
     def query_between(
         self, partition: str, first: str, last: str, projection: str | None = None
@@ -57,9 +58,7 @@ class TableReader:
             "KeyConditionExpression": "PK = :pk AND SK BETWEEN :first AND :last",
             "ExpressionAttributeValues": to_attributes({":pk": partition, ":first": first, ":last": last}),
         }
-        if projection is not None:
-            request["ProjectionExpression"] = projection
-        return self._pages(request)
+        return self._pages(request, projection)
 
     def last_key(self, partition: str, at_most: str) -> str | None:
         """The greatest sort key of a partition that is not greater than `at_most`; None when there is none."""
@@ -75,13 +74,21 @@ class TableReader:
         page = self._caller.call(lambda: self._client.query(**request))
         return next((str(from_attributes(item)["SK"]) for item in page["Items"]), None)
 
-    def _pages(self, request: QueryInputTypeDef) -> Iterator[dict[str, Document]]:
+    def _pages(self, request: QueryInputTypeDef, projection: str | None) -> Iterator[dict[str, Document]]:
+        if projection is None:
+            request["Limit"] = _PAGE_ITEMS
+        else:
+            request["ProjectionExpression"] = projection
         while True:
             page = self._caller.call(lambda: self._client.query(**request))
-            yield from map(from_attributes, page["Items"])
-            if "LastEvaluatedKey" not in page:
+            items, last = page["Items"], page.get("LastEvaluatedKey")
+            del page
+            items.reverse()
+            while items:
+                yield from_attributes(items.pop())  # whoever holds on to items holds no page: see `_PAGE_ITEMS`
+            if last is None:
                 return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = last
 
     def scan_jobs(self) -> Iterator[dict[str, Document]]:
         """The state items of all jobs; reads the whole table."""

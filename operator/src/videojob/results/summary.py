@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from videojob.errors import ResultsIncomplete
 from videojob.planning.video import Segment
+from videojob.results.completeness import checked_in_order
 from videojob.results.document import Document
-from videojob.results.merge import JobResults, VideoResults, fold, merge_stats
-from videojob.results.tracks import unique_counts
+from videojob.results.merge import JobResults, fold, merge_stats
+from videojob.results.totals import VideoTotals
+from videojob.results.tracks import UniqueCounter
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult
 
 State = Literal["Completed", "PartiallyCompleted", "Failed"]
@@ -188,25 +189,28 @@ class JobDescription:
 
 
 def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
-    """Checks that the results are complete and folds them.
+    """Checks that the results are complete and sums them up, one after the other.
 
     Raises:
-        ResultsIncomplete: a planned segment is missing, stored twice or with another range, the ranges of a video do
-            not join, or a segment's windows do not add up to its frames. The message names what is wrong.
+        ResultsIncomplete: as `results.completeness.checked_in_order`; the message names what is wrong.
     """
     failed = {entry.video for entry in job.failed}
     wanted = [segment for segment in job.segments if segment.video not in failed]
-    complete = check_complete(wanted, (result for result in results if result.video not in failed))
-    merged = fold(complete, job.settings.presence_gap_ms)
-    videos = tuple(_video_summary(job, video) for video in merged.videos)
+    totals: dict[int, VideoTotals] = {}
+    for result in checked_in_order(wanted, (result for result in results if result.video not in failed)):
+        if result.video not in totals:
+            totals[result.video] = _new_totals(job, result.video)
+        totals[result.video].add(result)
+    found = [video for _, video in sorted(totals.items())]
+    videos = tuple(_video_summary(job, video) for video in found)
     state, message = _state(videos, job.failed)
     return Summary(
         identity=job.identity,
         settings=job.settings,
         state=state,
         message=message,
-        frames=_frames(merged.videos),
-        classes=_job_classes(job, merged, videos),
+        frames=_frames(found),
+        classes=_job_classes(job, found, videos),
         videos=videos,
         failed_inputs=tuple(sorted(job.failed, key=lambda entry: entry.video)),
     )
@@ -225,25 +229,6 @@ def results_of(summary: Summary, results: Iterable[SegmentResult]) -> JobResults
     return fold((result for result in results if result.video in videos), summary.settings.presence_gap_ms)
 
 
-def check_complete(planned: Sequence[Segment], results: Iterable[SegmentResult]) -> list[SegmentResult]:
-    """The results by segment index, if they are exactly what was planned; raises ResultsIncomplete otherwise."""
-    found: dict[int, SegmentResult] = {}
-    for result in results:
-        if result.segment in found:
-            raise ResultsIncomplete("the segment was stored twice", segment=result.segment, retryable=False)
-        found[result.segment] = result
-    missing = sorted({segment.index for segment in planned} - found.keys())
-    if missing:
-        raise ResultsIncomplete(f"{len(missing)} of {len(planned)} segments are missing: {_ranges(missing)}")
-    surplus = sorted(found.keys() - {segment.index for segment in planned})
-    if surplus:
-        raise ResultsIncomplete(f"segments {_ranges(surplus)} were never planned", retryable=False)
-    for segment in planned:
-        _check_segment(segment, found[segment.index])
-    _check_cover(planned)
-    return [found[index] for index in sorted(found)]
-
-
 def class_label(labels: Sequence[str], class_id: int) -> str:
     """The class's name, or "class 7" when the model has no name for it."""
     return labels[class_id] if 0 <= class_id < len(labels) else f"class {class_id}"
@@ -254,89 +239,44 @@ def decimal_ppm(value_ppm: int) -> str:
     return f"{value_ppm // 1_000_000}.{value_ppm % 1_000_000:06d}"
 
 
-def _check_segment(segment: Segment, result: SegmentResult) -> None:
-    planned = (segment.video, segment.start_pts, segment.end_pts)
-    stored = (result.video, result.start_pts, result.end_pts)
-    if planned != stored:
-        raise ResultsIncomplete(
-            f"the stored range {_range_text(stored)} is not the planned {_range_text(planned)}",
-            segment=segment.index,
-            retryable=False,
-        )
-    in_windows = sum(window.frames for window in result.windows)
-    if in_windows != result.frames_selected:
-        raise ResultsIncomplete(
-            f"windows hold {in_windows} frames, the segment {result.frames_selected}",
-            segment=segment.index,
-            retryable=False,
-        )
+def _new_totals(job: JobDescription, video: int) -> VideoTotals:
+    gap_ms = job.settings.presence_gap_ms
+    if not job.settings.tracked:
+        return VideoTotals(video, gap_ms)
+    memory_ms = job.track_memory_ms[video] if video < len(job.track_memory_ms) else gap_ms
+    return VideoTotals(video, gap_ms, UniqueCounter(memory_ms))
 
 
-def _check_cover(planned: Sequence[Segment]) -> None:
-    by_video: dict[int, list[Segment]] = {}
-    for segment in sorted(planned, key=lambda segment: segment.index):
-        by_video.setdefault(segment.video, []).append(segment)
-    for video, segments in by_video.items():
-        joints = [None, *(segment.end_pts for segment in segments)]
-        starts = [*(segment.start_pts for segment in segments), None]
-        for at, (end_pts, start_pts) in enumerate(zip(joints, starts, strict=True)):
-            inside = 0 < at < len(segments)
-            if end_pts != start_pts or (end_pts is None) == inside:
-                raise ResultsIncomplete(
-                    f"video {video} is not covered once: one range ends at {end_pts}, the next starts at {start_pts}",
-                    segment=segments[min(at, len(segments) - 1)].index,
-                    retryable=False,
-                )
-
-
-def _range_text(key: tuple[int, int | None, int | None]) -> str:
-    return f"[{key[1]}, {key[2]}) of video {key[0]}"
-
-
-def _ranges(indexes: Sequence[int], shown: int = 8) -> str:
-    """Ascending indexes in words: "0-3, 7, 9-12"; the first few ranges when there are many."""
-    ranges: list[list[int]] = []
-    for index in indexes:
-        if ranges and index == ranges[-1][1] + 1:
-            ranges[-1][1] = index
-        else:
-            ranges.append([index, index])
-    words = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
-    more = f" and {len(words) - shown} more ranges" if len(words) > shown else ""
-    return ", ".join(words[:shown]) + more
-
-
-def _video_summary(job: JobDescription, video: VideoResults) -> VideoSummary:
-    unique = None
-    if job.settings.tracked:
-        known = video.video < len(job.track_memory_ms)
-        memory_ms = job.track_memory_ms[video.video] if known else job.settings.presence_gap_ms
-        unique = unique_counts((part.tracks for part in video.segments), memory_ms)
+def _video_summary(job: JobDescription, video: VideoTotals) -> VideoSummary:
+    unique = None if video.unique is None else video.unique.counts
+    presence = video.presence
     return VideoSummary(
         video=video.video,
         entry=job.videos[video.video],
-        segments=len(video.segments),
+        segments=video.segments,
         frames=_frames([video]),
-        classes=_classes(job.identity.labels, video.class_totals(), video.presence, unique),
-        presence=video.presence,
+        classes=_classes(job.identity.labels, video.class_totals, presence, unique),
+        presence=presence,
         gaps=video.gaps,
     )
 
 
-def _job_classes(job: JobDescription, merged: JobResults, videos: Sequence[VideoSummary]) -> tuple[ClassSummary, ...]:
+def _job_classes(
+    job: JobDescription, found: Sequence[VideoTotals], videos: Sequence[VideoSummary]
+) -> tuple[ClassSummary, ...]:
     unique: dict[int, int] | None = {} if job.settings.tracked else None
     if unique is not None:
-        for found in (item for video in videos for item in video.classes):
-            unique[found.class_id] = unique.get(found.class_id, 0) + (found.unique or 0)
-    totals = merge_stats(video.class_totals() for video in merged.videos)
-    presence = [span for video in merged.videos for span in video.presence]
+        for one in (item for video in videos for item in video.classes):
+            unique[one.class_id] = unique.get(one.class_id, 0) + (one.unique or 0)
+    totals = merge_stats(video.class_totals for video in found)
+    presence = (span for video in videos for span in video.presence)
     return _classes(job.identity.labels, totals, presence, unique)
 
 
 def _classes(
     labels: Sequence[str],
     totals: Sequence[ClassStats],
-    presence: Sequence[Presence],
+    presence: Iterable[Presence],
     unique: Mapping[int, int] | None,
 ) -> tuple[ClassSummary, ...]:
     lengths_ms: dict[int, list[int]] = {}
@@ -359,7 +299,7 @@ def _classes(
     )
 
 
-def _frames(videos: Sequence[VideoResults]) -> FrameCounts:
+def _frames(videos: Sequence[VideoTotals]) -> FrameCounts:
     selected = sum(video.frames_selected for video in videos)
     gated = sum(video.frames_gated for video in videos)
     return FrameCounts(sum(video.frames_decoded for video in videos), selected, gated, selected - gated)

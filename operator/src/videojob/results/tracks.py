@@ -18,29 +18,51 @@ MIN_STITCH_IOU_PPM = 300_000
 Box = tuple[int, int, int, int]
 
 
+class UniqueCounter:
+    """Counts the different things of one video, segment by segment.
+
+    Args:
+        memory_ms: longest break, in milliseconds, across a border: the same as inside a segment, or a thing would end
+            at every border of a sparsely sampled video.
+    """
+
+    def __init__(self, memory_ms: int) -> None:
+        self._memory_ms = memory_ms
+        self._counts: Counter[int] = Counter()
+        self._ended: list[TrackSpan] = []
+
+    def add(self, tracks: Sequence[TrackSpan]) -> None:
+        """The tracks of the next segment, by ascending index."""
+        ended = self._ended
+        pairs = stitches(ended, tracks, self._memory_ms)
+        self._counts.update(track.class_id for track in tracks)
+        self._counts.subtract(ended[left].class_id for left, _ in pairs)
+        continued = {left for left, _ in pairs}
+        ended = [track for at, track in enumerate(ended) if at not in continued] + list(tracks)
+        # What comes next begins after all of this, so older ends than that are out of reach.
+        oldest_ms = max((track.last_ms for track in ended), default=0) - self._memory_ms
+        self._ended = [track for track in ended if track.last_ms >= oldest_ms]
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many different things each class showed so far; by class_id, ascending."""
+        return dict(sorted(self._counts.items()))
+
+
 def unique_counts(segments: Iterable[Sequence[TrackSpan]], memory_ms: int) -> dict[int, int]:
     """How many different things each class showed.
 
     Args:
         segments: the tracks of each segment of one video, by ascending segment index.
-        memory_ms: longest break, in milliseconds, across a border: the same as inside a segment, or a thing would end
-            at every border of a sparsely sampled video.
+        memory_ms: as in `UniqueCounter`.
 
     Returns:
         Count by class_id, ascending.
     """
-    counts: Counter[int] = Counter()
-    ended: list[TrackSpan] = []
+    counter = UniqueCounter(memory_ms)
     for tracks in segments:
-        pairs = stitches(ended, tracks, memory_ms)
-        counts.update(track.class_id for track in tracks)
-        counts.subtract(ended[left].class_id for left, _ in pairs)
-        continued = {left for left, _ in pairs}
-        ended = [track for at, track in enumerate(ended) if at not in continued] + list(tracks)
-        # What comes next begins after all of this, so older ends than that are out of reach.
-        oldest_ms = max((track.last_ms for track in ended), default=0) - memory_ms
-        ended = [track for track in ended if track.last_ms >= oldest_ms]
-    return dict(sorted(counts.items()))
+        counter.add(tracks)
+    return counter.counts
 
 
 def stitches(before: Sequence[TrackSpan], after: Sequence[TrackSpan], memory_ms: int) -> list[tuple[int, int]]:

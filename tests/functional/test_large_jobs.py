@@ -1,0 +1,55 @@
+"""The end of a job of 10^5 segments: its 230 MB of commits are folded within the memory and the time that a controller
+has, whether they are of a few videos of a day or of thousands of short ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.large_jobs import Fold
+
+ROOT = Path(__file__).resolve().parents[2]
+SEGMENTS = 100_000
+LOOK_CPU_S = 300.0
+"""A third of what the controller takes for a look that hangs."""
+
+
+def limit_bytes() -> int:
+    """Memory at which the chart lets a controller be killed."""
+    values: dict[str, Any] = yaml.safe_load((ROOT / "charts" / "videojob" / "values.yaml").read_text())
+    text = str(values["controller"]["resources"]["limits"]["memory"])
+    assert text.endswith("Mi")
+    return int(text.removesuffix("Mi")) << 20
+
+
+def folded(videos: int, segments: int) -> Fold:
+    """Folds one job in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "support.large_jobs", str(videos), str(segments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Fold(**json.loads(done.stdout))
+
+
+@pytest.mark.timeout(3600)  # a minute of work, on a machine that may have others to do
+@pytest.mark.parametrize("videos", [40, 10_000], ids=["videos of a day", "thousands of videos"])
+def test_a_hundred_thousand_segments_are_folded_within_a_controllers_means(videos: int) -> None:
+    found = folded(videos, SEGMENTS)
+    assert found.state == "Completed"
+    # A controller has eight looks side by side, and itself: one fold may have half.
+    assert found.peak_bytes - found.before_bytes < limit_bytes() // 2
+    assert found.cpu_s < LOOK_CPU_S
+    # Pages are as large as they need not be: fewer would take more memory, more would take more time.
+    assert found.queries < SEGMENTS / 50
