@@ -42,9 +42,11 @@ class ApiServer:
 
     Attributes:
         client: talks to it as an administrator; paths are relative to the server's address.
+        etcd_url: of its store; None where the cluster is somebody's own.
     """
 
     client: httpx.Client
+    etcd_url: str | None = None
 
     def install_crd(self, text: str) -> dict[str, Any]:
         """Applies a CRD and waits until it is served. Returns the stored object; raises on a refusal."""
@@ -76,8 +78,10 @@ def running_apiserver(folder: Path) -> Iterator[ApiServer]:
     """Starts the servers below `folder` (or reaches the cluster of VIDEOJOB_TEST_KUBECONFIG), and stops them."""
     with ExitStack() as stack:
         own = os.environ.get(OWN_CLUSTER)
-        client = stack.enter_context(_own_cluster(own, folder) if own else _fresh_cluster(folder))
-        yield ApiServer(client)
+        if own:
+            yield ApiServer(stack.enter_context(_own_cluster(own, folder)))
+        else:
+            yield stack.enter_context(fresh_apiserver(folder))
 
 
 @contextmanager
@@ -92,7 +96,8 @@ def _own_cluster(kubeconfig: str, folder: Path) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def _fresh_cluster(folder: Path) -> Iterator[httpx.Client]:
+def fresh_apiserver(folder: Path, *flags: str) -> Iterator[ApiServer]:
+    """Starts the servers below `folder`, the apiserver with further flags, and stops them."""
     programs = _programs()
     etcd, peer, port = _free_ports(3)
     token = secrets.token_hex(16)
@@ -100,14 +105,14 @@ def _fresh_cluster(folder: Path) -> Iterator[httpx.Client]:
     with (
         _process(_etcd_command(programs / "etcd", folder, etcd, peer), folder / "etcd.log"),
         _process(
-            _apiserver_command(programs / "kube-apiserver", folder, etcd, port), folder / "apiserver.log"
+            [*_apiserver_command(programs / "kube-apiserver", folder, etcd, port), *flags], folder / "apiserver.log"
         ) as server,
     ):
         trust = _wait_for("the apiserver's certificate", lambda: _trust(server, folder))
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=f"https://127.0.0.1:{port}", headers=headers, verify=trust, timeout=30) as client:
             _wait_for("the apiserver", lambda: _ready(client, server, folder))
-            yield client
+            yield ApiServer(client, f"http://127.0.0.1:{etcd}")
 
 
 def _programs() -> Path:

@@ -148,12 +148,27 @@ class KubernetesApi:
         parameters = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
         parameters = {name: value for name, value in parameters.items() if value}
         while True:
-            page = _object(self._send("GET", kind.path(namespace), parameters=parameters))
-            yield from page.get("items") or ()
+            page = self._page(kind.path(namespace), parameters)
+            yield from page["items"] or ()
             token = page["metadata"].get("continue")
             if not token:
                 return
             parameters["continue"] = token
+
+    def _page(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """One page of a list, or what is behind the last one now when that list has expired meanwhile."""
+        answer = self._send("GET", path, parameters=parameters, expired_ok="continue" in parameters)
+        page = _object(answer)
+        if answer.status_code == httpx.codes.GONE:
+            # The server remembers a list for some minutes. With this token it goes on behind the last object that it
+            # gave, as things are now: nothing comes twice, and nothing that stayed there is left out.
+            token = str((page.get("metadata") or {}).get("continue") or "")
+            if not token:
+                raise ClusterUnavailable(f"GET {path}: the list has expired: {_words(answer)}", uri=path)
+            page = _object(self._send("GET", path, parameters={**parameters, "continue": token}))
+        if "items" not in page or "metadata" not in page:
+            raise ClusterUnavailable("the API server's answer is no list", uri=path)
+        return page
 
     def create(self, kind: Kind, value: Object) -> Object:
         """See `ports.Cluster.create`."""
@@ -261,6 +276,7 @@ class KubernetesApi:
         parameters: Mapping[str, str] | None = None,
         form: str = "",
         missing_ok: bool = False,
+        expired_ok: bool = False,
     ) -> httpx.Response:
         content = None if value is None else json.dumps(value)
         headers = {} if value is None else {"Content-Type": _TYPES.get(form, "application/json")}
@@ -270,7 +286,10 @@ class KubernetesApi:
             self._observe(method, 0)
             raise ClusterUnavailable(f"{method} {path}: {str(error) or type(error).__name__}", uri=path) from error
         self._observe(method, answer.status_code)
-        if answer.is_success or (missing_ok and answer.status_code == httpx.codes.NOT_FOUND):
+        code = answer.status_code
+        if answer.is_success or (missing_ok and code == httpx.codes.NOT_FOUND):
+            return answer
+        if expired_ok and code == httpx.codes.GONE:
             return answer
         raise _refusal(method, path, answer)
 
@@ -280,10 +299,11 @@ def _refusal(method: str, path: str, answer: httpx.Response) -> Exception:
     code = answer.status_code
     words = _words(answer)
     if code == httpx.codes.CONFLICT:
-        is_there = method == "POST"
-        return AlreadyThere(words) if is_there else ClusterConflict(words)
+        # A quota that many use at once is a conflict in creating, too, and then nothing of that name is there.
+        return AlreadyThere(words) if _reason(answer) == "AlreadyExists" else ClusterConflict(words)
     text = f"{method} {path}: {code} {words}"
-    if code == httpx.codes.TOO_MANY_REQUESTS or code >= httpx.codes.INTERNAL_SERVER_ERROR:
+    passes = code in {httpx.codes.REQUEST_TIMEOUT, httpx.codes.GONE, httpx.codes.TOO_MANY_REQUESTS}
+    if passes or code >= httpx.codes.INTERNAL_SERVER_ERROR:
         unavailable = ClusterUnavailable(text, uri=path)
         unavailable.retry_after_s = _retry_after_s(answer)
         return unavailable
@@ -300,6 +320,14 @@ def _retry_after_s(answer: httpx.Response) -> float:
     """How long the server asks to be left alone; it says so in whole seconds."""
     text = answer.headers.get("Retry-After", "")
     return min(float(text), _MOST_RETRY_AFTER_S) if text.isdigit() else 0.0
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The API server's own word for a refusal."""
+    try:
+        return str(answer.json()["reason"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _words(answer: httpx.Response) -> str:
