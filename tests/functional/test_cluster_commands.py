@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -265,3 +266,18 @@ def test_without_a_cluster_the_old_forms_stay(person: Person) -> None:
 def test_kubectl_finds_the_plugin_and_its_usage_says_so(person: Person) -> None:
     done = person.types("watch", "--help", plugin=True)
     assert "Usage: kubectl videojob watch" in done.out
+
+
+def test_names_of_jobs_are_completed_for_kubectl(person: Person) -> None:
+    finished(person, "complete-me")
+    code = "import sys; sys.argv = ['kubectl_complete-videojob', *sys.argv[1:]]; "
+    code += "from videojob.cli.completion import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "suspend", "-n", TEAM, "compl"],
+        env=person.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "complete-me\n:4\n", "")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PLUGIN = "kubectl-videojob"
 """The name under which kubectl finds this program."""
-JobArgument = Annotated[str, typer.Argument(help="Name of the VideoJob on the cluster.", metavar="NAME")]
 KubeNamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Namespace of the VideoJob.", show_default="that of the context"),
@@ -102,7 +101,7 @@ def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:
     if found is not None:
         return found
     try:
-        jobs = list(islice(_people_s_jobs(cluster, namespace), _JOBS_LISTED + 1))
+        jobs = list(islice(people_s_jobs(cluster, namespace), _JOBS_LISTED + 1))
     except ClusterRefused as error:
         raise SetupError(
             f"there is no VideoJob {name} in the namespace {namespace}, and none can be listed: {error.message}",
@@ -114,7 +113,7 @@ def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:
     raise SetupError(f"there is no VideoJob {name} in the namespace {namespace}", hint=hint)
 
 
-def _people_s_jobs(cluster: Cluster, namespace: str) -> Iterator[Object]:
+def people_s_jobs(cluster: Cluster, namespace: str) -> Iterator[Object]:
     """All VideoJobs of a namespace but the controller's own canary."""
     return (job for job in cluster.list(VIDEOJOBS, namespace) if CANARY not in (job["metadata"].get("labels") or {}))
 

@@ -16,12 +16,12 @@ from videojob.cli.cluster import (
     Access,
     Connected,
     ContextOption,
-    JobArgument,
     KubeconfigOption,
     KubeNamespaceOption,
     connected,
     find_job,
 )
+from videojob.cli.completion import JobArgument
 from videojob.cli.log_lines import LogLine, line_text, log_line
 from videojob.cli.log_reading import MOST_STREAMS, LogFollowing, Wanted, Written, find_sources, read_logs
 from videojob.cli.terminal import console, tell

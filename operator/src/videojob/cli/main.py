@@ -10,7 +10,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import videojob
-from videojob.cli.cluster import program_name
+from videojob.cli.cluster import is_plugin, program_name
+from videojob.cli.completion import COMPLETE_VARIABLE
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.cli.doctor import doctor
 from videojob.cli.failures import Commands, exit_code, setup_error, tell_failure
@@ -59,7 +60,7 @@ app = typer.Typer(
     cls=MainCommands,
     help="Video inference at the lowest cost: one manifest, on a laptop or on a cluster.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=not is_plugin(),  # kubectl has its own, which asks `completion.main`
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -108,7 +109,7 @@ def version() -> None:
 def main() -> None:
     """Entry point; exits with an `ExitCode`."""
     try:
-        app(prog_name=program_name())
+        app(prog_name=program_name(), complete_var=COMPLETE_VARIABLE)
     except VideoJobError as error:
         _end(error)
     except OSError as error:

@@ -9,13 +9,13 @@ import typer
 from videojob.cli.cluster import (
     Access,
     ContextOption,
-    JobArgument,
     KubeconfigOption,
     KubeNamespaceOption,
     command_line,
     connected,
     find_job,
 )
+from videojob.cli.completion import JobArgument
 from videojob.cli.display import plural
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import SetupError, UsageError

@@ -14,13 +14,13 @@ from videojob.api.reasons import Phase
 from videojob.cli.cluster import (
     Access,
     ContextOption,
-    JobArgument,
     KubeconfigOption,
     KubeNamespaceOption,
     command_line,
     connected,
     find_job,
 )
+from videojob.cli.completion import JobArgument
 from videojob.cli.display import duration_text
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.following import Back, Following, Gone, Happened, Lost, Refused, Seen, Source
