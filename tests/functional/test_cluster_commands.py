@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from support.api_faults import ApiFaults, Fault, Refuse, Request, faulty_api
+from support.api_faults import ApiFaults, Refuse, Request, faulty_api
 from support.cluster.processes import wait_for
 from support.command import Finished, command_line
 from support.controller_world import JOBS, QUICK, TEAM, ControllerWorld, controller_world
 from support.controllers import kubeconfig
-from support.dynamodb import AWS_ENVIRONMENT
+from support.dynamodb import AWS_ENVIRONMENT, Fault, faulty_proxy
 from support.page import read_page
 
 pytestmark = pytest.mark.timeout(300)
@@ -151,7 +151,7 @@ def test_a_watch_of_a_job_that_fails_ends_with_1_and_the_reason(person: Person) 
 def test_a_watch_survives_an_api_server_that_is_away(person: Person) -> None:
     working(person, "away")
 
-    def refuse(_request: Request) -> Fault | None:
+    def refuse(_request: Request) -> Refuse:
         return Refuse(503)
 
     with person.watching("away") as process:
@@ -234,6 +234,16 @@ def test_results_and_report_of_a_job_on_the_cluster_are_found_by_its_name(person
     page = person.types("report", "seen", "-n", TEAM, "--cluster", "--to", "page.html")
     assert (page.code, page.out, page.err) == (0, "page.html\n", "")
     assert "seen" in read_page((person.folder / "page.html").read_text()).text
+
+
+def test_results_are_read_by_their_keys_alone_as_a_tenant_may(person: Person) -> None:
+    finished(person, "keys")
+    with faulty_proxy(person.world.table_url) as proxy:
+        proxy.rule = lambda operation, _before: Fault.DENY if operation not in {"GetItem", "Query"} else None
+        person.environment["AWS_ENDPOINT_URL_DYNAMODB"] = proxy.url
+        done = person.types("results", "keys", "-n", TEAM, "--cluster", "--format", "csv")
+    assert (done.code, done.err) == (0, "")
+    assert set(proxy.seen) <= {"GetItem", "Query"}
 
 
 def test_results_of_a_job_that_works_say_how_to_wait_for_it(person: Person) -> None:
