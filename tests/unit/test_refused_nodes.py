@@ -154,4 +154,4 @@ def test_an_event_says_for_whom_a_node_is_needed(observed: Observed, who: str) -
 @pytest.mark.parametrize(("age_s", "again_s"), [(0, 3), (6, 3), (20, 10), (60, 30), (9999, 30)])
 def test_the_longer_pods_wait_the_rarer_they_are_looked_at(age_s: float, again_s: float) -> None:
     assert look_again_s(PodTrouble("unschedulable", "no", NOW_S - age_s), NOW_S) == again_s
-    assert look_again_s(None, NOW_S) == 3
+    assert look_again_s(None, NOW_S) == 30

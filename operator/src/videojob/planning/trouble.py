@@ -105,10 +105,11 @@ def _unschedulable(
 def look_again_s(trouble: PodTrouble | None, now_s: float) -> float:
     """When to look again at pods that wait: no event tells that their node came, or why it does not.
 
-    The longer they wait, the rarer: a thousand jobs may wait for one node.
+    The longer they wait, the rarer: a thousand jobs may wait for one node. That pods are there at all is told by events.
     """
-    age_s = 0.0 if trouble is None else now_s - trouble.since_s
-    return min(_MOST_POLL_S, max(_LEAST_POLL_S, age_s / 2))
+    if trouble is None:
+        return _MOST_POLL_S
+    return min(_MOST_POLL_S, max(_LEAST_POLL_S, (now_s - trouble.since_s) / 2))
 
 
 def load_failure(server: ServerSeen | None, *, was_ready: bool) -> str:
