@@ -105,7 +105,7 @@ def _unschedulable(
 def look_again_s(trouble: PodTrouble | None, now_s: float) -> float:
     """When to look again at pods that wait: no event tells that their node came, or why it does not.
 
-    The longer they wait, the rarer: a thousand jobs may wait for one node. That pods are there at all is told by events.
+    The longer they wait, the rarer: a thousand jobs may wait for one node. That pods are there at all, events tell.
     """
     if trouble is None:
         return _MOST_POLL_S
