@@ -42,7 +42,8 @@ class Load:
     """What is asked for.
 
     Attributes:
-        jobs: VideoJobs, made one after the other as fast as the API server takes them.
+        jobs: VideoJobs, made one after the other.
+        every_s: one in so many seconds; 0 as fast as the API server takes them.
         segments: of each, each in a pod of its own.
         kill: kill -9 the controller when half of the jobs have ended, and start another one.
         flags: of the controllers.
@@ -51,6 +52,7 @@ class Load:
 
     jobs: int
     segments: int = 2
+    every_s: float = 0.0
     kill: bool = True
     flags: tuple[str, ...] = ()
     patience_s: float = 1800.0
@@ -201,6 +203,7 @@ def measure(load: Load, tell: Callable[[str], object] = lambda _words: None) -> 
         before = children_cpu_s()
         began_s = time.monotonic()
         for number in range(load.jobs):
+            watched.read_until(began_s + number * load.every_s)
             world.create(f"job-{number:04d}")
         created_s = time.monotonic() - began_s
         tell(f"{load.jobs} jobs made in {created_s:.0f} s")
