@@ -92,6 +92,25 @@ def write_video(path: Path, spec: Spec | None = None, *, audio: bool = False) ->
     return path
 
 
+def write_repeated(path: Path, spec: Spec, times: int) -> Path:
+    """One video again and again in one file, encoded once: hours in a second. Without reordered pictures."""
+    with av.open(str(path), "w", options=spec.mux_options) as container:
+        stream = container.add_stream(spec.codec, rate=spec.rate, options=spec.options)
+        assert isinstance(stream, VideoStream)
+        _configure(stream, spec)
+        once = [packet for frame in [*_frames(spec), None] for packet in stream.encode(frame)]
+        time_base = spec.time_base or 1 / (spec.rate * 512)
+        length = round(spec.frames / spec.rate / time_base)
+        for turn in range(times):
+            for packet in once:
+                assert packet.pts is not None
+                copy = av.Packet(bytes(packet))
+                copy.stream, copy.time_base, copy.is_keyframe = stream, time_base, packet.is_keyframe
+                copy.pts = copy.dts = packet.pts + turn * length
+                container.mux(copy)
+    return path
+
+
 def _configure(stream: VideoStream, spec: Spec) -> None:
     context = stream.codec_context
     context.width, context.height = spec.size

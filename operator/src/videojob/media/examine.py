@@ -5,6 +5,7 @@ Never reads the whole file: one packet per possible cut, found by seeking, and t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -197,7 +198,8 @@ def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: 
     hunt = _Hunt(source)
     found: list[int] = []
     position = -1
-    for target in range(start_pts + step, end_pts, step):
+    target = start_pts
+    while (target := target + max(step, hunt.least_step(end_pts - target))) < end_pts:
         if found and found[-1] >= target:
             continue
         packet = hunt.keyframe_at(target)
@@ -231,15 +233,25 @@ def _clock_runs_on(source: Source) -> bool:
 class _Hunt:
     """Looks for keyframes, and gives up for good when it has read too many packets in vain.
 
-    Where seeking leads past keyframes instead of to them, finding all would mean reading the whole file.
+    Where seeking leads past keyframes instead of to them, finding all would mean reading the whole file. So a long one
+    is looked at in fewer places, but from its beginning to its end.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._packets_left = _MAX_HUNTED_PACKETS
+        self._hunts = 0
+
+    def least_step(self, rest_pts: int) -> int:
+        """How far apart the next looks must be to get through the rest with what may still be read."""
+        if not self._hunts:
+            return 0
+        cost = Fraction(_MAX_HUNTED_PACKETS - self._packets_left, self._hunts)
+        return math.ceil(rest_pts * cost / self._packets_left) if self._packets_left else rest_pts
 
     def keyframe_at(self, pts: int) -> VideoPacket | None:
         """The keyframe that seeking to `pts` leads to; None when there is none, or it cannot be read."""
+        self._hunts += 1
         for packet in _packets_at(self._source, pts, min(_MAX_PACKETS, self._packets_left)):
             if packet.is_keyframe and packet.size:
                 return packet
