@@ -23,6 +23,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lacking = "" if own else missing()
     if lacking and not os.environ.get("CI"):
         _leave_out(config, items, "real", lacking)
+    if missing() and not os.environ.get("CI"):
+        _leave_out(config, items, "image", missing())  # built here, whosever the cluster is
     if own:
         _leave_out(config, items, "own_node", f"they kill processes of a node; {OWN_CLUSTER} names somebody's cluster")
 
