@@ -231,6 +231,7 @@ def test_the_status_goes_through_the_stages_of_a_job(ended: Life) -> None:
     demand_order(ended.reasons, ["ProvisioningGPU", "LoadingModel", "Processing", "Completed"])
     placement = ended.job.status["placement"]
     assert (placement["instanceType"], placement["capacityType"], placement["gpus"]) == ("g4dn.xlarge", "spot", 0)
+    assert placement["why"] == "spec.compute.accelerator asks for gpu"
 
 
 def test_events_tell_of_each_node_that_is_needed_and_of_the_one_that_came(ended: Life) -> None:

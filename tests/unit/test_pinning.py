@@ -97,6 +97,15 @@ def test_workers_that_began_with_what_is_gone_end_with_words(
     assert (desired.ended, desired.reason) == (True, error.reason)
 
 
+def test_workers_know_why_their_server_was_chosen_while_it_still_would_be() -> None:
+    chosen = place_for(a_job().spec, MANY, (), None, CATALOGUE)
+    kept = place_for(a_job().spec, MANY, [work(chosen.key)], results(1), CATALOGUE)
+    other = place_for(a_job().spec, 1, [work(chosen.key)], results(1), CATALOGUE)
+    assert (kept.key, kept.why) == (chosen.key, chosen.why)
+    assert (other.key, other.why) == (chosen.key, "")
+    assert chosen.why
+
+
 def test_a_version_that_is_asked_for_is_kept_like_any_other() -> None:
     job = a_job({"model": {"name": "face_detector", "version": 1}}, status=a_status())
     desired = decide(job, running(work(), server=READY), offering(2), NOW_S)

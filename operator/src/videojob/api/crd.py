@@ -37,8 +37,18 @@ def crd() -> dict[str, Any]:
         "schema": {"openAPIV3Schema": _root_schema()},
         "subresources": {"status": {}},
         "additionalPrinterColumns": [
-            {"name": name, "type": kind, "jsonPath": path, "description": description}
-            for name, kind, path, description in _COLUMNS
+            *(
+                {"name": name, "type": kind, "jsonPath": path, "description": description}
+                for name, kind, path, description in _COLUMNS
+            ),
+            # With `-o wide` alone: a status of one word does not say why there is no node.
+            {
+                "name": "Message",
+                "type": "string",
+                "jsonPath": ".status.message",
+                "description": "The state in one sentence, with what to do.",
+                "priority": 1,
+            },
         ],
     }
     return {

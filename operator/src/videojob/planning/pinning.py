@@ -9,6 +9,7 @@ the catalogue has no more goes on as it stands (`controller.servers`); once it i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
@@ -35,7 +36,8 @@ def place_for(
     pinned = _pinned(spec, jobs, results)
     if pinned is None or pinned.server is None or _may_move(pinned, pinned.server, results, catalogue):
         return place(spec, catalogue, frames)
-    return _kept(pinned.server, catalogue)
+    kept = _kept(pinned.server, catalogue)
+    return replace(kept, why=_why(spec, frames, pinned.server, catalogue))
 
 
 def lost_words(where: Place, server: ServerSeen | None) -> str:
@@ -78,3 +80,12 @@ def _kept(key: ServerKey, catalogue: Catalogue) -> Place:
         words = f"the job began on {key.accelerator}, where this installation serves model {key.model} no more"
         raise NoPlacement(words, hint=anew)
     return Place(key, model, variant, "")
+
+
+def _why(spec: VideoJobSpec, frames: int, key: ServerKey, catalogue: Catalogue) -> str:
+    """Why it is there, as long as the catalogue of today would choose the same."""
+    try:
+        chosen = place(spec, catalogue, frames)
+    except (ModelNotFound, NoPlacement):
+        return ""
+    return chosen.why if chosen.key == key else ""
