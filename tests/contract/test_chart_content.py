@@ -90,7 +90,11 @@ def test_the_configuration_says_what_the_values_say(tmp_path: Path) -> None:
     assert read.models["face_detector"].source == S3Source("models", "face_detector/", None, "123456789012")
     assert (read.models["face_detector"].digest, read.results.region) == (DIGEST, "eu-central-1")
     assert (read.results.table, read.results.allowed_tables) == ("films", ("other",))
-    assert read.worker.env == {"AWS_MAX_ATTEMPTS": "3", "AWS_REGION": "eu-central-1"}
+    assert read.worker.env == {
+        "AWS_MAX_ATTEMPTS": "3",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
     assert (read.worker.max_workers, read.accelerators["gpu"].idle_s, set(read.accelerators)) == (7, 5, {"gpu"})
     assert (read.karpenter, read.namespaces) == ("karpenter", ("team-a", "team-b"))
     # The workers may go to the nodes that the chart keeps for them.
@@ -166,7 +170,7 @@ def test_gpu_nodes_are_kept_for_triton_and_have_a_ceiling() -> None:
     requirements = {item["key"]: item["values"] for item in template["requirements"]}
     assert template["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
     assert requirements["karpenter.sh/capacity-type"] == ["spot", "on-demand"]
-    assert pool["disruption"] == {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "30s"}
+    assert (pool["disruption"]["consolidationPolicy"], pool["disruption"]["consolidateAfter"]) == ("WhenEmpty", "30s")
     assert pool["limits"] == {"nvidia.com/gpu": "4"}
     nodes = named(objects, "EC2NodeClass", template["nodeClassRef"]["name"])["spec"]
     assert nodes["amiSelectorTerms"] == [{"alias": "bottlerocket@1.53.0"}]
@@ -175,7 +179,7 @@ def test_gpu_nodes_are_kept_for_triton_and_have_a_ceiling() -> None:
     assert (data["volumeType"], data["throughput"], data["encrypted"]) == ("gp3", 600, True)
 
 
-def test_workers_go_to_spot_nodes_that_nobody_else_keeps_awake() -> None:
+def test_workers_go_to_nodes_that_nobody_else_keeps_awake_and_that_may_be_spot() -> None:
     objects = render({"karpenter": KARPENTER})
     pool = named(objects, "NodePool", f"{NAMESPACE}-videojob-cpu")["spec"]
     template = pool["template"]["spec"]
@@ -183,7 +187,8 @@ def test_workers_go_to_spot_nodes_that_nobody_else_keeps_awake() -> None:
     (taint,) = template["taints"]
     for tolerations in (config["worker"]["tolerations"], config["triton"]["cpu"]["tolerations"]):
         assert {**taint, "operator": "Equal"} in tolerations
-    assert template["requirements"][0] == {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]}
+    payment = {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot", "on-demand"]}
+    assert template["requirements"][0] == payment
     assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"
 
 

@@ -93,12 +93,13 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* Environment by which a pod finds AWS, or what stands in for it: a YAML mapping. */}}
 {{- define "videojob.awsEnvironment" -}}
 {{- $env := dict -}}
-{{- with .Values.aws.region -}}{{- $_ := set $env "AWS_REGION" . -}}{{- end -}}
+{{- $region := default (ternary "us-east-1" "" .Values.trial.enabled) .Values.aws.region -}}
+{{- /* boto3 reads the second name alone, other SDKs the first. */ -}}
+{{- with $region -}}{{- $_ := set $env "AWS_REGION" . -}}{{- $_ := set $env "AWS_DEFAULT_REGION" . -}}{{- end -}}
 {{- with .Values.aws.endpoints.s3 -}}{{- $_ := set $env "AWS_ENDPOINT_URL_S3" . -}}{{- end -}}
 {{- with .Values.aws.endpoints.dynamodb -}}{{- $_ := set $env "AWS_ENDPOINT_URL_DYNAMODB" . -}}{{- end -}}
 {{- if .Values.trial.enabled -}}
 {{- $full := include "videojob.fullname" . -}}
-{{- $_ := set $env "AWS_REGION" (default "us-east-1" .Values.aws.region) -}}
 {{- $_ := set $env "AWS_ENDPOINT_URL_S3" (printf "http://%s-trial-s3.%s.svc:5000" $full .Release.Namespace) -}}
 {{- $_ := set $env "AWS_ENDPOINT_URL_DYNAMODB" (printf "http://%s-trial-dynamodb.%s.svc:8000" $full .Release.Namespace) -}}
 {{- /* Not secrets: moto and DynamoDB Local take any, and the SDK wants some. */ -}}
