@@ -10,7 +10,8 @@ import pytest
 
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import job_keys, laptop_summary, servers, start, wait_for_no_server
-from support.cluster.world import BROKEN_MODEL, CHANGED_MODEL, SYSTEM, World
+from support.cluster.world import BROKEN_MODEL, CHANGED_MODEL, CREDENTIALS, SYSTEM, World
+from support.command import videojob
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -102,6 +103,19 @@ def test_a_worker_has_no_account_of_its_own_and_no_way_to_ask_for_another(real: 
             line for line in may.splitlines() if re.match(r"(videojobs|pods|jobs|secrets|serviceaccounts)", line)
         ] == []
     assert job.end() == "Completed"
+
+
+def test_people_follow_a_job_by_the_commands(real: World) -> None:
+    job = start(real, "followed", "good/carphone", sampling={"everyNthFrame": 10})
+    where = ("--kubeconfig", real.cluster.kubeconfig, "--namespace", job.namespace)
+    watched = videojob("watch", job.name, *where)
+    assert (watched.code, "Completed" in watched.out + watched.err) == (0, True), watched
+    logs = videojob("logs", job.name, *where)
+    assert logs.code == 0, logs.err
+    assert re.search(r"^followed-\S+-plan-1-\S+ \S+ INFO +.*segments=1", logs.out, re.MULTILINE), logs.out
+    assert re.search(r"^followed-\S+-work-1-0-\S+ \S+ INFO ", logs.out, re.MULTILINE), logs.out
+    found = videojob("results", job.name, *where, "--json", "--endpoint-url", real.dynamodb_url, **CREDENTIALS)
+    assert (found.code, "Completed" in found.out) == (0, True), found
 
 
 def test_a_deleted_job_leaves_nothing(real: World) -> None:
