@@ -245,7 +245,7 @@ class JobReconciler:
             self._written.pop(key, None)
             if not desired.ended:
                 version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
-                self._written[key] = _Written(now_s, version)
+                self._written[key] = _Written(self.clock.now_s(), version)
         self.wrote(key)
         if stored is not None and _reason(before) != desired.reason:
             _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
