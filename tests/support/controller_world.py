@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from support.api_faults import ApiFaults, faulty_api
-from support.apiserver import running_apiserver
+from support.apiserver import ApiServer, running_apiserver
 from support.cluster.processes import wait_for
 from support.controllers import RunningController, kubeconfig, running_controller
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
@@ -139,13 +139,15 @@ class ControllerWorld:
 
 
 @contextmanager
-def controller_world(folder: Path) -> Iterator[ControllerWorld]:
-    """Brings it up in seconds, without a controller."""
+def controller_world(
+    folder: Path, start: Callable[[Path], AbstractContextManager[ApiServer]] = running_apiserver
+) -> Iterator[ControllerWorld]:
+    """Brings it up in seconds, without a controller; `start` brings the apiserver."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in AWS_ENVIRONMENT.items():
             patch.setenv(name, value)
-        server = stack.enter_context(running_apiserver(folder))
+        server = stack.enter_context(start(folder))
         url = stack.enter_context(dynamodb_local())
         server.install_crd(crd_text(CrdFormat.YAML))
         for name in (SYSTEM, TEAM):

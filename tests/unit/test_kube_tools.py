@@ -22,7 +22,7 @@ def test_an_unknown_program_is_a_usage_error() -> None:
 
 def test_every_module_pins_its_sources_by_hash() -> None:
     folders = sorted(path.parent.name for path in MODULES.glob("*/go.mod"))
-    assert folders == ["apiserver", "coredns", "etcd", "helm", "karpenter", "kubeconform", "kwok"]
+    assert folders == ["apiserver", "coredns", "etcd", "helm", "karpenter", "kubeconform", "kueue", "kwok"]
     for folder in folders:
         assert re.search(r"^\S+ v\S+ h1:\S{44}$", (MODULES / folder / "go.sum").read_text(), re.MULTILINE)
 
