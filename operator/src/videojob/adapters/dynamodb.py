@@ -195,7 +195,7 @@ class DynamoDbSink:
     @reads
     def finished(self, run: RunRecord) -> bytes | None:
         """See `ports.Sink.finished`."""
-        stored = self._reader.query(run.uid, summary_sort_key(run.epoch))
+        stored = self._reader.query(run.uid, summary_sort_key(run.epoch), page_items=1)  # its parts are large
         return next((canonical(item["summary"]) for item in join_items(stored)), None)
 
     def summary(self, uid: str) -> bytes | None:

@@ -38,14 +38,25 @@ class TableReader:
         answer = self._caller.call(lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
-    def query(self, partition: str, prefix: str, projection: str | None = None) -> Iterator[dict[str, Document]]:
-        """Items of a partition whose sort key starts so, ascending; `projection` names the attributes to return."""
+    def query(
+        self, partition: str, prefix: str, projection: str | None = None, page_items: int = _PAGE_ITEMS
+    ) -> Iterator[dict[str, Document]]:
+        """Items of a partition whose sort key starts so, ascending.
+
+        Args:
+            partition: its key.
+            prefix: of the sort keys.
+            projection: names of the attributes to return.
+            page_items: whole items that are held at a time: fewer where they are large.
+        """
         request: QueryInputTypeDef = {
             "TableName": self._table,
             "ConsistentRead": True,
             "KeyConditionExpression": "PK = :pk AND begins_with(SK, :prefix)",
             "ExpressionAttributeValues": to_attributes({":pk": partition, ":prefix": prefix}),
         }
+        if projection is None:
+            request["Limit"] = page_items
         return self._pages(request, projection)
 
     def query_between(
@@ -76,7 +87,7 @@ class TableReader:
 
     def _pages(self, request: QueryInputTypeDef, projection: str | None) -> Iterator[dict[str, Document]]:
         if projection is None:
-            request["Limit"] = _PAGE_ITEMS
+            request.setdefault("Limit", _PAGE_ITEMS)
         else:
             request["ProjectionExpression"] = projection
         while True:

@@ -67,6 +67,17 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
     known = stored_outcome(store, run)
     if known is not None:
         return known
+    summary = _summed_up(store, job, head, run)
+    if summary is None:
+        return None
+    outcome, encoded = outcome_of(summary), encode_summary(summary)
+    del summary  # of a large job it takes as much memory as what is made of it for the store
+    store.finalise(run, encoded, None)
+    return outcome
+
+
+def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> Summary | None:
+    """What the commits come to; None when segments are open."""
     videos = list(store.planned_videos(run.uid, head.plan_id))
     failed = first_failures(store.failures(run))
     segments = [segment for video in videos for segment in video.segments]
@@ -84,9 +95,7 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
         videos=[_described(video, failed) for video in videos],
         segments=segments,
     )
-    summary = summarise(description, (commit.result for commit in store.commits(run)))
-    store.finalise(run, encode_summary(summary), None)
-    return outcome_of(summary)
+    return summarise(description, (commit.result for commit in store.commits(run)))
 
 
 def _described(video: PlannedVideo, failed: Mapping[int, SegmentFailure]) -> DescribedVideo:
