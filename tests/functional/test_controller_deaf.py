@@ -24,6 +24,7 @@ OUTAGE_S = 90.0
 QUICK = ("--canary=1", "--lease=3")
 """Proofs of life ten times as often as usual, so that a fault may be as much shorter; the lease is lost in it."""
 USUAL = ()
+WATCHED = ("videojobs", "jobs", "deployments")
 PARTLY = b'{"type": "MODIFIED", "object": {"kind": "VideoJ'
 
 
@@ -36,10 +37,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerWorld]
 @pytest.fixture(scope="module")
 def running(world: ControllerWorld, request: pytest.FixtureRequest) -> Iterator[RunningController]:
     """One process with these flags that lives through all its faults, one after the other."""
+    before = len(world.faults.seen)
     with world.controller(*request.param, ends_well=False) as made:  # kopf logs what ends a watch with its traceback
         made.ready()
+        for kind in WATCHED:
+            made.wait(f"a watch of {kind}", partial(world.faults.count, partial(is_watch_of, kind), before))
         yield made
     assert made.process.returncode == 0
+
+
+def is_watch_of(kind: str, request: Request) -> bool:
+    return request.is_watch and request.path.endswith(f"/{kind}")
 
 
 @dataclass(frozen=True, slots=True)
