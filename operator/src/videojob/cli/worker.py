@@ -81,9 +81,9 @@ def run(
     batch: Annotated[int, typer.Option(min=1, help="Segments of one index.")],
     server: Annotated[str, typer.Option(help="HOST:PORT of the server's gRPC.")],
     workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
+    model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = 120.0,
-    model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
@@ -93,10 +93,10 @@ def run(
     def work() -> tuple[Ending, VideoJobError | None]:
         index = _index()
         file = _job_file(job, bound)
-        keep_memory_private()
-        drain.install()
         if model_version is not None:
             file = replace(file, model_version=model_version)
+        keep_memory_private()
+        drain.install()
         with contextlib.ExitStack() as stack:
             store = stack.enter_context(contextlib.closing(_store(file, drain)))
             scratch = _scratch()
