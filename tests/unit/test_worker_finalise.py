@@ -12,9 +12,10 @@ from support.results import run_record, segment_commit, segment_result
 from videojob.api.videojob import VideoJob
 from videojob.errors import InputCorrupt, ResultsIncomplete, SinkUnavailable
 from videojob.planning.jobplan import ModelFacts, SegmentFailure
+from videojob.results.summary import FailedInput
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
-from videojob.worker.finalise import FinalOutcome, finalise_run, stored_outcome
+from videojob.worker.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
 
 JOB = VideoJob.from_manifest(
     {
@@ -112,3 +113,22 @@ def test_a_plan_with_parts_missing_is_no_plan() -> None:
     del store.videos[1]
     with pytest.raises(ResultsIncomplete, match="2 of its 3"):
         finalised(store)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 of 2 inputs failed: s3://b/bad-0.mp4 (InputNotVideo: no video)"),
+        (4, "4 of 5 inputs failed: s3://b/bad-0.mp4 (InputNotVideo: no video); "),
+    ],
+)
+def test_the_first_inputs_that_failed_are_named(count: int, words: str) -> None:
+    error = {"reason": "InputNotVideo", "message": "no video"}
+    failed = tuple(FailedInput(at, f"s3://b/bad-{at}.mp4", error) for at in range(count))
+    store = store_of(committed={0, 1, 2})
+    finalised(store)
+    summary = decode_summary(store.summaries[2])
+    told = outcome_of(replace(summary, failed_inputs=failed, message=f"{count} of {count + 1} inputs failed"))
+    assert told.message.startswith(words)
+    assert told.message.endswith("…") == (count > 3)
+    assert "bad-3" not in told.message

@@ -16,13 +16,16 @@ from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import RunRecord
 
 
+_MOST_NAMED = 3  # the summary and the report name all
+
+
 @dataclass(frozen=True, slots=True)
 class FinalOutcome:
     """What the stored summary says.
 
     Attributes:
         state: "Completed", "PartiallyCompleted" or "Failed".
-        message: why.
+        message: why, with the first inputs that failed by name.
         frames: that were looked at.
         reason: word of the first failed input, "" when there is none.
     """
@@ -35,8 +38,12 @@ class FinalOutcome:
 
 def outcome_of(summary: Summary) -> FinalOutcome:
     """A summary in the controller's words."""
-    reason = next((str(failed.error.get("reason", "")) for failed in summary.failed_inputs), "")
-    return FinalOutcome(summary.state, summary.message, summary.frames.selected, reason)
+    failed = summary.failed_inputs
+    reason = next((str(one.error.get("reason", "")) for one in failed), "")
+    named = [f"{one.uri} ({one.error.get('reason')}: {one.error.get('message')})" for one in failed[:_MOST_NAMED]]
+    more = ["…"] if len(failed) > _MOST_NAMED else []
+    message = f"{summary.message}: {'; '.join(named + more)}" if named else summary.message
+    return FinalOutcome(summary.state, message, summary.frames.selected, reason)
 
 
 def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
