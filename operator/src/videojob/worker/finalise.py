@@ -15,7 +15,6 @@ from videojob.results.summary import Summary, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import RunRecord
 
-
 _MOST_NAMED = 3  # the summary and the report name all
 
 
