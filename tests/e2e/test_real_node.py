@@ -79,12 +79,12 @@ def test_a_model_that_does_not_load_fails_its_job_with_the_servers_own_words(
     [
         {"serviceAccountName": "videojob-controller"},
         {"template": {"spec": {"containers": [{"name": "mine", "image": "mine"}]}}},
-        {"namespace": "team-b"},
+        {"targetNamespace": "team-b"},
     ],
     ids=lambda spec: next(iter(spec)),
 )
 def test_a_videojob_cannot_name_an_account_a_pod_or_another_namespace(real: World, spec: dict[str, Any]) -> None:
-    with pytest.raises(AssertionError, match=f'unknown field "spec.{next(iter(spec))}"|field not declared in schema'):
+    with pytest.raises(AssertionError, match=f'unknown field "{next(iter(spec))}"'):
         start(real, "intruder", "good/", **spec)
 
 
@@ -114,7 +114,7 @@ def test_people_follow_a_job_by_the_commands(real: World) -> None:
     assert logs.code == 0, logs.err
     assert re.search(r"^followed-\S+-plan-1-\S+ \S+ INFO +.*segments=1", logs.out, re.MULTILINE), logs.out
     assert re.search(r"^followed-\S+-work-1-0-\S+ \S+ INFO ", logs.out, re.MULTILINE), logs.out
-    found = videojob("results", job.name, *where, "--json", "--endpoint-url", real.dynamodb_url, **CREDENTIALS)
+    found = videojob("results", job.name, *where, "--endpoint-url", real.dynamodb_url, **CREDENTIALS)
     assert (found.code, "Completed" in found.out) == (0, True), found
 
 
