@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -81,19 +81,19 @@ class PlayedCluster:
         if not self.plans:
             return
         videos = planned_job(cuts=[self.segments - 1])
-        store.save_plan(_uid(job), plan_head(videos), videos)
+        store.save_plan(uid_of(job), plan_head(videos), videos)
         self._ended(job)
 
     def _work(self, store: DynamoDbJobStore, job: Object) -> None:
         metadata = job["metadata"]
         epoch = int(metadata["annotations"]["videojob.dev/epoch"])
-        self.begun.add((_uid(job), epoch))
+        self.begun.add((uid_of(job), epoch))
         if not self.works:
             return
         videos = planned_job(cuts=[self.segments - 1])
         name = metadata["labels"]["videojob.dev/job-name"]
         head = plan_head(videos)
-        run = RunRecord(_uid(job), metadata["namespace"], name, head.plan_digest, head.segments, epoch=epoch)
+        run = RunRecord(uid_of(job), metadata["namespace"], name, head.plan_digest, head.segments, epoch=epoch)
         store.describe_model(run, ModelFacts("face_detector", "1", ("face", "car")))
         for video in videos:
             for segment in video.segments:
@@ -131,19 +131,38 @@ class PlayedCluster:
 def played_cluster(client: httpx.Client, table_url: str) -> Iterator[PlayedCluster]:
     """Plays beside the block."""
     # A client of its own: the test's may be in use.
-    played = PlayedCluster(client, table_url)
-    thread = Thread(target=played.run)
+    with playing(PlayedCluster(client, table_url)) as played:
+        yield played
+
+
+class Player(Protocol):
+    """Plays something in a thread of its own until it is stopped."""
+
+    stop: Event
+    errors: list[Exception]
+
+    def run(self) -> None: ...
+
+
+P = TypeVar("P", bound=Player)
+
+
+@contextmanager
+def playing(player: P) -> Iterator[P]:
+    """Plays beside the block; what went wrong with it is a failure of the test."""
+    thread = Thread(target=player.run)
     thread.start()
     try:
-        yield played
+        yield player
     finally:
-        played.stop.set()
+        player.stop.set()
         thread.join()
-    assert played.errors == []
+    assert player.errors == []
 
 
-def _uid(job: Object) -> str:
-    metadata = job["metadata"]
+def uid_of(value: Object) -> str:
+    """The identity in the results table of whose Job or pod this is."""
+    metadata = value["metadata"]
     return f"{metadata['namespace']}.{metadata['labels']['videojob.dev/job-uid']}"
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import httpx
 
 from support.cluster.fake_nodes import end_pod
 from support.plans import plan_head, planned_job
+from support.played_jobs import playing, uid_of
 from support.results import segment_commit, segment_result
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.planning.jobplan import ModelFacts
@@ -72,7 +73,7 @@ class PlayedPods:
 
     def _plan(self, pod: Object) -> None:
         videos = planned_job(cuts=[self.segments - 1])
-        self.store.save_plan(_uid(pod), plan_head(videos), videos)
+        self.store.save_plan(uid_of(pod), plan_head(videos), videos)
         end_pod(self.client, pod)
 
     def _work(self, pod: Object) -> None:
@@ -81,7 +82,7 @@ class PlayedPods:
         head = plan_head(videos)
         name = metadata["labels"]["videojob.dev/job-name"]
         run = RunRecord(
-            _uid(pod), metadata["namespace"], name, head.plan_digest, head.segments, epoch=int(flags["epoch"])
+            uid_of(pod), metadata["namespace"], name, head.plan_digest, head.segments, epoch=int(flags["epoch"])
         )
         self.store.describe_model(run, ModelFacts("face_detector", "1", ("face", "car")))
         index, batch = int(metadata["annotations"][_INDEX]), int(flags["batch"])
@@ -95,22 +96,11 @@ def played_pods(client: httpx.Client, store: DynamoDbJobStore) -> Iterator[Playe
     """Plays beside the block; workers work from the start."""
     played = PlayedPods(client, store)
     played.works.set()
-    thread = Thread(target=played.run)
-    thread.start()
-    try:
+    with playing(played):
         yield played
-    finally:
-        played.stop.set()
-        thread.join()
-    assert played.errors == []
 
 
 def _flags(pod: Object) -> dict[str, str]:
     """--name=value of the pod's arguments, by name."""
     words = [word.removeprefix("--") for word in pod["spec"]["containers"][0]["args"] if word.startswith("--")]
     return {name: value for name, _, value in (word.partition("=") for word in words)}
-
-
-def _uid(pod: Object) -> str:
-    metadata = pod["metadata"]
-    return f"{metadata['namespace']}.{metadata['labels']['videojob.dev/job-uid']}"
