@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -76,7 +79,7 @@ def write_video(path: Path, spec: Spec | None = None, *, audio: bool = False) ->
     """Encodes a video; the container follows from the path's suffix."""
     spec = spec or Spec()
     container = av.open(str(path), "w", options=spec.mux_options)
-    with container:
+    with _usual_scheduling(), container:
         stream = container.add_stream(spec.codec, rate=spec.rate, options=spec.options)
         assert isinstance(stream, VideoStream)
         _configure(stream, spec)
@@ -90,6 +93,21 @@ def write_video(path: Path, spec: Spec | None = None, *, audio: bool = False) ->
             for packet in sound.encode(silence) + sound.encode(None):
                 container.mux(packet)
     return path
+
+
+@contextmanager
+def _usual_scheduling() -> Iterator[None]:
+    """SVT-AV1 makes its caller's thread a real-time one where it may, as for root: all that starts from it later would
+    starve the machine.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def write_repeated(path: Path, spec: Spec, times: int) -> Path:
