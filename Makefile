@@ -13,7 +13,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-unit test-e2e e2e-cluster check verify generate bench format clean
+.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -45,8 +45,14 @@ test: test-tools  ## all tests: unit, contract, functional, and on real clusters
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --cov --cov-report= -q
 	$(BIN)/coverage report --include='*/planning/*,*/manifests/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
-	$(BIN)/pytest tests/contract tests/functional
-	$(BIN)/pytest tests/e2e
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-servers test-clusters
+
+# Side by side, because both wait more than they compute; each line says whose it is.
+test-servers:
+	@set -o pipefail; $(BIN)/pytest tests/contract tests/functional 2>&1 | sed -u 's/^/servers:  /'
+
+test-clusters:
+	@set -o pipefail; $(BIN)/pytest tests/e2e 2>&1 | sed -u 's/^/clusters: /'
 
 test-unit: setup  ## the tests that take seconds
 	$(BIN)/pytest tests/unit -q
