@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,9 +44,16 @@ def may_have_nodes() -> None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def place() -> Iterator[Path]:
+    """For the cluster's files; pytest's own folders have names that are too long for sockets in them."""
+    with tempfile.TemporaryDirectory(prefix="videojob-left-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def cluster(place: Path) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-c", _UP, tmp_path / "cluster"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _UP, place / "cluster"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with child:
         yield child
@@ -72,13 +80,13 @@ def _said(*command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["orderly", "terminated", "killed"])
-def test_nothing_of_a_node_is_left(cluster: subprocess.Popen[str], tmp_path: Path, way: str) -> None:
-    before = _traces(tmp_path)
+def test_nothing_of_a_node_is_left(cluster: subprocess.Popen[str], place: Path, way: str) -> None:
+    before = _traces(place)
     assert before["processes"] == []
     assert cluster.stdout is not None
     assert cluster.stdin is not None
     assert cluster.stdout.readline() == "up\n"
-    during = _traces(tmp_path)
+    during = _traces(place)
     assert during["processes"] != []
     assert during["links"] != before["links"]
     if way == "orderly":
@@ -90,7 +98,7 @@ def test_nothing_of_a_node_is_left(cluster: subprocess.Popen[str], tmp_path: Pat
     if way != "orderly":
         # Nobody was left to remove them: they are empty, and the next node takes and removes them.
         before["groups"] = during["groups"]
-    wait_for("the machine to be as before", lambda: not _new(_traces(tmp_path), before) or None, 30)
+    wait_for("the machine to be as before", lambda: not _new(_traces(place), before) or None, 30)
 
 
 def _new(now: dict[str, list[str]], before: dict[str, list[str]]) -> list[str]:

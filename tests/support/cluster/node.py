@@ -34,6 +34,7 @@ _LOCK = Path("/run/lock/videojob-cluster.lock")
 _CGROUP = "videojob-tests"
 _CGROUPS = Path("/sys/fs/cgroup")
 _NEEDED = ("containerd", "ctr", "runc", "unshare", "nsenter", "ip", "nft", "buildah")
+_MOST_PATH_CHARACTERS = 107 - len("/kubelet/pod-resources/4294967295")  # a socket's address has 108 bytes
 _CNI_PLUGINS = Path("/usr/lib/cni")
 # As process 1 of its namespace it has to take in the orphans of containerd; a shell does.
 _HOLDER = """
@@ -164,6 +165,8 @@ def real_node(cluster: Cluster, holder: subprocess.Popen[bytes], pause: Path) ->
         pause: archive of the image that holds a pod's namespaces, named as `PAUSE_IMAGE`.
     """
     folder = cluster.folder / "node"
+    if len(str(folder)) > _MOST_PATH_CHARACTERS:
+        raise Failed(f"the folder {folder} has too long a name for the kubelet's sockets: take a shorter one")
     folder.mkdir()
     programs = kube_tools("kubelet", "kube-proxy", "coredns")
     node = Node(folder, _inner(holder.pid))
