@@ -46,7 +46,7 @@ def may_have_nodes() -> None:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """For the cluster's files; pytest's own folders have names that are too long for sockets in them."""
-    with tempfile.TemporaryDirectory(prefix="videojob-left-") as folder:
+    with tempfile.TemporaryDirectory(prefix="videojob-left-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
