@@ -13,7 +13,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench format clean
+.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -79,6 +79,9 @@ generate: $(STAMP)  ## write the generated files again
 bench: setup  ## ratios against peers, one table; takes about half an hour on a quiet machine
 	@scripts/perf-analyzer
 	$(BIN)/python -m bench
+
+soak: test-tools  ## large runs against their limits, one table; NAMES="control ..." only these
+	$(BIN)/python -m bench.soak $(NAMES)
 
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format . $(SCRIPTS)

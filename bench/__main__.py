@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bench.conditions import conditions
 from bench.launch import VariantFailed
 from bench.plan import FULL, QUICK, Plan
 from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
@@ -37,10 +36,10 @@ def main() -> int:
         plan = replace(plan, rounds=options.rounds)
     plan = replace(plan, patience=options.patience)
     chosen = options.only.split(",") if options.only else list(ROWS)
-    print(_conditions(), file=sys.stderr)
+    print(conditions(), file=sys.stderr)
     rows: list[Row] = []
     failed = [theme for theme in chosen if not _measure(theme, plan, rows)]
-    print(f"{_conditions()}\n\n{text_table(rows)}")
+    print(f"{conditions()}\n\n{text_table(rows)}")
     if options.markdown:
         options.markdown.write_text(markdown_table(rows) + "\n", encoding="utf-8")
     if failed:
@@ -76,13 +75,6 @@ def _arguments() -> argparse.Namespace:
     if unknown:
         parser.error(f"no such rows: {', '.join(sorted(unknown))}")
     return options
-
-
-def _conditions() -> str:
-    """What a reader must know of the machine; a load of others makes every figure doubtful."""
-    load = os.getloadavg()[0]
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores {platform.machine()}, Python {platform.python_version()}, load average {load:.1f}"
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from bench.measure import DISTURBED_SHARE, Ratio
 
 HEADINGS = ("measurement", "clip", "ours", "against", "unit", "ratio", "range (pairs)", "aim", "outputs and notes")
-_RIGHT = {2, 3, 5}
+_RIGHT = frozenset({2, 3, 5})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +84,27 @@ def _ratio_text(value: float) -> str:
 
 def text_table(rows: Sequence[Row]) -> str:
     """Aligned columns."""
-    lines = [HEADINGS, *map(cells, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in (HEADINGS, tuple("-" * width for width in widths), *lines[1:])
-    )
+    return aligned(HEADINGS, [cells(row) for row in rows], _RIGHT)
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """The same for the reference."""
-    rule = tuple("--:" if column in _RIGHT else "---" for column in range(len(HEADINGS)))
-    lines = (HEADINGS, rule, *map(cells, rows))
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+    return markdown(HEADINGS, [cells(row) for row in rows], _RIGHT)
+
+
+def aligned(headings: tuple[str, ...], lines: Sequence[tuple[str, ...]], right: Set[int]) -> str:
+    """Lines of words in aligned columns below their headings; `right` are the columns aligned to the right."""
+    widths = [max(len(line[column]) for line in (headings, *lines)) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (headings, tuple("-" * width for width in widths), *lines)
+    )
+
+
+def markdown(headings: tuple[str, ...], lines: Sequence[tuple[str, ...]], right: Set[int]) -> str:
+    """The same as a table of Markdown."""
+    rule = tuple("--:" if column in right else "---" for column in range(len(headings)))
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in (headings, rule, *lines))
