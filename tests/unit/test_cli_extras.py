@@ -49,3 +49,8 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_has_it(
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_pod_imports_nothing_of_the_commands_for_people() -> None:
+    done = without((*CLUSTER, "rich.live", "videojob.cli.app", "videojob.local"), "worker", "run", "--help")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -34,7 +34,7 @@ def test_workers_are_made_held_until_the_server_answers() -> None:
     assert desired.demand is not None
     assert (desired.work_job.suspended, desired.work_job.attempt, desired.work_job.epoch) == (True, 1, 1)
     assert (desired.reason, desired.demand.busy) == ("ProvisioningCPU", True)
-    assert (desired.work_job.completions, desired.work_job.batch) == (10, 1)
+    assert (desired.work_job.completions, desired.work_job.batch) == (2, 8)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_an_item_that_is_not_ours_is_a_sink_error_with_its_job(read: Read, item:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK"}])
+@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK", "longest_ms"}])
 def test_a_head_with_a_field_missing_is_named(name: str) -> None:
     item = to_attributes({key: value for key, value in HEAD.items() if key != name})
     with pytest.raises(SinkError, match=f"team.1 .*KeyError: '{name}'"):
@@ -95,6 +95,8 @@ def test_a_head_with_a_field_missing_is_named(name: str) -> None:
 
 def test_what_is_ours_is_read_as_ever() -> None:
     assert store_with(to_attributes(HEAD)).plan_head("team.1", 1) == a_head()
+    of_an_earlier_release = {name: value for name, value in HEAD.items() if name != "longest_ms"}
+    assert store_with(to_attributes(of_an_earlier_release)).plan_head("team.1", 1) == a_head()
     video = good_video(0)
     stored = store_with(to_attributes(video_item("team.1", "p", video).head))
     assert list(stored.videos_of_segments("team.1", "p", 0, 1)) == [video]

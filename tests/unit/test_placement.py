@@ -7,15 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.decisions import CATALOGUE, CPU, GPU, NOW_S, a_catalogue, a_head, a_job
 from videojob.planning.catalogue import WorkerSettings
 from videojob.planning.placement import (
     GPU_PAYS_FROM_FRAMES,
     Pace,
-    batch_size,
     cpus_of,
     frames_of,
     most_replicas,
@@ -133,19 +130,3 @@ def test_the_jobs_limit_of_gpus_bounds_replicas(limits: dict[str, int], gpus: in
 @pytest.mark.parametrize(("text", "cores"), [("2", 2), ("1500m", Fraction(3, 2)), ("0.5", Fraction(1, 2))])
 def test_quantities_of_cpu_are_read(text: str, cores: Fraction) -> None:
     assert cpus_of(text) == cores
-
-
-@pytest.mark.parametrize(
-    ("segments", "most_workers", "batch"),
-    [(1, 200, 1), (800, 200, 1), (1599, 200, 1), (1600, 200, 2), (100_000, 200, 125)],
-)
-def test_small_jobs_have_a_pod_for_each_segment(segments: int, most_workers: int, batch: int) -> None:
-    assert batch_size(segments, most_workers) == batch
-
-
-@given(st.integers(1, 2_000_000), st.integers(1, 10_000))
-def test_an_indexed_job_stays_within_what_kubernetes_takes(segments: int, most_workers: int) -> None:
-    batch = batch_size(segments, most_workers)
-    completions = -(-segments // batch)
-    assert 1 <= completions <= 10_000
-    assert completions >= min(segments, most_workers * 4, 10_000) // 2

@@ -21,6 +21,7 @@ worker:
   memoryLimit: {{ $worker.memoryLimit | quote }}
   scratch: {{ $worker.scratch | quote }}
   framesPerSecond: {{ $worker.framesPerSecond | quote }}
+  startSeconds: {{ $worker.startSeconds | int64 }}
   maxWorkers: {{ $worker.maxWorkers | int64 }}
   gracePeriodSeconds: {{ $worker.gracePeriodSeconds | int64 }}
   nodeSelector: {{ toJson $worker.nodeSelector }}

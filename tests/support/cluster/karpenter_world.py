@@ -141,6 +141,8 @@ def install(cluster: Cluster) -> None:
         "results": {"table": TABLE, "createTable": True},
         "tenants": [{"namespace": TEAM}],
         "models": {"face_detector": MODEL_VALUES, SLOW: {**MODEL_VALUES, "variants": {"gpu": slow}}},
+        # Pods that are played need no time to start, so that each gets one segment and there are some to look at.
+        "worker": {"startSeconds": 0},
         "triton": {"gpu": {"idleSeconds": 1}, "cpu": {"idleSeconds": 1}},
         "karpenter": {
             "flavor": "karpenter",

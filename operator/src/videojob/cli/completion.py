@@ -46,7 +46,7 @@ def environment_of(words: Sequence[str]) -> Mapping[str, str]:
 
 def main() -> None:
     """Entry point `kubectl_complete-videojob`: kubectl gives the words behind `kubectl videojob`, and wants lines."""
-    from videojob.cli.main import app  # noqa: PLC0415 - which imports this module
+    from videojob.cli.app import app  # noqa: PLC0415 - which imports this module
 
     os.environ |= environment_of(sys.argv[1:])
     try:

@@ -38,7 +38,13 @@ from videojob.worker.process_control import keep_memory_private, peak_rss_bytes
 from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
 from videojob.worker.values import SegmentTools
 
-app = typer.Typer(name="worker", help="What runs in a job's pods on a cluster.", no_args_is_help=True, hidden=True)
+app = typer.Typer(
+    name="worker",
+    help="What runs in a job's pods on a cluster.",
+    no_args_is_help=True,
+    hidden=True,
+    add_completion=False,
+)
 
 _STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
 _SCRATCH = "VIDEOJOB_SCRATCH"

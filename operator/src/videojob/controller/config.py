@@ -53,6 +53,7 @@ class WorkerModel(Model):
     memory_limit: str = "1536Mi"
     scratch: str = "4Gi"
     frames_per_second: DecimalText = DecimalText("60")
+    start_seconds: Annotated[int, Field(ge=0, le=3600)] = 6
     max_workers: Positive = 200
     grace_period_seconds: Positive = 60
     env: dict[str, str] = Field(default_factory=dict)
@@ -194,6 +195,7 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
             memory_limit=worker.memory_limit,
             scratch=worker.scratch,
             frames_per_second=worker.frames_per_second.fraction,
+            start_s=worker.start_seconds,
             max_workers=worker.max_workers,
             grace_s=worker.grace_period_seconds,
             env=worker.env,

@@ -119,6 +119,8 @@ class WorkerSettings:
         cpu, memory: Kubernetes quantities requested; `memory_limit` the limit.
         scratch: size limit of the folder that input blocks are kept in, a Kubernetes quantity.
         frames_per_second: what one worker decodes and sends, for sizing.
+        start_s: seconds of a worker's pod before and after its work, on a node that has the image; the default was
+            measured on the real node of the tests (docs/reference/benchmarks.md).
         max_workers: most worker pods of one job.
         grace_s: seconds between the signal to stop and the kill.
         env: environment of the pods, as AWS endpoints and the region.
@@ -131,6 +133,7 @@ class WorkerSettings:
     memory_limit: str = "1536Mi"
     scratch: str = "4Gi"
     frames_per_second: Fraction = Fraction(60)
+    start_s: int = 6
     max_workers: int = 200
     grace_s: int = 60
     env: Mapping[str, str] = field(default_factory=dict)

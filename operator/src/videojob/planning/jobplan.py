@@ -124,6 +124,7 @@ class PlanHead:
         frames: estimate of the frames that sampling asks for.
         duration_ms: of all usable videos together.
         error: `VideoJobError.as_dict()` when nothing can be run.
+        longest_ms: of the longest segment; 0 when nothing tells, as in plans of earlier releases.
     """
 
     attempt: int
@@ -135,6 +136,7 @@ class PlanHead:
     frames: int
     duration_ms: int
     error: Mapping[str, Any] | None = None
+    longest_ms: int = 0
 
 
 def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:

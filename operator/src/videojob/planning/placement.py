@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypedDict
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
-from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant
+from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
 from videojob.planning.recorded import Recorded
@@ -17,9 +18,7 @@ GPU_PAYS_FROM_FRAMES = 43_000
 """Below it a CPU server is cheaper than a GPU that must be started first: derived from published figures for YOLOv8s at
 320 px on a T4 spot instance against c7i (docs/design/013), not measured here."""
 
-_MAX_COMPLETIONS = 10_000  # an Indexed Job takes 100,000; a tenth keeps its status and its controller quick
 _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
-_INDEXES_PER_WORKER = 4  # so many turns even out batches of unequal length, and a lost one costs a quarter at most
 _START_S = 60  # scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
 _END_S = 15  # the last segments, the summary
 _BYTE_SUFFIXES = {
@@ -135,6 +134,14 @@ def _can_meet_deadline(spec: VideoJobSpec, variant: ServerVariant, frames: int) 
     return left_s > 0 and frames <= left_s * variant.frames_per_second * variant.max_replicas
 
 
+class Times(TypedDict):
+    """When a job began, what the time is, and whether its server answers already."""
+
+    started_s: float
+    now_s: float
+    warm: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a job has to be.
@@ -169,11 +176,22 @@ def pace(
     if spec.deadline is None:
         few = Fraction(frames_left, least_s)
         return Pace(max(Fraction(1), min(variant.frames_per_second, few)), variant.frames_per_second)
-    reserve_s = _END_S if warm else _START_S + variant.start_s + _END_S
-    left_s = started_s + float(spec.deadline.complete_within.seconds) - now_s - reserve_s
+    left_s = deadline_left_s(spec, variant, started_s=started_s, now_s=now_s, warm=warm) or 0.0
     # Whole frames: the demand shall not change with each look.
     needed = Fraction(max(1, math.ceil(frames_left / max(least_s, left_s))))
     return Pace(needed, needed)
+
+
+def deadline_left_s(
+    spec: VideoJobSpec, variant: ServerVariant, *, started_s: float, now_s: float, warm: bool
+) -> float | None:
+    """Seconds that are left for work until the deadline, negative when it is past; None without one. Arguments as
+    those of `pace`.
+    """
+    if spec.deadline is None:
+        return None
+    reserve_s = _END_S if warm else _START_S + variant.start_s + _END_S
+    return started_s + float(spec.deadline.complete_within.seconds) - now_s - reserve_s
 
 
 def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fraction, indexes: int) -> int:
@@ -185,13 +203,24 @@ def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fr
         frames_per_second: `Pace.workers`.
         indexes: of the Job; more workers than these would find nothing to do.
     """
+    most = min(most_workers(spec, catalogue), max(1, indexes))
+    return max(1, min(workers_for(frames_per_second, catalogue.worker), most))
+
+
+def workers_for(frames_per_second: Fraction, settings: WorkerSettings) -> int:
+    """Workers that decode and send so much together, at least one."""
+    return max(1, math.ceil(frames_per_second / settings.frames_per_second))
+
+
+def most_workers(spec: VideoJobSpec, catalogue: Catalogue) -> int:
+    """Workers that the installation and the job's own limits allow, at least one."""
     settings, limits = catalogue.worker, spec.compute.limits
-    most = [settings.max_workers, max(1, indexes)]
+    most = [settings.max_workers]
     if limits is not None and limits.workers is not None:
         most.append(limits.workers)
     if limits is not None and limits.cpus is not None:
-        most.append(max(1, int(limits.cpus / cpus_of(settings.cpu))))
-    return max(1, min(math.ceil(frames_per_second / settings.frames_per_second), *most))
+        most.append(int(limits.cpus / cpus_of(settings.cpu)))
+    return max(1, min(most))
 
 
 def most_replicas(spec: VideoJobSpec, variant: ServerVariant) -> int | None:
@@ -219,14 +248,3 @@ def bytes_of(quantity: str) -> int:
             number, unit = quantity.removesuffix(suffix), Fraction(factor)
             break
     return int(Fraction(number) * unit)
-
-
-def batch_size(segments: int, max_workers: int) -> int:
-    """Segments of one index: one, unless there would be too many indexes.
-
-    An index costs the start of a pod, seconds against a segment's own seconds to minutes, so more segments share one as
-    soon as every worker still gets several turns: they even out batches of unequal length, and a lost pod costs less.
-    Nothing is lost with a pod but the segment it is at: what is committed is skipped by its successor.
-    """
-    for_turns = segments // max(1, max_workers * _INDEXES_PER_WORKER)
-    return max(1, for_turns, math.ceil(segments / _MAX_COMPLETIONS))

@@ -6,14 +6,22 @@ followed by another one, a few times.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
+from videojob.planning.batching import Deal, deal, indexes
 from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
-from videojob.planning.placement import Pace, Place, batch_size, most_replicas, pace, worker_count
+from videojob.planning.placement import (
+    Pace,
+    Place,
+    Times,
+    deadline_left_s,
+    most_replicas,
+    pace,
+    worker_count,
+)
 from videojob.planning.progress import frames_left, index_count, progress_of
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
@@ -183,12 +191,10 @@ class Run:
     def _work_job(self, latest: JobSeen | None) -> WorkJobWanted:
         running = latest is not None and latest.finished is None
         attempt = 1 if latest is None else latest.attempt + (0 if running else 1)
-        batch = batch_size(self.head.segments, self.look.catalogue.worker.max_workers)
-        if latest is not None and running and latest.batch:
-            batch = latest.batch
-        completions = math.ceil(self.head.segments / batch)
+        dealt = self._deal(latest.batch if latest is not None and running else 0)
         speed = self._pace(self.look, self.where, self._frames_left).workers
-        parallelism = worker_count(self.look.job.spec, self.look.catalogue, speed, completions)
+        parallelism = worker_count(self.look.job.spec, self.look.catalogue, speed, dealt.completions)
+        parallelism = max(parallelism, dealt.least_workers)
         if latest is not None and running and self._is_queued:
             parallelism = latest.parallelism  # it is what Kueue admitted
         elif latest is not None and running and not latest.suspended:
@@ -198,11 +204,19 @@ class Run:
             plan_attempt=self.head.attempt,
             epoch=self.results.epoch,
             server=self.where.key,
-            batch=batch,
-            completions=completions,
+            batch=dealt.batch,
+            completions=dealt.completions,
             parallelism=parallelism,
             suspended=True,
         )
+
+    def _deal(self, kept: int) -> Deal:
+        """How segments lie in indexes: as in the Job that is there (`kept` segments each), or as is best now."""
+        if kept:
+            return Deal(kept, indexes(self.head.segments, kept))
+        look, variant = self.look, self.where.variant
+        left_s = deadline_left_s(look.job.spec, variant, **self._times(look))
+        return deal(self.head, look.job.spec, look.catalogue, variant, deadline_left_s=left_s)
 
     # In words and numbers.
 
@@ -263,10 +277,13 @@ class Run:
 
     @staticmethod
     def _pace(look: Look, where: Place, left: int) -> Pace:
+        return pace(look.job.spec, where.variant, left, **Run._times(look))
+
+    @staticmethod
+    def _times(look: Look) -> Times:
         started_s = look.now_s if look.recorded.started_s is None else look.recorded.started_s
         server = look.observed.server
-        warm = server is not None and server.ready > 0
-        return pace(look.job.spec, where.variant, left, started_s=started_s, now_s=look.now_s, warm=warm)
+        return {"started_s": started_s, "now_s": look.now_s, "warm": server is not None and server.ready > 0}
 
     @staticmethod
     def demand_of(look: Look, where: Place, left: int) -> ServerDemand:

@@ -40,6 +40,13 @@ def cut(infos: Sequence[VideoInfo], target_ms: int = TARGET_MS) -> tuple[Segment
     return tuple(segments)
 
 
+def longest_ms(info: VideoInfo, segments: Sequence[Segment]) -> int:
+    """Length of a video's longest segment, in milliseconds; 0 where nothing tells how long the video is."""
+    end_pts = info.start_pts + int(Fraction(info.duration_ms, 1000) / info.time_base)
+    bounds = [info.start_pts, *(one.end_pts for one in segments if one.end_pts is not None), end_pts]
+    return max(0, *(int((end - start) * info.time_base * 1000) for start, end in pairwise(bounds)))
+
+
 def _cuts(info: VideoInfo, target_ms: int) -> list[int]:
     """Chosen cut points: from each chosen one, the candidate nearest to the target, never nearer than two thirds."""
     target = max(1, int(Fraction(target_ms, 1000) / info.time_base))

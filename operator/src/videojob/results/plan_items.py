@@ -55,6 +55,7 @@ def head_from_item(item: Mapping[str, Document]) -> PlanHead:
         frames=whole(item["frames"]),
         duration_ms=whole(item["duration_ms"]),
         error=None if error is None else mapping(error),
+        longest_ms=whole(item.get("longest_ms", 0)),
     )
 
 

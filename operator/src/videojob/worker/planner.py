@@ -22,6 +22,7 @@ from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.jobplan import PlanHead, PlannedVideo, sampled_frames
+from videojob.planning.segments import longest_ms
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
 from videojob.ports import FetchedInput, JobStore
@@ -110,6 +111,7 @@ class Planner:
             frames=sum(sampled_frames(info, settings) for info in good),
             duration_ms=sum(info.duration_ms for info in good),
             error=None if good else _nothing_good(plans).as_dict(),
+            longest_ms=max((longest_ms(one.info, of_video.get(one.video, ())) for one in plans if one.info), default=0),
         )
         return head, videos
 
