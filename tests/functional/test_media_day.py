@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from support.decoding import decode, request_for
 from support.paging import paged
-from support.plans import plan_head
 from support.videos import Spec, write_repeated
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.media.decoder import DecoderProcess
