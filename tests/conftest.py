@@ -7,11 +7,22 @@ the background may have it ignored, and children inherit that.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from videojob.reasons import Where, settle_on
 
 settings.register_profile(
     "same everywhere", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 settings.load_profile("same everywhere")
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def advice_of_one_machine() -> Iterator[None]:
+    """A command for a cluster settles its process on the advice for clusters; the next test is another process."""
+    yield
+    settle_on(Where.MACHINE)

@@ -189,7 +189,7 @@ def test_only_bad_videos_fail_the_job_with_the_reason(tmp_path: Path) -> None:
     done = videojob("run", manifest(tmp_path, "missing.mp4"), "--output", tmp_path / "out")
     assert done.code == 1
     assert "InputNotFound" in done.out
-    assert "a retry does not help" in done.out
+    assert "not retryable" in done.out
 
 
 def test_a_truncated_video_fails_or_is_skipped_as_asked(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
-from videojob import errors
 from videojob.api.problems import field_text
-from videojob.api.reasons import REASONS, Phase
 from videojob.api.spec import DetectionsOutput, FileInput, Input, PreviewOutput, Results, Sampling
 from videojob.api.units import DecimalText
 from videojob.api.videojob import VideoJob
@@ -95,22 +93,3 @@ def test_a_manifest_is_written_without_what_is_absent() -> None:
     assert written["metadata"] == {"name": "lobby", "namespace": "default"}
     assert "deadline" not in written["spec"]
     assert "status" not in written
-
-
-def all_errors(kind: type[errors.VideoJobError] = errors.VideoJobError) -> list[type[errors.VideoJobError]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in all_errors(child))]
-
-
-@pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
-def test_every_error_has_its_reason_explained(kind: type[errors.VideoJobError]) -> None:
-    info = REASONS[kind.reason]
-    assert info.phase is Phase.FAILED
-    assert info.retryable == kind.default_retryable
-
-
-@pytest.mark.parametrize("info", REASONS.values(), ids=lambda info: info.word)
-def test_every_reason_says_what_it_means_and_what_to_do(info: Any) -> None:
-    assert info.word.isalnum()
-    assert info.word[0].isupper()
-    assert info.meaning.endswith(".")
-    assert info.next_step.endswith(".")

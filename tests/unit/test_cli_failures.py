@@ -112,4 +112,4 @@ def test_a_person_gets_the_failure_on_standard_error(capsys: pytest.CaptureFixtu
     tell_failure(InputNotFound("gone", uri="clip[/x]:fire:\x1b", hint="Look."), ["videojob", "run"])
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == "InputNotFound: gone (clip[/x]:fire:\\x1b). Look. (a retry does not help)\n"
+    assert shown.err == "InputNotFound: gone (clip[/x]:fire:\\x1b). Look. (not retryable)\n"

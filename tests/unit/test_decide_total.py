@@ -17,7 +17,6 @@ from support.decisions import (
     ended_status,
     stored,
 )
-from videojob.api.reasons import REASONS, Phase
 from videojob.manifests.jobs import config_map, plan_job, work_job
 from videojob.planning.observed import (
     NODE_ON_THE_WAY,
@@ -28,6 +27,7 @@ from videojob.planning.observed import (
     ResultsSeen,
     ServerSeen,
 )
+from videojob.reasons import REASONS, Phase
 
 times = st.floats(NOW_S - 2000, NOW_S + 60)
 troubles = st.none() | st.builds(

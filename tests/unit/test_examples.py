@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from videojob.api.load import load_manifests, parse_manifests
-from videojob.api.reasons import REASONS, Phase
+from videojob.reasons import REASONS, Phase
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "apiVersion: videojob.dev"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from support.job_states import a_state, condition, job_object, new_state
-from videojob.api.reasons import Phase
 from videojob.manifests.job_state import job_state
+from videojob.reasons import Phase
 
 
 @pytest.mark.parametrize(

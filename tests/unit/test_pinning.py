@@ -92,7 +92,7 @@ def test_workers_that_began_with_what_is_gone_end_with_words(
 ) -> None:
     with pytest.raises(error, match="the job began") as caught:
         place_for(a_job().spec, MANY, [work(server)], results(), catalogue)
-    assert "Make the job anew" in caught.value.hint
+    assert "Create the VideoJob again" in caught.value.hint
     desired = decide(a_job(status=a_status()), running(work(server), server=READY), catalogue, NOW_S)
     assert (desired.ended, desired.reason) == (True, error.reason)
 

@@ -57,12 +57,12 @@ def test_a_character_can_be_kept() -> None:
 
 def test_an_error_shows_no_control_character_of_its_parts() -> None:
     error = InputNotFound("no \x1b[2J", uri="s3://b/\u202ekey", hint="Look at \x07.")
-    assert str(error) == (r"InputNotFound: no \x1b[2J (s3://b/\u202ekey). Look at \x07. (a retry does not help)")
+    assert str(error) == (r"InputNotFound: no \x1b[2J (s3://b/\u202ekey). Look at \x07. (not retryable)")
 
 
 def test_no_line_of_an_error_can_pass_for_a_line_of_its_own() -> None:
-    lines = str(ServerStartFailed("the end of its log:\none\nInputNotFound: two")).splitlines()
-    assert lines[1:] == ["    one", "    InputNotFound: two. (a retry does not help)"]
+    lines = str(ServerStartFailed("the end of its log:\none\nInputNotFound: two", hint="Look.")).splitlines()
+    assert lines[1:] == ["    one", "    InputNotFound: two. Look. (not retryable)"]
 
 
 def test_an_error_keeps_its_exact_words_for_scripts() -> None:
@@ -72,5 +72,5 @@ def test_an_error_keeps_its_exact_words_for_scripts() -> None:
 
 
 def test_an_ordinary_error_reads_as_before() -> None:
-    error = VideoJobError("it broke", uri="clip.mp4", segment=3, time_ms=1500, retryable=True)
-    assert str(error) == "InternalError: it broke (clip.mp4, segment 3, at 1.500 s). (a retry may help)"
+    error = VideoJobError("it broke", uri="clip.mp4", segment=3, time_ms=1500, retryable=True, hint="")
+    assert str(error) == "InternalError: it broke (clip.mp4, segment 3, at 1.500 s). (retryable)"

@@ -130,7 +130,7 @@ def test_failed_inputs_and_gaps_say_why_and_what_to_do() -> None:
     words = text(read_page(render_report(CASES["with troubles"]())), "attention")
     assert "InputNotFound gone.mp4 S3 has no such bucket" in words
     assert "Check the path or key" in words
-    assert "A retry does not help." in words
+    assert "Not retryable." in words
     assert f"entrance-north.mp4, 0:00{DASH}0:05" in words
 
 

@@ -1,10 +1,10 @@
 """Every error a user can meet, one tree.
 
     VideoJobError                 reason, message, place (uri, segment, time), hint, retryable
-    ├── ManifestError             the manifest is wrong: fix it, a retry does not help
+    ├── ManifestError             the manifest is wrong: fix it, not retryable
     ├── InputError                the video is wrong, or cannot be had
     │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge
-    │   ├── InputUnavailable                (the only one that a retry may cure)
+    │   ├── InputUnavailable                (the only retryable one)
     │   ├── NoVideoStream, NoFrames, ResolutionLimitExceeded
     │   ├── DecodeTimeout, DecoderCrashed, FormatNotAllowed, InputAddressForbidden
     ├── ModelError                the model is wrong, or does not fit
@@ -22,8 +22,9 @@
     └── Cancelled                 a signal asked for the stop: nothing is lost, a rerun goes on
 
 `reason` is a stable CamelCase word: it is what `kubectl get vj` shows, what a script may test for and what the
-troubleshooting page is sorted by. Errors cross process borders as plain dictionaries (`as_dict`, `error_from_dict`),
-never as pickles: the decoder process is not trusted.
+troubleshooting page is sorted by. What it means, what to do about it and whether it is retryable stands in one table,
+`videojob.reasons`; an error adds a hint of its own only where it knows better. Errors cross process borders as plain
+dictionaries (`as_dict`, `error_from_dict`), never as pickles: the decoder process is not trusted.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from videojob.printable import printable
+from videojob.reasons import REASONS, Where, here
 
 
 class VideoJobError(Exception):
@@ -42,13 +44,11 @@ class VideoJobError(Exception):
         uri: the object that it is about (a video's URI, a model's name, a file).
         segment: the job-wide index of the segment, when the place is inside a video.
         time_ms: presentation time inside the video, in milliseconds.
-        hint: what to do about it.
-        retryable: overrides the class's answer to "does trying again help?".
+        hint: what to do about it, where that is more exact than the advice of the reason; "" for nothing at all.
+        retryable: overrides the reason's.
     """
 
     reason: ClassVar[str] = "InternalError"
-    default_hint: ClassVar[str] = ""
-    default_retryable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -65,15 +65,24 @@ class VideoJobError(Exception):
         self.uri = uri
         self.segment = segment
         self.time_ms = time_ms
-        self.hint = self.default_hint if hint is None else hint
-        self.retryable = self.default_retryable if retryable is None else retryable
+        self._own_hint = hint
+        self.retryable = REASONS[self.reason].retryable if retryable is None else retryable
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, in the place that this process is about."""
+        return self.advice(here())
+
+    def advice(self, where: Where) -> str:
+        """What to do about it in that place."""
+        return REASONS[self.reason].advice(where) if self._own_hint is None else self._own_hint
 
     def __str__(self) -> str:
         """One line, safe for a terminal; further lines of a message are indented, so that none can pass for ours."""
         uri = printable(self.uri or "")
         place = [part for part in (uri, self._segment_text(), self._time_text()) if part]
         where = f" ({', '.join(place)})" if place else ""
-        retry = "a retry may help" if self.retryable else "a retry does not help"
+        retry = "retryable" if self.retryable else "not retryable"
         hint = f" {printable(self.hint)}" if self.hint else ""
         message = printable(self.message, keep="\n").replace("\n", "\n    ")
         return f"{self.reason}: {message}{where}.{hint} ({retry})"
@@ -85,16 +94,23 @@ class VideoJobError(Exception):
         return "" if self.time_ms is None else f"at {self.time_ms / 1000:.3f} s"
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as JSON-able values; `error_from_dict` makes it whole again."""
+        """The error as JSON-able values, the same in each place; `error_from_dict` makes it whole again.
+
+        `hint` is "" where the advice of the reason holds: who shows the error adds that of his place.
+        """
         return {
             "reason": self.reason,
             "message": self.message,
             "uri": self.uri,
             "segment": self.segment,
             "time_ms": self.time_ms,
-            "hint": self.hint,
+            "hint": self._own_hint or "",
             "retryable": self.retryable,
         }
+
+    def as_shown(self) -> dict[str, Any]:
+        """The same for a script that a person reads with: with the advice for the place that this process is about."""
+        return self.as_dict() | {"hint": self.hint}
 
 
 class ManifestError(VideoJobError):
@@ -113,98 +129,84 @@ class InputNotFound(InputError):
     """No such object."""
 
     reason = "InputNotFound"
-    default_hint = "Check the path or key, and that this identity may read it."
 
 
 class InputUnavailable(InputError):
     """The object is there, but could not be read now."""
 
     reason = "InputUnavailable"
-    default_retryable = True
 
 
 class InputNotVideo(InputError):
     """Empty, text, or bytes that no known container starts with."""
 
     reason = "InputNotVideo"
-    default_hint = "Check what the file is; a supported container is MP4/MOV, MKV/WebM, AVI, MPEG-TS, FLV, OGG."
 
 
 class InputContainerInvalid(InputError):
     """The container's own structure is broken, as when an MP4 has no moov box."""
 
     reason = "InputContainerInvalid"
-    default_hint = "The recording was probably cut off: export it again, or remux it from the source."
 
 
 class InputCorrupt(InputError):
     """A stretch of the video cannot be decoded and onCorruption is Fail."""
 
     reason = "InputCorrupt"
-    default_hint = "Set onCorruption: Skip to go on without the damaged stretch; it is then named as a gap."
 
 
 class InputChanged(InputError):
     """The object was replaced while the job ran."""
 
     reason = "InputChanged"
-    default_hint = "Pin a versionId, or start the job again on the new object."
 
 
 class InputTooLarge(InputError):
     """More bytes than we accept to download."""
 
     reason = "InputTooLarge"
-    default_hint = "Cut the recording into smaller files."
 
 
 class NoVideoStream(InputError):
     """A container without a video stream."""
 
     reason = "NoVideoStream"
-    default_hint = "The file holds no picture: remove it from the inputs."
 
 
 class NoFrames(InputError):
     """A video stream without one decodable frame."""
 
     reason = "NoFrames"
-    default_hint = "The file holds no picture: remove it from the inputs."
 
 
 class ResolutionLimitExceeded(InputError):
     """The header claims a picture larger than we accept; nothing was allocated."""
 
     reason = "ResolutionLimitExceeded"
-    default_hint = "Scale the video down to at most 8192 x 8192."
 
 
 class DecodeTimeout(InputError):
     """The demuxer or decoder made no progress in time."""
 
     reason = "DecodeTimeout"
-    default_hint = "The file may be built to never end; remux it from the source."
 
 
 class DecoderCrashed(InputError):
     """The decoder process died on this file; the job goes on without it."""
 
     reason = "DecoderCrashed"
-    default_hint = "The file triggers a decoder fault: transcode it from the source."
 
 
 class FormatNotAllowed(InputError):
     """A playlist or meta format that would make the demuxer open something else."""
 
     reason = "FormatNotAllowed"
-    default_hint = "Give the media file itself, not a playlist (HLS, DASH, concat, SDP) that points elsewhere."
 
 
 class InputAddressForbidden(InputError):
     """An http input that leads to a loopback, link-local or private address."""
 
     reason = "InputAddressForbidden"
-    default_hint = "Use a public address, or put the file into S3."
 
 
 class ModelError(VideoJobError):
@@ -247,7 +249,6 @@ class ServerUnavailable(ServerError):
     """No answer from the server, retries included."""
 
     reason = "ServerUnavailable"
-    default_retryable = True
 
 
 class ServerStartFailed(ServerError):
@@ -260,7 +261,6 @@ class InferenceTimeout(ServerError):
     """A request passed its deadline."""
 
     reason = "InferenceTimeout"
-    default_retryable = True
 
 
 class SinkError(VideoJobError):
@@ -273,7 +273,6 @@ class SinkUnavailable(SinkError):
     """No answer from the store, retries included."""
 
     reason = "SinkUnavailable"
-    default_retryable = True
 
 
 class StaleEpoch(SinkError):
@@ -292,8 +291,6 @@ class ResultsIncomplete(SinkError):
     """The commits do not cover every segment exactly once."""
 
     reason = "ResultsIncomplete"
-    default_retryable = True
-    default_hint = "Run the job again: finished segments are kept."
 
 
 class ClusterError(VideoJobError):
@@ -306,8 +303,6 @@ class ClusterUnavailable(ClusterError):
     """No answer from the API server, or none that can be used."""
 
     reason = "ClusterUnavailable"
-    default_retryable = True
-    default_hint = "Check the network and the kubeconfig's context."
     retry_after_s = 0.0
     """Not to be asked again before that."""
 
@@ -354,23 +349,18 @@ class DeadlineExceeded(VideoJobError):
     """The job ran longer than it may."""
 
     reason = "DeadlineExceeded"
-    default_hint = "Raise activeDeadlineSeconds and run it again: finished segments are kept."
 
 
 class WorkerLost(VideoJobError):
     """A worker process died in the middle of a segment."""
 
     reason = "WorkerLost"
-    default_retryable = True
-    default_hint = "Out of memory is the usual cause: use fewer workers."
 
 
 class Cancelled(VideoJobError):
     """A signal asked for the stop."""
 
     reason = "Cancelled"
-    default_retryable = True
-    default_hint = "Run it again: finished segments are kept."
 
 
 def _subclasses(root: type[VideoJobError]) -> dict[str, type[VideoJobError]]:
@@ -391,6 +381,6 @@ def error_from_dict(values: Mapping[str, Any]) -> VideoJobError:
         uri=values.get("uri"),
         segment=values.get("segment"),
         time_ms=values.get("time_ms"),
-        hint=values.get("hint"),
+        hint=values.get("hint") or None,
         retryable=values.get("retryable"),
     )

@@ -161,9 +161,7 @@ class Caller:
             self.throttled += answers
 
     def _unavailable(self, message: str) -> SinkUnavailable:
-        return SinkUnavailable(
-            message, uri=self._uri, hint="Nothing is lost: run it again. If it stays so, raise the table's capacity."
-        )
+        return SinkUnavailable(message, uri=self._uri)
 
     @property
     def _uri(self) -> str:
@@ -178,7 +176,7 @@ class Caller:
             return table_missing(self._table)
         if code == "ValidationException" and "key" in words.lower():
             return table_mismatch(self._table, words)
-        hint = ""
+        hint = None
         if code in _DENIED:
             hint = (
                 "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, Query and BatchWriteItem on the table"

@@ -99,7 +99,7 @@ def final_error(error: grpc.RpcError, *, model: str, address: str, attempts: int
         return InferenceTimeout(
             f"the server at {address} did not answer in time, {tried}",
             uri=model,
-            hint="It is overloaded or hangs: look at its queue, or give it more instances.",
+            hint="It is overloaded or hangs: check its queue, or give it more instances.",
         )
     if is_passing(error):
         return ServerUnavailable(

@@ -4,6 +4,5 @@ load.load_manifests(path)   a file's VideoJobs, or ManifestProblems with every p
 videojob.VideoJob           the models: videojob, metadata, spec, status
 units                       durations and decimals, which travel as text
 rules                       what schema keywords cannot say, once for CEL and for Python
-reasons                     every reason a condition can give, and what to do then
 crd.crd_yaml()              the CustomResourceDefinition
 """

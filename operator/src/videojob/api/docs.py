@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 
 from videojob.api.crd import crd
-from videojob.api.reasons import REASONS, Phase
 from videojob.api.rules import VALIDATIONS
 from videojob.api.schema import Schema
 from videojob.api.spec import MUTABLE_AFTER_START
 from videojob.api.text import WORDING
 from videojob.api.videojob import API_VERSION, KIND
+from videojob.reasons.guide import reference_tables
 
 _HEAD = f"""<!-- Generated from the pydantic models by `videojob crd --format markdown`. Do not edit. -->
 # {KIND}
@@ -32,7 +32,7 @@ def reference_markdown() -> str:
     parts = [_HEAD]
     for name in ("spec", "status"):
         parts += _sections(name, schema["properties"][name])
-    parts += _reasons()
+    parts += reference_tables()
     return "\n".join(parts)
 
 
@@ -87,16 +87,3 @@ def _limits(field: Schema) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _reasons() -> Iterator[str]:
-    yield "## Reasons\n\nThe word in the STATUS column, which is the reason of the `Succeeded` condition.\n"
-    for phase in Phase:
-        status, kind = phase.value.split(": ")
-        rows = [
-            f"| `{info.word}` | {info.meaning} | {info.next_step} | {'yes' if info.retryable else 'no'} |"
-            for info in REASONS.values()
-            if info.phase is phase
-        ]
-        head = f"### {kind[0].upper()}{kind[1:]} (`Succeeded` is {status})\n\n"
-        yield head + "| reason | meaning | what to do | retry helps |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"

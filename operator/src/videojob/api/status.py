@@ -27,7 +27,7 @@ class Condition(Model):
     reason: Reason
     """Why, in one word; the reference lists all of them with what to do."""
     message: LongText = ""
-    """The same for a person: the object, the place in it, what to do, whether a retry helps."""
+    """The same for a person: the object, the place in it, what to do, whether it is retryable."""
     last_transition_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})]
     """When `status` last changed."""
     observed_generation: Count | None = None

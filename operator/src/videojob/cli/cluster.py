@@ -18,6 +18,7 @@ from videojob.manifests.job_state import JobState, job_state
 from videojob.manifests.kinds import VIDEOJOBS
 from videojob.manifests.names import CANARY
 from videojob.ports import Cluster, Object
+from videojob.reasons import Where, settle_on
 
 if TYPE_CHECKING:
     from videojob.adapters.kubernetes_api import KubernetesApi
@@ -74,6 +75,7 @@ def connected(access: Access, *, connections: int = 32) -> Iterator[Connected]:
             f"talking to a cluster needs the Python package {error.name}, which is not installed",
             hint="pip install 'videojob[cluster]'",
         ) from error
+    settle_on(Where.CLUSTER)
     api = connect_cluster(access.kubeconfig, access.context, connections=connections)
     try:
         yield Connected(api, access.namespace or context_namespace(access.kubeconfig, access.context))

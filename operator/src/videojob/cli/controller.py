@@ -26,6 +26,7 @@ from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.stores import Stores
 from videojob.planning.catalogue import Catalogue
 from videojob.ports import JobStore
+from videojob.reasons import Where, settle_on
 from videojob.worker.logs import log_json
 
 _SIDE_PATIENCE_S = 5.0
@@ -48,6 +49,7 @@ def controller(
     inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 45.0,
 ) -> None:
     """Run the operator: watches VideoJobs and brings each to its end."""
+    settle_on(Where.CLUSTER)
     log_json({"component": "controller"})
     catalogue = read_config(config)
     metrics = ControllerMetrics()

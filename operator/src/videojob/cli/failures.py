@@ -85,7 +85,7 @@ def setup_error(error: OSError) -> SetupError:
 
 def failure_document(error: VideoJobError) -> dict[str, Any]:
     """The JSON of a command that could not begin; a manifest's problems are those that `videojob validate` lists."""
-    document: dict[str, Any] = {"state": "Failed", "error": error.as_dict()}
+    document: dict[str, Any] = {"state": "Failed", "error": error.as_shown()}
     if isinstance(error, ManifestProblems):
         document["problems"] = [problem.as_dict() for problem in error.problems]
     return document

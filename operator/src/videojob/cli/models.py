@@ -250,7 +250,7 @@ def _entry_document(entry: CatalogueEntry) -> dict[str, Any]:
         "name": entry.name,
         "folder": str(entry.folder),
         "versions": list(entry.versions),
-        "error": None if entry.error is None else entry.error.as_dict(),
+        "error": None if entry.error is None else entry.error.as_shown(),
         "model": None if entry.contract is None else _document(entry.contract),
     }
 

@@ -124,13 +124,13 @@ def outcome_document(outcome: RunOutcome, options: RunOptions) -> dict[str, Any]
     return {
         "state": outcome.state,
         "job": None if outcome.run is None else {"name": outcome.run.name, "namespace": outcome.run.namespace},
-        "error": None if outcome.error is None else outcome.error.as_dict(),
+        "error": None if outcome.error is None else outcome.error.as_shown(),
         "failed_inputs": [
             {
                 "video": video.video,
                 "uri": video.uri,
                 "name": video.name,
-                "error": None if video.error is None else video.error.as_dict(),
+                "error": None if video.error is None else video.error.as_shown(),
             }
             for video in outcome.failed
         ],

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from videojob.api.reasons import Phase
 from videojob.cli.cluster import command_line
 from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
@@ -19,6 +18,7 @@ from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.manifests.job_state import JobState
 from videojob.ports import Sink
+from videojob.reasons import Phase
 from videojob.results.values import RunRecord
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the VideoJob.", metavar="NAME")]

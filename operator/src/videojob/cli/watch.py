@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from videojob.adapters.clock import SystemClock
-from videojob.api.reasons import Phase
 from videojob.cli.cluster import (
     Access,
     ContextOption,
@@ -30,6 +29,7 @@ from videojob.errors import Cancelled, SetupError
 from videojob.manifests.job_state import JobState
 from videojob.ports import Clock
 from videojob.printable import printable
+from videojob.reasons import Phase
 
 _LOOK_EVERY_S = 1.0
 _LAST_WORDS_S = 1.0

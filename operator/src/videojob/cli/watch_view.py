@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from videojob.api.reasons import Phase
 from videojob.cli.cluster import program_name
 from videojob.cli.display import duration_text, progress_text, progress_view
 from videojob.cli.following import Happened
@@ -20,6 +19,7 @@ from videojob.cli.terminal import cell, tell
 from videojob.local.values import RunProgress
 from videojob.manifests.job_state import ConditionState, JobState, ProgressState
 from videojob.ports import Clock
+from videojob.reasons import Phase
 
 _STYLES = {Phase.SUCCEEDED: "bold green", Phase.FAILED: "bold red", Phase.WORKING: "bold", Phase.WAITING: "bold yellow"}
 _PLAIN_EVERY_S = 2.0

@@ -25,6 +25,7 @@ from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
+from videojob.reasons import Where, settle_on
 from videojob.worker.batch import Batch, Ending
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.flow import in_flight_frames
@@ -64,6 +65,7 @@ def plan(
 ) -> None:
     """Expand, pin and probe a job's inputs, and store its plan."""
     bound: dict[str, object] = {"component": "planner", "attempt": attempt}
+    settle_on(Where.CLUSTER)
     log_json(bound)
     drain = Drain(0.0, SystemClock())
 
@@ -93,6 +95,7 @@ def run(
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
+    settle_on(Where.CLUSTER)
     log_json(bound)
     drain = Drain(grace, SystemClock())
 
@@ -147,6 +150,7 @@ def sync(
     engines: Annotated[str, typer.Option(help="Folder that keeps TensorRT engines.")] = "/engines",
 ) -> None:
     """Bring a server's model, check it and render its configuration."""
+    settle_on(Where.CLUSTER)
     log_json({"component": "sync-model", "model": model})
 
     def work() -> tuple[Ending, VideoJobError | None]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videojob.api.reasons import REASONS, Phase
 from videojob.planning.decide import QUEUE_LABEL, seconds_of
+from videojob.reasons import REASONS, Phase
 
 Object = Mapping[str, Any]
 

@@ -8,11 +8,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
 
-from videojob.api.reasons import REASONS
 from videojob.api.videojob import VideoJob
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import Desired, ProgressWanted
 from videojob.planning.observed import Observed
+from videojob.reasons import REASONS
 
 _MOST_CHARACTERS = 4000
 _MOST_SEEN_S = 30 * 86_400

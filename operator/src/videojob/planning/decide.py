@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from videojob.api.reasons import REASONS
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
 from videojob.planning.catalogue import Catalogue
@@ -32,6 +31,7 @@ from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
 from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
+from videojob.reasons import REASONS
 
 __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
 

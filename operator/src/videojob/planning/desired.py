@@ -98,7 +98,7 @@ class Desired:
     """What the controller should do about one VideoJob, all of it idempotent.
 
     Attributes:
-        reason: the one word that `kubectl get vj` shows, of api.reasons. message: the same for a person.
+        reason: the one word that `kubectl get vj` shows, of videojob.reasons. message: the same for a person.
         why: of the place that was chosen, "" before there is one.
         conditions: all of them, Succeeded first.
         started: startTime must be set (when it is not yet).

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from videojob.api.reasons import REASONS, Phase
 from videojob.planning.desired import Desired, EventWanted
 from videojob.planning.refusals import ignored_on_clusters
 from videojob.planning.words import Look
+from videojob.reasons import REASONS, Phase
 
 _NODES = {"ProvisioningGPU": "a GPU node", "ProvisioningCPU": "a CPU node"}
 _STAGES = frozenset({"Probing", "LoadingModel", "Processing", "Aggregating"})

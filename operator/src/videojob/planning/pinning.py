@@ -72,7 +72,7 @@ def _may_move(job: JobSeen, server: ServerKey, results: ResultsSeen | None, cata
 
 def _kept(key: ServerKey, catalogue: Catalogue) -> Place:
     model = catalogue.models.get(key.model)
-    anew = "Make the job anew: it then runs with what there is now."
+    anew = "Create the VideoJob again: it then runs with what this installation offers now."
     if model is None:
         raise ModelNotFound("the job began with a model that this installation has no more", uri=key.model, hint=anew)
     variant = model.variants.get(key.accelerator)

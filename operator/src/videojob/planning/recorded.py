@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 
-from videojob.api.reasons import REASONS
 from videojob.api.status import Condition, VideoJobStatus
 from videojob.api.units import decimal_fraction
+from videojob.reasons import REASONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from videojob.planning.placement import (
 )
 from videojob.planning.progress import frames_left, index_count, progress_of
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
-from videojob.planning.words import Fact, Look, error_words, fails, fails_with, sentence, works
+from videojob.planning.words import Fact, Look, advice, error_words, fails, fails_with, sentence, works
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 AWAY_S = 30.0
@@ -115,7 +115,7 @@ class Run:
         words = f"a segment failed after {limit} retries: {job.message or job.reason}{said}"
         if job.error is not None:
             words = f"a segment failed after {limit} retries, at last with {job.error.get('reason')}: "
-            words = sentence(f"{words}{error_words(job.error)}", str(job.error.get("hint") or ""))
+            words = sentence(f"{words}{error_words(job.error)}", advice(job.error))
         return fails(self.look, "BackoffLimitExceeded", words)
 
     # Held.

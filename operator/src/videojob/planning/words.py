@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videojob.api.reasons import REASONS, Phase
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionStatus, ConditionWanted, Desired
 from videojob.planning.observed import JobSeen, Observed
 from videojob.planning.recorded import Recorded
+from videojob.reasons import REASONS, Phase, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def works(
 
     Args:
         look: at the job.
-        reason: of api.reasons.
+        reason: of videojob.reasons.
         message: for people; what to do next is added when it waits, unless `advise` is False.
         capacity: what is known of nodes; None for nothing yet.
         server: the same of the inference server.
@@ -90,7 +90,7 @@ def works(
         queued: Kueue holds it.
     """
     info = REASONS[reason]
-    text = sentence(message, info.next_step) if advise and info.phase is Phase.WAITING else message
+    text = sentence(message, info.cluster) if advise and info.phase is Phase.WAITING else message
     unasked, suspended = Fact("Unknown", reason), Fact("False", reason)
     if look.job.spec.suspend:
         unasked, suspended = Fact("False", "Suspended", "given back"), Fact("True", "Suspended", "by spec.suspend")
@@ -102,11 +102,11 @@ def works(
 def fails(look: Look, reason: str, message: str) -> Desired:
     """A job that ended badly; its Jobs go, what is committed stays. What to do next is added to the message."""
     word = _failure(reason)
-    return _ends(look, Fact("False", word, sentence(message, REASONS[word].next_step)))
+    return _ends(look, Fact("False", word, sentence(message, REASONS[word].cluster)))
 
 
 def fails_with(look: Look, error: Mapping[str, Any], reason: str = "") -> Desired:
-    """The same with `VideoJobError.as_dict()`, whose own advice goes before that of its reason.
+    """The same with `VideoJobError.as_dict()`, whose own hint goes before the advice of its reason.
 
     Args:
         look: at the job.
@@ -114,8 +114,7 @@ def fails_with(look: Look, error: Mapping[str, Any], reason: str = "") -> Desire
         reason: of the job; by default the error's own.
     """
     word = _failure(reason or str(error.get("reason")))
-    hint = str(error.get("hint") or REASONS[word].next_step)
-    return _ends(look, Fact("False", word, sentence(error_words(error), hint)))
+    return _ends(look, Fact("False", word, sentence(error_words(error), advice(error))))
 
 
 def succeeds(look: Look, reason: str, message: str) -> Desired:
@@ -132,9 +131,14 @@ def error_words(error: Mapping[str, Any]) -> str:
     return f"{error.get('message', '')}{where}"
 
 
+def advice(error: Mapping[str, Any]) -> str:
+    """What to do on a cluster about `VideoJobError.as_dict()`: its own hint, else what its reason advises there."""
+    return str(error.get("hint") or REASONS[_failure(str(error.get("reason")))].cluster)
+
+
 def told(error: VideoJobError) -> str:
-    """An error as part of a message: what, where, and what to do."""
-    return sentence(error_words(error.as_dict()), error.hint)
+    """An error as part of a message: what, where, and what to do on a cluster."""
+    return sentence(error_words(error.as_dict()), error.advice(Where.CLUSTER))
 
 
 def sentence(message: str, next_step: str) -> str:

@@ -126,7 +126,7 @@ class Batch:
             raise ModelNotFound(
                 f"the server has another model {found.name!r} than the one that this run began with",
                 uri=found.name,
-                hint="Give a changed model a new version and digest in the catalogue, and start the job again.",
+                hint="Give a changed model a new version and digest in the catalogue, and create a new VideoJob.",
             )
 
     def _open(self) -> list[Segment]:

@@ -52,7 +52,7 @@ def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
         return None if stored is None else outcome_of(decode_summary(stored))
     except (LookupError, TypeError, ValueError) as error:
         words = f"the stored summary is not as this program writes it: {type(error).__name__}: {error}"
-        raise SinkError(words, uri=run.uid, hint="Remove the job's items, and run it anew.") from error
+        raise SinkError(words, uri=run.uid, hint="Delete the job's items, and create it again.") from error
 
 
 def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> FinalOutcome | None:

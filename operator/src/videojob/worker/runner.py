@@ -141,7 +141,7 @@ def _frame_s(before: ServerStatistics | None, now: ServerStatistics) -> float | 
 
 def _check_unchanged(task: SegmentTask) -> None:
     if task.stamp is not None and file_stamp(task.path) != task.stamp:
-        raise InputChanged("the file was replaced or written to while the job ran", hint="Run the job again.")
+        raise InputChanged("the file was replaced or written to while the job ran")
 
 
 class _Pipe:

@@ -21,9 +21,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from videojob.errors import InputTooLarge, InputUnavailable, SetupError
+from videojob.reasons import Where, here
 
 _NAME_CHARACTERS = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_MORE_ROOM = {
+    Where.MACHINE: "Free some room, or choose another --output folder.",
+    Where.CLUSTER: "Have worker.scratch raised in the chart's values, or split the video.",
+}
 
 Progress = Callable[[str, int, int | None], None]
 """Told (uri, bytes here, bytes in all or None) while a download runs."""
@@ -241,7 +246,7 @@ class Download:
         if missing > free:
             raise SetupError(
                 f"{self.entry.uri} needs {missing:,} bytes in {self.entry.path.parent}, {free:,} are free",
-                hint="Free some room, or choose another --output folder.",
+                hint=_MORE_ROOM[here()],
             )
 
 
@@ -249,4 +254,4 @@ def disk_error(error: OSError, path: Path) -> SetupError:
     """Our word for what the operating system says of a file that we write."""
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     what = "the disk is full" if full else (error.strerror or str(error))
-    return SetupError(f"{path}: {what}", hint="Free some room, or choose another --output folder.", retryable=full)
+    return SetupError(f"{path}: {what}", hint=_MORE_ROOM[here()], retryable=full)

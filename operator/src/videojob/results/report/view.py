@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 
+from videojob.errors import error_from_dict
 from videojob.results.report import words
 from videojob.results.report.parts import ClassRow, Figure, Page, Picture, Trouble
 from videojob.results.report.spent import spent_of
@@ -129,20 +130,18 @@ def _troubles(summary: Summary) -> Iterable[Trouble]:
                 reason="Gap",
                 place=f"{video.entry.uri}, {words.span(gap.start_ms, gap.end_ms)}",
                 message=f"This stretch could not be decoded: {gap.reason}.",
-                hint="It is missing from the results. Export or remux the recording from its source, then run again.",
+                hint="It is missing from the results. Export or remux the recording from its source for a new run.",
             )
 
 
 def _failed(failed: FailedInput) -> Trouble:
-    error = failed.error
-    hint = str(error.get("hint") or "")
-    retry = "A retry may help." if error.get("retryable") else "A retry does not help."
-    message = str(error.get("message") or "")
+    error = error_from_dict(failed.error)
+    retry = "Retryable." if error.retryable else "Not retryable."
     return Trouble(
-        reason=str(error.get("reason") or "Failed"),
+        reason=str(failed.error.get("reason") or "Failed"),
         place=failed.uri,
-        message=f"{message[:1].upper()}{message[1:]}.",
-        hint=f"{hint} {retry}".strip(),
+        message=f"{error.message[:1].upper()}{error.message[1:]}.",
+        hint=f"{error.hint} {retry}".strip(),
     )
 
 

@@ -1,0 +1,149 @@
+"""Reasons of a video that cannot be used, alphabetical but for the general one."""
+
+from __future__ import annotations
+
+from videojob.reasons.row import NEW_JOB, Reason, failed
+
+
+def _input(word: str, meaning: str, cure: str, details: str) -> Reason:
+    """A video that has to be repaired: the other videos' segments stay on one machine, and do not on a cluster."""
+    return failed(
+        word, meaning, machine=f"{cure}, then run it again.", cluster=f"{cure}, for a new VideoJob.", details=details
+    )
+
+
+_REMUX = """\
+```console
+$ ffmpeg -i broken.mp4 -map 0:v:0 -c copy whole.mp4
+```
+"""
+INPUTS = (
+    _input(
+        "InputInvalid",
+        "A video cannot be used.",
+        "Repair or leave out the video that the message names",
+        "It has this reason when no more specific one fits.\n",
+    ),
+    failed(
+        "DecodeTimeout",
+        "The demuxer or decoder made no progress in time.",
+        machine="The file may be built to never end: remux it from its source, then run it again.",
+        cluster="The file may be built to never end: remux it from its source, for a new VideoJob.",
+        details=f"""\
+The decoder took no packet for 30 seconds, or the file gives its data again and again. Some files are built so; others
+are on a file system that hangs: copy the file to a local disk and retry once. Then remux it:
+
+{_REMUX}""",
+    ),
+    failed(
+        "DecoderCrashed",
+        "The decoder process died on this file; the other videos are processed.",
+        machine="The file triggers a decoder fault: transcode it from its source, then run it again.",
+        cluster="The file triggers a decoder fault: transcode it from its source, for a new VideoJob.",
+        details="""\
+The decoder process died on this file twice, or its pictures do not fit into the memory that it may use: 3 GiB, on a
+cluster what `worker.memoryLimit` leaves. The message says which.
+
+```console
+$ ffmpeg -i broken.mp4 -map 0:v:0 -c:v libx264 whole.mp4
+```
+""",
+    ),
+    _input(
+        "FormatNotAllowed",
+        "The file is a playlist or script that points elsewhere.",
+        "Give the media file itself, not a playlist (HLS, DASH, concat, SDP)",
+        "To get a stream as one file: `ffmpeg -i playlist.m3u8 -c copy video.mp4`.\n",
+    ),
+    _input(
+        "InputAddressForbidden",
+        "The address is, or leads to, a private or local one.",
+        "Use a public address, or put the file into S3",
+        """\
+An http input is, or leads to, an address that is not on the open internet, directly, by a redirect, or by what its name
+resolves to. No setting allows it. On one machine you can also download the file and use `file`.
+""",
+    ),
+    failed(
+        "InputChanged",
+        "The object was replaced while the job ran.",
+        machine="Pin a versionId, or run it again with the new object.",
+        cluster="Pin a versionId in a new VideoJob, or create it again with the new object.",
+        details="""\
+The object is not the one that the job planned. Wait with recordings that are still being written until they are closed.
+""",
+    ),
+    _input(
+        "InputContainerInvalid",
+        "The container's own structure is broken.",
+        "The recording was probably cut off: export it again, or remux it from its source",
+        """\
+An MP4 without a `moov` box was cut off while it was recorded: its index would have been written last. Export it again
+from the camera or recorder. For a file that is damaged elsewhere, try the remux under [DecodeTimeout](#decodetimeout).
+""",
+    ),
+    failed(
+        "InputCorrupt",
+        "A stretch of the video cannot be decoded, and onCorruption is Fail.",
+        machine="Set onCorruption: Skip and run it again: the damaged stretch is then named as a gap.",
+        cluster="Create a new VideoJob with onCorruption: Skip: the damaged stretch is then named as a gap.",
+        details="""\
+The message has the time. A job with gaps ends `PartiallyCompleted`. `ffmpeg -v error -i FILE -f null -` lists what is
+damaged.
+""",
+    ),
+    failed(
+        "InputNotFound",
+        "There is no such file, object or version, or it may not be read.",
+        machine="Check the path or key, and that this identity may read it.",
+        cluster="Check the key, and that the workers' role may read it, for a new VideoJob.",
+        details="""\
+On one machine relative paths start at the manifest's folder, not at the current one. S3 answers "denied" for an object
+that does not exist unless the identity may list the bucket. A pre-signed http address may have expired.
+""",
+    ),
+    _input(
+        "InputNotVideo",
+        "The file is empty, text, or of no known container.",
+        "Check what the file is; MP4/MOV, MKV/WebM, AVI, MPEG-TS, FLV and OGG are supported",
+        "`file NAME` says what it is. Error pages saved as `video.mp4` are a usual cause.\n",
+    ),
+    _input(
+        "InputTooLarge",
+        "The object is larger than may be copied.",
+        "Split the recording into smaller files",
+        """\
+On one machine a download may have 128 GiB; a `file` has no limit. On a cluster the limit is the workers' scratch space,
+and concerns only videos that cannot be read block by block ([inputs](inputs.md)).
+""",
+    ),
+    failed(
+        "InputUnavailable",
+        "The object could not be read now: throttling, a server error, no answer, too slow.",
+        machine="Run it again: finished segments are kept. Check the network if it comes back.",
+        cluster=f"Check that the nodes reach the address. {NEW_JOB}",
+        retryable=True,
+        details="""\
+Each read is retried several times before this. On one machine a download continues where it stopped. An object in an
+archive class of S3 has to be restored first.
+""",
+    ),
+    _input(
+        "NoFrames",
+        "A video stream has not one frame that can be decoded.",
+        "The file holds no picture: remove it from the inputs",
+        "",
+    ),
+    _input(
+        "NoVideoStream",
+        "The file has no video stream.",
+        "The file holds no picture: remove it from the inputs",
+        "It has only sound, or a cover picture.\n",
+    ),
+    _input(
+        "ResolutionLimitExceeded",
+        "The header claims a larger picture than is accepted.",
+        "Scale the video down to at most 8192 x 8192",
+        "For example `ffmpeg -i FILE -vf scale=3840:-2 small.mp4`.\n",
+    ),
+)

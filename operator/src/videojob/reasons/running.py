@@ -1,0 +1,136 @@
+"""Reasons of the result store, of the machine, of commands and of Kubernetes."""
+
+from __future__ import annotations
+
+from videojob.reasons.row import NEW_JOB, ONLY_ON_A_CLUSTER, RERUN, failed
+
+RUNNING = (
+    failed(
+        "SinkError",
+        "The result store rejected a request.",
+        machine="Check the table or file that the message names, and your rights to it.",
+        cluster=f"Check the table and the role that the message names. {NEW_JOB}",
+        details="""\
+There is no such table, it has other keys, a permission is missing ([DynamoDB](dynamodb.md)), or a database file is of
+another version or not ours. The message says which.
+""",
+    ),
+    failed(
+        "SinkUnavailable",
+        "The result store does not answer.",
+        machine=RERUN,
+        cluster="Nothing: the job continues when the table answers. Check the table's capacity if it lasts.",
+        retryable=True,
+        details="""\
+The store did not answer for a minute (a pod waits five), or other writers did not release the database. Nothing that is
+committed is lost. Check `--endpoint-url`, network and table capacity. Do not put `results.sqlite3` on a network file
+system.
+""",
+    ),
+    failed(
+        "StaleEpoch",
+        "A newer run of the same job owns the results.",
+        machine="Nothing: the newer run continues.",
+        cluster="Nothing: the newer run continues.",
+        details="The newer run was started with other settings while this one ran.\n",
+    ),
+    failed(
+        "ItemTooLarge",
+        "A piece of a result is too large for the store, even alone.",
+        machine="Use longer windows, a higher threshold or fewer classes, then run it again.",
+        cluster="Use longer windows, a higher threshold or fewer classes, in a new VideoJob.",
+    ),
+    failed(
+        "ResultsIncomplete",
+        "The commits do not cover every segment.",
+        machine="Run the job again: finished segments are kept.",
+        cluster="Wait for the end of a running VideoJob. One that has failed is over: create a new one.",
+        retryable=True,
+        details="`videojob results` reports it while a job is not finished.\n",
+    ),
+    failed(
+        "InvalidManifest",
+        "The manifest cannot be accepted.",
+        machine="`videojob validate FILE` lists every problem with its line and field.",
+        cluster="`videojob validate FILE` lists every problem with its line and field.",
+        details="Exit code 2; nothing was started.\n",
+    ),
+    failed(
+        "InvalidUsage",
+        "An argument or option of the command is wrong.",
+        machine="The command's --help lists its options.",
+        cluster="The command's --help lists its options.",
+        details="Exit code 2; nothing was started.\n",
+    ),
+    failed(
+        "SetupIncomplete",
+        "A part, a permission or room is missing where the program runs.",
+        machine="The message says what is missing; install or free it, then run it again.",
+        cluster="The message says what is missing: provide it, then repeat the command or create a new VideoJob.",
+        details="""\
+It may be the extra `local` or `parquet`, AWS credentials or region, room on the disk or in `/dev/shm`, a kernel that
+lets the decoder lock itself in, or an output folder that no other run works in.
+""",
+    ),
+    failed(
+        "WorkerLost",
+        "A worker process died in the middle of a segment.",
+        machine="Out of memory is the usual cause: run it again with fewer --workers.",
+        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {NEW_JOB}",
+        retryable=True,
+        details="""\
+It died again at each retry, so its video was given up. `dmesg` shows whether the kernel killed it for lack of memory.
+""",
+    ),
+    failed(
+        "InternalError",
+        "An unexpected error occurred.",
+        machine="Run it again; if it comes back, report it with its message, the manifest and run.json.",
+        cluster="Report it with its message, the manifest and the pods' logs.",
+    ),
+    failed(
+        "ClusterError",
+        "Kubernetes gave an answer that cannot be used.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster="Check the versions of Kubernetes and of VideoJob with `videojob doctor`.",
+    ),
+    failed(
+        "ClusterUnavailable",
+        "The API server does not answer.",
+        machine="Check the network and the kubeconfig's context.",
+        cluster="Check the network and the kubeconfig's context.",
+        retryable=True,
+        details="`kubectl config current-context` says which cluster is meant.\n",
+    ),
+    failed(
+        "ClusterRefused",
+        "The API server rejected a request.",
+        machine="Check your rights with `kubectl auth can-i`.",
+        cluster="Check your rights with `kubectl auth can-i`.",
+        details="""\
+When the message says `forbidden`, the account lacks a right. When a child of a job belongs to somebody else, delete or
+rename that object: the controller never takes over a foreign one.
+""",
+    ),
+    failed(
+        "TableNotAllowed",
+        "The results table is not one of this installation's.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster="Leave spec.results.dynamodb out of a new VideoJob, or have the table added to results.allowedTables.",
+        details="""\
+`results.dynamodb.tableName` is neither the installation's table nor one of `results.allowedTables` in the chart's
+values, or `results.dynamodb.region` is another region than the installation's (`aws.region`).
+""",
+    ),
+    failed(
+        "UnsupportedField",
+        "A field asks for what this version does not do on a cluster.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster="Leave it out of a new VideoJob, or run the job on one machine with `videojob run`.",
+        details="""\
+These are `file` inputs, the backends `local`, `lambda` and `sagemaker`, a `budget`, per-frame `detections`, and a
+`preview`. To ignore them would cost money or leave results out, so the job does not start. `notifications` are ignored,
+and an Event says so.
+""",
+    ),
+)
