@@ -173,7 +173,7 @@ def test_gpu_nodes_are_kept_for_triton_and_have_a_ceiling() -> None:
     assert (pool["disruption"]["consolidationPolicy"], pool["disruption"]["consolidateAfter"]) == ("WhenEmpty", "30s")
     assert pool["limits"] == {"nvidia.com/gpu": "4"}
     nodes = named(objects, "EC2NodeClass", template["nodeClassRef"]["name"])["spec"]
-    assert nodes["amiSelectorTerms"] == [{"alias": "bottlerocket@1.53.0"}]
+    assert nodes["amiSelectorTerms"] == [{"alias": "bottlerocket@1.66.0"}]
     assert 'pull-mode = "parallel-pull-unpack"' in nodes["userData"]
     data = nodes["blockDeviceMappings"][1]["ebs"]
     assert (data["volumeType"], data["throughput"], data["encrypted"]) == ("gp3", 600, True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.doctor import (
     NOT_ALLOWED,
@@ -27,6 +29,7 @@ from videojob.manifests.doctor.aws import (
     quota_findings,
     table_finding,
 )
+from videojob.manifests.doctor.bottlerocket import FIRST_RELEASE, ami_findings
 from videojob.manifests.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
@@ -35,6 +38,7 @@ from videojob.manifests.doctor.installation import (
     controller_finding,
     controller_rights_finding,
     crd_finding,
+    kubernetes_version,
     lease_finding,
     user_rights_finding,
 )
@@ -52,6 +56,7 @@ from videojob.manifests.doctor.surroundings import (
 )
 from videojob.manifests.doctor.values import Finding, NotRead
 
+ROOT = Path(__file__).resolve().parents[2]
 EKS_VERSION = {"major": "1", "minor": "34+", "gitVersion": "v1.34.4-eks-1"}
 
 
@@ -268,6 +273,67 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
 )
 def test_nodes_and_what_makes_them(facts: NodeFacts, check: str, expected: str) -> None:
     assert nodes(facts)[check].startswith(expected)
+
+
+def classes_with(*aliases: str) -> dict[tuple[str, str], Any]:
+    """Node classes, each with the alias of its AMI."""
+    return {
+        ("EC2NodeClass", f"class-{number}"): a_class() | {"spec": {"amiSelectorTerms": [{"alias": alias}]}}
+        for number, alias in enumerate(aliases)
+    }
+
+
+@pytest.mark.parametrize(
+    ("alias", "version", "expected"),
+    [
+        (
+            "bottlerocket@1.53.0",
+            (1, 36),
+            (
+                "problem: it has no image for the cluster's Kubernetes 1.36: the first release with one is 1.61.0 "
+                "-> Set the chart's value karpenter.amiAlias to a release that has it: bottlerocket@1.61.0 or newer."
+            ),
+        ),
+        ("bottlerocket@1.61.0", (1, 36), "ok: it has images for the cluster's Kubernetes 1.36"),
+        ("bottlerocket@v1.100.0", (1, 36), "ok: it has images for the cluster's Kubernetes 1.36"),
+        ("bottlerocket@1.66.0", (1, 30), "problem: it has no image for Kubernetes 1.30, which was removed by 1.64.0"),
+        ("bottlerocket@1.60.0", (1, 30), "not checked: this program knows releases for Kubernetes from 1.31 on"),
+        ("bottlerocket@1.66.0", (1, 38), "not checked: this program knows releases for Kubernetes up to 1.37"),
+        ("bottlerocket@1.66.0", None, "not checked: the API server does not tell its Kubernetes version"),
+        ("bottlerocket@latest", (1, 36), "warning: nodes follow the newest release"),
+        ("bottlerocket@1.66", (1, 36), "not checked: 1.66 is no release as in 1.66.0"),
+        ("al2023@v20260101", (1, 36), "not checked: this program knows the releases of bottlerocket only"),
+    ],
+)
+def test_a_bottlerocket_release_has_images_for_the_clusters_kubernetes(
+    alias: str, version: tuple[int, int] | None, expected: str
+) -> None:
+    (found,) = ami_findings(classes_with(alias, alias), version)
+    assert f"{judged(found)} -> {found.advice}".startswith(expected)
+
+
+def test_only_classes_that_pin_an_alias_are_judged() -> None:
+    others = {("EC2NodeClass", "a"): a_class(), ("EC2NodeClass", "b"): NOT_ALLOWED, ("NodeClass", "c"): None}
+    assert list(ami_findings(others, (1, 36))) == []
+
+
+def test_the_charts_own_release_has_images_for_every_version_that_is_known() -> None:
+    values = yaml.safe_load((ROOT / "charts" / "videojob" / "values.yaml").read_text())
+    alias = values["karpenter"]["amiAlias"]
+    for version in FIRST_RELEASE:
+        assert [one.level for one in ami_findings(classes_with(alias), version)] == ["ok"], version
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"major": "1", "minor": "36+"}, (1, 36)),
+        ({"major": "1", "minor": "36"}, (1, 36)),
+        ({"gitVersion": "v1.36.0"}, None),
+    ],
+)
+def test_the_version_that_an_api_server_tells(told: dict[str, str], expected: tuple[int, int] | None) -> None:
+    assert kubernetes_version(told) == expected
 
 
 def test_checks_that_do_not_fit_an_installation_are_left_out() -> None:

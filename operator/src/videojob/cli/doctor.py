@@ -19,6 +19,7 @@ from videojob.cli.exit_codes import ExitCode
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.doctor.aws import bucket_finding, quota_findings, table_finding
+from videojob.manifests.doctor.bottlerocket import ami_findings
 from videojob.manifests.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
@@ -26,6 +27,7 @@ from videojob.manifests.doctor.installation import (
     controller_finding,
     controller_rights_finding,
     crd_finding,
+    kubernetes_version,
     lease_finding,
     user_rights_finding,
 )
@@ -85,12 +87,12 @@ def checks(reader: FactReader, address: str, namespace: str) -> Iterator[Finding
         return
     yield api_finding(address, version)
     try:
-        yield from _cluster_checks(reader, namespace)
+        yield from _cluster_checks(reader, namespace, kubernetes_version(version))
     except ClusterUnavailable as error:
         yield problem("API server, later", f"it does not answer any more: {error.message}", "Run it again.")
 
 
-def _cluster_checks(reader: FactReader, namespace: str) -> Iterator[Finding]:
+def _cluster_checks(reader: FactReader, namespace: str, version: tuple[int, int] | None) -> Iterator[Finding]:
     wanted = crd()
     yield crd_finding(reader.crd(wanted["metadata"]["name"]), wanted)
     yield user_rights_finding(reader.own_rights(USER_RIGHTS, namespace), namespace)
@@ -103,10 +105,12 @@ def _cluster_checks(reader: FactReader, namespace: str) -> Iterator[Finding]:
     if isinstance(controllers, NotRead) or not controllers:
         yield unchecked("installation", "there is no controller to see it by", "Nodes, identity and AWS are left out.")
         return
-    yield from _release_checks(reader, reader.installation(controllers[0]), namespace)
+    yield from _release_checks(reader, reader.installation(controllers[0]), namespace, version)
 
 
-def _release_checks(reader: FactReader, made: Installation, namespace: str) -> Iterator[Finding]:
+def _release_checks(
+    reader: FactReader, made: Installation, namespace: str, version: tuple[int, int] | None
+) -> Iterator[Finding]:
     yield lease_finding(reader.lease(made.namespace), SystemClock().now_s())
     rights = reader.rights_of(made.account, made.namespace, CONTROLLER_RIGHTS, namespace)
     yield controller_rights_finding(rights, f"{made.namespace}/{made.account}", namespace)
@@ -117,6 +121,7 @@ def _release_checks(reader: FactReader, made: Installation, namespace: str) -> I
     else:
         nodes = reader.nodes(catalogue.karpenter, wants_gpu=_wants_gpu(catalogue))
         yield from node_findings(nodes)
+        yield from ami_findings(nodes.classes, version)
         yield from _identity_checks(reader, made, catalogue, namespace)
         yield from _aws_checks(made, catalogue, nodes)
     yield from monitoring_findings(reader.monitoring(made.namespace))

@@ -77,11 +77,16 @@ def api_finding(address: str, version: Mapping[str, str] | NotRead) -> Finding:
         advice = "Check the kubeconfig's context, the network to it, and that you are logged in."
         return problem(check, f"{address} cannot be used: {version.why}", advice)
     seen = f"Kubernetes {version.get('gitVersion', 'of an unknown version')} at {address}"
-    digits = tuple(int("".join(filter(str.isdigit, version.get(part, ""))) or 0) for part in ("major", "minor"))
-    if digits < _OLDEST:
+    if (kubernetes_version(version) or (0, 0)) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         return warning(check, seen, f"Upgrade: the Jobs of Kubernetes before {oldest} lack limits per index.")
     return ok(check, seen)
+
+
+def kubernetes_version(version: Mapping[str, str]) -> tuple[int, int] | None:
+    """(major, minor) of what the API server says of itself, as EKS' "1" and "36+"; None when it does not tell."""
+    major, minor = ("".join(filter(str.isdigit, version.get(part, ""))) for part in ("major", "minor"))
+    return (int(major), int(minor)) if major and minor else None
 
 
 def crd_finding(stored: Object | NotRead | None, wanted: Object) -> Finding:
