@@ -171,7 +171,7 @@ def test_gpu_nodes_are_kept_for_triton_and_have_a_ceiling() -> None:
     assert template["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
     assert requirements["karpenter.sh/capacity-type"] == ["spot", "on-demand"]
     assert (pool["disruption"]["consolidationPolicy"], pool["disruption"]["consolidateAfter"]) == ("WhenEmpty", "30s")
-    assert pool["limits"] == {"nvidia.com/gpu": "4"}
+    assert pool["limits"] == {"nvidia.com/gpu": "4", "cpu": "32"}
     nodes = named(objects, "EC2NodeClass", template["nodeClassRef"]["name"])["spec"]
     assert nodes["amiSelectorTerms"] == [{"alias": "bottlerocket@1.66.0"}]
     assert 'pull-mode = "parallel-pull-unpack"' in nodes["userData"]

@@ -22,7 +22,10 @@ KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 WORK = WorkJobWanted(
     attempt=1, plan_attempt=1, epoch=1, server=KEY, batch=1, completions=4, parallelism=2, suspended=False
 )
-MONITORED = {"monitoring": {"podMonitor": {"enabled": True}}}
+MONITORED = {
+    "monitoring": {"podMonitor": {"enabled": True}},
+    "triton": {"podDisruptionBudget": {"enabled": True}},
+}
 
 
 def labels_of(made: dict[str, Any]) -> dict[str, str]:

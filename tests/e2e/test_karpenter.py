@@ -26,6 +26,8 @@ GPU = "nvidia.com/gpu"
 GPU_POOL = f"{NAMESPACE}-videojob-gpu"
 NODE_S = 5
 """What a node takes to come while a job's whole life is watched, in seconds."""
+DRAIN_S = 90.0
+"""The chart's terminationGracePeriod: in less than the two minutes of a spot notice a node must be empty."""
 WAIT_S = 180.0
 
 Object = dict[str, Any]
@@ -33,6 +35,10 @@ Object = dict[str, Any]
 
 def labels(value: Object) -> dict[str, str]:
     return dict(value["metadata"].get("labels", {}))
+
+
+def name_of(value: Object) -> str:
+    return str(value["metadata"]["name"])
 
 
 def condition(job: Job, kind: str) -> Object:
@@ -213,7 +219,9 @@ def test_the_jobs_own_types_ways_of_payment_and_limits_are_obeyed(world: Karpent
     assert server_place(thrifty)[0] in large
 
 
-def test_replicas_that_come_together_get_small_instances_and_no_large_one(world: KarpenterWorld, life: Life) -> None:
+@pytest.fixture(scope="module")
+def hurried(world: KarpenterWorld, life: Life) -> Iterator[list[Object]]:
+    """The nodes of three replicas that came together, and their job."""
     world.played.works.clear()
     job = world.start(
         "hurried",
@@ -221,10 +229,30 @@ def test_replicas_that_come_together_get_small_instances_and_no_large_one(world:
         model={"name": SLOW},
         deadline={"completeWithin": "400s"},
     )
-    found = wait_for("three GPUs", lambda: world.of_model(SLOW) if len(world.of_model(SLOW)) >= 3 else None, WAIT_S)
-    assert {labels(one)[TYPE] for one in found} == {"g4dn.xlarge"}
-    assert len({one["metadata"]["name"] for one in found}) == len(found)
+    yield wait_for("three GPUs", lambda: world.of_model(SLOW) if len(world.of_model(SLOW)) >= 3 else None, WAIT_S)
     job.delete()
+
+
+def test_replicas_that_come_together_get_small_instances_and_no_large_one(hurried: list[Object]) -> None:
+    assert {labels(one)[TYPE] for one in hurried} == {"g4dn.xlarge"}
+    assert len({one["metadata"]["name"] for one in hurried}) == len(hurried)
+
+
+def test_pods_of_nodes_that_are_reclaimed_together_are_evicted_while_the_notice_lasts(
+    world: KarpenterWorld, hurried: list[Object], life: Life
+) -> None:
+    # On a spot notice Karpenter deletes the NodeClaim: those of two servers and of a worker.
+    nodes = {name_of(one) for one in hurried[:2]} | {life.workers[0]["spec"]["nodeName"]}
+    pods = [pod for pod in (*world.placed(), *life.workers) if pod["spec"]["nodeName"] in nodes]
+    claims = {name_of(one) for one in world.claims() if one["status"]["nodeName"] in nodes}
+    assert len(claims) == len(nodes)
+    for name in claims:
+        answer = world.cluster.client.delete(f"/apis/karpenter.sh/v1/nodeclaims/{name}")
+        assert answer.is_success, answer.text
+    # Long before the drain's own limit, at which pods are deleted though nobody may evict them.
+    wait_for("the evictions", lambda: {name_of(pod) for pod in pods} <= world.evicted(), DRAIN_S / 3)
+    wait_for("the end of the nodes", lambda: not claims & {name_of(one) for one in world.claims()}, DRAIN_S)
+    wait_for("new workers", lambda: len(life.job.pods("worker", "Running")) == world.played.segments, WAIT_S)
 
 
 def test_the_status_goes_through_the_stages_of_a_job(ended: Life) -> None:

@@ -296,13 +296,13 @@ def classes_with(*aliases: str) -> dict[tuple[str, str], Any]:
         ),
         ("bottlerocket@1.61.0", (1, 36), "ok: it has images for the cluster's Kubernetes 1.36"),
         ("bottlerocket@v1.100.0", (1, 36), "ok: it has images for the cluster's Kubernetes 1.36"),
-        ("bottlerocket@1.66.0", (1, 30), "problem: it has no image for Kubernetes 1.30, which was removed by 1.64.0"),
-        ("bottlerocket@1.60.0", (1, 30), "not checked: this program knows releases for Kubernetes from 1.31 on"),
-        ("bottlerocket@1.66.0", (1, 38), "not checked: this program knows releases for Kubernetes up to 1.37"),
+        ("bottlerocket@1.66.0", (1, 30), "problem: it has no image for the cluster's Kubernetes 1.30, which 1.64.0"),
+        ("bottlerocket@1.60.0", (1, 30), "not checked: this program knows releases for Kubernetes 1.31 to 1.37"),
+        ("bottlerocket@1.66.0", (1, 38), "not checked: this program knows releases for Kubernetes 1.31 to 1.37"),
         ("bottlerocket@1.66.0", None, "not checked: the API server does not tell its Kubernetes version"),
         ("bottlerocket@latest", (1, 36), "warning: nodes follow the newest release"),
-        ("bottlerocket@1.66", (1, 36), "not checked: 1.66 is no release as in 1.66.0"),
-        ("al2023@v20260101", (1, 36), "not checked: this program knows the releases of bottlerocket only"),
+        ("bottlerocket@1.66", (1, 36), "not checked: this program knows releases of Bottlerocket alone"),
+        ("al2023@v20260101", (1, 36), "not checked: this program knows releases of Bottlerocket alone"),
     ],
 )
 def test_a_bottlerocket_release_has_images_for_the_clusters_kubernetes(
@@ -313,7 +313,11 @@ def test_a_bottlerocket_release_has_images_for_the_clusters_kubernetes(
 
 
 def test_only_classes_that_pin_an_alias_are_judged() -> None:
-    others = {("EC2NodeClass", "a"): a_class(), ("EC2NodeClass", "b"): NOT_ALLOWED, ("NodeClass", "c"): None}
+    others: dict[tuple[str, str], Any] = {
+        ("EC2NodeClass", "a"): a_class(),
+        ("EC2NodeClass", "b"): NOT_ALLOWED,
+        ("NodeClass", "c"): None,
+    }
     assert list(ami_findings(others, (1, 36))) == []
 
 

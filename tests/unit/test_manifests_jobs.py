@@ -331,3 +331,9 @@ def test_workers_that_kueue_lets_go_wait_for_as_long_as_their_server_takes_to_st
     slow = a_catalogue(models={"face_detector": replace(model, variants=variants)})
     made = work(a_job(labels=labels), slow)
     assert [one for one in container_of(made)["args"] if one.startswith("--patience")] == patience
+
+
+@pytest.mark.parametrize("made", [work(), plan_job(a_job(), PlanJobWanted(1), CATALOGUE)], ids=["work", "plan"])
+def test_a_spot_notice_may_evict_pods(made: dict[str, Any]) -> None:
+    # Karpenter evicts no pod that has karpenter.sh/do-not-disrupt, whether its node is reclaimed or not.
+    assert "annotations" not in made["spec"]["template"]["metadata"]

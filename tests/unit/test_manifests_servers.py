@@ -57,6 +57,10 @@ def test_clients_see_every_pod_that_is_ready() -> None:
     assert deployment()["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
+def test_a_spot_notice_may_evict_servers() -> None:
+    assert "annotations" not in deployment()["spec"]["template"]["metadata"]
+
+
 @pytest.mark.parametrize(("idle_since_s", "noted"), [(None, None), (NOW_S, f"{NOW_S:.0f}")])
 def test_replicas_and_idleness_stand_on_the_deployment_not_on_its_pods(
     idle_since_s: float | None, noted: str | None

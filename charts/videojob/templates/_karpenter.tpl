@@ -19,11 +19,15 @@ name: {{ ternary (printf "%s-%s" (include "videojob.clustername" $root) (index .
 {{- ternary "eks.amazonaws.com" "karpenter.k8s.aws" (eq .Values.karpenter.flavor "autoMode") -}}
 {{- end -}}
 
-{{/* Empty nodes go all at once: by Karpenter's own budget of a tenth at a time idle ones would be paid one after the other. */}}
+{{/*
+Empty nodes go all at once: by Karpenter's own budget of a tenth at a time idle ones would be paid one after the other.
+Nodes that work are not moved for tidiness: it costs segments and the start of a server. A drifted one goes when it is
+empty, at its age of expireAfter at the latest.
+*/}}
 {{- define "videojob.budgets" -}}
 budgets:
   - {nodes: "100%", reasons: [Empty]}
-  - {nodes: "10%", reasons: [Drifted, Underutilized]}
+  - {nodes: "0", reasons: [Drifted, Underutilized]}
 {{- end -}}
 
 {{/*
@@ -40,6 +44,48 @@ one instance if there is one large enough, though several small ones are far che
 {{- end -}}
 {{- end -}}
 {{- default (list "1") $counts | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/*
+{"sizes": sizes of GPU instances, empty for any, "cpuPerGpu": most vCPUs that a GPU brings, 0 for unknown}, in JSON. The
+sizes of the G families: Nxlarge has 4 N vCPUs; one GPU up to 16xlarge but for the 12xlarge, which has four as the 24xlarge,
+and eight in a 48xlarge.
+*/}}
+{{- define "videojob.gpuSizes" -}}
+{{- $known := dict "1" (dict "sizes" (list "xlarge" "2xlarge") "cpu" 8) "4" (dict "sizes" (list "12xlarge") "cpu" 12) "8" (dict "sizes" (list "48xlarge") "cpu" 24) -}}
+{{- $counts := include "videojob.gpuCounts" . | fromJsonArray -}}
+{{- $sizes := .Values.karpenter.gpu.instanceSizes -}}
+{{- $cpu := 0 -}}
+{{- $isKnown := true -}}
+{{- if $sizes -}}
+{{- $least := first $counts | int64 -}}
+{{- range $counts -}}{{- $least = min $least (int64 .) -}}{{- end -}}
+{{- range $sizes -}}
+{{- if not (regexMatch "^[0-9]*xlarge$" .) -}}{{- $isKnown = false -}}{{- end -}}
+{{- $cpu = max $cpu (divf (mul 4 (default "1" (trimSuffix "xlarge" .) | int64)) $least | ceil | int64) -}}
+{{- end -}}
+{{- else -}}
+{{- range $counts -}}
+{{- with get $known . -}}
+{{- $sizes = concat $sizes .sizes -}}
+{{- $cpu = max $cpu .cpu -}}
+{{- else -}}{{- $isKnown = false -}}{{- end -}}
+{{- end -}}
+{{- if not $isKnown -}}{{- $sizes = list -}}{{- end -}}
+{{- end -}}
+{{- dict "sizes" $sizes "cpuPerGpu" (ternary $cpu 0 $isKnown) | toJson -}}
+{{- end -}}
+
+{{/* Limits of the GPU pool, with one of vCPUs where the sizes tell it. */}}
+{{- define "videojob.gpuLimits" -}}
+{{- $gpu := .Values.karpenter.gpu -}}
+{{- $limits := deepCopy $gpu.limits -}}
+{{- $cpu := (include "videojob.gpuSizes" . | fromJson).cpuPerGpu | int64 -}}
+{{- $gpus := get $limits "nvidia.com/gpu" -}}
+{{- if and $gpus $cpu (not $gpu.requirements) (not (hasKey $limits "cpu")) -}}
+{{- $_ := set $limits "cpu" (mul $cpu (toString $gpus | int64) | toString) -}}
+{{- end -}}
+{{- toYaml $limits -}}
 {{- end -}}
 
 {{/* Terms that select subnets or security groups: (list root own). */}}

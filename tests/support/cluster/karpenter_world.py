@@ -105,6 +105,11 @@ class KarpenterWorld:
         found.sort(key=lambda one: int(one["metadata"]["resourceVersion"]))
         return [(one["reason"], one["message"]) for one in found]
 
+    def evicted(self) -> set[str]:
+        """Names of pods that Karpenter told to have evicted from a node."""
+        found = self.cluster.get("/api/v1/events?fieldSelector=reason=Evicted,involvedObject.kind=Pod")["items"]
+        return {one["involvedObject"]["name"] for one in found}
+
     def limit(self, pool: str, **limits: str) -> None:
         """Changes the limits of a NodePool of the chart, as its administrator would."""
         name = f"{NAMESPACE}-videojob-{pool}"

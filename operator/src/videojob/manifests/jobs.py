@@ -166,12 +166,9 @@ def _template(
     )
     if job.spec.priority_class_name is not None:
         placed["priorityClassName"] = job.spec.priority_class_name
-    # Moving a worker for tidiness costs a segment; on spot it is moved all the same.
-    metadata = {
-        "labels": job_labels(job.metadata, component),
-        "annotations": {"karpenter.sh/do-not-disrupt": "true"},
-    }
-    return {"metadata": metadata, "spec": placed}
+    # No karpenter.sh/do-not-disrupt: Karpenter would not evict the pod on a spot notice either, and the grace period
+    # would go unused. NodePools with WhenEmpty, as the chart's, leave a node that works alone.
+    return {"metadata": {"labels": job_labels(job.metadata, component)}, "spec": placed}
 
 
 def _job(job: VideoJob, part: str, component: str, attempt: int, spec: dict[str, Any]) -> dict[str, Any]:

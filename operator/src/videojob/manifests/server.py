@@ -69,11 +69,8 @@ def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue
             "selector": {"matchLabels": server_selector(key)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
-                "metadata": {
-                    "labels": server_labels(key),
-                    # Pods are there only while jobs need them: no need to change it, which would roll them.
-                    "annotations": {"karpenter.sh/do-not-disrupt": "true"},
-                },
+                # As for workers, no karpenter.sh/do-not-disrupt: a spot notice must evict the pod while it can drain.
+                "metadata": {"labels": server_labels(key)},
                 "spec": _pod(key, model, variant, catalogue),
             },
         },

@@ -50,30 +50,31 @@ def ami_findings(
 def _alias(alias: str, version: tuple[int, int] | None) -> Finding:
     check = f"AMI {alias}"
     family, _, release_text = alias.partition("@")
-    if family != "bottlerocket":
-        return unchecked(check, f"this program knows the releases of bottlerocket only, not of {family}")
+    release = _release(release_text)
+    if family == "bottlerocket" and release_text == "latest":
+        return warning(check, "nodes follow the newest release", "Pin a release: nodes then change when you change it.")
+    if family != "bottlerocket" or release is None:
+        return unchecked(check, "this program knows releases of Bottlerocket alone, as in bottlerocket@1.66.0")
     if version is None:
         return unchecked(check, "the API server does not tell its Kubernetes version", "Compare the two by hand.")
-    if release_text == "latest":
-        return warning(check, "nodes follow the newest release", "Pin a release: nodes then change when you change it.")
-    release = _release(release_text)
-    cluster = ".".join(map(str, version))
-    if release is None:
-        return unchecked(check, f"{release_text} is no release as in 1.66.0")
-    if version > _NEWEST:
-        seen = f"this program knows releases for Kubernetes up to {_text(_NEWEST)}, and the cluster has {cluster}"
-        return unchecked(check, seen, "Look it up in Bottlerocket's release notes.")
-    if version < _OLDEST and release < _WITHOUT_OLDER:
-        seen = f"this program knows releases for Kubernetes from {_text(_OLDEST)} on, and the cluster has {cluster}"
-        return unchecked(check, seen, "Look it up in Bottlerocket's release notes.")
-    if version < _OLDEST:
-        seen = f"it has no image for Kubernetes {cluster}, which was removed by {_text(_WITHOUT_OLDER)}"
-        return problem(check, seen, f"Upgrade the cluster, to {_text(_OLDEST)} at least.")
-    first = FIRST_RELEASE[version]
-    if release < first:
-        seen = f"it has no image for the cluster's Kubernetes {cluster}: the first release with one is {_text(first)}"
+    return _pair(check, release, version)
+
+
+def _pair(check: str, release: Release, version: tuple[int, int]) -> Finding:
+    """A release and a cluster's version, both known."""
+    cluster = f"the cluster's Kubernetes {_text(version)}"
+    first = FIRST_RELEASE.get(version)
+    if first is not None and release >= first:
+        return ok(check, f"it has images for {cluster}")
+    if first is not None:
+        seen = f"it has no image for {cluster}: the first release with one is {_text(first)}"
         return problem(check, seen, _ADVICE.format(release=_text(first)))
-    return ok(check, f"it has images for the cluster's Kubernetes {cluster}")
+    if version < _OLDEST and release >= _WITHOUT_OLDER:
+        seen = f"it has no image for {cluster}, which {_text(_WITHOUT_OLDER)} removed"
+        return problem(check, seen, f"Upgrade the cluster, to {_text(_OLDEST)} at least.")
+    known = f"{_text(_OLDEST)} to {_text(_NEWEST)}"
+    seen = f"this program knows releases for Kubernetes {known}, and the cluster has {_text(version)}"
+    return unchecked(check, seen, "Look it up in Bottlerocket's release notes.")
 
 
 def _release(text: str) -> Release | None:
