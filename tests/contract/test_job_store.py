@@ -13,7 +13,7 @@ import pytest
 from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
 from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.errors import InputCorrupt, SinkError, StaleEpoch
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
@@ -135,15 +135,15 @@ def test_an_index_reads_the_videos_of_its_segments_and_no_others(store: DynamoDb
     head = _saved(store, videos)
     for batch in (1, 7, head.segments):
         for first in range(0, head.segments, batch):
-            found = list(store.videos_of_segments(UID, head.plan_id, first, batch))
+            found = list(store.videos_of_segments(UID, head, first, batch))
             assert found == _holding(videos, first, batch), (first, batch)
 
 
 def test_segments_beyond_the_plan_are_nobodys(store: DynamoDbJobStore) -> None:
     head = _saved(store, planned_job(cuts=[2, None]))
-    beyond = store.videos_of_segments(UID, head.plan_id, head.segments, 4)
+    beyond = store.videos_of_segments(UID, head, head.segments, 4)
     assert [segment.index for video in beyond for segment in video.segments if segment.index >= head.segments] == []
-    assert list(store.videos_of_segments(UID, "no-such-plan", 0, 4)) == []
+    assert list(store.videos_of_segments(UID, replace(head, plan_id="no-such-plan"), 0, 4)) == []
 
 
 @pytest.mark.parametrize(("cuts", "reads"), [(DAY_CUTS, 1), (99_999, 4)])
@@ -154,7 +154,7 @@ def test_a_very_long_video_is_read_by_each_index_in_few_calls(
     head = _saved(store, [before, long, behind])
     for first in (1, cuts // 2, cuts):
         proxy.seen.clear()
-        assert list(store.videos_of_segments(UID, head.plan_id, first, 1)) == [long]
+        assert list(store.videos_of_segments(UID, head, first, 1)) == [long]
         # One call to find where the video begins, then pages of 1 MB.
         assert proxy.seen == ["Query"] * len(proxy.seen)
         assert len(proxy.seen) <= 1 + reads
@@ -169,8 +169,60 @@ def test_thousands_of_videos_are_stored_in_batches(proxy: FaultyDynamoDb, store:
     assert list(store.planned_videos(UID, head.plan_id)) == videos
     proxy.seen.clear()
     middle = head.segments // 2
-    assert list(store.videos_of_segments(UID, head.plan_id, middle, 20)) == _holding(videos, middle, 20)
+    assert list(store.videos_of_segments(UID, head, middle, 20)) == _holding(videos, middle, 20)
     assert len(proxy.seen) == 2
+
+
+def test_segments_around_a_million_are_found(store: DynamoDbJobStore) -> None:
+    videos = [good_video(0, cuts=2, first_segment=999_980), good_video(1, cuts=99, first_segment=999_990)]
+    videos += [bad_video(1_000_000), replace(good_video(1_000_001), first_segment=1_000_090)]
+    head = _saved(store, videos)
+    assert list(store.planned_videos(UID, head.plan_id)) == videos
+    for first in (999_990, 999_999, 1_000_000, 1_000_089):
+        assert list(store.videos_of_segments(UID, head, first, 1)) == [videos[1]], first
+    assert list(store.videos_of_segments(UID, head, 1_000_089, 2)) == [videos[1], videos[3]]
+    run = store.begin(run_record(UID, segments=1_000_091))
+    for segment in videos[1].segments[5:20]:
+        store.commit(run, segment_commit(segment_result(segment)))
+        store.fail(run, SegmentFailure(segment.index + 50, 1, {"reason": "InputCorrupt"}))
+    assert store.committed(run) == set(range(999_995, 1_000_010))
+    assert store.committed_between(run, 999_998, 5) == set(range(999_998, 1_000_003))
+    assert [commit.result.segment for commit in store.commits(run)] == list(range(999_995, 1_000_010))
+    assert [one.segment for one in store.failures(run)] == list(range(1_000_045, 1_000_060))
+
+
+def test_a_job_that_the_release_before_began_keeps_its_keys_to_its_end(
+    settings: DynamoDbSettings, store: DynamoDbJobStore
+) -> None:
+    videos = planned_job(cuts=[2, None])
+    head = store.save_plan(UID, replace(plan_head(videos), keys=1), videos)
+    assert store.plan_head(UID, 1) == head
+    begun = store.begin(replace(run_record(UID), keys=1))
+    commits = [segment_commit(segment_result(segment)) for segment in planned()]
+    store.commit(begun, commits[0])
+    store.fail(begun, SegmentFailure(2, 0, {"reason": "InputCorrupt"}))
+    client = make_client(settings)
+    keys = {(item["PK"]["S"], item["SK"]["S"]) for item in client.scan(TableName=settings.table)["Items"]}
+    assert keys == {
+        *((UID, "JOB"), (UID, "PLAN#000001"), (f"{UID}#plan#{head.plan_id}", "SEG#000000")),
+        *((f"{UID}#plan#{head.plan_id}", "BAD#000001"), (f"{UID}#1#0", "SEG#000000"), (f"{UID}#1#0", "FAIL#000002")),
+    }
+    # This release plans, where nothing was begun, with its own keys; the run goes on with those that it has.
+    run = store.begin(run_record(UID))
+    assert run == begun == store.newest(UID)
+    assert store.committed(run) == {0}
+    assert [one.segment for one in store.failures(run)] == [2]
+    assert list(store.videos_of_segments(UID, head, 1, 1)) == videos[:1]
+    for commit in commits[1:]:
+        store.commit(run, commit)
+    store.finalise(run, b'{"a":1}', None)
+    assert store.finished_run(UID) == run
+    assert list(store.commits(run)) == commits
+    newer = store.begin(run_record(UID, plan="plan-b"))
+    assert (newer.epoch, newer.keys, store.finished_run(UID)) == (2, 2, run)
+    store.finalise(newer, b'{"a":2}', None)
+    assert store.finished_run(UID) == newer
+    assert (store.finished(run), store.finished(newer)) == (b'{"a":1}', b'{"a":2}')
 
 
 def test_a_failure_is_stored_once_and_the_first_one_stays(store: DynamoDbJobStore, run: RunRecord) -> None:

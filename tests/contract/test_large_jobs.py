@@ -19,7 +19,7 @@ from videojob.manifests.jobs import config_map, work_job
 from videojob.manifests.seen import job_seen
 from videojob.manifests.status import timestamp
 from videojob.planning.catalogue import Catalogue, WorkerSettings
-from videojob.results.items import segment_sort_key
+from videojob.results.keys import last_segment, segment_sort_key
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "large"
@@ -88,6 +88,8 @@ def test_the_status_of_a_videojob_does_not_grow_with_its_segments() -> None:
     assert len(json.dumps(job.status.as_manifest())) < 4096
 
 
-def test_keys_of_so_many_segments_sort_as_their_numbers_do() -> None:
-    keys = [segment_sort_key(index) for index in (0, 9, 99_999, SEGMENTS, 999_999)]
+@pytest.mark.parametrize("version", [1, 2])
+def test_keys_of_so_many_segments_sort_as_their_numbers_do(version: int) -> None:
+    last = last_segment(version)
+    keys = [segment_sort_key(index, version) for index in (0, 9, 99_999, SEGMENTS, 999_999, last)]
     assert keys == sorted(keys)

@@ -306,7 +306,7 @@ def test_segment_item_is_readable_native_attributes(settings: DynamoDbSettings, 
     run = sink.begin(run_record("u"))
     sink.commit(run, segment_commit(segment_result(planned(9)[6], windows=1)))
     stored = make_client(settings).get_item(
-        TableName=settings.table, Key={"PK": {"S": "u#1#2"}, "SK": {"S": "SEG#000006"}}
+        TableName=settings.table, Key={"PK": {"S": "u#v2#1#2"}, "SK": {"S": "SEG#000000006"}}
     )["Item"]
     assert stored["frames_selected"] == {"N": "10"}
     assert stored["start_pts"] == {"N": "6000"}
@@ -334,7 +334,7 @@ def _write(open_sink: Callable[[], Sink], wanted: list[SegmentCommit]) -> float:
 
 
 # No size within a percent of a whole KB: the rule gives numbers approximately.
-@pytest.mark.parametrize("windows", [1, 5, 60, 240])
+@pytest.mark.parametrize("windows", [1, 5, 60, 115])
 def test_units_by_the_published_rule_are_those_that_the_service_reports(
     settings: DynamoDbSettings, tmp_path: Path, windows: int
 ) -> None:

@@ -295,6 +295,14 @@ def test_the_finished_run_is_the_one_of_the_summary_whatever_began_after_it(open
     assert reader.finished(first) == b'{"a":1}'
 
 
+def test_the_newest_run_owns_the_job(sink: Sink) -> None:
+    assert sink.newest(run_record().uid) is None
+    first = sink.begin(run_record(plan="plan-a"))
+    assert sink.newest(first.uid) == first
+    newer = sink.begin(run_record(plan="plan-b", segments=5))
+    assert sink.newest(first.uid) == newer
+
+
 def test_finished_run_continues_under_the_same_plan_and_knows_its_results_again(sink: Sink, run: RunRecord) -> None:
     first, *_ = _commits()
     sink.commit(run, first)

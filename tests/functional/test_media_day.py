@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from support.decoding import decode, request_for
 from support.paging import paged
+from support.plans import plan_head
 from support.videos import Spec, write_repeated
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.media.decoder import DecoderProcess
@@ -79,7 +80,7 @@ def test_a_day_is_cut_from_its_beginning_to_its_end(decoder: DecoderProcess, day
         0, day.name, day.name, "", "v1", "", info, tuple(one.end_pts for one in segments if one.end_pts)
     )
     assert video.segments == segments
-    assert video_item("uid", "plan", video).parts == (), "its plan is one item"
+    assert video_item("uid", plan_head([video]), video).parts == (), "its plan is one item"
 
 
 @pytest.mark.timeout(1800)

@@ -180,6 +180,9 @@ class FakeSink:
     def finished_run(self, uid: str) -> RunRecord | None:
         raise AssertionError("the runner does not ask what is finished")
 
+    def newest(self, uid: str) -> RunRecord | None:
+        raise AssertionError("the runner does not look for runs")
+
     def runs(self) -> Sequence[RunRecord]:
         raise AssertionError("the runner does not list runs")
 

@@ -57,6 +57,9 @@ class FakeJobStore:
     def finished_run(self, uid: str) -> RunRecord | None:
         raise AssertionError("not asked by pods")
 
+    def newest(self, uid: str) -> RunRecord | None:
+        return None
+
     def runs(self) -> Sequence[RunRecord]:
         raise AssertionError("not asked by pods")
 
@@ -79,7 +82,7 @@ class FakeJobStore:
     def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
         return iter(self.videos)
 
-    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
+    def videos_of_segments(self, uid: str, head: PlanHead, first: int, count: int) -> Iterator[PlannedVideo]:
         wanted = range(first, first + count)
         return (video for video in self.videos if any(segment.index in wanted for segment in video.segments))
 

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,10 +23,11 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.api.videojob import VideoJob
-from videojob.planning.jobplan import PlannedVideo
+from videojob.planning.jobplan import PlanHead, PlannedVideo
 from videojob.planning.video import Segment
 from videojob.results.document import result_document, timings_document
-from videojob.results.items import SHARDS, Item, segment_partition, segment_sort_key
+from videojob.results.items import Item
+from videojob.results.keys import SHARDS, segment_partition, segment_sort_key
 from videojob.results.plan_items import video_item
 from videojob.results.values import (
     ClassStats,
@@ -102,7 +103,7 @@ class MadeUpTable:
     """boto3's client for one planned job all of whose segments are committed.
 
     Attributes:
-        videos: of the plan.
+        videos: of the plan. head: over them.
         run: whose commits are asked for.
         queries, read_bytes: so far.
         written: items that were put, by sort key, as the service gets them.
@@ -113,6 +114,10 @@ class MadeUpTable:
     queries: int = 0
     read_bytes: int = 0
     written: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def head(self) -> PlanHead:
+        return plan_head(self.videos, plan_id="plan")
 
     def get_item(self, **_request: Any) -> dict[str, Any]:
         """Nothing else is there."""
@@ -144,7 +149,7 @@ class MadeUpTable:
 
     def _made_up(self, partition: str, after: str) -> Iterable[Item]:
         if "#plan#" in partition:
-            items = (item for video in self.videos for item in _sorted(video_item(UID, "plan", video).all))
+            items = (item for video in self.videos for item in _sorted(video_item(UID, self.head, video).all))
             return (item for item in items if str(item["SK"]) > after)
         shard = int(partition.rpartition("#")[2])
         at = int(after.removeprefix("SEG#")) if after else -1
@@ -193,7 +198,11 @@ def _commit_item(run: RunRecord, video: PlannedVideo, index: int) -> Item:
     at = index - video.first_segment
     start = video.cuts[at - 1] if at else None
     end = video.cuts[at] if at < len(video.cuts) else None
-    keys: Item = {"PK": segment_partition(run, index % SHARDS), "SK": segment_sort_key(index), "digest": "0" * 64}
+    keys: Item = {
+        "PK": segment_partition(run, index % SHARDS),
+        "SK": segment_sort_key(index, run.keys),
+        "digest": "0" * 64,
+    }
     timings = timings_document(SegmentTimings(wall_s=12.5, decode_s=3.25))
     return keys | {"timings": timings} | result_document(a_result(Segment(index, video.video, start, end)))
 
@@ -226,9 +235,8 @@ def a_job() -> VideoJob:
 def fold(videos: int, segments: int) -> Fold:
     """Folds one job in this process."""
     store, table, run = a_store(videos, segments)
-    head = replace(plan_head(table.videos), plan_id="plan")
     before_bytes, began_s = memory_bytes("VmRSS"), time.process_time()
-    outcome = finalise_run(store, a_job(), head, run)
+    outcome = finalise_run(store, a_job(), table.head, run)
     cpu_s = time.process_time() - began_s
     assert outcome is not None
     assert stored_outcome(store, run) == outcome

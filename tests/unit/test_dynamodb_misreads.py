@@ -52,7 +52,7 @@ def store_with(item: dict[str, Any]) -> DynamoDbJobStore:
 READS: dict[str, Read] = {
     "head": lambda store: store.plan_head("team.1", 1),
     "videos": lambda store: list(store.planned_videos("team.1", "p")),
-    "some videos": lambda store: list(store.videos_of_segments("team.1", "p", 0, 1)),
+    "some videos": lambda store: list(store.videos_of_segments("team.1", a_head(), 0, 1)),
     "failures": lambda store: store.failures(RUN),
     "model": lambda store: store.model(RUN),
     "commits": lambda store: list(store.commits(RUN)),
@@ -61,6 +61,7 @@ READS: dict[str, Read] = {
     "summary": lambda store: store.finished(RUN),
     "finished run": lambda store: store.finished_run("team.1"),
     "runs": lambda store: store.runs(),
+    "newest run": lambda store: store.newest("team.1"),
     "begin": lambda store: store.begin(RUN),
     "describe": lambda store: store.describe_model(RUN, ModelFacts("m", "1", ())),
 }
@@ -86,7 +87,7 @@ def test_an_item_that_is_not_ours_is_a_sink_error_with_its_job(read: Read, item:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK", "longest_ms"}])
+@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK", "keys", "longest_ms"}])
 def test_a_head_with_a_field_missing_is_named(name: str) -> None:
     item = to_attributes({key: value for key, value in HEAD.items() if key != name})
     with pytest.raises(SinkError, match=f"team.1 .*KeyError: '{name}'"):
@@ -98,8 +99,8 @@ def test_what_is_ours_is_read_as_ever() -> None:
     of_an_earlier_release = {name: value for name, value in HEAD.items() if name != "longest_ms"}
     assert store_with(to_attributes(of_an_earlier_release)).plan_head("team.1", 1) == a_head()
     video = good_video(0)
-    stored = store_with(to_attributes(video_item("team.1", "p", video).head))
-    assert list(stored.videos_of_segments("team.1", "p", 0, 1)) == [video]
+    stored = store_with(to_attributes(video_item("team.1", a_head(), video).head))
+    assert list(stored.videos_of_segments("team.1", a_head(), 0, 1)) == [video]
     commit = segment_commit(segment_result(video.segments[0]))
     found = list(store_with(to_attributes(commit_item(RUN, commit).head)).commits(RUN))
     assert {asdict(one.result)["segment"] for one in found} == {0}

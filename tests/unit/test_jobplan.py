@@ -127,7 +127,7 @@ def test_a_head_comes_back_from_its_item() -> None:
 @given(st.lists(st.integers(0, 2**40), max_size=300, unique=True), st.integers(2000, 5000))
 def test_a_video_comes_back_from_items_of_any_size(cuts: list[int], max_bytes: int) -> None:
     video = replace(good_video(1, first_segment=12), cuts=tuple(sorted(cuts)))
-    spilled = video_item("team.uid", "plan", video, max_bytes)
+    spilled = video_item("team.uid", plan_head([]), video, max_bytes)
     (joined,) = join_items(sorted(spilled.all, key=lambda item: str(item["SK"])))
     assert video_from_item(joined) == video
     assert max(item_bytes(item) for item in spilled.all) <= max_bytes
@@ -137,13 +137,19 @@ def test_items_of_a_job_begin_with_its_own_key() -> None:
     # IAM policies tell tenants apart by the beginning of the partition key.
     written = [
         head_item("team.uid", plan_head([])),
-        *video_item("team.uid", "plan", good_video(0)).all,
-        *video_item("team.uid", "plan", bad_video(1)).all,
+        *video_item("team.uid", plan_head([]), good_video(0)).all,
+        *video_item("team.uid", plan_head([]), bad_video(1)).all,
         failure_item(RUN, failure(3)),
         model_item(RUN, ModelFacts("m", "1", ())),
     ]
     assert {str(item["PK"]).split("#")[0] for item in written} == {"team.uid"}
-    assert [item["SK"] for item in written] == ["PLAN#000001", "SEG#000000", "BAD#000001", "FAIL#000003", "MODEL"]
+    assert [item["SK"] for item in written] == [
+        "PLAN#000001",
+        "SEG#000000000",
+        "BAD#000000001",
+        "FAIL#000000003",
+        "MODEL",
+    ]
 
 
 def test_a_failure_and_a_model_come_back_from_their_items() -> None:

@@ -13,16 +13,14 @@ from videojob.results.items import (
     Item,
     commit_from_item,
     commit_item,
-    is_part_key,
     job_item,
     join_items,
     outbox_item,
     run_from_item,
-    segment_from_key,
-    segment_sort_key,
     spill,
     summary_item,
 )
+from videojob.results.keys import is_part_key, segment_from_key, segment_sort_key
 from videojob.results.write_cost import (
     MAX_ITEM_BYTES,
     cost_of,
@@ -53,7 +51,7 @@ def item_of(document: Document) -> Item:
 
 def test_keys_are_those_of_the_design() -> None:
     item = commit_item(RUN, COMMIT).head
-    assert (item["PK"], item["SK"]) == ("u#3#2", "SEG#000006")
+    assert (item["PK"], item["SK"]) == ("u#v2#3#2", "SEG#000000006")
     assert (job_item(RUN)["PK"], job_item(RUN)["SK"]) == ("u", "JOB")
     assert summary_item(RUN, {}, "d").head["SK"] == "SUMMARY#000003"
     assert outbox_item(RUN, "{}")["SK"] == "OUTBOX#000003"
@@ -87,8 +85,8 @@ def test_spilled_item_is_joined_again(document: Document, max_bytes: int) -> Non
 def test_parts_name_their_head_and_digest() -> None:
     spilled = spill(item_of(list(range(500))), "abcdefabcdef0123", max_bytes=1000)
     assert [part["SK"] for part in spilled.parts][:2] == [
-        "SEG#000001#abcdefabcdef#P001",
-        "SEG#000001#abcdefabcdef#P002",
+        "SEG#000001#abcdefabcdef#P000001",
+        "SEG#000001#abcdefabcdef#P000002",
     ]
     assert spilled.head["parts"] == len(spilled.parts)
 
@@ -105,7 +103,7 @@ def test_neighbours_are_joined_apart() -> None:
     bodies: list[list[Document]] = [list(range(500)), [1], list(range(600)), []]
     stored: list[Item] = []
     for number, body in enumerate(bodies):
-        stored += spill({**item_of(body), "SK": segment_sort_key(number)}, "abcdefabcdef0123", max_bytes=1000).all
+        stored += spill({**item_of(body), "SK": segment_sort_key(number, 2)}, "abcdefabcdef0123", max_bytes=1000).all
     stored.sort(key=lambda one: str(one["SK"]))
     assert [item["body"] for item in join_items(stored)] == bodies
     heads = [str(item["SK"]) for item in stored if not is_part_key(str(item["SK"]))]

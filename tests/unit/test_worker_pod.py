@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ import pytest
 from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
 from support.plans import plan_head, planned_job
-from videojob.errors import Cancelled, InputCorrupt, ManifestError, ModelLoadFailed, UsageError, VideoJobError
+from videojob.errors import (
+    Cancelled,
+    InputCorrupt,
+    ManifestError,
+    ModelLoadFailed,
+    ResultsIncomplete,
+    UsageError,
+    VideoJobError,
+)
 from videojob.worker.batch import Ending
 from videojob.worker.jobfile import JobFile, read_job_file
 from videojob.worker.logs import JsonLines
@@ -210,6 +219,22 @@ def test_an_index_owns_its_batch_of_segments(
     assert [segment.index for segment in found.segments] == segments
     assert [video.video for video in found.videos] == videos
     assert (found.run.uid, found.run.epoch, found.run.segments) == ("team.1", 4, 5)
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_an_index_whose_segments_are_not_in_the_table_is_no_success(tmp_path: Path, lost: int) -> None:
+    planned = planned_job(cuts=[2, None, 2])
+    store = FakeJobStore(plan_head(planned), [video for video in planned if video.video != lost])
+    with pytest.raises(ResultsIncomplete, match="0 of its 2 segments") as caught:
+        planned_batch(read(tmp_path), store, attempt=1, epoch=1, index=lost and 2, batch=2)
+    assert not caught.value.retryable
+
+
+def test_a_run_has_the_keys_of_its_plan(tmp_path: Path) -> None:
+    planned = planned_job(cuts=[2])
+    for keys in (1, 2):
+        store = FakeJobStore(replace(plan_head(planned), keys=keys), planned)
+        assert planned_batch(read(tmp_path), store, attempt=1, epoch=1, index=0, batch=3).run.keys == keys
 
 
 def test_a_worker_without_a_plan_says_so(tmp_path: Path) -> None:

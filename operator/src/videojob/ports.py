@@ -190,7 +190,10 @@ class Sink(Protocol):
     """
 
     def begin(self, run: RunRecord) -> RunRecord:
-        """Registers a run: the same plan_digest returns the running epoch, another one starts the next epoch."""
+        """Registers a run: the same plan_digest returns the running epoch, another one starts the next epoch.
+
+        The returned record has the keys that the epoch began with, which `run` may not.
+        """
         ...
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
@@ -230,6 +233,10 @@ class Sink(Protocol):
         """The newest finished epoch, whose commits and summary belong together; None when there is none."""
         ...
 
+    def newest(self, uid: str) -> RunRecord | None:
+        """The epoch that owns the job, finished or not; None before the first one."""
+        ...
+
     def runs(self) -> Sequence[RunRecord]:
         """Newest epoch of every job in the store, finished or not, by name; for the laptop's `results` and `report`."""
         ...
@@ -258,8 +265,8 @@ class JobStore(Sink, Protocol):
         """Every input of a plan, by position."""
         ...
 
-    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
-        """The videos that hold the segments `[first, first + count)`, by first segment."""
+    def videos_of_segments(self, uid: str, head: PlanHead, first: int, count: int) -> Iterator[PlannedVideo]:
+        """The videos of a plan that hold the segments `[first, first + count)`, by first segment."""
         ...
 
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:

@@ -41,21 +41,26 @@ from videojob.ports import CommitOutcome
 from videojob.results.codec import bytes_digest, canonical, parse
 from videojob.results.document import Document, mapping, text, whole
 from videojob.results.items import (
-    JOB_KEY,
-    SHARDS,
     SPILL_BYTES,
     Item,
     commit_from_item,
     commit_item,
     finished_run_from_item,
-    is_part_key,
     job_item,
     join_items,
     outbox_item,
     run_from_item,
+    summary_item,
+)
+from videojob.results.keys import (
+    FIRST_KEYS,
+    JOB_KEY,
+    SEGMENT_PREFIX,
+    SHARDS,
+    is_part_key,
+    keys_document,
     segment_from_key,
     segment_partition,
-    summary_item,
     summary_sort_key,
 )
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage, add_usage
@@ -141,7 +146,8 @@ class DynamoDbSink:
         while True:
             known = self._reader.get(run.uid, JOB_KEY)
             if known is not None and known["plan_digest"] == run.plan_digest:
-                return replace(run, epoch=whole(known["epoch"]))
+                owner = run_from_item(known)
+                return replace(run, epoch=owner.epoch, keys=owner.keys)
             epoch = 1 if known is None else whole(known["epoch"]) + 1
             begun = replace(run, epoch=epoch)
             # Whoever was faster is read again: the answer is then theirs, or the epoch after.
@@ -165,7 +171,7 @@ class DynamoDbSink:
         keys = (
             text(item["SK"])
             for shard in range(SHARDS)
-            for item in self._reader.query(segment_partition(run, shard), "SEG#", "SK")
+            for item in self._reader.query(segment_partition(run, shard), SEGMENT_PREFIX, "SK")
         )
         return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
@@ -173,7 +179,7 @@ class DynamoDbSink:
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         """See `ports.Sink.commits`; one page per shard is in memory at a time."""
         shards = [
-            map(commit_from_item, join_items(self._reader.query(segment_partition(run, shard), "SEG#")))
+            map(commit_from_item, join_items(self._reader.query(segment_partition(run, shard), SEGMENT_PREFIX)))
             for shard in range(SHARDS)
         ]
         return heapq.merge(*shards, key=lambda commit: commit.result.segment)
@@ -208,6 +214,12 @@ class DynamoDbSink:
         """See `ports.Sink.finished_run`."""
         job = self._reader.get(uid, JOB_KEY)
         return None if job is None else finished_run_from_item(job)
+
+    @reads
+    def newest(self, uid: str) -> RunRecord | None:
+        """See `ports.Sink.newest`."""
+        job = self._reader.get(uid, JOB_KEY)
+        return None if job is None else run_from_item(job)
 
     @reads
     def runs(self) -> Sequence[RunRecord]:
@@ -340,18 +352,20 @@ class DynamoDbSink:
         self._count([*writes, job_item(run)], _units(answer.get("ConsumedCapacity", [])))
 
     def _finished_state(self, run: RunRecord, digest: str) -> TransactWriteItemTypeDef:
+        values: Item = {":state": "Finished", ":digest": digest, ":epoch": run.epoch, ":plan": run.plan_digest}
+        values[":segments"] = run.segments
+        keys = ""
+        if run.keys != FIRST_KEYS:
+            keys, values[":keys"] = ", finished_keys = :keys", keys_document(run.epoch, run.keys)
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": to_attributes({"PK": run.uid, "SK": JOB_KEY}),
                 "UpdateExpression": "SET #state = :state, finished_epoch = :epoch, finished_plan_digest = :plan,"
-                " finished_segments = :segments, summary_digest = :digest",
+                f" finished_segments = :segments, summary_digest = :digest{keys}",
                 "ConditionExpression": "epoch = :epoch",
                 "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": to_attributes(
-                    {":state": "Finished", ":digest": digest}
-                    | {":epoch": run.epoch, ":plan": run.plan_digest, ":segments": run.segments}
-                ),
+                "ExpressionAttributeValues": to_attributes(values),
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }

@@ -9,34 +9,34 @@ from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
 from videojob.results.document import text
-from videojob.results.items import (
+from videojob.results.items import join_items
+from videojob.results.keys import (
+    BAD_PREFIX,
+    BEHIND,
+    FAIL_PREFIX,
     JOB_KEY,
+    MODEL_KEY,
+    SEGMENT_PREFIX,
     SHARDS,
     is_part_key,
-    join_items,
+    last_segment,
+    plan_partition,
+    plan_sort_key,
     segment_from_key,
     segment_partition,
     segment_sort_key,
 )
 from videojob.results.plan_items import (
-    BAD_PREFIX,
-    FAIL_PREFIX,
-    MODEL_KEY,
     failure_from_item,
     failure_item,
     head_from_item,
     head_item,
     model_from_item,
     model_item,
-    plan_partition,
-    plan_sort_key,
     video_from_item,
     video_item,
 )
 from videojob.results.values import RunRecord
-
-_VIDEO_PREFIX = "SEG#"
-_BEHIND = "~"  # sorts behind everything that a sort key may go on with, the keys of an item's parts included
 
 
 class DynamoDbJobStore(DynamoDbSink):
@@ -45,7 +45,7 @@ class DynamoDbJobStore(DynamoDbSink):
     @reads
     def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
         """See `ports.JobStore.save_plan`."""
-        spilled = [video_item(uid, head.plan_id, video, self._settings.spill_bytes) for video in videos]
+        spilled = [video_item(uid, head, video, self._settings.spill_bytes) for video in videos]
         self._put_all([item for one in spilled for item in one.all])
         stored = self._put_if_absent(head_item(uid, head))
         return head if stored is None else head_from_item(stored)
@@ -62,26 +62,26 @@ class DynamoDbJobStore(DynamoDbSink):
         partition = plan_partition(uid, plan_id)
         kinds = [
             map(video_from_item, join_items(self._reader.query(partition, prefix)))
-            for prefix in (BAD_PREFIX, _VIDEO_PREFIX)
+            for prefix in (BAD_PREFIX, SEGMENT_PREFIX)
         ]
         return heapq.merge(*kinds, key=lambda video: video.video)
 
     @reads_each
-    def videos_of_segments(self, uid: str, plan_id: str, first: int, count: int) -> Iterator[PlannedVideo]:
+    def videos_of_segments(self, uid: str, head: PlanHead, first: int, count: int) -> Iterator[PlannedVideo]:
         """See `ports.JobStore.videos_of_segments`."""
-        partition = plan_partition(uid, plan_id)
+        partition = plan_partition(uid, head.plan_id)
+        low, high = _range(first, count, head.keys)
         # The video of the first segment usually began before it: its key is the last one that is not behind.
-        start = self._reader.last_key(partition, segment_sort_key(first) + _BEHIND)
+        start = self._reader.last_key(partition, low + BEHIND)
         if start is None:
             return iter(())
         begins = "#".join(start.split("#")[:2])
-        last = segment_sort_key(first + count - 1) + _BEHIND
-        return map(video_from_item, join_items(self._reader.query_between(partition, begins, last)))
+        return map(video_from_item, join_items(self._reader.query_between(partition, begins, high + BEHIND)))
 
     @reads
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
         """See `ports.JobStore.committed_between`."""
-        low, high = segment_sort_key(first), segment_sort_key(first + count - 1)
+        low, high = _range(first, count, run.keys)
         keys = (
             text(item["SK"])
             for shard in range(SHARDS)
@@ -111,3 +111,12 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.model`."""
         item = self._reader.get(segment_partition(run, 0), MODEL_KEY)
         return None if item is None else model_from_item(item)
+
+
+def _range(first: int, count: int, keys: int) -> tuple[str, str]:
+    """The sort keys of the segments `[first, first + count)`, both included; those that no key can name are nobody's.
+
+    Raises:
+        SinkError: not even the first one has a key.
+    """
+    return segment_sort_key(first, keys), segment_sort_key(min(first + count - 1, last_segment(keys)), keys)

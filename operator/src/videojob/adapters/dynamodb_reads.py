@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from videojob.adapters.dynamodb_calls import Caller
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.results.document import Document
-from videojob.results.items import JOB_KEY
+from videojob.results.keys import JOB_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

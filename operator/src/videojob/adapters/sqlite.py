@@ -205,6 +205,16 @@ class SqliteSink:
             ).fetchone()
         return None if row is None else RunRecord(*row)
 
+    def newest(self, uid: str) -> RunRecord | None:
+        """See `ports.Sink.newest`."""
+        with self._errors(), self._lock:
+            row = self._db.execute(
+                "select uid, namespace, name, plan_digest, segments, epoch from runs where uid = ?"
+                " order by epoch desc limit 1",
+                (uid,),
+            ).fetchone()
+        return None if row is None else RunRecord(*row)
+
     def runs(self) -> Sequence[RunRecord]:
         """See `ports.Sink.runs`."""
         with self._errors(), self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
 from videojob.controller.servers import ServerLook
@@ -66,9 +66,9 @@ class Observer:
     def run_record(self, job: VideoJob, head: PlanHead, epoch: int = 0) -> RunRecord:
         """The job's run, as the table knows it."""
         metadata = job.metadata
-        return RunRecord(
-            results_uid(metadata), metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch
-        )
+        uid = results_uid(metadata)
+        run = RunRecord(uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch)
+        return replace(run, keys=head.keys)
 
     def _results(self, job: VideoJob, head: PlanHead, jobs: Sequence[JobSeen], store: JobStore) -> ResultsSeen | None:
         work = [one for one in jobs if one.kind == "work"]

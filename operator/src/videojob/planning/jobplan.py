@@ -12,6 +12,9 @@ from typing import Any
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo, video_info_from_dict
 
+NEWEST_KEYS = 2
+"""Version of the keys that new jobs are stored under; `results.keys` has them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
@@ -125,6 +128,7 @@ class PlanHead:
         duration_ms: of all usable videos together.
         error: `VideoJobError.as_dict()` when nothing can be run.
         longest_ms: of the longest segment; 0 when nothing tells, as in plans of earlier releases.
+        keys: version of the keys that the plan and its run are stored under.
     """
 
     attempt: int
@@ -137,6 +141,7 @@ class PlanHead:
     duration_ms: int
     error: Mapping[str, Any] | None = None
     longest_ms: int = 0
+    keys: int = NEWEST_KEYS
 
 
 def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:

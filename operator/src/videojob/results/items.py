@@ -3,11 +3,13 @@ shows them.
 
     PK                   SK                        what
     uid                  JOB                       the job: newest epoch, its plan, its state
-    uid#epoch#shard      SEG#000012                a segment's commit (shard = segment mod SHARDS)
-    uid#epoch#shard      SEG#000012#<digest>#P001  a part of it, when it outgrew one item
+    uid#v2#epoch#shard   SEG#000000012             a segment's commit (shard = segment mod SHARDS)
+    uid#v2#epoch#shard   SEG#000000012#<digest>#P000001    a part of it, when it outgrew one item
     uid                  SUMMARY#000001            the summary of epoch 1
-    uid                  SUMMARY#000001#<digest>#P001
+    uid                  SUMMARY#000001#<digest>#P000001
     uid                  OUTBOX#000001             the notification to publish
+
+These are keys of version 2; `results.keys` has both versions.
 
 Parts are written before the head item whose conditional put is the commit, and carry the head's digest in their key:
 two writers never mix their parts, and parts without a head are never read.
@@ -20,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
+from videojob.planning.jobplan import NEWEST_KEYS
 from videojob.results.document import (
     Document,
     items,
@@ -31,18 +34,27 @@ from videojob.results.document import (
     timings_from_document,
     whole,
 )
+from videojob.results.keys import (
+    FIRST_KEYS,
+    JOB_KEY,
+    SHARDS,
+    is_part_key,
+    keys_document,
+    keys_of_epoch,
+    outbox_sort_key,
+    part_sort_key,
+    segment_partition,
+    segment_sort_key,
+    summary_sort_key,
+)
 from videojob.results.values import RunRecord, SegmentCommit
 from videojob.results.write_cost import item_bytes
 
 Item: TypeAlias = "dict[str, Document]"
 
-SHARDS = 4
-"""Partitions that one epoch's commits are spread over. Part of the keys: changing it hides what was stored before."""
-
 SPILL_BYTES = 350_000
 """Items above this size are spilled; the service refuses them at 400 KB."""
 
-JOB_KEY = "JOB"
 _DIGEST_CHARS = 12
 
 _HEAD_ROOM_BYTES = 16
@@ -62,39 +74,9 @@ class SpilledItem:
         return (*self.parts, self.head)
 
 
-def segment_partition(run: RunRecord, shard: int) -> str:
-    """Partition key of one shard of the epoch's commits."""
-    return f"{run.uid}#{run.epoch}#{shard}"
-
-
-def segment_sort_key(segment: int) -> str:
-    """Sort key of a segment's head item."""
-    return f"SEG#{segment:06d}"
-
-
-def is_part_key(sort_key: str) -> bool:
-    """Whether the item is a part of another."""
-    return "#P" in sort_key
-
-
-def segment_from_key(sort_key: str) -> int:
-    """The segment of a head item's sort key."""
-    return int(sort_key.removeprefix("SEG#"))
-
-
-def summary_sort_key(epoch: int) -> str:
-    """Sort key of an epoch's summary."""
-    return f"SUMMARY#{epoch:06d}"
-
-
-def outbox_sort_key(epoch: int) -> str:
-    """Sort key of an epoch's notification."""
-    return f"OUTBOX#{epoch:06d}"
-
-
 def job_item(run: RunRecord) -> Item:
     """The job's state item, as `begin` writes it."""
-    return {
+    item: Item = {
         "PK": run.uid,
         "SK": JOB_KEY,
         "namespace": run.namespace,
@@ -104,17 +86,20 @@ def job_item(run: RunRecord) -> Item:
         "epoch": run.epoch,
         "state": "Running",
     }
+    return item if run.keys == FIRST_KEYS else item | {"keys": keys_document(run.epoch, run.keys)}
 
 
 def run_from_item(item: Mapping[str, Document]) -> RunRecord:
-    """The run that a job's state item describes; raises KeyError or TypeError on anything else."""
+    """The run that a job's state item describes; raises KeyError, TypeError or ValueError on anything else."""
+    epoch = whole(item["epoch"])
     return RunRecord(
         uid=text(item["PK"]),
         namespace=text(item["namespace"]),
         name=text(item["name"]),
         plan_digest=text(item["plan_digest"]),
         segments=whole(item["segments"]),
-        epoch=whole(item["epoch"]),
+        epoch=epoch,
+        keys=keys_of_epoch(item.get("keys"), epoch),
     )
 
 
@@ -122,15 +107,17 @@ def finished_run_from_item(item: Mapping[str, Document]) -> RunRecord | None:
     """The newest finished epoch that a job's state item tells of, which may be older than the epoch that owns it.
 
     Raises:
-        KeyError, TypeError: the item is something else.
+        KeyError, TypeError, ValueError: the item is something else.
     """
     if "finished_epoch" not in item:
         return None
+    epoch = whole(item["finished_epoch"])
     return replace(
         run_from_item(item),
         plan_digest=text(item["finished_plan_digest"]),
         segments=whole(item["finished_segments"]),
-        epoch=whole(item["finished_epoch"]),
+        epoch=epoch,
+        keys=keys_of_epoch(item.get("finished_keys"), epoch),
     )
 
 
@@ -139,11 +126,11 @@ def commit_item(run: RunRecord, commit: SegmentCommit, max_bytes: int = SPILL_BY
     segment = commit.result.segment
     item: Item = {
         "PK": segment_partition(run, segment % SHARDS),
-        "SK": segment_sort_key(segment),
+        "SK": segment_sort_key(segment, run.keys),
         "digest": commit.digest,
         "timings": timings_document(commit.timings),
     }
-    return spill(item | result_document(commit.result), commit.digest, max_bytes)
+    return spill(item | result_document(commit.result), commit.digest, max_bytes, run.keys)
 
 
 def commit_from_item(item: Mapping[str, Document]) -> SegmentCommit:
@@ -160,7 +147,7 @@ def summary_item(
 ) -> SpilledItem:
     """A summary as an item."""
     item: Item = {"PK": run.uid, "SK": summary_sort_key(run.epoch), "digest": digest, "summary": summary}
-    return spill(item, digest, max_bytes)
+    return spill(item, digest, max_bytes, run.keys)
 
 
 def outbox_item(run: RunRecord, notification: str) -> Item:
@@ -168,16 +155,18 @@ def outbox_item(run: RunRecord, notification: str) -> Item:
     return {"PK": run.uid, "SK": outbox_sort_key(run.epoch), "notification": notification, "published": 0}
 
 
-def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES) -> SpilledItem:
+def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES, keys: int = NEWEST_KEYS) -> SpilledItem:
     """Moves lists of an item into parts until the head is small enough.
 
     Args:
         item: with its keys "PK" and "SK".
         digest: of the whole; becomes part of the parts' keys.
         max_bytes: largest item that is left whole.
+        keys: their version.
 
     Raises:
         ItemTooLarge: the head has no list left to move, or a single element is over the limit.
+        SinkError: there are more parts than keys for them.
     """
     size_bytes = item_bytes(item)
     if size_bytes <= max_bytes:
@@ -195,9 +184,9 @@ def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES) -> SpilledItem:
     # A list is filled again before the lists inside its elements are.
     chunks.sort(key=lambda chunk: chunk[0].count("/"))
     head["parts"] = len(chunks)
-    short = digest[:_DIGEST_CHARS]
+    prefix = f"{item['SK']}#{digest[:_DIGEST_CHARS]}"
     parts = tuple(
-        {"PK": item["PK"], "SK": f"{item['SK']}#{short}#P{number:03d}", "path": path, "values": chunk}
+        {"PK": item["PK"], "SK": part_sort_key(prefix, number, keys), "path": path, "values": chunk}
         for number, (path, chunk) in enumerate(chunks, 1)
     )
     largest_bytes = max(item_bytes(one) for one in (head, *parts))

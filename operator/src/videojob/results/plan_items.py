@@ -2,10 +2,10 @@
 
     PK                   SK                what
     uid                  PLAN#000001       the head of the first planner's plan
-    uid#plan#<plan id>   SEG#000120        a usable video, under its first segment
-    uid#plan#<plan id>   BAD#000007        an input that cannot be used
-    uid#epoch#0          FAIL#000012       a segment that no retry cures, and why
-    uid#epoch#0          MODEL             name, version and labels of the model that answered
+    uid#plan#<plan id>   SEG#000000120     a usable video, under its first segment
+    uid#plan#<plan id>   BAD#000000007     an input that cannot be used
+    uid#v2#epoch#0       FAIL#000000012    a segment that no retry cures, and why
+    uid#v2#epoch#0       MODEL             name, version and labels of the model that answered
 
 The head is written last and only if it is absent: the first planner of an attempt decides, a late one changes nothing.
 """
@@ -19,31 +19,31 @@ from typing import Any, cast
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, planned_video_from_dict
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import Document, items, mapping, text, whole
-from videojob.results.items import SPILL_BYTES, Item, SpilledItem, segment_partition, segment_sort_key, spill
+from videojob.results.items import SPILL_BYTES, Item, SpilledItem, spill
+from videojob.results.keys import (
+    FIRST_KEYS,
+    MODEL_KEY,
+    bad_sort_key,
+    fail_sort_key,
+    keys_of_head,
+    plan_partition,
+    plan_sort_key,
+    segment_partition,
+    segment_sort_key,
+)
 from videojob.results.values import RunRecord
-
-MODEL_KEY = "MODEL"
-BAD_PREFIX = "BAD#"
-FAIL_PREFIX = "FAIL#"
-
-
-def plan_sort_key(attempt: int) -> str:
-    """Sort key of a plan's head."""
-    return f"PLAN#{attempt:06d}"
-
-
-def plan_partition(uid: str, plan_id: str) -> str:
-    """Partition key of a plan's videos."""
-    return f"{uid}#plan#{plan_id}"
 
 
 def head_item(uid: str, head: PlanHead) -> Item:
-    """A plan's head as an item."""
-    return cast("Item", {"PK": uid, "SK": plan_sort_key(head.attempt)} | asdict(head))
+    """A plan's head as an item; one with keys of the first version is as the release before wrote it."""
+    item = cast("Item", {"PK": uid, "SK": plan_sort_key(head.attempt)} | asdict(head))
+    if head.keys == FIRST_KEYS:
+        del item["keys"]
+    return item
 
 
 def head_from_item(item: Mapping[str, Document]) -> PlanHead:
-    """The inverse of `head_item`; raises KeyError or TypeError on anything else."""
+    """The inverse of `head_item`; raises KeyError, TypeError or ValueError on anything else."""
     error = item["error"]
     return PlanHead(
         attempt=whole(item["attempt"]),
@@ -56,16 +56,21 @@ def head_from_item(item: Mapping[str, Document]) -> PlanHead:
         duration_ms=whole(item["duration_ms"]),
         error=None if error is None else mapping(error),
         longest_ms=whole(item.get("longest_ms", 0)),
+        keys=keys_of_head(item),
     )
 
 
-def video_item(uid: str, plan_id: str, video: PlannedVideo, max_bytes: int = SPILL_BYTES) -> SpilledItem:
-    """A video of a plan as an item; a very long one is spilled like any other item."""
-    key = f"{BAD_PREFIX}{video.video:06d}" if video.info is None else segment_sort_key(video.first_segment)
+def video_item(uid: str, head: PlanHead, video: PlannedVideo, max_bytes: int = SPILL_BYTES) -> SpilledItem:
+    """A video of a plan as an item; a very long one is spilled like any other item. Raises SinkError without a key."""
+    if video.info is None:
+        key = bad_sort_key(video.video, head.keys)
+    else:
+        key = segment_sort_key(video.first_segment, head.keys)
+        segment_sort_key(video.first_segment + video.segment_count - 1, head.keys)  # its last one needs a key, too
     document = cast("Item", video.as_dict())
     digest = bytes_digest(canonical(document))
-    item: Item = {"PK": plan_partition(uid, plan_id), "SK": key, "digest": digest}
-    return spill(item | document, digest, max_bytes)
+    item: Item = {"PK": plan_partition(uid, head.plan_id), "SK": key, "digest": digest}
+    return spill(item | document, digest, max_bytes, head.keys)
 
 
 def video_from_item(item: Mapping[str, Document]) -> PlannedVideo:
@@ -77,7 +82,7 @@ def failure_item(run: RunRecord, failure: SegmentFailure) -> Item:
     """A segment's failure as an item."""
     return {
         "PK": segment_partition(run, 0),
-        "SK": f"{FAIL_PREFIX}{failure.segment:06d}",
+        "SK": fail_sort_key(failure.segment, run.keys),
         "segment": failure.segment,
         "video": failure.video,
         "error": cast("Document", dict(failure.error)),

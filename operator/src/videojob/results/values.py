@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from videojob.planning.jobplan import NEWEST_KEYS
+
 
 @dataclass(frozen=True, slots=True)
 class ClassStats:
@@ -158,6 +160,7 @@ class RunRecord:
             The same digest continues the run, another one starts a new epoch.
         segments: how many commits make the run complete.
         epoch: 1 for the first run; set by the sink. A writer of an older epoch is fenced off.
+        keys: version of the table's keys that the run is stored under; a run that goes on keeps its own.
     """
 
     uid: str
@@ -166,6 +169,7 @@ class RunRecord:
     plan_digest: str
     segments: int
     epoch: int = 0
+    keys: int = NEWEST_KEYS
 
 
 @dataclass(frozen=True, slots=True)

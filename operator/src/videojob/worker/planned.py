@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from videojob.errors import UsageError
+from videojob.errors import ResultsIncomplete, UsageError
 from videojob.planning.jobplan import PlannedVideo
 from videojob.planning.video import Segment
 from videojob.ports import JobStore
@@ -35,16 +35,24 @@ def planned_batch(file: JobFile, store: JobStore, *, attempt: int, epoch: int, i
     Raises:
         UsageError: there is no such plan.
         SinkError: the store does not answer.
+        ResultsIncomplete: the table lacks segments that the plan says are there.
     """
     head = store.plan_head(file.uid, attempt)
     if head is None:
         raise UsageError(f"there is no plan of attempt {attempt} in the table", uri=file.table)
     first = index * batch
-    videos = tuple(store.videos_of_segments(file.uid, head.plan_id, first, batch))
-    segments = (segment for video in videos for segment in video.segments)
+    wanted = range(first, min(first + batch, head.segments))
+    videos = tuple(store.videos_of_segments(file.uid, head, first, batch)) if wanted else ()
+    segments = tuple(segment for video in videos for segment in video.segments if segment.index in wanted)
+    if [segment.index for segment in segments] != list(wanted):
+        raise ResultsIncomplete(
+            f"index {index} has {len(segments)} of its {len(wanted)} segments, from {first} on, in the stored plan",
+            uri=file.table,
+            hint="Items of the plan were removed from the table, or have expired: run the job anew.",
+            retryable=False,
+        )
     metadata = file.job.metadata
-    return PlannedBatch(
-        run=RunRecord(file.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch),
-        videos=videos,
-        segments=tuple(segment for segment in segments if first <= segment.index < first + batch),
+    run = RunRecord(
+        file.uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch, keys=head.keys
     )
+    return PlannedBatch(run, videos, segments)

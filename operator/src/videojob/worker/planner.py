@@ -21,7 +21,7 @@ from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
-from videojob.planning.jobplan import PlanHead, PlannedVideo, sampled_frames
+from videojob.planning.jobplan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.segments import longest_ms
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
@@ -112,8 +112,14 @@ class Planner:
             duration_ms=sum(info.duration_ms for info in good),
             error=None if good else _nothing_good(plans).as_dict(),
             longest_ms=max((longest_ms(one.info, of_video.get(one.video, ())) for one in plans if one.info), default=0),
+            keys=self._keys(),
         )
         return head, videos
+
+    def _keys(self) -> int:
+        """A job that was begun keeps its keys: another plan of it may go on with what is stored."""
+        begun = self.store.newest(self.file.uid)
+        return NEWEST_KEYS if begun is None else begun.keys
 
     def _digest(self, plans: Sequence[VideoPlan], segments: Sequence[Segment], settings: RunSettings) -> str:
         inputs = [PlannedInput(plan.uri, plan.version, plan.error.reason if plan.error else "") for plan in plans]
