@@ -157,6 +157,21 @@ class Columns(Model):
     """Spent so far, as in "$0.07"."""
 
 
+class Stall(Model):
+    """A server that is paid while nothing is committed."""
+
+    seconds: Count = 0
+    """Paid time since the last commit, up to `countedTime`. Waiting for capacity, a turn or the table is none."""
+    counted_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """Up to when it was counted; not there while no server is paid."""
+    held_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """Since when workers are held for it; it is tried again after as long as a try may take."""
+    tries: Annotated[int, Field(ge=0, le=100), WHOLE] = 0
+    """How often workers were held for it; after the third time that it would be, the job fails."""
+    cause: LongText = ""
+    """Why nothing was committed."""
+
+
 class VideoJobStatus(Model):
     """What the job has come to."""
 
@@ -174,6 +189,7 @@ class VideoJobStatus(Model):
     placement: Placement | None = None
     results: ResultsLocation | None = None
     columns: Columns | None = None
+    stall: Stall | None = None
     epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
     """Number of the run that owns the results; an older one may not write any more."""
     message: LongText = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,11 +19,13 @@ from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.pinning import place_for
 from videojob.planning.refusals import check_table
+from videojob.planning.stall import LEAST_BOUND_S
 from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore, Object
 from videojob.results.values import RunRecord
 from videojob.worker.finalise import stored_outcome
 
+_SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0
 _JOB_NAME = "batch.kubernetes.io/job-name"
 
 
@@ -79,7 +82,10 @@ class Observer:
         run = self.run_record(job, head, epoch)
         marker = " ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in work)
         fresh = any(one.finished is not None for one in work)
-        committed = self.stores.committed(store, run, marker, fresh=fresh)
+        # Of a job that may have stalled nobody shall believe it because the commits were read long ago.
+        may_stall = job.status is not None and job.status.stall is not None and job.status.stall.seconds >= _SUSPECT_S
+        most_age_s = _SUSPECT_AGE_S if may_stall else math.inf
+        committed = self.stores.committed(store, run, marker, fresh=fresh, most_age_s=most_age_s)
         outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
         if outcome is None:
             return ResultsSeen(epoch, committed)

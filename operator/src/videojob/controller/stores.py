@@ -7,6 +7,7 @@ so that even then some time must have gone by; only at a Job's end it is read in
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -82,7 +83,9 @@ class Stores:
                 _remember(self._heads, (uid, attempt), found)
         return found
 
-    def committed(self, store: JobStore, run: RunRecord, marker: str, *, fresh: bool) -> frozenset[int]:
+    def committed(
+        self, store: JobStore, run: RunRecord, marker: str, *, fresh: bool, most_age_s: float = math.inf
+    ) -> frozenset[int]:
         """Indexes of stored segments, read not long ago.
 
         Args:
@@ -90,6 +93,7 @@ class Stores:
             run: which.
             marker: what Kubernetes says of the Job; when that changed, it is read again sooner.
             fresh: read now.
+            most_age_s: read again when it was read so long ago, however large the job is.
         """
         now_s = self._clock.monotonic_s()
         key = (run.uid, run.epoch)
@@ -99,7 +103,7 @@ class Stores:
             has_moved = known.marker != marker
             least_s = max(_LEAST_AGE_S, run.segments / _SEGMENTS_PER_S)
             least_s = run.segments / _MOVED_SEGMENTS_PER_S if has_moved else least_s
-            if now_s - known.read_s < least_s:
+            if now_s - known.read_s < min(least_s, most_age_s):
                 return known.committed
         found = store.committed(run)
         with self._lock:

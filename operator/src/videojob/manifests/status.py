@@ -12,6 +12,7 @@ from videojob.api.videojob import VideoJob
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import Desired, ProgressWanted
 from videojob.planning.observed import Observed
+from videojob.planning.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 _MOST_CHARACTERS = 4000
@@ -52,6 +53,8 @@ def status_of(
     elif "epoch" in before:
         status["epoch"] = before["epoch"]
     status |= _figures(before, desired, observed, now_s)
+    if desired.stall != NO_STALL and not desired.ended:
+        status["stall"] = _stall(desired.stall)
     status |= _place(before, desired, observed, catalogue)
     if observed.results is not None and observed.results.finished is not None:
         status["results"] = {"table": table, "summaryKey": _summary_key(job, observed.results.epoch)}
@@ -179,6 +182,15 @@ def _place(before: Mapping[str, Any], desired: Desired, observed: Observed, cata
     if server is not None and server.capacity_type:
         found["capacityType"] = server.capacity_type
     return {"placement": found}
+
+
+def _stall(stall: Stall) -> dict[str, Any]:
+    found: dict[str, Any] = {"seconds": stall.counted_s, "tries": stall.tries, "cause": _cut(stall.cause)}
+    if stall.as_of_s is not None:
+        found["countedTime"] = timestamp(stall.as_of_s)
+    if stall.held_since_s is not None:
+        found["heldTime"] = timestamp(stall.held_since_s)
+    return found
 
 
 def _columns(status: Mapping[str, Any]) -> dict[str, str]:

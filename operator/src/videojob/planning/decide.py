@@ -29,6 +29,7 @@ from videojob.planning.placement import Place, frames_of
 from videojob.planning.recorded import recorded_of, seconds_of
 from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
+from videojob.planning.stall import counted
 from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
 from videojob.reasons import REASONS
@@ -151,7 +152,8 @@ def _waits_for_store(look: Look, where: Place) -> Desired:
     conditions = tuple(one if one.type == "Succeeded" else known.get(one.type, one) for one in said.conditions)
     working = [one for one in look.jobs("work") if one.finished is None and not one.suspended and not one.deleting]
     demand = Run.demand_of(look, where, look.recorded.frames_left) if working and not look.job.spec.suspend else None
-    return replace(said, message=said.conditions[0].message, conditions=conditions, demand=demand)
+    paid = counted(look.recorded.stall, progressed=False, paid=False, now_s=look.now_s)
+    return replace(said, message=said.conditions[0].message, conditions=conditions, demand=demand, stall=paid)
 
 
 # The plan.

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from videojob.planning.observed import ServerKey
+from videojob.planning.stall import NO_STALL, Stall
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -112,6 +113,7 @@ class Desired:
         delete_self: the time to live is over.
         recheck_s: look again after this long even if nothing happens; None when only an event can change anything.
         events: to post, once each (the same words are not posted twice).
+        stall: paid time without a commit, for the status.
     """
 
     reason: str
@@ -130,3 +132,4 @@ class Desired:
     recheck_s: float | None = None
     events: tuple[EventWanted, ...] = ()
     why: str = ""
+    stall: Stall = NO_STALL

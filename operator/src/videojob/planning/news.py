@@ -33,7 +33,8 @@ def _reason(look: Look, desired: Desired) -> Iterator[EventWanted]:
     elif desired.reason in _STAGES:
         yield EventWanted("Normal", desired.reason, info.meaning)
     else:
-        yield EventWanted("Warning" if info.phase is Phase.FAILED else "Normal", desired.reason, desired.message)
+        is_bad = info.phase is Phase.FAILED or desired.reason == "Stalled"
+        yield EventWanted("Warning" if is_bad else "Normal", desired.reason, desired.message)
 
 
 def _who_waits(look: Look) -> str:

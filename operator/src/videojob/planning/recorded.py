@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from videojob.api.status import Condition, VideoJobStatus
 from videojob.api.units import decimal_fraction
+from videojob.planning.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 
@@ -26,6 +27,8 @@ class Recorded:
         frames_total: estimate of all frames, as it was made with the plan.
         frames_done: at `updated_s`, when progress was last seen to move.
         frames_per_second: at that time.
+        segments_done: the same of segments.
+        stall: paid time without a commit.
     """
 
     conditions: Mapping[str, Condition] = field(default_factory=dict)
@@ -36,6 +39,8 @@ class Recorded:
     frames_done: int | None = None
     updated_s: float | None = None
     frames_per_second: Fraction | None = None
+    segments_done: int = 0
+    stall: Stall = NO_STALL
 
     @property
     def frames_left(self) -> int:
@@ -74,7 +79,17 @@ def recorded_of(status: VideoJobStatus | None) -> Recorded:
         frames_done=None if progress is None else progress.frames_done,
         updated_s=None if progress is None else _seconds(progress.last_updated_time),
         frames_per_second=None if rate is None else decimal_fraction(rate),
+        segments_done=0 if progress is None else progress.segments_done,
+        stall=_stall(status),
     )
+
+
+def _stall(status: VideoJobStatus) -> Stall:
+    found = status.stall
+    if found is None:
+        return NO_STALL
+    times = _seconds(found.counted_time), _seconds(found.held_time)
+    return Stall(found.seconds, *times, found.tries, found.cause)
 
 
 def seconds_of(timestamp: str) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from videojob.planning.batching import Deal, deal, indexes
+from videojob.planning import stall
+from videojob.planning.batching import Deal, deal, indexes, segment_s
 from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
@@ -23,6 +24,7 @@ from videojob.planning.placement import (
     worker_count,
 )
 from videojob.planning.progress import frames_left, index_count, progress_of
+from videojob.planning.stall import Stall
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, advice, error_words, fails, fails_with, sentence, works
 
@@ -64,7 +66,7 @@ class Run:
         hopeless = self._hopeless(latest)
         if hopeless is not None:
             return hopeless
-        says = self._held() if self.look.job.spec.suspend else self._going(latest)
+        says = self._held() if self.look.job.spec.suspend else self._at_work(latest)
         return replace(says, remove_jobs=(*stale, *says.remove_jobs))
 
     # What is there.
@@ -122,7 +124,9 @@ class Run:
 
     def _held(self) -> Desired:
         says = works(self.look, "Suspended", "the job is held by spec.suspend; finished segments are kept")
-        says = replace(says, progress=self._progress(None))
+        return self._hold(replace(says, progress=self._progress(None)))
+
+    def _hold(self, says: Desired) -> Desired:
         running = self._running
         if running is None:
             return says
@@ -137,6 +141,45 @@ class Run:
     def _running(self) -> JobSeen | None:
         latest = self._latest
         return latest if latest is not None and latest.finished is None else None
+
+    def _at_work(self, latest: JobSeen | None) -> Desired:
+        """Work goes on, unless a server was paid for too long without a commit."""
+        before, now_s = self.look.recorded.stall, self.look.now_s
+        progressed = self._segments_done > self.look.recorded.segments_done
+        pause_s = 0.0 if progressed else stall.pause_left_s(before, self._bound_s, now_s)
+        if pause_s > 0:
+            return self._stalled(before, pause_s)
+        says = self._going(latest)
+        server = self.look.observed.server
+        paid = says.demand is not None and server is not None and server.placed > 0
+        known = stall.counted(stall.let_go(before), progressed=progressed, paid=paid, now_s=now_s)
+        if not stall.is_due(known, self._bound_s):
+            waits = [says.recheck_s, *((stall.LOOK_S, stall.left_s(known, self._bound_s)) if paid else ())]
+            noted = stall.to_note(before, known)
+            return replace(says, stall=noted, recheck_s=min((one for one in waits if one is not None), default=None))
+        server_words = next(one.message for one in says.conditions if one.type == "ServerReady")
+        cause = stall.cause_of(self._running, server, server_words)
+        if known.tries + 1 >= stall.TRIES:
+            paid_for = f"a server was paid for {known.counted_s // 60} minutes without a commit"
+            return fails(self.look, "NoProgress", f"{paid_for}, in {stall.TRIES} tries: {cause}")
+        return self._stalled(stall.held(known, cause, now_s), self._bound_s)
+
+    @property
+    def _bound_s(self) -> float:
+        variant = self.where.variant
+        return stall.bound_s(segment_s(self.head, self.look.catalogue.worker, variant), variant.start_s)
+
+    def _stalled(self, known: Stall, pause_s: float) -> Desired:
+        """Workers are held and no server is asked for, until it is tried again or the user has cured it."""
+        minutes = round(self._bound_s / 60)
+        words = (
+            f"try {known.tries} of {stall.TRIES}: a server was paid for {minutes} minutes without a commit: "
+            f"{known.cause.rstrip('.')}. Workers are held and the server is let go for as long, then it is tried again"
+        )
+        server = Fact("False", "Stalled", "no server is paid for workers that commit nothing")
+        says = works(self.look, "Stalled", words, server=server)
+        says = replace(says, started=True, stall=known, recheck_s=pause_s, progress=self._progress(None))
+        return self._hold(says)
 
     def _going(self, latest: JobSeen | None) -> Desired:
         running = self._running

@@ -99,6 +99,24 @@ $ kubectl -n videojob-system logs -l videojob.dev/model=MODEL --all-containers -
 ```
 """,
     ),
+    waiting(
+        "Stalled",
+        "A server was billed for long without a commit: the workers are suspended and the server is let go.",
+        "Cure what the message names; suspend and resume the job to retry at once.",
+        """\
+While a server's pod has a node, somebody pays for it. When the job asks for a server and commits nothing for half an
+hour of that time (ten times its longest segment, or twice the start of the server, where that is more), the controller
+suspends the workers and lets the server go; the message names the cause. After as long it retries by itself, because
+the trouble may have passed. The third try without a commit fails the job with [NoProgress](#noprogress). A commit, or a
+resume by you, starts the count anew. Waiting for capacity, for Kueue, for a resume or for the results table does not
+count. `status.stall` of the VideoJob has the count:
+
+```console
+$ kubectl describe videojob NAME
+$ kubectl get pods -l videojob.dev/job-name=NAME
+```
+""",
+    ),
     working("Probing", "The input videos are fetched and probed."),
     working("Processing", "Segments are running."),
     working("Aggregating", "All segments are done, the summary is being written."),
@@ -151,6 +169,16 @@ $ kubectl logs -l videojob.dev/job-name=NAME --prefix --tail=-1
 ```
 
 `OOMKilled` in the message means that workers need a larger `worker.memoryLimit` in the chart's values.
+""",
+    ),
+    failed(
+        "NoProgress",
+        "A server was billed in three tries without a commit, or the planner did not end within a day.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster=f"Cure the cause, which the message names. {NEW_JOB}",
+        details="""\
+The job was [Stalled](#stalled) before. Workers without a node, an image that cannot be pulled, a container that crashes
+and a server that answers no request are the usual causes.
 """,
     ),
     failed(

@@ -1,0 +1,149 @@
+"""A server that is paid while a job commits nothing: for how long that may be, and what is done about it. Pure.
+
+What counts is time in which the job asks for a server, and a pod of that server has a node: somebody pays it. Waiting
+for capacity, for Kueue, for a resume or for the results table counts nothing, nor does time in which no controller
+looked. After one bound of it workers are held and the server is let go; after another bound of calm it is tried again,
+since the trouble may have passed. Three tries without a commit fail the job. A commit, or a resume, begins anew.
+
+All that is remembered stands in the VideoJob's status: it changes when counting begins or ends, and else every few
+minutes, so that writes stay rare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from videojob.planning.observed import JobSeen, PodTrouble, ServerSeen
+
+LEAST_BOUND_S = 1800.0
+_SEGMENTS = 10
+_STARTS = 2
+TRIES = 3
+"""Bounds of paid time without a commit, after which a job fails."""
+LOOK_S = 300.0
+"""A job that may stall is looked at, and what has passed is noted, at least so often."""
+GAP_S = 2 * LOOK_S
+"""Most that counts between two notes: longer ago nobody looked, so that nobody knows."""
+STOPPED_CODE = 75
+"""A worker's exit code for "nobody's fault", as `worker.batch.Ending` has it; a test holds both together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Paid time since the last commit.
+
+    Attributes:
+        counted_s: as of `as_of_s`.
+        as_of_s: when it was noted, seconds since the epoch; None while nothing counts.
+        held_since_s: since when workers are held for it; None while they are not.
+        tries: how often they have been held.
+        cause: why nothing was committed, as it was when they were held last.
+    """
+
+    counted_s: int = 0
+    as_of_s: float | None = None
+    held_since_s: float | None = None
+    tries: int = 0
+    cause: str = ""
+
+
+NO_STALL = Stall()
+
+
+def bound_s(segment_s: float, start_s: float) -> float:
+    """How long a paid server may see no commit.
+
+    Args:
+        segment_s: seconds that a worker takes for the job's longest segment.
+        start_s: seconds that the server takes to start.
+    """
+    return max(LEAST_BOUND_S, _SEGMENTS * segment_s, _STARTS * start_s)
+
+
+def counted(before: Stall, *, progressed: bool, paid: bool, now_s: float) -> Stall:
+    """What is known at this look.
+
+    Args:
+        before: as noted.
+        progressed: something was committed since then.
+        paid: the job asks for its server, and that has a node.
+        now_s: seconds since the epoch.
+    """
+    as_of_s = now_s if paid else None
+    if progressed:
+        return Stall(as_of_s=as_of_s)
+    if before.held_since_s is not None or before.as_of_s is None:
+        return replace(before, as_of_s=as_of_s)
+    passed_s = min(GAP_S, max(0.0, now_s - before.as_of_s))
+    return replace(before, counted_s=before.counted_s + int(passed_s), as_of_s=as_of_s)
+
+
+def to_note(before: Stall, now: Stall) -> Stall:
+    """What the status shall have: what it has, as long as little has changed."""
+    little = 0 <= now.counted_s - before.counted_s < LOOK_S
+    goes_on = before.as_of_s is not None and now.as_of_s is not None
+    same = (before.held_since_s, before.tries, before.cause) == (now.held_since_s, now.tries, now.cause)
+    return before if little and goes_on and same else now
+
+
+def is_due(now: Stall, bound: float) -> bool:
+    """Whether this try has lasted long enough."""
+    return now.held_since_s is None and now.counted_s >= (now.tries + 1) * bound
+
+
+def left_s(now: Stall, bound: float) -> float:
+    """Seconds of paid time that this try still has."""
+    return max(1.0, (now.tries + 1) * bound - now.counted_s)
+
+
+def held(now: Stall, cause: str, now_s: float) -> Stall:
+    """Workers are held, for want of a commit."""
+    return replace(now, as_of_s=None, held_since_s=now_s, tries=now.tries + 1, cause=cause)
+
+
+def pause_left_s(before: Stall, bound: float, now_s: float) -> float:
+    """How long workers are held still; 0 when they are not, or shall try again."""
+    if before.held_since_s is None:
+        return 0.0
+    # A clock that was set back must not hold them for longer.
+    return max(0.0, bound - max(0.0, now_s - before.held_since_s))
+
+
+def let_go(before: Stall) -> Stall:
+    """Workers are not held for it, or no longer: another try."""
+    return before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)
+
+
+def cause_of(running: JobSeen | None, server: ServerSeen | None, server_words: str) -> str:
+    """Why nothing is committed, as far as it shows.
+
+    Args:
+        running: the workers' Job.
+        server: of the job.
+        server_words: why that is not ready.
+    """
+    if server is None or not server.ready:
+        return server_words
+    if running is None:
+        return "there are no workers"
+    trouble = None if running.ready else running.trouble
+    if trouble is not None and (words := _words_of(trouble)):
+        return f"{words}: {trouble.source}: {trouble.message}" if trouble.source else f"{words}: {trouble.message}"
+    again = "the workers end again and again without a commit"
+    if running.error is not None:
+        return f"{again}, at last with {running.error.get('reason')}: {running.error.get('message', '')}"
+    if trouble is not None:
+        return "the workers do not get ready" if trouble.kind == "starting" else f"{again}: {trouble.message}"
+    return "the workers run and commit nothing"
+
+
+def _words_of(trouble: PodTrouble) -> str:
+    """What keeps workers from working at all; "" when it is not that."""
+    if trouble.kind == "crashed" and trouble.exit_code != STOPPED_CODE:
+        return f"the workers crash with exit code {trouble.exit_code}"
+    words = {
+        "unschedulable": "the workers cannot be scheduled",
+        "image": "the workers' image cannot be pulled",
+        "refused": "Kubernetes refuses to make the workers",
+    }
+    return words.get(trouble.kind, "")
