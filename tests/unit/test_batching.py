@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import CPU, GPU, NOW_S, a_catalogue, a_head, a_job
-from videojob.planning.batching import START_SHARE, Deal, deal, segment_s
+from videojob.planning.batching import START_SHARE, Deal, backstop_s, deal, segment_s
 from videojob.planning.catalogue import Catalogue, ServerVariant, WorkerSettings
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.placement import deadline_left_s, pace, worker_count
@@ -128,3 +128,9 @@ def test_with_a_deadline_the_workers_end_in_time_when_so_many_may_run(segments: 
 def test_the_longest_segment_says_how_long_nothing_may_be_committed(changes: dict[str, Any], seconds: float) -> None:
     head = replace(a_head(longest_ms=30_000), **changes)
     assert segment_s(head, WorkerSettings(), CPU) == seconds
+
+
+@pytest.mark.parametrize(("frames", "workers", "days"), [(1, 1, 2), (20 * 86_400, 1, 12), (20 * 86_400, 9, 12)])
+def test_work_that_nobody_ends_has_a_limit_far_behind_its_end(frames: int, workers: int, days: int) -> None:
+    found = backstop_s(a_head(frames=frames), WorkerSettings(), CPU, workers)
+    assert found // 86_400 == days

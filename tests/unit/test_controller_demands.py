@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from videojob.controller.demands import Demands
+from videojob.controller.demands import BELIEVED_S, Demands
 from videojob.planning.desired import ServerDemand
 from videojob.planning.observed import ServerKey
 
@@ -83,3 +83,44 @@ def test_a_job_that_cannot_be_looked_at_asks_for_what_it_asked_before() -> None:
     demands.set(A, asks(CPU))
     assert demands.keep(A) == set()
     assert demands.of(CPU) == [asks(CPU)]
+
+
+class Time:
+    """Seconds as they are set."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_job_that_cannot_be_looked_at_keeps_its_server_for_half_an_hour() -> None:
+    time = Time()
+    demands = Demands(time)
+    demands.set(A, asks(CPU, 1))
+    demands.set(B, asks(CPU, 2))
+    time.now_s += BELIEVED_S - 1
+    demands.keep(A)  # its look failed: nothing new is known of it
+    demands.set(B, asks(CPU, 2))
+    assert [one.frames_per_second for one in demands.of(CPU)] == [1, 2]
+    time.now_s += 1
+    assert [one.frames_per_second for one in demands.of(CPU)] == [2]
+    demands.keep(A)
+    assert [one.frames_per_second for one in demands.of(CPU)] == [2]
+    demands.set(A, asks(CPU, 1))
+    assert len(demands.of(CPU)) == 2
+
+
+@pytest.mark.parametrize("expected", [None, [A]])
+def test_servers_do_not_wait_for_ever_for_jobs_that_nobody_can_list_or_look_at(
+    expected: list[tuple[str, str]] | None,
+) -> None:
+    time = Time()
+    demands = Demands(time)
+    if expected is not None:
+        demands.expect(expected)
+    time.now_s += BELIEVED_S - 1
+    assert not demands.complete
+    time.now_s += 1
+    assert demands.complete

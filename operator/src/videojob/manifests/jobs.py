@@ -30,7 +30,7 @@ HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
 _LEAST_PATIENCE_S = 120  # the worker's own default
 _NODE_S = 60  # beyond the server's usual start
-_BACKSTOP_S = 24 * 3600  # a Job that Kubernetes never ends costs money: the controller ends it long before this
+_PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hours: longer is a fault
 
 
 def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict
     spec = {
         "suspend": wanted.suspended,
         "backoffLimit": job.spec.backoff_limit,
-        "activeDeadlineSeconds": _deadline_s(job),
+        "activeDeadlineSeconds": _deadline_s(job, _PLAN_BACKSTOP_S),
         "podFailurePolicy": {"rules": [_exit_rule("FailJob", HOPELESS), _exit_rule("Ignore", STOPPED), _DISRUPTED]},
         "podReplacementPolicy": "Failed",
         "template": _template(job, "planner", pod, catalogue, ()),
@@ -116,7 +116,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         "backoffLimitPerIndex": job.spec.backoff_limit,
         # One index that fails for good fails the job: what the others would still do costs money for nothing.
         "maxFailedIndexes": 0,
-        "activeDeadlineSeconds": _deadline_s(job),
+        "activeDeadlineSeconds": _deadline_s(job, wanted.backstop_s),
         "podFailurePolicy": {
             "rules": [
                 _exit_rule("FailJob", HOPELESS),
@@ -146,10 +146,12 @@ def _exit_rule(action: str, code: int) -> dict[str, Any]:
     return {"action": action, "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [code]}}
 
 
-def _deadline_s(job: VideoJob) -> int:
-    """A little behind the controller's own: it is the one that tells the user."""
+def _deadline_s(job: VideoJob, backstop_s: int) -> int:
+    """A little behind the controller's own: it is the one that tells the user. Without one what no work takes, since pods
+    that nobody ends cost money, also where the controller is gone.
+    """
     limit_s = job.spec.active_deadline_seconds
-    return _BACKSTOP_S * 30 if limit_s is None else limit_s + 300
+    return backstop_s if limit_s is None else limit_s + 300
 
 
 def _template(

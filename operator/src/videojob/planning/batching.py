@@ -19,6 +19,7 @@ from videojob.planning.placement import most_workers, workers_for
 START_SHARE = Fraction(1, 20)
 """Most that the start of a pod may take, of the work of its index."""
 _TURNS = 4  # so many indexes for each worker even out batches of unequal length
+_LEAST_BACKSTOP_S, _BACKSTOP_TIMES = 2 * 86_400, 10
 _MAX_COMPLETIONS = 10_000  # an Indexed Job takes 100,000; a tenth keeps its status and its controller quick
 
 
@@ -87,6 +88,12 @@ def segment_s(head: PlanHead, worker: WorkerSettings, variant: ServerVariant) ->
     share = Fraction(head.longest_ms, head.duration_ms) if head.longest_ms and head.duration_ms else Fraction(1, videos)
     frames = max(_frames_of_segment(head), head.frames * min(Fraction(1), share))
     return float(frames / _rate(worker, variant, in_time=False))
+
+
+def backstop_s(head: PlanHead, worker: WorkerSettings, variant: ServerVariant, workers: int) -> int:
+    """Seconds after which work is a fault: ten times what it usually takes with one replica, and two days."""
+    speed = min(variant.frames_per_second, workers * _rate(worker, variant, in_time=False))
+    return _LEAST_BACKSTOP_S + math.ceil(_BACKSTOP_TIMES * head.frames / speed)
 
 
 def _frames_of_segment(head: PlanHead) -> Fraction:

@@ -198,6 +198,9 @@ def _plan_failed(look: Look, job: JobSeen) -> Desired:
     """A planner that ended badly: its own words, else Kubernetes'."""
     if job.error is not None:
         return fails_with(look, job.error)
+    if job.reason == "DeadlineExceeded":
+        reason = "NoProgress" if look.job.spec.active_deadline_seconds is None else "DeadlineExceeded"
+        return fails(look, reason, f"the planner did not end in time: {job.message}")
     trouble = "" if job.trouble is None else f"; {job.trouble.message}"
     words = f"the planner failed: {job.message or job.reason}{trouble}"
     return fails(look, "BackoffLimitExceeded", words)

@@ -42,6 +42,7 @@ class WorkJobWanted:
         server: that they send frames to.
         parallelism: workers side by side.
         suspended: True holds them; None leaves that to Kueue.
+        backstop_s: work of so long is a fault: Kubernetes ends it even where no controller does.
     """
 
     attempt: int
@@ -52,6 +53,7 @@ class WorkJobWanted:
     completions: int
     parallelism: int
     suspended: bool | None
+    backstop_s: int = 10 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

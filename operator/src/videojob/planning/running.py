@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from videojob.planning import stall
-from videojob.planning.batching import Deal, deal, indexes, segment_s
+from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
 from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
@@ -251,6 +251,7 @@ class Run:
             completions=dealt.completions,
             parallelism=parallelism,
             suspended=True,
+            backstop_s=backstop_s(self.head, self.look.catalogue.worker, self.where.variant, parallelism),
         )
 
     def _deal(self, kept: int) -> Deal:
