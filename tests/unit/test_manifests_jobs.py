@@ -187,7 +187,7 @@ def test_kubernetes_ends_a_job_that_the_controller_forgot(limit_s: int | None, b
     assert work(job)["spec"]["activeDeadlineSeconds"] == backstop_s
     planner = plan_job(job, PlanJobWanted(1), CATALOGUE)["spec"]["activeDeadlineSeconds"]
     assert planner == min(backstop_s, 86_400)
-        assert "ttlSecondsAfterFinished" not in made["spec"]
+    assert "ttlSecondsAfterFinished" not in work(job)["spec"]
 
 
 def test_pods_have_few_rights_and_little_room() -> None:

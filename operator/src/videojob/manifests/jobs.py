@@ -147,8 +147,8 @@ def _exit_rule(action: str, code: int) -> dict[str, Any]:
 
 
 def _deadline_s(job: VideoJob, backstop_s: int) -> int:
-    """A little behind the controller's own: it is the one that tells the user. Without one what no work takes, since pods
-    that nobody ends cost money, also where the controller is gone.
+    """A little behind the controller's own: it is the one that tells the user. Without one what no work takes:
+    pods that nobody ends cost money, also where the controller is gone.
     """
     limit_s = job.spec.active_deadline_seconds
     return backstop_s if limit_s is None else limit_s + 300
