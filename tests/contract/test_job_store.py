@@ -16,7 +16,7 @@ from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.errors import InputCorrupt, SinkError, StaleEpoch
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.results.values import Presence, RunRecord
 
 UID = "team.uid-1"
@@ -236,6 +236,20 @@ def test_failures_come_by_ascending_segment(store: DynamoDbJobStore, run: RunRec
     for segment in (11, 2, 100_000, 7):
         store.fail(run, SegmentFailure(segment, segment // 10, {"reason": "InputCorrupt"}))
     assert [failure.segment for failure in store.failures(run)] == [2, 7, 11, 100_000]
+
+
+def test_who_met_an_error_first_stays_for_each_segment_and_reason(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord
+) -> None:
+    first = SegmentDoubt(3, "DecoderCrashed", "pod-1", 100)
+    assert store.doubt(run, first) == first
+    assert store.doubt(run, replace(first, pod="pod-2", since_s=200)) == first
+    assert store.doubt(run, replace(first, reason="DecodeTimeout", pod="pod-2")).pod == "pod-2"
+    assert store.doubt(run, replace(first, segment=4, pod="pod-2")).pod == "pod-2"
+    assert (store.failures(run), store.committed(run)) == ((), frozenset())
+    proxy.rule = lambda name, before: Fault.DROP_ANSWER if name == "PutItem" and not before else None
+    own = SegmentDoubt(5, "DecoderCrashed", "pod-1", 100)
+    assert store.doubt(run, own) == own, "its own word, of which the acknowledgement was lost, confirms nothing"
 
 
 def test_the_first_model_of_a_run_stays(store: DynamoDbJobStore, run: RunRecord) -> None:

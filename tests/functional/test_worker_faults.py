@@ -18,6 +18,7 @@ from support.clips import looped
 from support.dynamodb import Fault, FaultyDynamoDb, Rule, faulty_proxy
 from support.pods import PodJob, job_manifest, until
 from support.s3 import direct_client, use_endpoint
+from support.s3 import faulty_proxy as faulty_s3
 from support.samples import sample_path
 from support.triton import still_running
 from support.videos import Spec, write_video
@@ -118,12 +119,51 @@ def test_a_video_that_does_not_fit_into_the_pods_memory_is_named_and_the_others_
     head, run = begun(pods)
     monkeypatch.setenv("VIDEOJOB_DECODER_BYTES", str(128 << 20))
     codes = [pods.index(number).code for number in range(head.segments)]
-    assert codes == [Ending.SETTLED] * 2
+    assert codes == [Ending.FAILED, Ending.SETTLED]
+    assert pods.store().failures(run) == (), "another node may have more memory"
+    assert pods.index(0, failures=1).code == Ending.SETTLED
     stored = summary_of(pods, head, run)
     assert stored is not None
     (failed,) = decode_summary(stored).failed_inputs
     assert failed.error["reason"] == "DecoderCrashed"
     assert "needs more than 128 MiB" in str(failed.error["message"])
+
+
+def test_a_video_that_is_away_is_left_for_another_pod_and_the_last_one_gives_it_up(pods: PodJob, videos: str) -> None:
+    client = direct_client(videos)
+    for name in ("a.mp4", "b.mp4"):
+        client.put_object(Bucket="videos", Key=f"away/{name}", Body=sample_path("carphone.mp4").read_bytes())
+    pods = replace(pods, manifest=job_manifest("away/", sampling=SPARSE, backoffLimit=2))
+    head, run = begun(pods)
+    with faulty_s3(videos) as faults, pytest.MonkeyPatch.context() as environment:
+        use_endpoint(environment, faults.url)
+        faults.away.add("/videos/away/a.mp4")
+        first = pods.index(0, batch=2)
+        assert (first.code, first.words["reason"]) == (Ending.FAILED, "InputUnavailable")
+        assert pods.store().committed(run) == {1}, "the other video went on"
+        assert finalise_run(pods.store(), pods.job, head, run) is None
+        again = pods.index(0, batch=2, failures=1)
+        assert (again.code, pods.store().failures(run)) == (Ending.FAILED, ())
+        assert pods.index(0, batch=2, failures=2).code == Ending.SETTLED
+    stored = summary_of(pods, head, run)
+    assert stored is not None
+    summary = decode_summary(stored)
+    assert (summary.state, [one.uri for one in summary.failed_inputs]) == (
+        "PartiallyCompleted",
+        ["s3://videos/away/a.mp4"],
+    )
+    assert "3 pods have tried it" in str(summary.failed_inputs[0].error["message"])
+
+
+def test_a_video_that_comes_back_loses_nothing(pods: PodJob, videos: str, undisturbed: bytes) -> None:
+    head, run = begun(pods)
+    with faulty_s3(videos) as faults, pytest.MonkeyPatch.context() as environment:
+        use_endpoint(environment, faults.url)
+        faults.away.add("/videos/long/a.mp4")
+        assert pods.index(0, batch=LONG).code == Ending.FAILED
+        faults.away.clear()
+        assert pods.index(0, batch=LONG, failures=1).code == Ending.SETTLED
+    assert summary_of(pods, head, run) == undisturbed
 
 
 def test_segments_behind_a_failed_one_are_not_run(pods: PodJob) -> None:

@@ -16,7 +16,7 @@ from support.job_stores import FakeJobStore
 from support.s3 import Faults, direct_client, faulty_proxy, use_endpoint
 from support.videos import Spec, write_video
 from videojob.api.videojob import VideoJob
-from videojob.errors import Cancelled, InputUnavailable, ManifestError, SinkUnavailable
+from videojob.errors import Cancelled, ManifestError, SinkUnavailable
 from videojob.planning.jobplan import PlannedVideo
 from videojob.worker.inputs import InputResolver
 from videojob.worker.jobfile import JobFile
@@ -183,16 +183,61 @@ def test_short_trouble_with_one_video_is_no_trouble(faults: Faults, tmp_path: Pa
     assert planned(file_for(key("few/10.mp4")), tmp_path)[0].error is None
 
 
-@pytest.mark.parametrize("named", [prefix("few/"), key("few/2.mp4")], ids=["prefix", "key"])
-def test_a_video_that_cannot_be_had_now_is_not_planned_around(
+class Waits:
+    """A planner's pauses: what it waited, with what happens after so many of them."""
+
+    def __init__(self, faults: Faults, *, back_after: int | None) -> None:
+        self.clock = FakeClock()
+        self.waited: list[float] = []
+        self.drain = Drain(0.0, self.clock, sleep=self._sleep)
+        self._faults = faults
+        self._back_after = back_after
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        self.waited += [seconds] if seconds >= 10 else []
+        if self._back_after is not None and len(self.waited) >= self._back_after:
+            self._faults.statuses.clear()
+
+
+@pytest.mark.parametrize("named", [prefix("few/2"), key("few/2.mp4")], ids=["prefix", "key"])
+def test_a_video_that_cannot_be_had_now_is_asked_for_later_and_later(
     faults: Faults, tmp_path: Path, named: dict[str, Any]
 ) -> None:
-    store = FakeJobStore()
-    faults.cuts.extend([0] * 100)
-    with pytest.raises(InputUnavailable):
-        planner(file_for(named), tmp_path, store).run(1)
-    assert store.head is None
+    waits, store = Waits(faults, back_after=2), FakeJobStore()
+    faults.statuses.extend([503] * 10_000)
+    head = planner(file_for(named, backoffLimit=5), tmp_path, store, drain=waits.drain).run(1)
+    assert (head.videos, head.failed, head.error) == (1, 0, None)
+    assert waits.waited == [10, 20]
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_video_that_stays_away_is_planned_as_failed_beside_the_others(faults: Faults, tmp_path: Path) -> None:
+    waits, store = Waits(faults, back_after=None), FakeJobStore()
+    away = {"http": {"url": "http://nobody.invalid/a.mp4"}}
+    file = file_for(key("few/10.mp4"), away, key("few/2.mp4"), backoffLimit=5)
+    head = planner(file, tmp_path, store, drain=waits.drain).run(1)
+    assert (head.videos, head.failed, head.error) == (3, 1, None)
+    assert waits.waited == [10, 20, 40, 80, 160]
+    assert [one.info is None for one in store.videos] == [False, True, False]
+    error = store.videos[1].error
+    assert error is not None
+    assert (error["reason"], error["uri"], error["retryable"]) == (
+        "InputUnavailable",
+        "http://nobody.invalid/a.mp4",
+        True,
+    )
+    minutes = round(waits.clock.seconds / 60)
+    assert str(error["message"]).endswith(f"it was asked for again and again for {minutes} min")
+
+
+def test_a_job_whose_inputs_are_all_away_says_that_they_may_come_back(faults: Faults, tmp_path: Path) -> None:
+    store = FakeJobStore()
+    faults.statuses.extend([503] * 10_000)
+    file = file_for(key("few/x.mp4"), key("few/2.mp4"), backoffLimit=1)
+    head = planner(file, tmp_path, store).run(1)
+    assert head.error is not None
+    assert (head.segments, head.error["reason"], head.error["retryable"]) == (0, "InputUnavailable", True)
 
 
 def test_a_stopped_planner_stores_nothing_and_leaves_no_process(faults: Faults, tmp_path: Path) -> None:

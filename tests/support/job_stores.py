@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 
@@ -19,6 +19,7 @@ class FakeJobStore:
     videos: list[PlannedVideo] = field(default_factory=list)
     stored: dict[int, SegmentCommit] = field(default_factory=dict)
     failed: dict[int, SegmentFailure] = field(default_factory=dict)
+    doubts: dict[tuple[int, str], SegmentDoubt] = field(default_factory=dict)
     facts: ModelFacts | None = None
     summaries: dict[int, bytes] = field(default_factory=dict)
     trouble: Callable[[str], VideoJobError | None] = lambda _name: None
@@ -94,6 +95,10 @@ class FakeJobStore:
         is_new = failure.segment not in self.failed
         self.failed.setdefault(failure.segment, failure)
         return is_new
+
+    def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
+        self._called("doubt")
+        return self.doubts.setdefault((doubt.segment, doubt.reason), doubt)
 
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         self._called("failures")

@@ -98,13 +98,22 @@ class PodJob:
             return self.ended(process, number)
 
     def worker(
-        self, number: int, *, epoch: int = 1, batch: int = 1, grace_s: float = 60, patience_s: float = 120
+        self,
+        number: int,
+        *,
+        epoch: int = 1,
+        batch: int = 1,
+        grace_s: float = 60,
+        patience_s: float = 120,
+        failures: int = 0,
     ) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A pod of an index, of which so many have failed before."""
         return self.started(
             "run",
             *("--plan-attempt", "1", "--epoch", str(epoch), "--batch", str(batch)),
             *("--server", self.server, "--grace", str(grace_s), "--patience", str(patience_s)),
             index=number,
+            failures=failures,
         )
 
     def on_laptop(self, folder: Path) -> bytes:
@@ -119,7 +128,7 @@ class PodJob:
         return summary
 
     @contextmanager
-    def started(self, *arguments: str, index: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *arguments: str, index: int | None = None, failures: int = 0) -> Iterator[subprocess.Popen[str]]:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "job.json"
         cluster: dict[str, object] = {"uid": self.uid, "table": self.table, "region": "us-east-1"}
@@ -130,6 +139,7 @@ class PodJob:
             "VIDEOJOB_SCRATCH": str(self.folder / f"scratch-{index}"),
             "VIDEOJOB_TERMINATION_LOG": str(self.words_of(index)),
             **({} if index is None else {"JOB_COMPLETION_INDEX": str(index)}),
+            "VIDEOJOB_INDEX_FAILURES": str(failures),
         }
         process = subprocess.Popen(
             command_line("worker", arguments[0], "--job", file, *arguments[1:]),

@@ -64,12 +64,14 @@ class Faults:
         url: of the proxy.
         statuses: error codes to answer the next requests with.
         cuts: each ends one GET body after so many bytes.
+        away: paths that are answered with 503 for as long as they stand here.
         seen: (method, path, headers) so far.
     """
 
     url: str
     statuses: deque[int] = field(default_factory=deque)
     cuts: deque[int] = field(default_factory=deque)
+    away: set[str] = field(default_factory=set)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -98,6 +100,9 @@ class _Proxy(BaseHTTPRequestHandler):
         faults.seen.append((self.command, self.path, dict(self.headers.items())))
         if faults.statuses:
             self._answer(faults.statuses.popleft(), {}, b"")
+            return
+        if self.path.partition("?")[0] in faults.away:
+            self._answer(503, {}, b"")
             return
         upstream = self.server.upstream  # type: ignore[attr-defined]
         link = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=10)

@@ -136,7 +136,8 @@ def test_the_first_look_asks_for_a_planner() -> None:
         (a_plan_job(finished="Complete"), PlanJobWanted(2), "Probing"),
         (a_plan_job(2, finished="Complete"), PlanJobWanted(3), "Probing"),
         (a_plan_job(3, finished="Complete"), None, "ResultsIncomplete"),
-        (a_plan_job(finished="Failed", error=ERROR), None, "InputNotFound"),
+        (a_plan_job(finished="Failed", error=ERROR), PlanJobWanted(2), "Probing"),
+        (a_plan_job(3, finished="Failed", error=ERROR), None, "InputNotFound"),
         (a_plan_job(finished="Failed", message="it gave up"), None, "BackoffLimitExceeded"),
         (a_plan_job(finished="Failed", error={"reason": "Unheard", "message": "?"}), None, "InternalError"),
         (a_plan_job(trouble=trouble("unschedulable", source="karpenter")), PlanJobWanted(1), "ProvisioningCPU"),
@@ -153,12 +154,12 @@ def test_a_planner_is_followed_to_its_end(seen: JobSeen, wanted: PlanJobWanted |
 
 
 def test_a_planner_that_failed_says_what_where_and_what_to_do() -> None:
-    desired = look(Observed(jobs=(a_plan_job(finished="Failed", error=ERROR),)))
+    desired = look(Observed(jobs=(a_plan_job(3, finished="Failed", error=ERROR),)))
     assert desired.message == "there is no such object (s3://clips/a.mp4). Check it."
 
 
 def test_a_segment_is_named_where_there_is_one() -> None:
-    desired = look(Observed(jobs=(a_plan_job(finished="Failed", error=ERROR | {"segment": 7}),)))
+    desired = look(Observed(jobs=(a_plan_job(3, finished="Failed", error=ERROR | {"segment": 7}),)))
     assert "(s3://clips/a.mp4, segment 7)" in desired.message
 
 

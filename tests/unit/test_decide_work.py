@@ -25,6 +25,8 @@ from videojob.planning.admission import what_to_allow
 from videojob.planning.decide import decide
 from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
 
+SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
+
 # The server.
 
 
@@ -210,7 +212,12 @@ def test_but_not_for_ever() -> None:
     [
         ({"reason": "PodFailurePolicy", "error": ERROR}, "InputNotFound", "Check it."),
         (
-            {"reason": "MaxFailedIndexesExceeded", "error": ERROR},
+            {"reason": "MaxFailedIndexesExceeded", "error": SLOW},
+            "BackoffLimitExceeded",
+            "at last with InferenceTimeout",
+        ),
+        (
+            {"reason": "MaxFailedIndexesExceeded", "error": ERROR, "attempt": 3},
             "BackoffLimitExceeded",
             "at last with InputNotFound",
         ),
@@ -228,6 +235,16 @@ def test_a_job_that_gave_up_ends_with_the_last_error(changes: dict[str, Any], re
     desired = look(running(failed, results=results(3, open=True), server=READY))
     assert (desired.reason, desired.ended) == (reason, True)
     assert words in desired.message
+
+
+@pytest.mark.parametrize("reason", ["InputUnavailable", "DecoderCrashed", "InternalError", "WorkerLost"])
+@pytest.mark.parametrize("ended", ["MaxFailedIndexesExceeded", "FailedIndexes"])
+def test_an_older_releases_job_that_gave_up_over_one_video_is_followed_by_another(reason: str, ended: str) -> None:
+    failed = a_work_job(finished="Failed", reason=ended, error=ERROR | {"reason": reason})
+    desired = look(running(failed, results=results(3, open=True), server=READY))
+    assert desired.work_job is not None
+    assert (desired.ended, desired.reason, desired.work_job.attempt) == (False, "Processing", 2)
+    assert desired.demand is not None
 
 
 def test_jobs_of_an_older_epoch_go_before_another_one_works() -> None:

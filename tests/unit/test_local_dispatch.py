@@ -43,7 +43,7 @@ def test_the_job_is_finished_when_all_have_succeeded() -> None:
     assert not state.unfinished
 
 
-@pytest.mark.parametrize("error", [WorkerLost("gone"), ServerUnavailable("away"), InputUnavailable("slow")])
+@pytest.mark.parametrize("error", [WorkerLost("gone"), ServerUnavailable("away")])
 def test_a_passing_error_is_tried_again_before_anything_else(error: VideoJobError) -> None:
     state = dispatcher()
     next_index(state)
@@ -51,8 +51,29 @@ def test_a_passing_error_is_tried_again_before_anything_else(error: VideoJobErro
     assert next_index(state) == 0
 
 
+def test_a_video_that_cannot_be_had_now_is_tried_again_behind_all_others() -> None:
+    state = dispatcher(videos=(0, 0, 1), backoff_limit=2)
+    next_index(state)
+    assert state.failed(0, InputUnavailable("away")) is Verdict.RETRY
+    assert next_index(state) == 2
+    state.succeeded(2)
+    assert next_index(state) == 0
+    assert state.failed(0, InputUnavailable("away")) is Verdict.RETRY
+    assert [next_index(state), next_index(state)] == [0, 1]
+
+
+def test_a_segment_may_be_left_to_somebody_else() -> None:
+    state = Dispatcher([segment_task(0), segment_task(1), segment_task(2, video=1)], 0, lambda *_: True)
+    next_index(state)
+    away = InputUnavailable("away")
+    assert state.failed(0, away) is Verdict.LEFT
+    assert next_index(state) == 2, "no segment of a video that is away is asked for again"
+    state.succeeded(2)
+    assert (state.finished, state.unfinished, state.left, state.failures) == (True, False, (away,), ())
+
+
 def test_a_passing_input_error_fails_the_video_when_the_limit_is_reached() -> None:
-    state = dispatcher(backoff_limit=1)
+    state = dispatcher(videos=(0,), backoff_limit=1)
     next_index(state)
     state.failed(0, InputUnavailable("slow"))
     next_index(state)

@@ -164,12 +164,19 @@ def test_workers_are_told_their_run() -> None:
         "--model-version=1",
         "--workers=8",
         "--grace=60",
+        "--backoff-limit=5",
     ]
     assert made["metadata"]["annotations"] == {
         "videojob.dev/epoch": "3",
         "videojob.dev/batch": "5",
         "videojob.dev/server-key": server_key_text(KEY),
     }
+
+
+def test_workers_learn_from_kubernetes_how_many_pods_of_their_index_failed() -> None:
+    (found,) = (one for one in container_of(work())["env"] if one["name"] == "VIDEOJOB_INDEX_FAILURES")
+    path = found["valueFrom"]["fieldRef"]["fieldPath"]
+    assert path == "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 
 
 @pytest.mark.parametrize(("suspended", "made"), [(True, True), (False, False), (None, True)])
@@ -216,7 +223,7 @@ def test_pods_have_few_rights_and_little_room() -> None:
 )
 def test_a_worker_is_told_the_limit_of_its_scratch_folder(quantity: str, expected: int) -> None:
     made = work(catalogue=a_catalogue(worker=WorkerSettings(scratch=quantity)))
-    found = {one["name"]: one["value"] for one in container_of(made)["env"]}
+    found = {one["name"]: one.get("value") for one in container_of(made)["env"]}
     assert found["VIDEOJOB_SCRATCH_BYTES"] == str(expected)
     volumes = {volume["name"]: volume for volume in made["spec"]["template"]["spec"]["volumes"]}
     assert volumes["scratch"]["emptyDir"] == {"sizeLimit": quantity}
@@ -235,7 +242,9 @@ def test_a_pod_asks_for_the_disk_that_it_may_fill(scratch: str, on_disk: str) ->
 def test_what_a_pod_needs_at_most_fits_into_its_memory(memory_limit: str) -> None:
     catalogue = a_catalogue(worker=WorkerSettings(memory_limit=memory_limit))
     for made in (work(catalogue=catalogue), plan_job(a_job(), PlanJobWanted(1), catalogue)):
-        decoders_bytes = int({one["name"]: one["value"] for one in container_of(made)["env"]}["VIDEOJOB_DECODER_BYTES"])
+        decoders_bytes = int(
+            {one["name"]: one.get("value") for one in container_of(made)["env"]}["VIDEOJOB_DECODER_BYTES"]
+        )
         volumes = [one.get("emptyDir", {}) for one in made["spec"]["template"]["spec"]["volumes"]]
         shared_bytes = sum(bytes_of(one["sizeLimit"]) for one in volumes if one.get("medium") == "Memory")
         limit_bytes = bytes_of(container_of(made)["resources"]["limits"]["memory"])
@@ -246,12 +255,13 @@ def test_what_a_pod_needs_at_most_fits_into_its_memory(memory_limit: str) -> Non
 def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -> None:
     env = {"AWS_REGION": "eu-central-1", "HOME": "/root"}
     made = work(catalogue=a_catalogue(worker=WorkerSettings(env=env)))
-    found = {one["name"]: one["value"] for one in container_of(made)["env"]}
+    found = {one["name"]: one.get("value") for one in container_of(made)["env"]}
     assert found == {
         "AWS_REGION": "eu-central-1",
         "HOME": "/scratch",
         "TMPDIR": "/scratch",
         "VIDEOJOB_DECODER_BYTES": str(896 << 20),
+        "VIDEOJOB_INDEX_FAILURES": None,
         "VIDEOJOB_SCRATCH": "/scratch",
         "VIDEOJOB_SCRATCH_BYTES": str(4 << 30),
     }

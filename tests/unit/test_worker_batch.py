@@ -16,6 +16,7 @@ from support.segments import model_contract, run_record, run_settings
 from videojob.errors import (
     Cancelled,
     DecoderCrashed,
+    DecodeTimeout,
     InferenceTimeout,
     InputChanged,
     InputCorrupt,
@@ -37,7 +38,7 @@ from videojob.media.values import DecodeRequest
 from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure
 from videojob.ports import FetchedInput, FrameRing
 from videojob.results.values import SegmentCommit
-from videojob.worker.batch import Batch, BatchOutcome, Ending, ending_of
+from videojob.worker.batch import Batch, BatchOutcome, Ending, Turn, ending_of
 from videojob.worker.values import SegmentTools
 
 FACTS = ModelFacts("face_detector", "", ("face",), "model")
@@ -82,11 +83,14 @@ class Pod:
     """A batch between fakes: a video of three segments, one of two, one of one; all of them are its own."""
 
     script: dict[int, list[Exception]] = field(default_factory=dict)
-    backoff_limit: int = 1
+    failures: int = 0
+    limit: int = 1
+    name: str = "pod-1"
     store: FakeJobStore = field(default_factory=FakeJobStore)
     files: Copies = field(default_factory=Copies)
     stopping: Callable[[], bool] = lambda: False
     tools_error: VideoJobError | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
     connected: int = 0
     decoder: ScriptedDecoder = field(init=False)
 
@@ -103,7 +107,7 @@ class Pod:
             decoder=self.decoder,
             inference=FakeInference(),
             sink=self.store,
-            clock=FakeClock(),
+            clock=self.clock,
             in_flight_frames=4,
             stopped=lambda: False,
             progress=lambda _: None,
@@ -115,11 +119,12 @@ class Pod:
             settings=run_settings(),
             videos=self.store.videos,
             segments=[segment for video in self.store.videos for segment in video.segments],
-            backoff_limit=self.backoff_limit,
+            turn=Turn(self.name, self.failures, self.limit),
             store=self.store,
             files=self.files,
             tools=self.tools,
             stopping=self.stopping,
+            clock=self.clock,
         ).work()
 
 
@@ -181,20 +186,97 @@ def test_a_passing_error_is_tried_again_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "ending"),
+    ("error", "first", "last"),
     [
-        (InferenceTimeout("slow"), Ending.EXHAUSTED),
-        (InputUnavailable("S3 is away"), Ending.EXHAUSTED),
-        (WorkerLost("gone"), Ending.EXHAUSTED),
-        (ServerUnavailable("away"), Ending.STOPPED),
+        (InferenceTimeout("slow"), Ending.FAILED, Ending.EXHAUSTED),
+        (ServerUnavailable("away"), Ending.STOPPED, Ending.STOPPED),
     ],
 )
-def test_a_passing_error_that_stays_is_not_the_videos_fault(error: VideoJobError, ending: Ending) -> None:
-    pod = Pod({2: [error, error]})
-    outcome = pod.work()
-    assert (outcome.ending, outcome.error, outcome.committed) == (ending, error, 2)
-    assert pod.store.failed == {}
-    assert pod.files.here == set()
+def test_a_passing_error_that_stays_is_not_the_videos_fault(error: VideoJobError, first: Ending, last: Ending) -> None:
+    for failures, ending in enumerate((first, last)):
+        pod = Pod({2: [error, error]}, failures=failures)
+        outcome = pod.work()
+        assert (outcome.ending, outcome.error, outcome.committed) == (ending, error, 2)
+        assert pod.store.failed == {}
+        assert pod.files.here == set()
+
+
+# What another pod is to try.
+
+
+def test_a_video_that_is_away_comes_last_and_is_left_for_another_pod() -> None:
+    away = InputUnavailable("S3 is away")
+    pod = Pod({1: [away, away]}, limit=3)
+    assert pod.work() == BatchOutcome(Ending.FAILED, away, committed=4, left=1)
+    assert pod.decoder.asked == [0, 1, 3, 4, 5, 1], "each of its segments would ask in vain for minutes"
+    assert (pod.store.failed, pod.files.here) == ({}, set())
+
+
+def test_a_video_that_comes_back_meanwhile_is_done() -> None:
+    pod = Pod({1: [InputUnavailable("S3 is away")]}, limit=3)
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=6)
+    assert pod.decoder.asked == [0, 1, 3, 4, 5, 1, 2]
+
+
+def test_the_last_pod_gives_up_the_video_alone_and_says_how_long_it_was_tried() -> None:
+    store, clock, ends = FakeJobStore(), FakeClock(), []
+    for failures in range(4):
+        away: list[Exception] = [InputUnavailable("S3 is away") for _ in range(2)]
+        pod = Pod({1: away}, failures=failures, limit=3, store=store, clock=clock, name=f"pod-{failures}")
+        ends.append(pod.work().ending)
+        clock.seconds += 130
+    assert ends == [Ending.FAILED] * 3 + [Ending.SETTLED]
+    assert set(store.stored) == {0, 3, 4, 5}
+    (failure,) = store.failures(run_record())
+    assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "InputUnavailable")
+    assert failure.error["message"] == "S3 is away; 4 pods have tried it, for 6 min"
+
+
+@pytest.mark.parametrize("kind", [DecodeTimeout, DecoderCrashed])
+def test_a_decoders_death_counts_when_a_second_pod_meets_it_too(kind: type[VideoJobError]) -> None:
+    store = FakeJobStore()
+    first = Pod({1: [kind("one"), kind("two")]}, limit=3, store=store)
+    outcome = first.work()
+    assert (outcome.ending, outcome.committed, outcome.left) == (Ending.FAILED, 5, 1)
+    assert (first.decoder.asked, store.failed) == ([0, 1, 1, 2, 3, 4, 5], {})
+    second = Pod({1: [kind("one"), kind("two")]}, failures=1, limit=3, store=store, name="pod-2")
+    assert second.work() == BatchOutcome(Ending.SETTLED, failed=1, skipped=5)
+    assert store.failed[1].error["reason"] == kind.reason
+
+
+def test_a_decoder_that_lives_in_the_second_pod_was_no_fault_of_the_video() -> None:
+    store = FakeJobStore()
+    Pod({1: [DecoderCrashed("one"), DecoderCrashed("two")]}, limit=3, store=store).work()
+    second = Pod(failures=1, limit=3, store=store, name="pod-2")
+    assert second.work() == BatchOutcome(Ending.SETTLED, committed=1, skipped=5)
+    assert set(store.stored) == set(range(6))
+
+
+def test_another_error_of_another_pod_confirms_nothing() -> None:
+    store = FakeJobStore()
+    Pod({1: [DecoderCrashed("one"), DecoderCrashed("two")]}, limit=3, store=store).work()
+    second = Pod({1: [DecodeTimeout("one"), DecodeTimeout("two")]}, failures=1, limit=3, store=store, name="pod-2")
+    assert (second.work().ending, store.failed) == (Ending.FAILED, {})
+
+
+@pytest.mark.parametrize("error", [InputUnavailable("away"), DecoderCrashed("dead"), ZeroDivisionError("by zero")])
+def test_where_no_other_pod_may_come_the_first_word_counts(error: Exception) -> None:
+    pod = Pod({1: [error]}, limit=0)
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4, failed=1)
+
+
+def test_a_full_disk_is_the_nodes_and_never_the_videos_fault() -> None:
+    full = SetupError("the disk is full", retryable=True)
+    pod = Pod({1: [full, full]})
+    assert pod.work() == BatchOutcome(Ending.FAILED, full, committed=5, left=1)
+    last = Pod({1: [full, full]}, failures=1)
+    assert (last.work().ending, last.store.failed) == (Ending.EXHAUSTED, {})
+
+
+def test_a_stop_signal_is_not_counted_though_a_segment_was_left() -> None:
+    pod = Pod({0: [DecoderCrashed("one"), DecoderCrashed("two")]})
+    pod.stopping = lambda: len(pod.decoder.asked) >= 3
+    assert pod.work().ending is Ending.STOPPED
 
 
 @pytest.mark.parametrize(
@@ -206,12 +288,15 @@ def test_what_no_retry_cures_for_any_video_ends_the_job(error: VideoJobError) ->
     assert pod.store.failed == {}
 
 
-def test_a_fault_of_the_program_fails_the_index_by_name() -> None:
-    outcome = Pod({0: [ZeroDivisionError("by zero")]}).work()
-    assert outcome.ending is Ending.EXHAUSTED
+def test_a_fault_of_the_program_concerns_its_video_alone_and_has_its_name() -> None:
+    store = FakeJobStore()
+    outcome = Pod({0: [ZeroDivisionError("by zero")]}, store=store).work()
+    assert (outcome.ending, outcome.committed, outcome.left) == (Ending.FAILED, 5, 1)
     assert outcome.error is not None
     assert (outcome.error.reason, outcome.error.segment) == ("InternalError", 0)
     assert "ZeroDivisionError: by zero" in str(outcome.error)
+    last = Pod({0: [ZeroDivisionError("by zero")]}, failures=1, store=store, name="pod-2").work()
+    assert (last.ending, store.failed[0].error["reason"]) == (Ending.SETTLED, "InternalError")
 
 
 def test_no_segment_is_begun_after_the_stop_signal() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from videojob.manifests.kinds import Kind
 from videojob.manifests.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 from videojob.vision.values import ModelContract
 
@@ -275,6 +275,13 @@ class JobStore(Sink, Protocol):
 
     def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
         """Stores once that no retry cures a segment; False when that was stored before. Raises StaleEpoch."""
+        ...
+
+    def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
+        """Notes once who met an error in a segment that may have been the machine's; returns the first one, who stays.
+
+        A segment has one for each reason.
+        """
         ...
 
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.dynamodb_misreads import reads, reads_each
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.results.document import text
 from videojob.results.items import join_items
 from videojob.results.keys import (
@@ -27,6 +27,8 @@ from videojob.results.keys import (
     segment_sort_key,
 )
 from videojob.results.plan_items import (
+    doubt_from_item,
+    doubt_item,
     failure_from_item,
     failure_item,
     head_from_item,
@@ -93,6 +95,12 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.fail`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         return self._put_if_absent(failure_item(run, failure)) is None
+
+    @reads
+    def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
+        """See `ports.JobStore.doubt`."""
+        stored = self._put_if_absent(doubt_item(run, doubt))
+        return doubt if stored is None else doubt_from_item(stored)
 
     @reads
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:

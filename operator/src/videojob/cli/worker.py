@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.reasons import Where, settle_on
-from videojob.worker.batch import Batch, Ending
+from videojob.worker.batch import Batch, Ending, Turn
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
@@ -52,6 +53,8 @@ _SCRATCH = "VIDEOJOB_SCRATCH"
 _SCRATCH_BYTES = "VIDEOJOB_SCRATCH_BYTES"
 _DECODER_BYTES = "VIDEOJOB_DECODER_BYTES"
 _INDEX = "JOB_COMPLETION_INDEX"
+_FAILURES = "VIDEOJOB_INDEX_FAILURES"
+_POD_BYTES = 8
 
 JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
 
@@ -92,6 +95,7 @@ def run(
     model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
     patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = 120.0,
+    backoff_limit: Annotated[int | None, typer.Option(min=0, help="Of the index; by default the file's.")] = None,
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
@@ -118,13 +122,14 @@ def run(
                 settings=run_settings(file.job.spec),
                 videos=planned.videos,
                 segments=planned.segments,
-                backoff_limit=file.job.spec.backoff_limit,
+                turn=_turn(file.job.spec.backoff_limit if backoff_limit is None else backoff_limit),
                 store=store,
                 files=FetchedFiles(scratch, resolver.fetcher_of, paging_for_work(_scratch_bytes())),
                 tools=lambda: stack.enter_context(
                     _tools(file, store, drain, server=server, workers=workers, patience_s=patience)
                 ),
                 stopping=drain.asked,
+                clock=drain.clock,
             )
             outcome = own.work()
             drain.working = False
@@ -223,8 +228,14 @@ def _decoder_bytes() -> int:
     return _number(_DECODER_BYTES, HEAP_LIMIT_BYTES, "Give what the container's memory leaves for decoding.")
 
 
+def _turn(limit: int) -> Turn:
+    """Which of its index's pods this is. Kubernetes starts no container of ours twice, so a process is a pod."""
+    failures = _number(_FAILURES, 0, "Kubernetes writes it to the pod's annotations.")
+    return Turn(secrets.token_hex(_POD_BYTES), failures, limit)
+
+
 def _number(variable: str, default: int, hint: str) -> int:
-    value = os.environ.get(variable, str(default))
+    value = os.environ.get(variable) or str(default)  # of an annotation that is not there Kubernetes makes ""
     if not value.isdigit():
         raise UsageError(f"{variable} is not a number: {value!r}", hint=hint)
     return int(value)

@@ -96,6 +96,8 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         f"--model-version={wanted.server.version}",
         f"--workers={wanted.parallelism}",
         f"--grace={catalogue.worker.grace_s}",
+        # Beside the file's, which stays as it was when the job began: whoever resumes a job may raise it.
+        f"--backoff-limit={job.spec.backoff_limit}",
     ]
     queue = job.metadata.labels.get(QUEUE_LABEL)
     if queue is not None:
@@ -103,6 +105,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         variant = catalogue.models[wanted.server.model].variants[wanted.server.accelerator]
         arguments.append(f"--patience={max(_LEAST_PATIENCE_S, variant.start_s + _NODE_S)}")
     pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=True)
+    pod["containers"][0]["env"].append(_FAILURES)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
     types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
     template = _template(job, "worker", pod, catalogue, types)
@@ -114,7 +117,8 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         "completions": wanted.completions,
         "parallelism": wanted.parallelism,
         "backoffLimitPerIndex": job.spec.backoff_limit,
-        # One index that fails for good fails the job: what the others would still do costs money for nothing.
+        # What concerns one video is stored, and its index ends well. An index that fails for good has met what all
+        # others would meet: what they would still do costs money for nothing.
         "maxFailedIndexes": 0,
         "activeDeadlineSeconds": _deadline_s(job, wanted.backstop_s),
         "podFailurePolicy": {
@@ -139,6 +143,11 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
     return made
 
 
+_FAILURES = {
+    "name": "VIDEOJOB_INDEX_FAILURES",
+    "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"}},
+}
+"""How many pods of the index have failed before: the last one that it may have gives up what it cannot do."""
 _DISRUPTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 

@@ -31,7 +31,7 @@ from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
 from videojob.planning.stall import counted
 from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
-from videojob.planning.words import Fact, Look, fails, fails_with, succeeds, works
+from videojob.planning.words import Fact, Look, concerns_one_video, fails, fails_with, succeeds, works
 from videojob.reasons import REASONS
 
 __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]
@@ -166,9 +166,11 @@ def _plan(look: Look) -> Desired:
     if not jobs:
         return replace(_probing(look, None), plan_job=PlanJobWanted(1))
     latest = jobs[-1]
-    if latest.finished == "Failed":
+    # One of an older release failed over a single video, which this one plans as failed.
+    is_over_one_video = concerns_one_video(latest.error) and latest.attempt < MAX_ATTEMPTS
+    if latest.finished == "Failed" and not is_over_one_video:
         return _plan_failed(look, latest)
-    if latest.finished == "Complete":
+    if latest.finished is not None:
         # Its plan should be there. A planner is run again, in case the table was emptied.
         if latest.attempt >= MAX_ATTEMPTS:
             return fails(look, "ResultsIncomplete", "planners end well, and their plan is not in the table")

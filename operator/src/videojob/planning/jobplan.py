@@ -42,6 +42,23 @@ class SegmentFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentDoubt:
+    """The first word about a segment that another pod may see otherwise: it fails only when a second one says the same.
+
+    Attributes:
+        segment: which.
+        reason: of the error.
+        pod: who met it first.
+        since_s: when, in whole seconds since the epoch.
+    """
+
+    segment: int
+    reason: str
+    pod: str
+    since_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedVideo:
     """One input of a job.
 

@@ -26,7 +26,17 @@ from videojob.planning.placement import (
 from videojob.planning.progress import frames_left, index_count, progress_of
 from videojob.planning.stall import Stall
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
-from videojob.planning.words import Fact, Look, advice, error_words, fails, fails_with, sentence, works
+from videojob.planning.words import (
+    Fact,
+    Look,
+    advice,
+    concerns_one_video,
+    error_words,
+    fails,
+    fails_with,
+    sentence,
+    works,
+)
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 AWAY_S = 30.0
@@ -94,7 +104,7 @@ class Run:
     # Ways to a bad end.
 
     def _hopeless(self, latest: JobSeen | None) -> Desired | None:
-        if latest is not None and latest.finished == "Failed":
+        if latest is not None and latest.finished == "Failed" and not _is_over_one_video(latest):
             return self._job_failed(latest)
         if latest is not None and latest.finished == "Complete" and latest.attempt >= MAX_ATTEMPTS:
             words = f"{latest.attempt} Jobs ended well, and segments are still missing"
@@ -340,6 +350,17 @@ class Run:
         """
         speed = Run._pace(look, where, left).server
         return ServerDemand(where.key, speed, left, most_replicas(look.job.spec, where.variant))
+
+
+def _is_over_one_video(job: JobSeen) -> bool:
+    """Whether another Job does better than one that failed.
+
+    Workers of this release give up a video that they cannot do, and no Job fails for it. Those of an older one end
+    theirs for good; Jobs made from now on have workers of this release.
+    """
+    if job.reason in {"PodFailurePolicy", "DeadlineExceeded"} or job.attempt >= MAX_ATTEMPTS:
+        return False
+    return concerns_one_video(job.error)
 
 
 def _is_refused(running: JobSeen) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import VideoJobError
+from videojob.errors import InputError, VideoJobError, WorkerLost, error_from_dict
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionStatus, ConditionWanted, Desired
 from videojob.planning.observed import JobSeen, Observed
@@ -145,6 +145,14 @@ def sentence(message: str, next_step: str) -> str:
     """The message, and then what to do, unless it says so already."""
     text = message.rstrip(".")
     return f"{text}. {next_step}" if text and next_step and next_step not in text else (message or next_step)
+
+
+def concerns_one_video(error: Mapping[str, Any] | None) -> bool:
+    """Whether `VideoJobError.as_dict()` is about a video and about nothing else: the job can do without it."""
+    if error is None:
+        return False
+    found = error_from_dict(error)
+    return isinstance(found, InputError | WorkerLost) or error.get("reason") == VideoJobError.reason
 
 
 def _failure(reason: str) -> str:

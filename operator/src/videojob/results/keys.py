@@ -30,6 +30,7 @@ MODEL_KEY = "MODEL"
 SEGMENT_PREFIX = "SEG#"
 BAD_PREFIX = "BAD#"
 FAIL_PREFIX = "FAIL#"
+DOUBT_PREFIX = "DOUBT#"
 BEHIND = "~"
 """Sorts behind everything that a sort key may go on with, the keys of an item's parts included."""
 
@@ -83,6 +84,11 @@ def bad_sort_key(video: int, keys: int) -> str:
 def fail_sort_key(segment: int, keys: int) -> str:
     """Sort key of a segment's failure. Raises SinkError."""
     return _numbered(FAIL_PREFIX, "segment", segment, _form(keys).digits)
+
+
+def doubt_sort_key(segment: int, reason: str, keys: int) -> str:
+    """Sort key of who first met an error in a segment. Raises SinkError."""
+    return f"{_numbered(DOUBT_PREFIX, 'segment', segment, _form(keys).digits)}#{reason}"
 
 
 def plan_sort_key(attempt: int) -> str:

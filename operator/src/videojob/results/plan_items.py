@@ -5,6 +5,7 @@
     uid#plan#<plan id>   SEG#000000120     a usable video, under its first segment
     uid#plan#<plan id>   BAD#000000007     an input that cannot be used
     uid#v2#epoch#0       FAIL#000000012    a segment that no retry cures, and why
+    uid#v2#epoch#0       DOUBT#000000012#R who first met the error R in that segment, and when
     uid#v2#epoch#0       MODEL             name, version and labels of the model that answered
 
 The head is written last and only if it is absent: the first planner of an attempt decides, a late one changes nothing.
@@ -16,7 +17,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, planned_video_from_dict
+from videojob.planning.jobplan import (
+    ModelFacts,
+    PlanHead,
+    PlannedVideo,
+    SegmentDoubt,
+    SegmentFailure,
+    planned_video_from_dict,
+)
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import Document, items, mapping, text, whole
 from videojob.results.items import SPILL_BYTES, Item, SpilledItem, spill
@@ -24,6 +32,7 @@ from videojob.results.keys import (
     FIRST_KEYS,
     MODEL_KEY,
     bad_sort_key,
+    doubt_sort_key,
     fail_sort_key,
     keys_of_head,
     plan_partition,
@@ -92,6 +101,23 @@ def failure_item(run: RunRecord, failure: SegmentFailure) -> Item:
 def failure_from_item(item: Mapping[str, Document]) -> SegmentFailure:
     """The inverse of `failure_item`; raises KeyError or TypeError on anything else."""
     return SegmentFailure(whole(item["segment"]), whole(item["video"]), mapping(item["error"]))
+
+
+def doubt_item(run: RunRecord, doubt: SegmentDoubt) -> Item:
+    """Who met an error in a segment, as an item."""
+    return {
+        "PK": segment_partition(run, 0),
+        "SK": doubt_sort_key(doubt.segment, doubt.reason, run.keys),
+        "segment": doubt.segment,
+        "reason": doubt.reason,
+        "pod": doubt.pod,
+        "since_s": doubt.since_s,
+    }
+
+
+def doubt_from_item(item: Mapping[str, Document]) -> SegmentDoubt:
+    """The inverse of `doubt_item`; raises KeyError or TypeError on anything else."""
+    return SegmentDoubt(whole(item["segment"]), text(item["reason"]), text(item["pod"]), whole(item["since_s"]))
 
 
 def model_item(run: RunRecord, model: ModelFacts) -> Item:

@@ -3,6 +3,11 @@
 What is settled already is left alone, so an index may run any number of times, also twice at once. A fault of a video
 is data: it is stored, and the index goes on. A fault of the server, the store or the model ends the pod with an exit
 code that tells Kubernetes what to do (`Ending`).
+
+What may pass, or look different from another machine (a video that cannot be had now, a decoder that died, a fault of
+the program), is left open: the pod goes on with all else and ends with FAILED, and Kubernetes starts the index's next
+pod after a pause that doubles. Only the last pod that the index may have gives such a video up; of a decoder's death a
+second pod that meets the same is enough.
 """
 
 from __future__ import annotations
@@ -19,20 +24,30 @@ from videojob.errors import (
     InputError,
     ModelNotFound,
     ServerUnavailable,
+    SetupError,
     SinkUnavailable,
     VideoJobError,
     WorkerLost,
 )
-from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentFailure, first_failures, is_settled
+from videojob.planning.jobplan import (
+    ModelFacts,
+    PlannedVideo,
+    SegmentDoubt,
+    SegmentFailure,
+    first_failures,
+    is_settled,
+)
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment
-from videojob.ports import FetchedInput, Inference, JobStore
+from videojob.ports import Clock, FetchedInput, Inference, JobStore
 from videojob.results.values import RunRecord
-from videojob.worker.dispatch import Dispatcher, Verdict
+from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.values import SegmentTask, SegmentTools, may_pass, unexpected
 
 _LOG = logging.getLogger(__name__)
+_TRIES_MORE = 1
+"""Here, after an error that may pass: the index's next pod tries again, and later."""
 
 
 class Ending(IntEnum):
@@ -40,13 +55,33 @@ class Ending(IntEnum):
 
     SETTLED = 0
     FAILED = 1
-    """A retry may help: it counts as one failure of the index."""
+    """Another pod is to try what was left open: it counts as one failure of the index."""
     HOPELESS = 64
     """Nothing can help this job: it fails as a whole."""
     EXHAUSTED = 65
-    """A segment was tried as often as it may: its index fails."""
+    """The last pod met what no video is to blame for: its index fails, and the job with it."""
     STOPPED = 75
     """Asked to stop, or the server went away: nobody's fault, it does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which of its index's pods this one is.
+
+    Attributes:
+        pod: tells it from all others.
+        failures: of the index's pods before it, as Kubernetes counts them: without those that were taken away.
+        limit: failures of an index that are followed by another pod.
+    """
+
+    pod: str
+    failures: int
+    limit: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other pod comes when this one fails."""
+        return self.failures >= self.limit
 
 
 class VideoFiles(Protocol):
@@ -70,6 +105,7 @@ class BatchOutcome:
     committed: int = 0
     failed: int = 0
     skipped: int = 0
+    left: int = 0
 
 
 @dataclass(slots=True)
@@ -79,22 +115,24 @@ class Batch:
     Attributes:
         run: as the controller began it. settings: of the job.
         videos: that hold the batch's segments. segments: its own, ascending.
-        backoff_limit: how often one segment is tried again here.
+        turn: which of the index's pods this is.
         store: where results and failures go.
         files: brings the videos.
         tools: makes the process's ports; called once, and only when there is something to run.
         stopping: whether the process was asked to end: no further segment is begun.
+        clock: the time.
     """
 
     run: RunRecord
     settings: RunSettings
     videos: Sequence[PlannedVideo]
     segments: Sequence[Segment]
-    backoff_limit: int
+    turn: Turn
     store: JobStore
     files: VideoFiles
     tools: Callable[[], SegmentTools]
     stopping: Callable[[], bool]
+    clock: Clock
     _outcome: BatchOutcome = field(init=False, default=BatchOutcome(Ending.SETTLED))
 
     def work(self) -> BatchOutcome:
@@ -112,11 +150,13 @@ class Batch:
         self._check_model(_facts(tools.inference))
         runner = SegmentRunner(tools)
         try:
-            self._run_all(runner, Dispatcher(self._tasks(open_segments), self.backoff_limit))
+            tries_more = min(_TRIES_MORE, self.turn.limit)
+            self._run_all(runner, Dispatcher(self._tasks(open_segments), tries_more, self._leaves))
         finally:
             runner.close()
         done = self._outcome
-        _LOG.info("batch ends", extra={"committed": done.committed, "failed": done.failed, "ending": done.ending.name})
+        told = {"committed": done.committed, "failed": done.failed, "left": done.left, "ending": done.ending.name}
+        _LOG.info("batch ends", extra=told)
         return done
 
     def _check_model(self, found: ModelFacts) -> None:
@@ -165,6 +205,8 @@ class Batch:
                 self.files.drop(current)
         if dispatcher.unfinished:
             self._outcome = replace(self._outcome, ending=Ending.STOPPED, error=Cancelled("the pod was asked to stop"))
+        elif dispatcher.left:
+            self._outcome = replace(self._outcome, ending=Ending.FAILED, error=dispatcher.left[0])
 
     def _run_one(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
         """Runs a segment unless another worker found its video bad before it; returns what went wrong."""
@@ -196,11 +238,31 @@ class Batch:
         _LOG.warning("segment failed", extra={"segment": segment.index, "verdict": verdict.value, "error": str(error)})
         if verdict is Verdict.RETRY:
             return True
-        if verdict is Verdict.VIDEO_FAILED and not may_pass(error):
+        if verdict is Verdict.LEFT:
+            self._outcome = replace(self._outcome, left=self._outcome.left + 1)
+            return True
+        if verdict is Verdict.VIDEO_FAILED:
             self.store.fail(self.run, SegmentFailure(segment.index, segment.video, error.as_dict()))
             self._outcome = replace(self._outcome, failed=self._outcome.failed + 1)
             return True
-        self._outcome = replace(self._outcome, ending=ending_of(error, tried=True), error=error)
+        self._outcome = replace(self._outcome, ending=ending_of(error, tried=self.turn.is_last), error=error)
+        return False
+
+    def _leaves(self, segment: Segment, error: VideoJobError) -> bool:
+        """Whether the segment stays open for another pod; who met the error first is noted."""
+        if isinstance(error, SetupError) and error.retryable:
+            return not self.turn.is_last  # a full disk is this node's; without AWS access no video is to blame
+        if not concerns_video(error) or not (is_away(error) or is_machines(error) or may_pass(error)):
+            return False
+        now_s = int(self.clock.now_s())
+        doubt = SegmentDoubt(segment.index, error.reason, self.turn.pod, now_s)
+        first = self.store.doubt(self.run, doubt)
+        is_confirmed = is_machines(error) and first.pod != self.turn.pod
+        if not (self.turn.is_last or is_confirmed):
+            return True
+        if is_away(error) and first.pod != self.turn.pod:
+            pods, minutes = self.turn.failures + 1, max(1, round((now_s - first.since_s) / 60))
+            error.message = f"{error.message}; {pods} pods have tried it, for {minutes} min"
         return False
 
 

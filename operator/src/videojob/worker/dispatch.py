@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +16,7 @@ class Verdict(Enum):
     """What a failure of a segment means."""
 
     RETRY = "retry"
+    LEFT = "left for another pod"
     VIDEO_FAILED = "video failed"
     JOB_FAILED = "job failed"
     DROPPED = "dropped"
@@ -31,17 +32,43 @@ class VideoFailure:
     error: VideoJobError
 
 
+Leaves = Callable[[Segment, VideoJobError], bool]
+"""Whether somebody else tries a segment again that failed here with such an error."""
+
+
+def is_away(error: VideoJobError | None) -> bool:
+    """Whether a video could not be had just now: all of its segments share that, and waiting may help."""
+    return isinstance(error, InputError) and error.retryable
+
+
+def is_machines(error: VideoJobError) -> bool:
+    """Whether another machine may come to another verdict: one short of memory, or slow, kills or stops decoders."""
+    return isinstance(error, DecodeTimeout | DecoderCrashed)
+
+
+def concerns_video(error: VideoJobError) -> bool:
+    """Whether the video is to be given up for it, rather than the job."""
+    return isinstance(error, InputError | WorkerLost) or type(error) is VideoJobError
+
+
+def _nobody(_segment: Segment, _error: VideoJobError) -> bool:
+    return False
+
+
 class Dispatcher:
     """The state of one job's segments on this machine.
 
     Args:
         tasks: segments to run, in order.
         backoff_limit: how often one segment is tried again after an error that a retry may cure.
+        leaves: asked before a segment is given up.
     """
 
-    def __init__(self, tasks: Sequence[SegmentTask], backoff_limit: int) -> None:
+    def __init__(self, tasks: Sequence[SegmentTask], backoff_limit: int, leaves: Leaves = _nobody) -> None:
         self._pending = deque(tasks)
         self._backoff_limit = backoff_limit
+        self._leaves = leaves
+        self._left: dict[int, VideoJobError] = {}
         self._failures: dict[int, int] = {}
         self._failed_videos: dict[int, VideoFailure] = {}
         self._running: dict[int, SegmentTask] = {}
@@ -65,6 +92,11 @@ class Dispatcher:
     def failures(self) -> tuple[VideoFailure, ...]:
         """Videos given up, by position."""
         return tuple(self._failed_videos[video] for video in sorted(self._failed_videos))
+
+    @property
+    def left(self) -> tuple[VideoJobError, ...]:
+        """Why segments were left for somebody else, by segment."""
+        return tuple(self._left[segment] for segment in sorted(self._left))
 
     @property
     def stopping(self) -> bool:
@@ -98,7 +130,8 @@ class Dispatcher:
         """A segment ended in an error: decides what follows from it.
 
         An error of the input, a worker that died again and again on it and a fault of the program end the video, not
-        the job; an error of the model, the server or the store ends the job.
+        the job; an error of the model, the server or the store ends the job. A video that cannot be had now is tried
+        again when nothing else is left to do.
         """
         task = self._running.pop(segment)
         if isinstance(error, Cancelled):
@@ -107,18 +140,35 @@ class Dispatcher:
         tries = self._failures[segment] = self._failures.get(segment, 0) + 1
         if tries <= self._tries_more(error):
             self._pending.appendleft(task)
+            if is_away(error):
+                self._postpone(task.segment.video)
             return Verdict.RETRY
-        if isinstance(error, InputError | WorkerLost) or type(error) is VideoJobError:
+        if self._leaves(task.segment, error):
+            self._leave(task.segment, error)
+            return Verdict.LEFT
+        if concerns_video(error):
             self._give_up(task.segment, error)
             return Verdict.VIDEO_FAILED
         self.abort(error)
         return Verdict.JOB_FAILED
 
+    def _postpone(self, video: int) -> None:
+        """The video's segments go behind all others, and stay in order."""
+        waiting = [task for task in self._pending if task.segment.video == video]
+        self._pending = deque(task for task in self._pending if task.segment.video != video)
+        self._pending.extend(waiting)
+
+    def _leave(self, segment: Segment, error: VideoJobError) -> None:
+        """Of a video that cannot be had all that waits is left: to ask for each segment would cost minutes each."""
+        self._left[segment.index] = error
+        if is_away(error):
+            self._pending = deque(task for task in self._pending if task.segment.video != segment.video)
+
     def _tries_more(self, error: VideoJobError) -> int:
         """How often such an error is tried again; a stuck or crashed decoder once: it may have been the machine."""
         if error.retryable:
             return self._backoff_limit
-        return min(1, self._backoff_limit) if isinstance(error, DecodeTimeout | DecoderCrashed) else 0
+        return min(1, self._backoff_limit) if is_machines(error) else 0
 
     def _give_up(self, segment: Segment, error: VideoJobError) -> None:
         """Of several errors in one video that of its first bad segment stands, whichever came first in time.

@@ -35,11 +35,13 @@ class FailedInput:
         uri: as the manifest names it, queries left out.
         name: what the user calls it; "" when the manifest gives no name.
         error: why, and what to do.
+        source: of the manifest, when its videos could not even be listed; asking again may find them.
     """
 
     uri: str
     name: str
     error: InputError
+    source: Input | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class InputResolver:
             try:
                 videos = self._expand(item)
             except InputError as error:
-                yield FailedInput(error.uri or _uri(item), item.name or "", error)
+                yield FailedInput(error.uri or _uri(item), item.name or "", error, item)
             else:
                 yield from videos
 

@@ -2,6 +2,9 @@
 
 It runs in a pod of its own, since a prefix may hold thousands of videos that nobody trusts. Started again it does the
 same again, and the first plan that was stored whole is the one that counts.
+
+An input that cannot be had now is asked for again when all others were looked at, with pauses that grow as those of
+Kubernetes between pods; in this process, or the looks at all others would be lost. Then it is planned as failed.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -26,18 +30,23 @@ from videojob.planning.segments import longest_ms
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
 from videojob.ports import FetchedInput, JobStore
+from videojob.worker.dispatch import is_away
 from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
 from videojob.worker.inputs import FailedInput, InputResolver, Wanted
 from videojob.worker.jobfile import JobFile
 from videojob.worker.pod import Drain
 from videojob.worker.probing import cut_videos, engine, probe_patiently
 from videojob.worker.process_control import stop_signals_held
-from videojob.worker.values import VideoPlan
+from videojob.worker.values import VideoPlan, unexpected
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
 _PAUSES_S = (1.0, 4.0)  # before an input is looked at again that could not be had
+_FIRST_ROUND_S, _MOST_ROUND_S = 10.0, 600.0
+"""Pause before those that are still away are asked for once more; it doubles. As Kubernetes' Job controller waits
+before the next pod of an index (DefaultJobPodFailureBackOff and MaxJobPodFailureBackOff in pkg/controller/job)."""
 _TELL_EVERY = 100
+_Item = Wanted | FailedInput
 _POLL_S = 0.5  # how often a wait looks at the stop signal
 
 
@@ -80,7 +89,7 @@ class Planner:
             The head that stands; its `error` is set when not one input can be used.
 
         Raises:
-            VideoJobError: an input could not be had now, or the store or AWS cannot be used.
+            VideoJobError: the store or AWS cannot be used.
         """
         known = self.store.plan_head(self.file.uid, attempt)
         if known is not None:
@@ -127,17 +136,13 @@ class Planner:
         return plan_digest(inputs, segments, model, settings)
 
     def _look(self) -> list[_Looked]:
-        """Every video once, in the manifest's order.
-
-        Raises:
-            InputError: one cannot be had now: results without it would stand for good.
-        """
+        """Every video once, in the manifest's order."""
         refused = next((item.file for item in self.file.job.spec.inputs if item.file is not None), None)
         if refused is not None:
             raise ManifestError("a cluster has no files of yours", uri=refused.path, hint="Put the video into S3.")
         with contextlib.ExitStack() as stack:
             progress = self._received
-            policy = TransferPolicy(max_bytes=most_copied_bytes(self.scratch_bytes))
+            policy = TransferPolicy(max_bytes=most_copied_bytes(self.scratch_bytes), pause=self.drain.pause)
             resolver = InputResolver(self.scratch, self.scratch, policy=policy, progress=progress)
             stack.enter_context(resolver)
             wanted = _once(resolver.expand(self.file.job.spec.inputs))
@@ -150,9 +155,29 @@ class Planner:
                 idle.put(decoder)
             pool = ThreadPoolExecutor(idle.qsize())
             stack.callback(pool.shutdown, cancel_futures=True)
-            with stop_signals_held():  # inherited by the threads and so by the decoders: stopping is for this process
-                looks = [pool.submit(self._look_at, item, idle) for item in wanted]
-            return _numbered(self._gathered(looks))
+
+            def look(items: Sequence[_Item]) -> Iterator[_Looked]:
+                with stop_signals_held():  # inherited by the threads and so by the decoders: stopping is for us
+                    looks = [pool.submit(self._look_at, item, idle) for item in items]
+                return self._gathered(looks)
+
+            return _numbered(self._in_rounds(wanted, resolver, look))
+
+    def _in_rounds(self, wanted: Sequence[_Item], resolver: InputResolver, look: _Looks) -> Iterator[_Looked]:
+        """Looks at all, and again at those that are away, later and later."""
+        began_s = self.drain.clock.monotonic_s()
+        found = dict(zip(wanted, look(wanted), strict=True))
+        for pause_s in _rounds(self.file.job.spec.backoff_limit):
+            away = [item for item in wanted if is_away(found[item].plan.error)]
+            if not away:
+                break
+            _LOG.warning("inputs are away", extra={"inputs": len(away), "again_in_s": pause_s})
+            self.drain.pause(pause_s)
+            wanted = _once(chain.from_iterable(_expanded(item, resolver) for item in wanted))
+            again = [item for item in wanted if item not in found or is_away(found[item].plan.error)]
+            found |= zip(again, look(again), strict=True)
+        waited_s = self.drain.clock.monotonic_s() - began_s
+        return (_given_up(found[item], waited_s) for item in wanted)
 
     def _gathered(self, looks: Sequence[Future[_Looked]]) -> Iterator[_Looked]:
         for count, look in enumerate(looks, 1):
@@ -161,8 +186,8 @@ class Planner:
             error = found.plan.error
             if error is not None:
                 _LOG.warning("input refused", extra={"uri": found.plan.uri, "reason": error.reason})
-                if error.retryable:
-                    raise error
+                if error.retryable and not is_away(error):
+                    raise error  # a full disk, or no access to AWS: no video is to blame
             if count % _TELL_EVERY == 0:
                 _LOG.info("still looking", extra={"done": count, "videos": len(looks)})
             yield found
@@ -176,6 +201,11 @@ class Planner:
         decoder = idle.get()
         try:
             plan = self._patiently(item, decoder)
+        except VideoJobError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+            _LOG.exception("a fault of the program", extra={"uri": item.uri})
+            plan = VideoPlan(0, item.uri, item.name, "", None, None, unexpected(error, uri=item.uri))
         finally:
             idle.put(decoder)
         return _Looked(plan, item.address, item.owner)
@@ -223,9 +253,32 @@ class Planner:
         return copy
 
 
-def _once(found: Iterable[Wanted | FailedInput]) -> list[Wanted | FailedInput]:
+_Looks = Callable[[Sequence[_Item]], Iterator[_Looked]]
+
+
+def _rounds(backoff_limit: int) -> list[float]:
+    """Pauses before each further look at what is away, in seconds."""
+    return [min(_MOST_ROUND_S, _FIRST_ROUND_S * 2.0**number) for number in range(backoff_limit)]
+
+
+def _expanded(item: _Item, resolver: InputResolver) -> Iterable[_Item]:
+    """The same, or what a prefix holds that could not be listed before."""
+    if isinstance(item, FailedInput) and item.source is not None and is_away(item.error):
+        return resolver.expand([item.source])
+    return [item]
+
+
+def _given_up(looked: _Looked, waited_s: float) -> _Looked:
+    """The same; of what is away still the error says for how long it was asked for."""
+    error = looked.plan.error
+    if error is not None and is_away(error):
+        error.message = f"{error.message}; it was asked for again and again for {max(1, round(waited_s / 60))} min"
+    return looked
+
+
+def _once(found: Iterable[_Item]) -> list[_Item]:
     """Without those that the manifest names twice."""
-    kept: dict[object, Wanted | FailedInput] = {}
+    kept: dict[object, _Item] = {}
     for at, item in enumerate(found):
         kept.setdefault(at if isinstance(item, FailedInput) else (item.address, item.version), item)
     return list(kept.values())
@@ -262,5 +315,7 @@ def _planned(looked: _Looked, segments: Sequence[Segment]) -> PlannedVideo:
 
 
 def _nothing_good(plans: Sequence[VideoPlan]) -> VideoJobError:
-    first = next((plan.error for plan in plans if plan.error is not None), None)
+    """Of the first input that failed; of one that may come back, if there is one, because the job may then, too."""
+    errors = [plan.error for plan in plans if plan.error is not None]
+    first = next(filter(is_away, errors), next(iter(errors), None))
     return first or NoFrames("the manifest's inputs hold no video")

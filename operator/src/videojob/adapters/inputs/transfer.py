@@ -247,6 +247,7 @@ class Download:
             raise SetupError(
                 f"{self.entry.uri} needs {missing:,} bytes in {self.entry.path.parent}, {free:,} are free",
                 hint=_MORE_ROOM[here()],
+                retryable=True,
             )
 
 
