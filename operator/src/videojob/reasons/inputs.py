@@ -41,8 +41,8 @@ are on a file system that hangs: copy the file to a local disk and retry once. T
         machine="The file triggers a decoder fault: transcode it from its source, then run it again.",
         cluster="The file triggers a decoder fault: transcode it from its source, for a new VideoJob.",
         details="""\
-The decoder process died on this file twice, on a cluster in two pods, or its pictures do not fit into the memory that it may use: 3 GiB, on a
-cluster what `worker.memoryLimit` leaves. The message says which.
+The decoder process died on this file twice, on a cluster in two pods, or its pictures do not fit into the memory that
+it may use: 3 GiB, on a cluster what `worker.memoryLimit` leaves. The message says which.
 
 ```console
 $ ffmpeg -i broken.mp4 -map 0:v:0 -c:v libx264 whole.mp4
@@ -127,11 +127,11 @@ and concerns only videos that cannot be read block by block ([inputs](inputs.md)
 Each read is retried several times before this. On one machine a download continues where it stopped. An object in an
 archive class of S3 has to be restored first.
 
-On a cluster the planner asks for such an input again when it has looked at all others, after 10 s, 20 s, 40 s and so on,
-up to ten minutes; a worker's pod processes its other segments, and Kubernetes starts another pod for what is left after
-the same pauses. With the default `backoffLimit` of 5 that takes more than five minutes, with 8 more than half an hour.
-Pods that lose their node do not count. Then the video is given up, the message says for how long it was tried, and the
-job ends `PartiallyCompleted`. The job fails only when not one input can be read.
+On a cluster the planner asks for such an input again when it has looked at all others, after 10 s, 20 s, 40 s and so
+on, up to ten minutes; a worker's pod processes its other segments, and Kubernetes starts another pod for what is left
+after the same pauses. With the default `backoffLimit` of 5 that takes more than five minutes, with 8 more than half
+an hour. Pods that lose their node do not count. Then the video is given up, the message says for how long it was
+tried, and the job ends `PartiallyCompleted`. The job fails only when not one input can be read.
 """,
     ),
     _input(
