@@ -9,14 +9,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
+from support.dynamodb import (
+    AWS_ENVIRONMENT,
+    Fault,
+    FaultyDynamoDb,
+    count_reads,
+    dynamodb_local,
+    faulty_proxy,
+    settings_for,
+)
 from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.dynamodb_values import to_attributes
 from videojob.errors import InputCorrupt, SinkError, StaleEpoch
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
+from videojob.ports import CommitOutcome, FailOutcome
+from videojob.results.plan_items import failure_item
 from videojob.results.values import Presence, RunRecord
 
 UID = "team.uid-1"
@@ -227,9 +239,129 @@ def test_a_job_that_the_release_before_began_keeps_its_keys_to_its_end(
 
 def test_a_failure_is_stored_once_and_the_first_one_stays(store: DynamoDbJobStore, run: RunRecord) -> None:
     first = SegmentFailure(1, 0, InputCorrupt("damaged", uri="s3://b/k", segment=1, time_ms=40).as_dict())
-    assert store.fail(run, first)
-    assert not store.fail(run, replace(first, error=InputCorrupt("otherwise").as_dict()))
+    assert store.fail(run, first) is FailOutcome.STORED
+    again = replace(first, error=InputCorrupt("otherwise").as_dict())
+    assert store.fail(run, again) is FailOutcome.ALREADY_STORED
     assert store.failures(run) == (first,)
+
+
+def _failed(segment: int) -> SegmentFailure:
+    return SegmentFailure(segment, 0, {"reason": "InputCorrupt", "segment": segment})
+
+
+@pytest.mark.parametrize("keys", [1, 2])
+def test_a_late_verdict_does_not_touch_a_committed_segment(store: DynamoDbJobStore, keys: int) -> None:
+    run = store.begin(replace(run_record(UID), keys=keys))
+    commits = [segment_commit(segment_result(segment)) for segment in planned()]
+    store.commit(run, commits[1])
+    assert [store.fail(run, _failed(segment)) for segment in (1, 2, 1)] == [
+        FailOutcome.COMMITTED,
+        FailOutcome.STORED,
+        FailOutcome.COMMITTED,
+    ]
+    assert store.failures(run) == (_failed(2),)
+    # The other way round both are there, and the commit counts.
+    assert store.commit(run, commits[2]) is CommitOutcome.STORED
+    assert store.fail(run, _failed(2)) is FailOutcome.COMMITTED
+    assert (store.committed(run), store.failures(run)) == (frozenset({1, 2}), (_failed(2),))
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.SERVER_ERROR])
+def test_a_commit_between_two_attempts_of_a_verdict_is_seen(
+    proxy: FaultyDynamoDb,
+    store: DynamoDbJobStore,
+    run: RunRecord,
+    dynamodb_url: str,
+    settings: DynamoDbSettings,
+    fault: Fault,
+) -> None:
+    commit = segment_commit(segment_result(planned()[1]))
+    with closing(DynamoDbJobStore(replace(settings, endpoint_url=dynamodb_url))) as twin:
+
+        def rule(name: str, _before: int) -> Fault | None:
+            if name != "TransactWriteItems" or twin.committed(run):
+                return None
+            twin.commit(run, commit)
+            return fault
+
+        proxy.rule = rule
+        assert store.fail(run, _failed(1)) is FailOutcome.COMMITTED
+    assert (store.failures(run), proxy.faults) == ((), 1)
+
+
+def test_a_verdict_whose_answer_was_lost_is_stored_once(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord
+) -> None:
+    lost = [Fault.DROP_ANSWER]
+    proxy.rule = lambda name, _before: lost.pop() if lost and name == "TransactWriteItems" else None
+    assert store.fail(run, _failed(1)) is FailOutcome.STORED
+    assert (store.failures(run), proxy.faults) == ((_failed(1),), 1)
+
+
+def test_a_policy_of_an_earlier_release_lets_verdicts_through(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord
+) -> None:
+    proxy.rule = lambda name, _before: Fault.DENY if name == "TransactWriteItems" else None
+    store.commit(run, segment_commit(segment_result(planned()[1])))
+    outcomes = [store.fail(run, _failed(segment)) for segment in (1, 2, 2)]
+    assert outcomes == [FailOutcome.COMMITTED, FailOutcome.STORED, FailOutcome.ALREADY_STORED]
+    assert store.failures(run) == (_failed(2),)
+    proxy.rule = lambda name, _before: Fault.DENY if name in {"TransactWriteItems", "PutItem"} else None
+    with pytest.raises(SinkError, match="AccessDenied") as caught:
+        store.fail(run, _failed(0))
+    assert "ConditionCheckItem" in caught.value.hint
+
+
+def test_of_racing_verdict_and_commit_no_failure_stands_behind_a_result(
+    settings: DynamoDbSettings, store: DynamoDbJobStore, run: RunRecord
+) -> None:
+    segments = planned(24)
+    with closing(DynamoDbJobStore(settings)) as twin, ThreadPoolExecutor(2) as pool:
+        verdicts = pool.map(lambda segment: store.fail(run, _failed(segment.index)), segments)
+        outcomes = pool.map(lambda segment: twin.commit(run, segment_commit(segment_result(segment))), segments)
+        stored = [at for at, verdict in enumerate(verdicts) if verdict is FailOutcome.STORED]
+        assert set(outcomes) == {CommitOutcome.STORED}
+    assert [failure.segment for failure in store.failures(run)] == stored
+    assert [store.fail(run, _failed(segment.index)) for segment in segments] == [FailOutcome.COMMITTED] * 24
+
+
+def test_an_index_reads_the_failures_of_its_videos_and_no_others(
+    settings: DynamoDbSettings, dynamodb_url: str, run: RunRecord
+) -> None:
+    items = [failure_item(run, _failed(segment)) for segment in range(0, 6000, 10)]
+    client = make_client(replace(settings, endpoint_url=dynamodb_url))
+    for at in range(0, len(items), 25):
+        puts: list[WriteRequestTypeDef] = [
+            {"PutRequest": {"Item": to_attributes(item)}} for item in items[at : at + 25]
+        ]
+        client.batch_write_item(RequestItems={settings.table: puts})
+    reads = count_reads(client)
+    with closing(DynamoDbJobStore(settings, client)) as store:
+        assert store.failures_between(run, 3005, 5) == ()
+        assert (reads.requests, reads.units <= 1) == (1, True)
+        assert [one.segment for one in store.failures_between(run, 2995, 30)] == [3000, 3010, 3020]
+        assert (reads.requests, reads.units <= 2) == (2, True)
+        assert store.failures_between(run, 0, 10**12) == store.failures(run)
+        assert reads.requests > 10, "so much costs what all of them cost"
+
+
+@pytest.mark.parametrize("keys", [1, 2])
+def test_failures_around_a_video_are_found_under_any_keys(store: DynamoDbJobStore, keys: int) -> None:
+    run = store.begin(replace(run_record(UID), keys=keys))
+    for segment in (9, 10, 15, 16, 100_000):
+        store.fail(run, _failed(segment))
+    assert [one.segment for one in store.failures_between(run, 10, 6)] == [10, 15]
+
+
+def test_an_index_of_one_segment_writes_one_unit(settings: DynamoDbSettings, run: RunRecord) -> None:
+    model = ModelFacts("face_detector", "1", ("face",))
+    units = []
+    for segment in planned():
+        with closing(DynamoDbJobStore(settings)) as pod:
+            assert pod.describe_model(run, model) == model
+            pod.commit(run, segment_commit(segment_result(segment)))
+            units.append(pod.usage().write_units)
+    assert units == [2.0, 1.0, 1.0], "only the first one stores the model"
 
 
 def test_failures_come_by_ascending_segment(store: DynamoDbJobStore, run: RunRecord) -> None:
@@ -261,13 +393,13 @@ def test_the_first_model_of_a_run_stays(store: DynamoDbJobStore, run: RunRecord)
 
 
 def test_lost_acknowledgements_change_nothing(proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord) -> None:
-    lost = iter([Fault.DROP_ANSWER, None, Fault.DROP_ANSWER, None])
+    lost = iter([Fault.DROP_ANSWER, None])
     proxy.rule = lambda name, _before: next(lost, None) if name == "PutItem" else None
     failure = SegmentFailure(0, 0, {"reason": "InputCorrupt"})
     store.fail(run, failure)
     model = ModelFacts("m", "1", ())
     assert store.describe_model(run, model) == model
-    assert (store.failures(run), store.model(run), proxy.faults) == ((failure,), model, 2)
+    assert (store.failures(run), store.model(run), proxy.faults) == ((failure,), model, 1)
 
 
 def test_an_older_epoch_neither_fails_segments_nor_names_the_model(store: DynamoDbJobStore, run: RunRecord) -> None:

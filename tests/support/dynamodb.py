@@ -22,6 +22,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from mypy_boto3_dynamodb.client import DynamoDBClient
+
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_calls import RetryPolicy
 
@@ -74,6 +76,31 @@ def dynamodb_local() -> Iterator[str]:
 def settings_for(url: str, *, table: str | None = None, retry: RetryPolicy = QUICK) -> DynamoDbSettings:
     """Settings for a table of its own unless one is named."""
     return DynamoDbSettings(table or f"results-{uuid4().hex[:12]}", "us-east-1", url, retry)
+
+
+@dataclass
+class Reads:
+    """What a client has read: requests, and the units that the service says they took."""
+
+    requests: int = 0
+    units: float = 0.0
+
+
+def count_reads(client: DynamoDBClient) -> Reads:
+    """Counts the client's reads from now on."""
+    reads = Reads()
+
+    def ask(params: dict[str, Any], **_: object) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def count(parsed: dict[str, Any], **_: object) -> None:
+        reads.requests += 1
+        reads.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+
+    for operation in ("GetItem", "Query", "Scan"):
+        client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", ask)
+        client.meta.events.register(f"after-call.dynamodb.{operation}", count)
+    return reads
 
 
 class Fault(Enum):

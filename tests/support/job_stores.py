@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
-from videojob.ports import CommitOutcome
+from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 
 
@@ -90,11 +90,13 @@ class FakeJobStore:
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
         return frozenset(index for index in self.stored if first <= index < first + count)
 
-    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> FailOutcome:
         self._called("fail")
+        if failure.segment in self.stored:
+            return FailOutcome.COMMITTED
         is_new = failure.segment not in self.failed
         self.failed.setdefault(failure.segment, failure)
-        return is_new
+        return FailOutcome.STORED if is_new else FailOutcome.ALREADY_STORED
 
     def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
         self._called("doubt")
@@ -103,6 +105,10 @@ class FakeJobStore:
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         self._called("failures")
         return tuple(self.failed[segment] for segment in sorted(self.failed))
+
+    def failures_between(self, run: RunRecord, first: int, count: int) -> tuple[SegmentFailure, ...]:
+        self._called("failures_between")
+        return tuple(self.failed[segment] for segment in sorted(self.failed) if first <= segment < first + count)
 
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         self._called("describe_model")

@@ -54,6 +54,7 @@ READS: dict[str, Read] = {
     "videos": lambda store: list(store.planned_videos("team.1", "p")),
     "some videos": lambda store: list(store.videos_of_segments("team.1", a_head(), 0, 1)),
     "failures": lambda store: store.failures(RUN),
+    "some failures": lambda store: store.failures_between(RUN, 0, 5),
     "model": lambda store: store.model(RUN),
     "commits": lambda store: list(store.commits(RUN)),
     "indexes": lambda store: store.committed(RUN),

@@ -50,9 +50,12 @@ class ScriptedDecoder(FakeDecoder):
 
     script: dict[int, list[Exception]] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
+    before: dict[int, Callable[[int], None]] = field(default_factory=dict)
 
     def open(self, request: DecodeRequest, ring: FrameRing) -> FakeFrames:
         self.asked.append(request.segment.index)
+        if request.segment.index in self.before:
+            self.before[request.segment.index](request.segment.index)
         left = self.script.get(request.segment.index)
         if left:
             raise left.pop(0)
@@ -171,6 +174,27 @@ def test_a_fault_of_a_video_is_stored_and_the_others_go_on() -> None:
     assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "InputCorrupt")
     assert (failure.error["uri"], failure.error["segment"]) == ("s3://videos/00000.mp4", 1)
     assert pod.decoder.asked == [0, 1, 3, 4, 5]
+
+
+def test_a_late_verdict_leaves_a_video_alone_that_another_worker_has_done() -> None:
+    pod = Pod()
+
+    def twin(_request: int) -> None:
+        pod.store.stored[1] = committed(1)
+
+    pod.script[1] = [InputCorrupt("this machine's memory is bad")]
+    pod.decoder.before[1] = twin
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=5, skipped=1)
+    assert pod.store.failed == {}
+    assert pod.decoder.asked == [0, 1, 2, 3, 4, 5], "the video's other segments are still done"
+
+
+def test_a_commit_overrides_the_failure_of_its_segment() -> None:
+    store = FakeJobStore(failed={1: SegmentFailure(1, 0, {}), 4: SegmentFailure(4, 1, {})})
+    store.stored = {1: committed(1)}
+    pod = Pod(store=store)
+    assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4, skipped=2)
+    assert pod.decoder.asked == [0, 2, 3, 5]
 
 
 def test_a_video_that_changed_is_a_fault_of_that_video() -> None:

@@ -183,6 +183,16 @@ class CommitOutcome(Enum):
     """Another digest was there: the first writer's result stays."""
 
 
+class FailOutcome(Enum):
+    """What storing a failure came to."""
+
+    STORED = "stored"
+    ALREADY_STORED = "already stored"
+    """A failure of this segment was there, which stays."""
+    COMMITTED = "committed"
+    """The segment's result is there: another worker made it, and nothing was stored."""
+
+
 class Sink(Protocol):
     """Where results go. Keys are deterministic, puts conditional; one suite in tests/contract pins both adapters.
 
@@ -273,8 +283,12 @@ class JobStore(Sink, Protocol):
         """Which of the segments `[first, first + count)` are stored; a consistent read."""
         ...
 
-    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
-        """Stores once that no retry cures a segment; False when that was stored before. Raises StaleEpoch."""
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> FailOutcome:
+        """Stores once that no retry cures a segment, in one step with the look whether it is committed.
+
+        Raises StaleEpoch. A commit is taken after that as well: whoever reads failures lets a commit override that of
+        its segment.
+        """
         ...
 
     def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
@@ -286,6 +300,10 @@ class JobStore(Sink, Protocol):
 
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         """The stored failures of the epoch by ascending segment; a consistent read."""
+        ...
+
+    def failures_between(self, run: RunRecord, first: int, count: int) -> tuple[SegmentFailure, ...]:
+        """The stored failures of the segments `[first, first + count)`, ascending; a consistent read of these alone."""
         ...
 
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:

@@ -13,28 +13,20 @@ There are no counters and no item per frame. Progress is a consistent query.
 from __future__ import annotations
 
 import heapq
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from videojob.adapters.dynamodb_calls import (
-    CONDITION_FAILED,
-    Caller,
-    RetryPolicy,
-    cancellation_codes,
-    cancellation_reasons,
-    error_code,
-)
+from videojob.adapters.dynamodb_calls import Caller, RetryPolicy, cancellation_reasons
 from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_reads import TableReader
 from videojob.adapters.dynamodb_table import create_table
-from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.adapters.dynamodb_values import to_attributes
+from videojob.adapters.dynamodb_writes import TableWriter, blocking_item, failed_condition
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
 from videojob.ports import CommitOutcome
@@ -63,21 +55,11 @@ from videojob.results.keys import (
     segment_partition,
     summary_sort_key,
 )
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage, add_usage
-from videojob.results.write_cost import item_bytes, write_units
+from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        ConsumedCapacityTypeDef,
-        PutItemOutputTypeDef,
-        TransactWriteItemTypeDef,
-        WriteRequestTypeDef,
-    )
-
-_BATCH_ITEMS = 25
-_BATCH_BYTES = 400_000  # the service takes 16 MB, but a request is seventy times its size while it is made
-_CONDITION = "attribute_not_exists(PK)"
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +119,7 @@ class DynamoDbSink:
         self._client = make_client(settings) if client is None else client
         self._caller = Caller(settings.table, settings.retry)
         self._reader = TableReader(settings.table, self._client, self._caller)
-        self._usage = WriteUsage()
-        self._usage_lock = threading.Lock()
+        self._writer = TableWriter(settings.table, self._client, self._caller)
 
     @reads
     def begin(self, run: RunRecord) -> RunRecord:
@@ -158,8 +139,8 @@ class DynamoDbSink:
         """See `ports.Sink.commit`. A stale run is told by reading the job's state first, half a read unit."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         spilled = commit_item(run, commit, self._settings.spill_bytes)
-        self._put_all(spilled.parts)
-        stored = self._put_if_absent(spilled.head)
+        self._writer.put_all(spilled.parts)
+        stored = self._writer.put_if_absent(spilled.head)
         if stored is None:
             return CommitOutcome.STORED
         same = stored.get("digest") == commit.digest
@@ -190,7 +171,7 @@ class DynamoDbSink:
         if canonical(document) != summary:
             raise ValueError("the summary is not canonical JSON: it could not be given back byte for byte")
         spilled = summary_item(run, document, bytes_digest(summary), self._settings.spill_bytes)
-        self._put_all(spilled.parts)
+        self._writer.put_all(spilled.parts)
         writes = [spilled.head] if notification is None else [spilled.head, outbox_item(run, notification)]
         try:
             self._finish(run, writes)
@@ -233,8 +214,7 @@ class DynamoDbSink:
         Units are those that the service reported. For a put whose condition failed it reports none, though it charges
         them: those are by its published rule.
         """
-        with self._usage_lock:
-            return replace(self._usage, throttled=self._caller.throttled)
+        return self._writer.usage()
 
     def close(self) -> None:
         """See `ports.Sink.close`."""
@@ -256,100 +236,16 @@ class DynamoDbSink:
         return f"dynamodb:{self._table}"
 
     def _create(self, run: RunRecord) -> bool:
-        return self._put_if_absent(job_item(run)) is None
+        return self._writer.put_if_absent(job_item(run)) is None
 
     def _supersede(self, run: RunRecord) -> bool:
         """Starts the next epoch unless somebody else just did."""
-        fields = {name: value for name, value in job_item(run).items() if name not in {"PK", "SK"}}
-        names = {f"#{name}": name for name in fields}
-        values = to_attributes({f":{name}": value for name, value in fields.items()} | {":before": run.epoch - 1})
-        changes = ", ".join(f"#{name} = :{name}" for name in fields)
-        try:
-            answer = self._caller.call(
-                lambda: self._client.update_item(
-                    TableName=self._table,
-                    Key=to_attributes({"PK": run.uid, "SK": JOB_KEY}),
-                    UpdateExpression=f"SET {changes}",
-                    ConditionExpression="#epoch = :before",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values,
-                    ReturnConsumedCapacity="TOTAL",
-                )
-            )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            self._count([], write_units(item_bytes(job_item(run))))
-            return False
-        self._count([job_item(run)], _units([answer["ConsumedCapacity"]]))
-        return True
-
-    def _put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
-        """Stores the item unless its key is there; returns None, or the item that is there."""
-        attributes = to_attributes(item)
-        attempts = 0
-
-        def attempt() -> PutItemOutputTypeDef:
-            nonlocal attempts
-            attempts += 1
-            return self._client.put_item(
-                TableName=self._table,
-                Item=attributes,
-                ConditionExpression=_CONDITION,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                ReturnConsumedCapacity="TOTAL",
-            )
-
-        try:
-            answer = self._caller.call(attempt)
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            stored = _blocking_item(error.response)
-            self._count([], write_units(max(item_bytes(item), item_bytes(stored))))
-            if attempts > 1 and error.response.get("Item") == attributes:
-                # Our own, from an attempt whose answer was lost: it was written, and paid as well.
-                self._count([item], write_units(item_bytes(item)))
-            return stored
-        self._count([item], _units([answer["ConsumedCapacity"]]))
-        return None
-
-    def _put_all(self, parts: Sequence[Item]) -> None:
-        """Stores items whose keys name their content, so that storing them again changes nothing."""
-        for batch in _batches(parts):
-            pending: Sequence[WriteRequestTypeDef] = [{"PutRequest": {"Item": to_attributes(item)}} for item in batch]
-            self._caller.drain(pending, self._write_batch)
-            self._count(batch)
-
-    def _write_batch(self, requests: Sequence[WriteRequestTypeDef]) -> Sequence[WriteRequestTypeDef]:
-        """One batch; returns what the service left over."""
-        answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
-        self._count([], _units(answer.get("ConsumedCapacity", [])))
-        return cast("Sequence[WriteRequestTypeDef]", answer["UnprocessedItems"].get(self._table, []))
+        return self._writer.change(job_item(run), "#epoch = :before", {":before": run.epoch - 1})
 
     def _finish(self, run: RunRecord, writes: Sequence[Item]) -> None:
         """The transaction that finishes an epoch; `writes` starts with the summary's head."""
-        # One token for all attempts: a repeated attempt whose answer was lost counts as the same transaction. The
-        # service forgets it after ten minutes, and then the conditions hold.
-        token = uuid4().hex
-        items: list[TransactWriteItemTypeDef] = [
-            {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": to_attributes(item),
-                    "ConditionExpression": _CONDITION,
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-            }
-            for item in writes
-        ]
-        items.append(self._finished_state(run, text(writes[0]["digest"])))
-        answer = self._caller.call(
-            lambda: self._client.transact_write_items(
-                TransactItems=items, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
-            )
-        )
-        self._count([*writes, job_item(run)], _units(answer.get("ConsumedCapacity", [])))
+        parts = [*map(self._writer.put_part, writes), self._finished_state(run, text(writes[0]["digest"]))]
+        self._writer.transact(parts, [*writes, job_item(run)])
 
     def _finished_state(self, run: RunRecord, digest: str) -> TransactWriteItemTypeDef:
         values: Item = {":state": "Finished", ":digest": digest, ":epoch": run.epoch, ":plan": run.plan_digest}
@@ -375,39 +271,11 @@ class DynamoDbSink:
         reasons = cancellation_reasons(error)
         if not reasons:
             raise self._caller.refusal(error) from error
-        if reasons[-1].get("Code") == "ConditionalCheckFailed":
-            job = _blocking_item(reasons[-1])
+        if failed_condition(reasons[-1]):
+            job = blocking_item(reasons[-1])
             self._check_epoch(run, job or None)
-        if reasons[0].get("Code") == "ConditionalCheckFailed" and _blocking_item(reasons[0]).get("digest") == digest:
+        if failed_condition(reasons[0]) and blocking_item(reasons[0]).get("digest") == digest:
             return False
-        if "ConditionalCheckFailed" in cancellation_codes(error):
+        if any(map(failed_condition, reasons)):
             raise other_summary(run, self._store) from error
         raise self._caller.refusal(error) from error
-
-    def _count(self, written: Sequence[Item], units: float = 0.0) -> None:
-        more = WriteUsage(units, len(written), payload_bytes=sum(map(item_bytes, written)))
-        with self._usage_lock:
-            self._usage = add_usage(self._usage, more)
-
-
-def _units(consumed: Sequence[ConsumedCapacityTypeDef]) -> float:
-    return sum(entry.get("CapacityUnits", 0.0) for entry in consumed)
-
-
-def _blocking_item(answer: Mapping[str, Any]) -> Mapping[str, Document]:
-    """The item that stood in a condition's way, as `ReturnValuesOnConditionCheckFailure` returned it."""
-    return from_attributes(answer.get("Item", {}))
-
-
-def _batches(parts: Sequence[Item]) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    size_bytes = 0
-    for part in parts:
-        part_bytes = item_bytes(part)
-        if batch and (len(batch) == _BATCH_ITEMS or size_bytes + part_bytes > _BATCH_BYTES):
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(part)
-        size_bytes += part_bytes
-    if batch:
-        yield batch

@@ -71,6 +71,15 @@ _DENIED = {
     "MissingAuthenticationTokenException",
 }
 
+_WHAT_TO_ALLOW = (
+    "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, ConditionCheckItem, Query and BatchWriteItem on the"
+    " table (and CreateTable and DescribeTable for --create-table), and check its credentials."
+)
+
+
+class Denied(SinkError):
+    """This identity may not do that, or is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -176,13 +185,10 @@ class Caller:
             return table_missing(self._table)
         if code == "ValidationException" and "key" in words.lower():
             return table_mismatch(self._table, words)
-        hint = None
+        refused = f"DynamoDB refused the call: {code}: {words}"
         if code in _DENIED:
-            hint = (
-                "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, Query and BatchWriteItem on the table"
-                " (and CreateTable and DescribeTable for --create-table), and check its credentials."
-            )
-        return SinkError(f"DynamoDB refused the call: {code}: {words}", uri=self._uri, hint=hint)
+            return Denied(refused, uri=self._uri, hint=_WHAT_TO_ALLOW)
+        return SinkError(refused, uri=self._uri)
 
     def failure(self, error: BotoCoreError | ResponseParserError) -> SinkError | SetupError:
         """The client library's error in our words."""

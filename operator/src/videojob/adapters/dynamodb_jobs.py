@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Iterator, Sequence
 
+from botocore.exceptions import ClientError
+
 from videojob.adapters.dynamodb import DynamoDbSink
+from videojob.adapters.dynamodb_calls import Denied, cancellation_reasons
 from videojob.adapters.dynamodb_misreads import reads, reads_each
+from videojob.adapters.dynamodb_writes import failed_condition
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
+from videojob.ports import FailOutcome
 from videojob.results.document import text
 from videojob.results.items import join_items
 from videojob.results.keys import (
@@ -18,6 +24,7 @@ from videojob.results.keys import (
     MODEL_KEY,
     SEGMENT_PREFIX,
     SHARDS,
+    fail_sort_key,
     is_part_key,
     last_segment,
     plan_partition,
@@ -40,6 +47,8 @@ from videojob.results.plan_items import (
 )
 from videojob.results.values import RunRecord
 
+_LOG = logging.getLogger(__name__)
+
 
 class DynamoDbJobStore(DynamoDbSink):
     """`ports.JobStore` over one table."""
@@ -48,8 +57,8 @@ class DynamoDbJobStore(DynamoDbSink):
     def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
         """See `ports.JobStore.save_plan`."""
         spilled = [video_item(uid, head, video, self._settings.spill_bytes) for video in videos]
-        self._put_all([item for one in spilled for item in one.all])
-        stored = self._put_if_absent(head_item(uid, head))
+        self._writer.put_all([item for one in spilled for item in one.all])
+        stored = self._writer.put_if_absent(head_item(uid, head))
         return head if stored is None else head_from_item(stored)
 
     @reads
@@ -91,15 +100,31 @@ class DynamoDbJobStore(DynamoDbSink):
         )
         return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
-    def fail(self, run: RunRecord, failure: SegmentFailure) -> bool:
+    def fail(self, run: RunRecord, failure: SegmentFailure) -> FailOutcome:
         """See `ports.JobStore.fail`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
-        return self._put_if_absent(failure_item(run, failure)) is None
+        item, segment = failure_item(run, failure), failure.segment
+        commit = segment_partition(run, segment % SHARDS), segment_sort_key(segment, run.keys)
+        try:
+            self._writer.transact([self._writer.absent_part(*commit), self._writer.put_part(item)], [item])
+        except ClientError as error:
+            reasons = cancellation_reasons(error)
+            if not any(map(failed_condition, reasons)):
+                raise self._caller.refusal(error) from error
+            return FailOutcome.COMMITTED if failed_condition(reasons[0]) else FailOutcome.ALREADY_STORED
+        except Denied:
+            # Policies of earlier releases lack the right to check. In two steps a commit may come between, and then
+            # overrides the failure where it is read.
+            _LOG.warning("dynamodb:ConditionCheckItem is not allowed: a failure is stored in two steps")
+            if self._reader.get(*commit) is not None:
+                return FailOutcome.COMMITTED
+            return FailOutcome.STORED if self._writer.put_if_absent(item) is None else FailOutcome.ALREADY_STORED
+        return FailOutcome.STORED
 
     @reads
     def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
         """See `ports.JobStore.doubt`."""
-        stored = self._put_if_absent(doubt_item(run, doubt))
+        stored = self._writer.put_if_absent(doubt_item(run, doubt))
         return doubt if stored is None else doubt_from_item(stored)
 
     @reads
@@ -108,10 +133,19 @@ class DynamoDbJobStore(DynamoDbSink):
         return tuple(map(failure_from_item, self._reader.query(segment_partition(run, 0), FAIL_PREFIX)))
 
     @reads
+    def failures_between(self, run: RunRecord, first: int, count: int) -> tuple[SegmentFailure, ...]:
+        """See `ports.JobStore.failures_between`."""
+        low, high = fail_sort_key(first, run.keys), fail_sort_key(_last(first, count, run.keys), run.keys)
+        return tuple(map(failure_from_item, self._reader.query_between(segment_partition(run, 0), low, high)))
+
+    @reads
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
-        """See `ports.JobStore.describe_model`."""
+        """See `ports.JobStore.describe_model`; a put whose condition fails is charged, so a read goes before it."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
-        stored = self._put_if_absent(model_item(run, model))
+        known = self.model(run)
+        if known is not None:
+            return known
+        stored = self._writer.put_if_absent(model_item(run, model))
         return model if stored is None else model_from_item(stored)
 
     @reads
@@ -122,9 +156,10 @@ class DynamoDbJobStore(DynamoDbSink):
 
 
 def _range(first: int, count: int, keys: int) -> tuple[str, str]:
-    """The sort keys of the segments `[first, first + count)`, both included; those that no key can name are nobody's.
+    """The sort keys of the segments `[first, first + count)`, both included; raises SinkError for one too far."""
+    return segment_sort_key(first, keys), segment_sort_key(_last(first, count, keys), keys)
 
-    Raises:
-        SinkError: not even the first one has a key.
-    """
-    return segment_sort_key(first, keys), segment_sort_key(min(first + count - 1, last_segment(keys)), keys)
+
+def _last(first: int, count: int, keys: int) -> int:
+    """The last of the segments that has a key: those that no key can name are nobody's."""
+    return min(first + count - 1, last_segment(keys))

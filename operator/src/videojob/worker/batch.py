@@ -39,7 +39,7 @@ from videojob.planning.jobplan import (
 )
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment
-from videojob.ports import Clock, FetchedInput, Inference, JobStore
+from videojob.ports import Clock, FailOutcome, FetchedInput, Inference, JobStore
 from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 from videojob.worker.runner import SegmentRunner
@@ -172,10 +172,19 @@ class Batch:
     def _open(self) -> list[Segment]:
         if not self.segments:
             return []
-        first = self.segments[0].index
-        committed = self.store.committed_between(self.run, first, self.segments[-1].index - first + 1)
-        failed = first_failures(self.store.failures(self.run))
+        first, last = self.segments[0].index, self.segments[-1].index
+        committed = self.store.committed_between(self.run, first, last - first + 1)
+        begins = min(first, *(video.first_segment for video in self.videos if video.info is not None))
+        failed = first_failures(self._standing(begins, last))
         return [segment for segment in self.segments if not is_settled(segment, committed, failed)]
+
+    def _standing(self, first: int, last: int) -> list[SegmentFailure]:
+        """Failures of the segments from `first` to `last` that no commit overrides."""
+        return [
+            failure
+            for failure in self.store.failures_between(self.run, first, last - first + 1)
+            if not self.store.committed_between(self.run, failure.segment, 1)
+        ]
 
     def _tasks(self, segments: Sequence[Segment]) -> list[SegmentTask]:
         infos = {video.video: video.info for video in self.videos}
@@ -211,7 +220,7 @@ class Batch:
     def _run_one(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
         """Runs a segment unless another worker found its video bad before it; returns what went wrong."""
         segment = task.segment
-        if is_settled(segment, frozenset(), first_failures(self.store.failures(self.run))):
+        if self._standing(video.first_segment, segment.index):
             _LOG.info("segment not needed", extra={"segment": segment.index, "uri": video.uri})
             return None
         _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
@@ -242,8 +251,7 @@ class Batch:
             self._outcome = replace(self._outcome, left=self._outcome.left + 1)
             return True
         if verdict is Verdict.VIDEO_FAILED:
-            self.store.fail(self.run, SegmentFailure(segment.index, segment.video, error.as_dict()))
-            self._outcome = replace(self._outcome, failed=self._outcome.failed + 1)
+            self._fail(dispatcher, SegmentFailure(segment.index, segment.video, error.as_dict()), segment)
             return True
         self._outcome = replace(self._outcome, ending=ending_of(error, tried=self.turn.is_last), error=error)
         return False
@@ -264,6 +272,15 @@ class Batch:
             pods, minutes = self.turn.failures + 1, max(1, round((now_s - first.since_s) / 60))
             error.message = f"{error.message}; {pods} pods have tried it, for {minutes} min"
         return False
+
+    def _fail(self, dispatcher: Dispatcher, failure: SegmentFailure, segment: Segment) -> None:
+        """Gives the segment's video up, unless another worker has its result: then this verdict is this machine's."""
+        if self.store.fail(self.run, failure) is FailOutcome.COMMITTED:
+            dispatcher.overruled(segment)
+            self._outcome = replace(self._outcome, skipped=self._outcome.skipped + 1)
+            _LOG.warning("another worker has the segment's result", extra={"segment": segment.index})
+        else:
+            self._outcome = replace(self._outcome, failed=self._outcome.failed + 1)
 
 
 def ending_of(error: VideoJobError, *, tried: bool = False) -> Ending:

@@ -164,6 +164,12 @@ class Dispatcher:
         if is_away(error):
             self._pending = deque(task for task in self._pending if task.segment.video != segment.video)
 
+    def overruled(self, segment: Segment) -> None:
+        """The video that was given up with this segment is worked on: another worker has its result."""
+        known = self._failed_videos.get(segment.video)
+        if known is not None and known.segment == segment.index:
+            del self._failed_videos[segment.video]
+
     def _tries_more(self, error: VideoJobError) -> int:
         """How often such an error is tried again; a stuck or crashed decoder once: it may have been the machine."""
         if error.retryable:

@@ -1,0 +1,202 @@
+"""Writing to the result table: each put under a condition or of content that its key names, and all of it counted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from videojob.adapters.dynamodb_calls import CONDITION_FAILED, Caller, cancellation_reasons, error_code
+from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.results.document import Document
+from videojob.results.items import Item
+from videojob.results.values import WriteUsage, add_usage
+from videojob.results.write_cost import item_bytes, write_units
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        ConsumedCapacityTypeDef,
+        PutItemOutputTypeDef,
+        TransactWriteItemTypeDef,
+        WriteRequestTypeDef,
+    )
+
+_BATCH_ITEMS = 25
+_BATCH_BYTES = 400_000  # the service takes 16 MB, but a request is seventy times its size while it is made
+_ABSENT = "attribute_not_exists(PK)"
+
+
+class TableWriter:
+    """Writes to one table; threads may share it. All raise what `Caller.call` raises.
+
+    Args:
+        table: its name.
+        client: the connection.
+        caller: repeats and counts.
+    """
+
+    def __init__(self, table: str, client: DynamoDBClient, caller: Caller) -> None:
+        self._table = table
+        self._client = client
+        self._caller = caller
+        self._usage = WriteUsage()
+        self._lock = threading.Lock()
+
+    def usage(self) -> WriteUsage:
+        """What was consumed so far."""
+        with self._lock:
+            return replace(self._usage, throttled=self._caller.throttled)
+
+    def put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
+        """Stores the item unless its key is there; returns None, or the item that is there."""
+        attributes = to_attributes(item)
+        attempts = 0
+
+        def attempt() -> PutItemOutputTypeDef:
+            nonlocal attempts
+            attempts += 1
+            return self._client.put_item(
+                TableName=self._table,
+                Item=attributes,
+                ConditionExpression=_ABSENT,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ReturnConsumedCapacity="TOTAL",
+            )
+
+        try:
+            answer = self._caller.call(attempt)
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            stored = blocking_item(error.response)
+            self._count([], write_units(max(item_bytes(item), item_bytes(stored))))
+            if attempts > 1 and error.response.get("Item") == attributes:
+                # Our own, from an attempt whose answer was lost: it was written, and paid as well.
+                self._count([item], write_units(item_bytes(item)))
+            return stored
+        self._count([item], _units([answer["ConsumedCapacity"]]))
+        return None
+
+    def change(self, item: Item, condition: str, known: Mapping[str, Document]) -> bool:
+        """Sets the attributes of an item that is there; returns whether the condition on it held.
+
+        Args:
+            item: with its keys and what is to be set.
+            condition: in which "#name" stands for an attribute of `item`.
+            known: values of the condition, as in {":before": 1}.
+        """
+        fields = {name: value for name, value in item.items() if name not in {"PK", "SK"}}
+        changes = ", ".join(f"#{name} = :{name}" for name in fields)
+        values = to_attributes({f":{name}": value for name, value in fields.items()} | dict(known))
+        try:
+            answer = self._caller.call(
+                lambda: self._client.update_item(
+                    TableName=self._table,
+                    Key=to_attributes({"PK": item["PK"], "SK": item["SK"]}),
+                    UpdateExpression=f"SET {changes}",
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in fields},
+                    ExpressionAttributeValues=values,
+                    ReturnConsumedCapacity="TOTAL",
+                )
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            self._count([], write_units(item_bytes(item)))
+            return False
+        self._count([item], _units([answer["ConsumedCapacity"]]))
+        return True
+
+    def put_all(self, items: Sequence[Item]) -> None:
+        """Stores items whose keys name their content, so that storing them again changes nothing."""
+        for batch in _batches(items):
+            self._caller.drain(_puts(batch), self._write_batch)
+            self._count(batch)
+
+    def transact(self, parts: Sequence[TransactWriteItemTypeDef], written: Sequence[Item]) -> None:
+        """All or nothing. Raises ClientError when a condition failed: `cancellation_reasons` tells which.
+
+        Args:
+            parts: of the transaction.
+            written: items that it stores or changes.
+        """
+        # One token for all attempts: a repeated attempt whose answer was lost counts as the same transaction. The
+        # service forgets it after ten minutes, and then the conditions hold.
+        token = uuid4().hex
+        try:
+            answer = self._caller.call(
+                lambda: self._client.transact_write_items(
+                    TransactItems=parts, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
+                )
+            )
+        except ClientError as error:
+            if cancellation_reasons(error):
+                self._count([], sum(write_units(item_bytes(item), transactional=True) for item in written))
+            raise
+        self._count(written, _units(answer.get("ConsumedCapacity", [])))
+
+    def put_part(self, item: Item) -> TransactWriteItemTypeDef:
+        """The part of a transaction that stores an item unless its key is there."""
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_attributes(item),
+                "ConditionExpression": _ABSENT,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def absent_part(self, partition: str, sort: str) -> TransactWriteItemTypeDef:
+        """The part of a transaction that fails it when the key is there."""
+        key = to_attributes({"PK": partition, "SK": sort})
+        return {"ConditionCheck": {"TableName": self._table, "Key": key, "ConditionExpression": _ABSENT}}
+
+    def _write_batch(self, requests: Sequence[WriteRequestTypeDef]) -> Sequence[WriteRequestTypeDef]:
+        """One batch; returns what the service left over."""
+        answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
+        self._count([], _units(answer.get("ConsumedCapacity", [])))
+        return cast("Sequence[WriteRequestTypeDef]", answer["UnprocessedItems"].get(self._table, []))
+
+    def _count(self, written: Sequence[Item], units: float = 0.0) -> None:
+        more = WriteUsage(units, len(written), payload_bytes=sum(map(item_bytes, written)))
+        with self._lock:
+            self._usage = add_usage(self._usage, more)
+
+
+def blocking_item(answer: Mapping[str, Any]) -> Mapping[str, Document]:
+    """The item that stood in a condition's way, as `ReturnValuesOnConditionCheckFailure` returned it."""
+    return from_attributes(answer.get("Item", {}))
+
+
+def failed_condition(reason: Mapping[str, Any]) -> bool:
+    """Whether this part's condition is why a transaction was cancelled."""
+    return reason.get("Code") == "ConditionalCheckFailed"
+
+
+def _puts(items: Sequence[Item]) -> Sequence[WriteRequestTypeDef]:
+    """As the client takes them, which is many times their size: nobody but the call should hold it."""
+    return [{"PutRequest": {"Item": to_attributes(item)}} for item in items]
+
+
+def _units(consumed: Sequence[ConsumedCapacityTypeDef]) -> float:
+    return sum(entry.get("CapacityUnits", 0.0) for entry in consumed)
+
+
+def _batches(parts: Sequence[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size_bytes = 0
+    for part in parts:
+        part_bytes = item_bytes(part)
+        if batch and (len(batch) == _BATCH_ITEMS or size_bytes + part_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(part)
+        size_bytes += part_bytes
+    if batch:
+        yield batch
