@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from support.chart_matrix import AUTO, CPU_ONLY, KARPENTER, MODEL
-from support.charts import CHART, named, render
+from support.charts import CHART, config_text, named, render
+from videojob.controller.config import ConfigModel, catalogue_of
 
 PRICES = Path(__file__).parents[1] / "support" / "data" / "ec2-us-east-1.csv"
 SPOT_NOTICE_S = 120
@@ -165,3 +166,35 @@ def test_empty_nodes_go_all_at_once(pool: str, flavor: dict[str, Any]) -> None:
     spec = named(render({"karpenter": flavor}), "NodePool", f"videojob-system-videojob-{pool}")["spec"]
     budgets = {reason: one["nodes"] for one in spec["disruption"]["budgets"] for reason in one["reasons"]}
     assert budgets == {"Empty": "100%", "Drifted": "0", "Underutilized": "0"}
+
+
+@pytest.mark.parametrize(
+    ("values", "models", "label"),
+    [
+        ({"karpenter": KARPENTER}, ("t4", "l4", "a10g"), "karpenter.k8s.aws/instance-gpu-name"),
+        ({"karpenter": AUTO}, ("t4", "l4", "a10g"), "eks.amazonaws.com/instance-gpu-name"),
+        (
+            {"karpenter": {**KARPENTER, "gpu": {"instanceFamilies": ["g6", "gr6"]}}},
+            ("l4",),
+            "karpenter.k8s.aws/instance-gpu-name",
+        ),
+        (
+            {"karpenter": {**KARPENTER, "gpu": {"create": False}}, "triton": {"gpu": {"gpuModels": ["l4"]}}},
+            ("l4",),
+            "karpenter.k8s.aws/instance-gpu-name",
+        ),
+        ({"karpenter": {**KARPENTER, "gpu": {"create": False}}}, (), "karpenter.k8s.aws/instance-gpu-name"),
+        ({}, (), ""),
+        (
+            {"triton": {"gpu": {"gpuModels": ["Tesla-T4"], "gpuModelLabel": "nvidia.com/gpu.product"}}},
+            ("Tesla-T4",),
+            "nvidia.com/gpu.product",
+        ),
+    ],
+)
+def test_servers_know_the_gpu_models_that_nodes_can_be_asked_for(
+    values: dict[str, Any], models: tuple[str, ...], label: str
+) -> None:
+    text = yaml.safe_load(config_text(render(values)))
+    settings = catalogue_of(ConfigModel.model_validate(text, by_alias=True, by_name=False)).accelerators["gpu"]
+    assert (settings.gpu_models, settings.gpu_label) == (models, label)

@@ -42,7 +42,13 @@ from videojob.manifests.doctor.installation import (
     lease_finding,
     user_rights_finding,
 )
-from videojob.manifests.doctor.nodes import NodeFacts, capacity_types, gpu_families, node_findings
+from videojob.manifests.doctor.nodes import (
+    NodeFacts,
+    capacity_types,
+    gpu_families,
+    gpu_model_findings,
+    node_findings,
+)
 from videojob.manifests.doctor.surroundings import (
     ROLE,
     Account,
@@ -273,6 +279,44 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
 )
 def test_nodes_and_what_makes_them(facts: NodeFacts, check: str, expected: str) -> None:
     assert nodes(facts)[check].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("facts", "models", "expected"),
+    [
+        (node_facts(pools=[a_pool(families=("g4dn", "g6"))]), ("t4", "l4"), "ok: servers ask for t4, jobs that name"),
+        (node_facts(pools=[a_pool(families=("g4dn",))]), ("t4",), "ok: servers ask for t4"),
+        (
+            node_facts(pools=[a_pool(families=("g6",))]),
+            ("t4", "l4"),
+            "problem: servers ask for the GPU t4, and no NodePool has it: g6",
+        ),
+        (
+            node_facts(pools=[a_pool(families=("g5", "g6"))]),
+            (),
+            "warning: replicas of one server may get different GPUs",
+        ),
+        (
+            node_facts(
+                flavour="none",
+                pools=[],
+                nodes=[
+                    a_node(gpus=1, labels={"node.kubernetes.io/instance-type": one})
+                    for one in ("g5.xlarge", "g6.xlarge")
+                ],
+            ),
+            (),
+            "warning: replicas of one server may get different GPUs, and so different numbers: those of g5, g6",
+        ),
+        (node_facts(pools=[a_pool(families=("g5",))]), (), None),
+        (node_facts(wants_gpu=False), ("t4",), None),
+    ],
+)
+def test_the_replicas_of_a_server_have_one_gpu_model(
+    facts: NodeFacts, models: tuple[str, ...], expected: str | None
+) -> None:
+    found = [judged(one) for one in gpu_model_findings(facts, models)]
+    assert [one[: len(expected or "")] for one in found] == ([] if expected is None else [expected])
 
 
 def classes_with(*aliases: str) -> dict[tuple[str, str], Any]:

@@ -65,6 +65,7 @@ keys = st.builds(
     st.sampled_from(["cpu", "gpu"]),
     st.sampled_from([(), ("spot",), ("on-demand", "spot")]),
     st.sampled_from([(), ("g6.xlarge",), ("c7i.large", "c7i.xlarge")]),
+    st.sampled_from(["", "t4", "l4", "gpu", "cpu", "Tesla-T4", "tesla-t4"]),
 )
 
 
@@ -95,13 +96,24 @@ def test_servers_have_names_of_their_own(one: ServerKey, two: ServerKey) -> None
     [
         (ServerKey("face_detector", 1, "cpu"), "triton-face-detector-cpu"),
         (ServerKey("face_detector", 1, "gpu"), "triton-face-detector-gpu"),
+        (ServerKey("face_detector", 1, "gpu", gpu="t4"), "triton-face-detector-t4"),
     ],
 )
 def test_a_plain_server_has_a_plain_name(key: ServerKey, name: str) -> None:
     assert server_name(key) == name
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"model": "a"}'])
+def test_keys_of_before_there_were_gpu_models_are_read_and_their_servers_keep_their_names() -> None:
+    before = (
+        '{"accelerator": "gpu", "capacity_types": ["spot"], "instance_types": [], '
+        '"model": "face_detector", "version": 1}'
+    )
+    key = ServerKey("face_detector", 1, "gpu", ("spot",))
+    assert (server_key_from_text(before), server_key_text(key)) == (key, before)
+    assert server_name(key) == "triton-face-detector-gpu-3a1749e7"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"model": "a"}', '{"model": "a", "version": 1, "gpu": 4}'])
 def test_an_unreadable_key_is_an_error_of_three_kinds(text: str) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
         server_key_from_text(text)

@@ -57,6 +57,27 @@ def test_clients_see_every_pod_that_is_ready() -> None:
     assert deployment()["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
+def test_all_replicas_of_a_server_have_one_gpu_model_and_the_model_says_which() -> None:
+    settings = AcceleratorSettings("triton", 120, gpu_models=("t4",), gpu_label="karpenter.k8s.aws/instance-gpu-name")
+    key = ServerKey("face_detector", 1, "gpu", ("spot",), gpu="t4")
+    made = deployment(key, accelerators={"gpu": settings})
+    (term,) = pod_of(made)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchExpressions"] == [
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]},
+        {"key": "karpenter.k8s.aws/instance-gpu-name", "operator": "In", "values": ["t4"]},
+    ]
+    assert "--gpu-model=t4" in sync_of(made)["args"]
+
+
+def test_a_server_of_before_there_were_gpu_models_stays_as_it_is() -> None:
+    settings = AcceleratorSettings("triton", 120, gpu_models=("t4",), gpu_label="karpenter.k8s.aws/instance-gpu-name")
+    made = deployment(ServerKey("face_detector", 1, "gpu"), accelerators={"gpu": settings})
+    assert "affinity" not in pod_of(made)
+    assert not any("gpu-model" in one for one in sync_of(made)["args"])
+
+
 def test_a_spot_notice_may_evict_servers() -> None:
     assert "annotations" not in deployment()["spec"]["template"]["metadata"]
 

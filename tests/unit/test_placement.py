@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.decisions import CATALOGUE, CPU, GPU, NOW_S, a_catalogue, a_head, a_job
-from videojob.planning.catalogue import WorkerSettings
+from videojob.planning.catalogue import AcceleratorSettings, WorkerSettings
+from videojob.planning.gpus import gpu_models
 from videojob.planning.placement import (
     GPU_PAYS_FROM_FRAMES,
     Pace,
@@ -62,6 +65,51 @@ def test_jobs_with_the_same_constraints_share_a_server_however_they_write_them()
     two = place(spec_of(capacityTypes=["on-demand", "spot"], instanceTypes=["c7i.xlarge", "m7i.xlarge"]), CATALOGUE, 2)
     assert one.key == two.key
     assert one.key != place(spec_of(), CATALOGUE, 1).key
+
+
+T4_FIRST = {
+    "cpu": AcceleratorSettings("triton-cpu", 60),
+    "gpu": AcceleratorSettings("triton", 120, gpu_models=("t4", "l4"), gpu_label="karpenter.k8s.aws/instance-gpu-name"),
+}
+
+
+@pytest.mark.parametrize(
+    ("types", "gpu", "kept"),
+    [
+        ([], "t4", ()),
+        (["g6.xlarge", "g5.xlarge", "g6.2xlarge"], "l4", ("g6.2xlarge", "g6.xlarge")),
+        (["g6.xlarge", "g4dn.xlarge"], "t4", ("g4dn.xlarge",)),
+        (["p5.48xlarge"], "h100", ("p5.48xlarge",)),
+        # Families that are not known: one of them.
+        (["g9.xlarge", "g9.2xlarge", "p9.xlarge"], "", ("g9.2xlarge", "g9.xlarge")),
+    ],
+)
+def test_a_server_has_one_gpu_model(types: list[str], gpu: str, kept: tuple[str, ...]) -> None:
+    compute = {"accelerator": "gpu"} | ({"instanceTypes": types} if types else {})
+    found = place(spec_of(**compute), a_catalogue(accelerators=T4_FIRST), 1)
+    assert (found.key.gpu, found.key.instance_types) == (gpu, kept)
+
+
+def test_where_nodes_do_not_tell_their_gpu_the_types_alone_keep_gpus_apart() -> None:
+    found = place(spec_of(accelerator="gpu", instanceTypes=["g6.xlarge", "g5.xlarge"]), CATALOGUE, 1)
+    assert (found.key.gpu, found.key.instance_types) == ("", ("g5.xlarge",))
+    assert place(spec_of(accelerator="gpu"), CATALOGUE, 1).key.gpu == ""
+
+
+def test_servers_on_cpus_have_no_gpu_and_all_types() -> None:
+    types = ["g6.xlarge", "g5.xlarge"]
+    found = place(spec_of(accelerator="cpu", instanceTypes=types), a_catalogue(accelerators=T4_FIRST), 1)
+    assert (found.key.gpu, found.key.instance_types) == ("", tuple(sorted(types)))
+
+
+def test_gpus_of_families_are_those_of_the_price_table() -> None:
+    path = Path(__file__).parents[1] / "support" / "data" / "ec2-us-east-1.csv"
+    with path.open() as lines:
+        rows = [row for row in csv.DictReader(one for one in lines if not one.startswith("#")) if row["gpu_name"]]
+    for row in rows:
+        family = row["instance_type"].partition(".")[0]
+        assert gpu_models([family]) == (row["gpu_name"],), family
+    assert gpu_models(["g4dn", "g9", "g6", "gr6"]) == ("t4", "l4")
 
 
 @pytest.mark.parametrize(

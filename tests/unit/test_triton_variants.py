@@ -148,6 +148,12 @@ def test_forms_for_cpus_are_one_model_and_each_engine_of_a_gpu_another() -> None
     assert len(set(digests.values())) == 3
 
 
+def test_each_gpu_model_is_another_model() -> None:
+    variants = [Variant("tensorrt", "gpu", 7, 2, WEIGHTS, gpu_model=one) for one in ("", "t4", "l4")]
+    texts = [variant_config(SOURCE, "m", one) for one in variants]
+    assert len({contract_from_config(parse_config(text, "m")).digest for text in texts}) == len(texts)
+
+
 def test_an_input_of_one_size_is_warmed_up_at_that_and_profiled_over_batches() -> None:
     after = rendered(FIXED, "tensorrt", "gpu")
     assert after["model_warmup"] == [

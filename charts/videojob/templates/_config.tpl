@@ -37,6 +37,9 @@ triton:
     idleSeconds: {{ .idleSeconds | int64 }}
     nodeSelector: {{ toJson .nodeSelector }}
     tolerations: {{ toJson .tolerations }}
+    gpuModels: {{ toJson .gpuModels }}
+    gpuFamilies: {{ include "videojob.gpuFamilies" $ }}
+    gpuModelLabel: {{ include "videojob.gpuModelLabel" $ | quote }}
 {{- end }}
 {{- end }}
 {{- with $triton.cpu }}

@@ -88,6 +88,19 @@ and eight in a 48xlarge.
 {{- toYaml $limits -}}
 {{- end -}}
 
+{{/* Instance families of the chart's own GPU NodePool, as a JSON list; empty where somebody else chooses instances. */}}
+{{- define "videojob.gpuFamilies" -}}
+{{- $karpenter := .Values.karpenter -}}
+{{- $isOwn := and (ne $karpenter.flavor "none") $karpenter.gpu.create (not $karpenter.gpu.requirements) -}}
+{{- ternary $karpenter.gpu.instanceFamilies list $isOwn | toJson -}}
+{{- end -}}
+
+{{/* Label of nodes with their GPU model; empty when nodes have none that is known. */}}
+{{- define "videojob.gpuModelLabel" -}}
+{{- $own := ternary "" (printf "%s/instance-gpu-name" (include "videojob.instanceLabels" .)) (eq .Values.karpenter.flavor "none") -}}
+{{- default $own .Values.triton.gpu.gpuModelLabel -}}
+{{- end -}}
+
 {{/* Terms that select subnets or security groups: (list root own). */}}
 {{- define "videojob.selectorTerms" -}}
 {{- $root := index . 0 -}}

@@ -43,6 +43,7 @@ class Variant:
         instances: executions at once on each device.
         weights_sha256: of the weights that are served, whatever the source says.
         engines: folder that keeps built TensorRT engines.
+        gpu_model: that it computes on, as in "t4"; "" when it is not known.
     """
 
     backend: Backend
@@ -51,6 +52,7 @@ class Variant:
     instances: int
     weights_sha256: str
     engines: str = "/engines"
+    gpu_model: str = ""
 
 
 def variant_config(text: str, source: str, variant: Variant) -> str:
@@ -135,8 +137,9 @@ def _for_gpu(config: Any, contract: ModelContract, variant: Variant) -> None:
         parameters = _tensorrt_parameters(contract, variant, given.get(_TENSORRT, {}))
         accelerators.add(name=_TENSORRT).parameters.update(parameters)
         engine = f"tensorrt-{parameters['precision_mode'].lower()}"
-    # Half precision gives other numbers than full: which engine answers is part of what makes two models the same.
-    config.parameters["engine"].string_value = engine
+    # Half precision gives other numbers than full, and each GPU model its own last bits: which engine answers, and on
+    # what, is part of what makes two models the same.
+    config.parameters["engine"].string_value = f"{engine} {variant.gpu_model}".rstrip()
     for name in sorted(given.keys() - {_TENSORRT}):
         accelerators.add(name=name).parameters.update(given[name])
 

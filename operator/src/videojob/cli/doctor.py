@@ -31,7 +31,7 @@ from videojob.manifests.doctor.installation import (
     lease_finding,
     user_rights_finding,
 )
-from videojob.manifests.doctor.nodes import NodeFacts, capacity_types, node_findings
+from videojob.manifests.doctor.nodes import NodeFacts, capacity_types, gpu_model_findings, node_findings
 from videojob.manifests.doctor.surroundings import (
     Account,
     identity_findings,
@@ -122,6 +122,8 @@ def _release_checks(
         nodes = reader.nodes(catalogue.karpenter, wants_gpu=_wants_gpu(catalogue))
         yield from node_findings(nodes)
         yield from ami_findings(nodes.classes, version)
+        gpu = catalogue.accelerators.get("gpu")
+        yield from gpu_model_findings(nodes, () if gpu is None else gpu.gpu_models)
         yield from _identity_checks(reader, made, catalogue, namespace)
         yield from _aws_checks(made, catalogue, nodes)
     yield from monitoring_findings(reader.monitoring(made.namespace))

@@ -153,6 +153,7 @@ def sync(
     region: Annotated[str | None, typer.Option(help="Of the bucket.")] = None,
     folder: Annotated[Path | None, typer.Option(help="A mounted folder with it.")] = None,
     engines: Annotated[str, typer.Option(help="Folder that keeps TensorRT engines.")] = "/engines",
+    gpu_model: Annotated[str, typer.Option("--gpu-model", help="GPU model of all replicas.")] = "",
 ) -> None:
     """Bring a server's model, check it and render its configuration."""
     settle_on(Where.CLUSTER)
@@ -165,7 +166,8 @@ def sync(
             bring = copy_folder(folder)
         else:
             raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
-        sync_model(WantedModel(model, version, digest, backend, accelerator, instances, engines), bring, target)
+        wanted = WantedModel(model, version, digest, backend, accelerator, instances, engines, gpu_model)
+        sync_model(wanted, bring, target)
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))

@@ -29,6 +29,7 @@ from videojob.planning.catalogue import (
     ServerVariant,
     WorkerSettings,
 )
+from videojob.planning.gpus import gpu_models
 from videojob.planning.placement import bytes_of
 
 Positive = Annotated[int, Field(ge=1)]
@@ -75,6 +76,9 @@ class AcceleratorModel(Model):
     idle_seconds: Natural = 60
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: Items[dict[str, Any]] = ()
+    gpu_models: Items[str] = ()
+    gpu_families: Items[str] = ()
+    gpu_model_label: str = ""
 
 
 class TritonModel(Model):
@@ -203,7 +207,14 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
             tolerations=worker.tolerations,
         ),
         accelerators={
-            kind: AcceleratorSettings(one.image, one.idle_seconds, one.node_selector, one.tolerations)
+            kind: AcceleratorSettings(
+                one.image,
+                one.idle_seconds,
+                one.node_selector,
+                one.tolerations,
+                gpu_models=(one.gpu_models or gpu_models(one.gpu_families)) if one.gpu_model_label else (),
+                gpu_label=one.gpu_model_label,
+            )
             for kind, one in kinds.items()
             if one is not None
         },

@@ -32,6 +32,7 @@ SERVER_CONTAINER = "triton"
 
 _NAME_CHARACTERS = 36
 _MODEL_CHARACTERS = 28
+_GPU = r"[a-z0-9]{1,16}"
 _HASH_DIGITS = 8
 _LABEL_CHARACTERS = 63
 COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
@@ -77,8 +78,9 @@ def owner_reference(metadata: Metadata) -> dict[str, Any]:
 def server_name(key: ServerKey) -> str:
     """Name of a server's Deployment and Service; different keys have different names."""
     plain = re.sub(r"[^a-z0-9]+", "-", key.model.lower()).strip("-")[:_MODEL_CHARACTERS].rstrip("-")
-    name = f"triton-{plain}-{key.accelerator}"
-    is_exact = plain == key.model.replace("_", "-") and "-" not in key.model
+    is_gpu_exact = not key.gpu or (key.gpu not in {"cpu", "gpu"} and re.fullmatch(_GPU, key.gpu) is not None)
+    name = f"triton-{plain}-{(is_gpu_exact and key.gpu) or key.accelerator}"
+    is_exact = plain == key.model.replace("_", "-") and "-" not in key.model and is_gpu_exact
     is_plain = is_exact and not key.capacity_types and not key.instance_types and key.version == 1
     return name if is_plain else f"{name}-{_hash(server_key_text(key))}"
 
@@ -96,7 +98,11 @@ def server_selector(key: ServerKey) -> dict[str, str]:
 
 def server_key_text(key: ServerKey) -> str:
     """A server's key as its Deployment carries it."""
-    return json.dumps(asdict(key), sort_keys=True)
+    values = asdict(key)
+    if not key.gpu:
+        # As keys were before they had it: their servers keep their names.
+        del values["gpu"]
+    return json.dumps(values, sort_keys=True)
 
 
 def server_key_from_text(text: str) -> ServerKey:
@@ -105,7 +111,7 @@ def server_key_from_text(text: str) -> ServerKey:
     values["capacity_types"] = tuple(values["capacity_types"])
     values["instance_types"] = tuple(values["instance_types"])
     key = ServerKey(**values)
-    words = (key.model, key.accelerator, *key.capacity_types, *key.instance_types)
+    words = (key.model, key.accelerator, key.gpu, *key.capacity_types, *key.instance_types)
     if not all(isinstance(word, str) for word in words) or type(key.version) is not int:
         raise TypeError(f"no server's key: {text}")
     return key

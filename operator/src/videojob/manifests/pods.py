@@ -133,14 +133,17 @@ def with_place(
     *,
     capacity_types: Sequence[CapacityType] = (),
     instance_types: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The pod with where it may run; constraints of the job are demands, never wishes."""
+    """The pod with where it may run; constraints of the job, and `labels` of the node, are demands, never wishes."""
     placed = dict(pod)
     if node_selector:
         placed["nodeSelector"] = dict(node_selector)
     if tolerations:
         placed["tolerations"] = [dict(toleration) for toleration in tolerations]
-    terms = _node_terms(catalogue, capacity_types, instance_types)
+    demands = [_among(INSTANCE_TYPE, instance_types)] if instance_types else []
+    demands += [_among(name, [value]) for name, value in (labels or {}).items()]
+    terms = _node_terms(catalogue, capacity_types, demands)
     if terms:
         required = {"nodeSelectorTerms": terms}
         placed["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
@@ -148,17 +151,16 @@ def with_place(
 
 
 def _node_terms(
-    catalogue: Catalogue, capacity_types: Sequence[CapacityType], instance_types: Sequence[str]
+    catalogue: Catalogue, capacity_types: Sequence[CapacityType], others: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Terms of which a node has to meet one. Karpenter, EKS Auto Mode's too, and EKS' node groups label nodes each in
     their own words; a Karpenter that makes nodes is asked in its own alone.
     """
-    types = [_among(INSTANCE_TYPE, instance_types)] if instance_types else []
     if not capacity_types:
-        return [{"matchExpressions": types}] if types else []
-    terms = [[_among(CAPACITY_TYPE, capacity_types), *types]]
+        return [{"matchExpressions": list(others)}] if others else []
+    terms = [[_among(CAPACITY_TYPE, capacity_types), *others]]
     if catalogue.karpenter == "none":
-        terms.append([_among(NODE_GROUP_CAPACITY, [_NODE_GROUP_WORDS[one] for one in capacity_types]), *types])
+        terms.append([_among(NODE_GROUP_CAPACITY, [_NODE_GROUP_WORDS[one] for one in capacity_types]), *others])
     return [{"matchExpressions": expressions} for expressions in terms]
 
 

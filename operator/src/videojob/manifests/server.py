@@ -85,7 +85,7 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _DRAIN_S + 15,
         "securityContext": pod_security(),
-        "initContainers": _init_containers(model, variant, catalogue),
+        "initContainers": _init_containers(model, variant, catalogue, key.gpu),
         "containers": [_container(model, variant, settings.image, catalogue)],
         "volumes": _volumes(model, variant),
     }
@@ -99,6 +99,7 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
         tolerations,
         capacity_types=key.capacity_types,
         instance_types=key.instance_types,
+        labels={settings.gpu_label: key.gpu} if key.gpu and settings.gpu_label else None,
     )
 
 
@@ -152,7 +153,9 @@ def _probe(path: str, period_s: int, tries: int) -> dict[str, Any]:
     }
 
 
-def _init_containers(model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue) -> list[dict[str, Any]]:
+def _init_containers(
+    model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue, gpu: str
+) -> list[dict[str, Any]]:
     source = model.source
     arguments = [
         "worker",
@@ -164,6 +167,7 @@ def _init_containers(model: CatalogueModel, variant: ServerVariant, catalogue: C
         f"--accelerator={variant.accelerator}",
         f"--instances={variant.instances}",
         f"--target={MODELS_FOLDER}",
+        *([f"--gpu-model={gpu}"] if gpu else []),
     ]
     mounts: list[dict[str, Any]] = [
         {"name": "models", "mountPath": MODELS_FOLDER},

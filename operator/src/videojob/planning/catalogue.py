@@ -102,12 +102,17 @@ class AcceleratorSettings:
         image: the Triton image.
         idle_s: how long a server without work is kept.
         node_selector, tolerations: where its pods may go.
+        gpu_models: GPU models that nodes can be asked for, the preferred one first; each server has one of them. Empty
+            when nodes carry no label that tells it.
+        gpu_label: the label of nodes with the GPU model.
     """
 
     image: str
     idle_s: int
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
+    gpu_models: tuple[str, ...] = ()
+    gpu_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

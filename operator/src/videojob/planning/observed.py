@@ -93,6 +93,7 @@ class ServerKey:
 
     Attributes:
         capacity_types, instance_types: the job's constraints, sorted; empty for none.
+        gpu: the GPU model of all replicas; "" on CPUs, where nodes do not tell it, and in keys of before it was there.
     """
 
     model: str
@@ -100,6 +101,7 @@ class ServerKey:
     accelerator: Accelerator
     capacity_types: tuple[CapacityType, ...] = ()
     instance_types: tuple[str, ...] = ()
+    gpu: str = ""
 
 
 @dataclass(frozen=True, slots=True)

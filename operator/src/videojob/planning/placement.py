@@ -10,6 +10,7 @@ from typing import TypedDict
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
 from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
+from videojob.planning.gpus import one_gpu
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
 from videojob.planning.recorded import Recorded
@@ -84,15 +85,19 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
             hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
         )
     kind, why = _choose(allowed, spec, model, frames)
-    compute = spec.compute
+    variant, types = model.variants[kind], tuple(sorted(spec.compute.instance_types or ()))
+    gpu = ""
+    if variant.gpus:
+        gpu, types = one_gpu(types, catalogue.accelerators[kind].gpu_models)
     key = ServerKey(
         model=model.name,
         version=model.version,
         accelerator=kind,
-        capacity_types=tuple(sorted(compute.capacity_types or ())),
-        instance_types=tuple(sorted(compute.instance_types or ())),
+        capacity_types=tuple(sorted(spec.compute.capacity_types or ())),
+        instance_types=types,
+        gpu=gpu,
     )
-    return Place(key, model, model.variants[kind], why)
+    return Place(key, model, variant, why)
 
 
 def _check_worker_fits(spec: VideoJobSpec, catalogue: Catalogue) -> None:

@@ -42,6 +42,7 @@ class WantedModel:
         backend: form of its configuration. accelerator: what the server computes on.
         instances: executions at once.
         engines: folder that keeps built TensorRT engines.
+        gpu_model: of all the server's replicas, as in "t4"; "" when it is not known.
     """
 
     name: str
@@ -51,6 +52,7 @@ class WantedModel:
     accelerator: Accelerator
     instances: int
     engines: str
+    gpu_model: str = ""
 
 
 def sync_model(wanted: WantedModel, bring: Bring, target: Path) -> None:
@@ -129,6 +131,7 @@ def _render_onnx(model: RepositoryModel, wanted: WantedModel) -> None:
         instances=wanted.instances,
         weights_sha256=weights_sha256(weights),
         engines=wanted.engines,
+        gpu_model=wanted.gpu_model,
     )
     path = model.folder / CONFIG_NAME
     rendered = variant_config(path.read_text(encoding="utf-8"), f"{model.name}/{CONFIG_NAME}", variant)

@@ -20,6 +20,7 @@ from videojob.manifests.doctor.values import (
     warning,
 )
 from videojob.manifests.pods import CAPACITY_TYPE, GPU, INSTANCE_TYPE
+from videojob.planning.gpus import GPU_OF_FAMILY, gpu_models
 
 Flavour = Literal["karpenter", "autoMode", "none"]
 _FAMILY = "/instance-family"
@@ -61,6 +62,31 @@ def node_findings(facts: NodeFacts) -> Iterator[Finding]:
         yield _gpu_nodes(facts)
     elif facts.flavour == "none":
         yield _plain_nodes(facts.nodes)
+
+
+def gpu_model_findings(facts: NodeFacts, models: Sequence[str]) -> Iterator[Finding]:
+    """Whether the replicas of a server have GPUs of one model, and whether nodes with it can be provisioned.
+
+    Args:
+        facts: what was read.
+        models: that the installation asks nodes for, the preferred one first.
+    """
+    check = "GPU model"
+    if not facts.wants_gpu:
+        return
+    pools = () if isinstance(facts.pools, NotRead) else facts.pools
+    nodes = () if isinstance(facts.nodes, NotRead) else facts.nodes
+    families = gpu_families(pools) if pools else frozenset(_instance_family(one) for one in nodes if _allocatable(one))
+    found = sorted(families - {""})
+    if not models and len(found) > 1:
+        seen = f"replicas of one server may get different GPUs, and so different numbers: those of {joined(found)}"
+        yield warning(check, seen, "Set triton.gpu.gpuModels and gpuModelLabel of the chart, or allow one family.")
+    elif models and pools and found and models[0] not in gpu_models(found) and set(found) <= GPU_OF_FAMILY.keys():
+        seen = f"servers ask for the GPU {models[0]}, and no NodePool has it: {joined(found)}"
+        yield problem(check, seen, "Correct triton.gpu.gpuModels of the chart, or the families of the NodePool.")
+    elif models:
+        others = f", jobs that name instanceTypes also for {joined(models[1:])}" if len(models) > 1 else ""
+        yield ok(check, f"servers ask for {models[0]}{others}")
 
 
 def class_of(pool: Object) -> tuple[str, str, str]:
@@ -202,8 +228,12 @@ def _allocatable(node: Object) -> int:
 def _has_nvidia(node: Object) -> bool:
     labels = node["metadata"].get("labels") or {}
     named = any(name.endswith(_MANUFACTURER) and value == "nvidia" for name, value in labels.items())
-    family = str(labels.get(INSTANCE_TYPE, "")).partition(".")[0]
+    family = _instance_family(node)
     return named or (family[:1] in {"g", "p"} and family[1:2].isdigit() and family not in _AMD)
+
+
+def _instance_family(node: Object) -> str:
+    return str((node["metadata"].get("labels") or {}).get(INSTANCE_TYPE, "")).partition(".")[0]
 
 
 def _plugin(daemon_sets: Sequence[Object]) -> str:
