@@ -307,3 +307,25 @@ class TestNetwork:
         selectors = [item["spec"]["podSelector"] for item in of_kind(objects, "NetworkPolicy")][1:]
         for name, pod in pods(objects):
             assert any(selects(selector, pod["metadata"]["labels"]) for selector in selectors), name
+
+
+def test_servers_have_a_priority_class_of_their_own_that_preempts_nobody() -> None:
+    objects = render({})
+    (made,) = of_kind(objects, "PriorityClass")
+    assert (made["metadata"]["name"], made["preemptionPolicy"]) == ("videojob-system-videojob-servers", "Never")
+    assert made["value"] > 0
+    assert f'priorityClassName: "{made["metadata"]["name"]}"' in config_text(objects)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"triton": {"priorityClassName": "mine"}}, "mine"),
+        ({"triton": {"priorityClass": {"create": False}}}, ""),
+        ({**ALONE}, ""),
+    ],
+)
+def test_no_priority_class_is_made_where_there_is_another_or_may_be_none(values: dict[str, Any], name: str) -> None:
+    objects = render(values)
+    assert of_kind(objects, "PriorityClass") == []
+    assert f'priorityClassName: "{name}"' in config_text(objects)

@@ -8,6 +8,7 @@ import pytest
 
 from support.chart_matrix import TENANTS
 from support.charts import CHART, NAMESPACE, of_kind, render
+from support.cluster.processes import wait_for
 from support.releases import VALUES, Cluster, running_cluster
 
 CONTROLLER = "videojob-controller"
@@ -86,6 +87,27 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
 )
 def test_the_controller_may_not_do_more(release: Cluster, verb: str, resource: str, namespace: str, name: str) -> None:
     assert not release.allowed(CONTROLLER, verb, resource, namespace, name)
+
+
+@pytest.mark.parametrize(("namespace", "allowed"), [("kube-system", False), ("team-a", True)])
+def test_the_controller_makes_no_job_in_kube_system(release: Cluster, namespace: str, allowed: bool) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "a"},
+        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}}},
+    }
+    headers = {"Impersonate-User": f"system:serviceaccount:{NAMESPACE}:{CONTROLLER}"}
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs?dryRun=All"
+
+    def asked() -> bool | None:
+        answer = release.server.client.post(path, json=job, headers=headers)
+        # The server takes up a new policy after a moment.
+        return None if answer.is_success is not allowed else True
+
+    assert wait_for("the verdict", asked)
+    answer = release.server.client.post(path, json=job, headers=headers)
+    assert allowed or "rbac.excludedNamespaces" in answer.text
 
 
 def test_other_accounts_may_nearly_nothing(release: Cluster) -> None:

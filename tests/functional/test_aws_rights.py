@@ -15,7 +15,16 @@ from support.controller_world import QUICK, ControllerWorld, controller_world
 from support.dynamodb import FaultyDynamoDb
 from support.dynamodb import faulty_proxy as table_proxy
 from support.pods import PodJob, job_manifest
-from support.rights import allowed, bucket_right, leading_keys, statements, table_rights, within
+from support.rights import (
+    allowed,
+    bucket_key,
+    bucket_right,
+    keys_of,
+    leading_keys,
+    statements,
+    table_rights,
+    within,
+)
 from support.s3 import Faults, direct_client, use_endpoint
 from support.s3 import faulty_proxy as bucket_proxy
 from support.samples import sample_path
@@ -40,9 +49,9 @@ def videos(s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     damaged = flipped(
         tmp_path_factory.mktemp("clips") / "a.mp4", clip.read_bytes(), first=0.45, last=0.55, flips=60, seed=3
     )
-    client.put_object(Bucket="videos", Key="some/damaged.mp4", Body=damaged.read_bytes())
-    client.put_object(Bucket="videos", Key="some/good.mp4", Body=clip.read_bytes())
-    client.put_object(Bucket="plain", Key="one.mp4", Body=sample_path("carphone.mp4").read_bytes())
+    client.put_object(Bucket="videos", Key="team/some/damaged.mp4", Body=damaged.read_bytes())
+    client.put_object(Bucket="videos", Key="team/some/good.mp4", Body=clip.read_bytes())
+    client.put_object(Bucket="plain", Key="team/one.mp4", Body=sample_path("carphone.mp4").read_bytes())
     return s3_url
 
 
@@ -62,7 +71,7 @@ def table(results_url: str) -> Iterator[FaultyDynamoDb]:
 def test_planner_and_workers_ask_for_what_their_policy_allows_and_keep_to_their_namespace(
     buckets: Faults, table: FaultyDynamoDb, results_url: str, tmp_path: Path, face_server: EmbeddedTriton
 ) -> None:
-    inputs = [{"s3": {"bucket": "videos", "prefix": "some/"}}, {"s3": {"bucket": "plain", "key": "one.mp4"}}]
+    inputs = [{"s3": {"bucket": "videos", "prefix": "team/some/"}}, {"s3": {"bucket": "plain", "key": "team/one.mp4"}}]
     manifest = job_manifest("", inputs=inputs, sampling={"framesPerSecond": "1"})
     name = f"results-{uuid4().hex[:8]}"
     controller = PodJob(manifest, tmp_path / "pods", name, results_url, face_server.grpc_address)
@@ -86,6 +95,11 @@ def test_planner_and_workers_ask_for_what_their_policy_allows_and_keep_to_their_
     assert [key for key in keys if key is not None and not within(key, leading_keys(own, NAMESPACE))] == []
     # A namespace whose name begins with this one's is another one.
     assert not any(within(str(key), leading_keys(own, other)) for key in keys for other in ("tea", "team-b", "other"))
+
+    for method, path, _ in buckets.seen:
+        sid = "FindVideos" if bucket_right(method, path) == "s3:ListBucket" else "ReadVideos"
+        assert within(bucket_key(path), keys_of(WORKER, sid, NAMESPACE)), path
+        assert not any(within(bucket_key(path), keys_of(WORKER, sid, other)) for other in ("tea", "team-b", "other"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 Wire = Mapping[str, Any]
 _GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "install-eks.md"
@@ -35,6 +35,17 @@ def allowed(found: Iterable[Mapping[str, Any]]) -> set[str]:
 def leading_keys(statement: Mapping[str, Any], namespace: str) -> list[str]:
     """The patterns that a pod of the namespace is kept to."""
     patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    return [pattern.replace(_NAMESPACE, namespace) for pattern in patterns]
+
+
+def keys_of(found: Iterable[Mapping[str, Any]], sid: str, namespace: str) -> list[str]:
+    """The patterns that object keys, or the prefixes of lists, are kept to for a pod of the namespace."""
+    (statement,) = [one for one in found if one["Sid"] == sid]
+    patterns = (
+        statement["Condition"]["StringLike"]["s3:prefix"]
+        if "Condition" in statement
+        else [statement["Resource"].removeprefix("arn:aws:s3:::").partition("/")[2]]
+    )
     return [pattern.replace(_NAMESPACE, namespace) for pattern in patterns]
 
 
@@ -72,6 +83,13 @@ def _queried(request: Wire) -> str:
         if names.get(name, name) == "PK":
             return str(request["ExpressionAttributeValues"][value]["S"])
     raise ValueError(f"a query without a partition key: {request['KeyConditionExpression']}")
+
+
+def bucket_key(path: str) -> str:
+    """The object key, or the prefix of the list, that a request to S3 asks for, in path style."""
+    parts = urlsplit(path)
+    key = unquote(parts.path).strip("/").partition("/")[2]
+    return key or parse_qs(parts.query, keep_blank_values=True).get("prefix", [""])[0]
 
 
 def bucket_right(method: str, path: str) -> str:

@@ -78,6 +78,11 @@ def test_a_server_of_before_there_were_gpu_models_stays_as_it_is() -> None:
     assert not any("gpu-model" in one for one in sync_of(made)["args"])
 
 
+def test_a_jobs_workers_do_not_preempt_their_server() -> None:
+    assert pod_of(deployment(server_priority_class="servers"))["priorityClassName"] == "servers"
+    assert "priorityClassName" not in pod_of(deployment())
+
+
 def test_a_spot_notice_may_evict_servers() -> None:
     assert "annotations" not in deployment()["spec"]["template"]["metadata"]
 

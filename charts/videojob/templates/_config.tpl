@@ -30,6 +30,7 @@ worker:
 triton:
   namespace: {{ .Release.Namespace }}
   serviceAccount: {{ include "videojob.tritonAccount" . }}
+  priorityClassName: {{ include "videojob.tritonPriority" . | quote }}
 {{- with $triton.gpu }}
 {{- if .enabled }}
   gpu:

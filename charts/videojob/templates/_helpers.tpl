@@ -59,6 +59,12 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
+{{/* PriorityClass of the servers; empty for the cluster's default. */}}
+{{- define "videojob.tritonPriority" -}}
+{{- $own := ternary (printf "%s-servers" (include "videojob.clustername" .)) "" (and (eq .Values.scope "cluster") .Values.triton.priorityClass.create) -}}
+{{- default $own .Values.triton.priorityClassName -}}
+{{- end -}}
+
 {{/* A dict with repository, tag, digest: how a pod names the image. */}}
 {{- define "videojob.reference" -}}
 {{- if .digest -}}{{ .repository }}@{{ .digest }}{{- else -}}{{ .repository }}:{{ .tag }}{{- end -}}

@@ -86,6 +86,7 @@ class TritonModel(Model):
 
     namespace: str
     service_account: str = "videojob-triton"
+    priority_class_name: str = ""
     cpu: AcceleratorModel | None = None
     gpu: AcceleratorModel | None = None
 
@@ -185,6 +186,7 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
         namespaces=config.namespaces,
         server_namespace=config.triton.namespace,
         server_service_account=config.triton.service_account,
+        server_priority_class=config.triton.priority_class_name,
         karpenter=config.karpenter,
         results=ResultsSettings(
             table=config.results.table,

@@ -89,6 +89,8 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
         "containers": [_container(model, variant, settings.image, catalogue)],
         "volumes": _volumes(model, variant),
     }
+    if catalogue.server_priority_class:
+        pod["priorityClassName"] = catalogue.server_priority_class
     tolerations = [*settings.tolerations]
     if variant.gpus:
         tolerations.append({"key": GPU, "operator": "Exists", "effect": "NoSchedule"})

@@ -170,7 +170,7 @@ class Catalogue:
         image: of planner and worker pods. image_pull_policy: as Kubernetes spells it.
         namespaces: that are watched; empty for all.
         server_namespace: where servers run.
-        server_service_account: of the servers.
+        server_service_account: of the servers. server_priority_class: of their pods; "" for the cluster's default.
         accelerators: settings by kind of hardware; one that is missing is not offered.
         karpenter: which flavour gives nodes, and so which labels constrain them.
         models: by name.
@@ -185,4 +185,5 @@ class Catalogue:
     namespaces: tuple[str, ...] = ()
     image_pull_policy: str = "IfNotPresent"
     server_service_account: str = "videojob-triton"
+    server_priority_class: str = ""
     karpenter: Literal["karpenter", "autoMode", "none"] = "none"
