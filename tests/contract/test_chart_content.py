@@ -139,7 +139,7 @@ def test_a_token_of_the_cluster_is_given_only_where_it_is_used(values: dict[str,
     objects = render(values)
     assert all(item["automountServiceAccountToken"] is False for item in of_kind(objects, "ServiceAccount"))
     for name, pod in pods(objects):
-        wants = name.endswith(("-controller", "-test"))
+        wants = name.endswith(("-controller", "-switch", "-test"))
         assert pod["spec"].get("automountServiceAccountToken") is wants, name
 
 
@@ -329,3 +329,20 @@ def test_no_priority_class_is_made_where_there_is_another_or_may_be_none(values:
     objects = render(values)
     assert of_kind(objects, "PriorityClass") == []
     assert f'priorityClassName: "{name}"' in config_text(objects)
+
+
+def test_the_switch_looks_every_five_minutes_off_the_controllers_node() -> None:
+    (cron,) = of_kind(render(), "CronJob")
+    assert (cron["metadata"]["name"], cron["spec"]["schedule"]) == ("videojob-switch", "*/5 * * * *")
+    pod = dict(pods([cron]))["videojob-switch"]["spec"]
+    (term,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    chosen = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    labels = of_kind(render(), "Deployment")[0]["spec"]["template"]["metadata"]["labels"]
+    assert chosen.items() <= labels.items()
+    assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert pod["containers"][0]["args"] == ["stop-servers", f"--namespace={NAMESPACE}", "--after-minutes=30"]
+    changed = {"enabled": True, "schedule": "0 * * * *", "afterMinutes": 90}
+    (other,) = of_kind(render({"deadMansSwitch": changed}), "CronJob")
+    assert (other["spec"]["schedule"], "--after-minutes=90" in str(other)) == ("0 * * * *", True)
+    off = render({"deadMansSwitch": {"enabled": False}})
+    assert [item for item in off if "switch" in item["metadata"]["name"]] == []

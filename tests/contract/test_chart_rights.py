@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from support.chart_matrix import TENANTS
 from support.charts import CHART, NAMESPACE, of_kind, render
 from support.cluster.processes import wait_for
+from support.command import videojob
+from support.decisions import a_catalogue
 from support.releases import VALUES, Cluster, running_cluster
+from videojob.manifests.server import server_deployment
+from videojob.planning.observed import ServerKey
+from videojob.planning.servers import ServerWanted
 
-CONTROLLER = "videojob-controller"
+CONTROLLER, SWITCH = "videojob-controller", "videojob-switch"
+LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +126,62 @@ def test_other_accounts_may_nearly_nothing(release: Cluster) -> None:
     assert release.allowed("videojob-test", "create", "videojob.dev/videojobs", NAMESPACE)
     assert not release.allowed("videojob-test", "create", "videojob.dev/videojobs", "team-a")
     assert not release.allowed("videojob-test", "create", "batch/jobs", NAMESPACE)
+
+
+def test_the_switch_may_see_the_lease_and_scale_servers_and_no_more(release: Cluster) -> None:
+    may = [
+        ("get", "coordination.k8s.io/leases", "videojob-controller"),
+        ("list", "apps/deployments", ""),
+        ("patch", "apps/deployments:scale", "triton"),
+    ]
+    may_not = [
+        ("update", "coordination.k8s.io/leases", "videojob-controller"),
+        ("get", "coordination.k8s.io/leases", "another"),
+        ("list", "coordination.k8s.io/leases", ""),
+        ("patch", "apps/deployments", "triton"),
+        ("delete", "apps/deployments", "triton"),
+        ("create", "apps/deployments", ""),
+        ("list", "pods", ""),
+        ("get", "secrets", "a"),
+        ("list", "videojob.dev/videojobs", ""),
+    ]
+    for verb, resource, name in may:
+        assert release.allowed(SWITCH, verb, resource, NAMESPACE, name), (verb, resource)
+        assert not release.allowed(SWITCH, verb, resource, "team-a", name), (verb, resource)
+    for verb, resource, name in may_not:
+        assert not release.allowed(SWITCH, verb, resource, NAMESPACE, name), (verb, resource)
+
+
+def test_with_these_rights_the_switch_stops_servers_without_a_controller(release: Cluster, tmp_path: Path) -> None:
+    """The Lease as the chart makes it, which nobody has renewed; then one of a controller that lives, and of one that
+    does not.
+    """
+    client = release.server.client
+    deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+    made = server_deployment(ServerKey("face_detector", 1, "cpu"), ServerWanted(2, None, busy=True), a_catalogue())
+    assert client.post(deployments, json=made).is_success
+    path, lease = f"{deployments}/{made['metadata']['name']}", f"{LEASES}/videojob-controller"
+    token = client.post(
+        f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{SWITCH}/token",
+        json={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
+    ).json()["status"]["token"]
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(Path(release.env["KUBECONFIG"]).read_text().replace(release.token, token))
+    kubeconfig.chmod(0o600)
+
+    def replicas_after(renewed_ago: timedelta | None) -> int:
+        client.patch(f"{path}/scale", json={"spec": {"replicas": 2}}, headers=MERGE).raise_for_status()
+        if renewed_ago is not None:
+            renewed = (datetime.now(UTC) - renewed_ago).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            client.patch(lease, json={"spec": {"renewTime": renewed}}, headers=MERGE).raise_for_status()
+        done = videojob("stop-servers", f"--namespace={NAMESPACE}", f"--kubeconfig={kubeconfig}")
+        assert done.code == 0, done
+        return int(client.get(path).json()["spec"]["replicas"])
+
+    assert replicas_after(None) == 2, "made just now: a controller lived then"
+    assert replicas_after(timedelta(minutes=29)) == 2
+    assert replicas_after(timedelta(minutes=31)) == 0
+    client.delete(path)
 
 
 def test_no_rule_has_a_wildcard_or_reads_secrets() -> None:

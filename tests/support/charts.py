@@ -23,7 +23,7 @@ KUBERNETES = "1.34.4"
 TIMEOUT_S = 120
 BUILD_TIMEOUT_S = 3600
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-POD_KINDS = frozenset({"Deployment", "Pod", "Job", "DaemonSet", "StatefulSet"})
+POD_KINDS = frozenset({"Deployment", "Pod", "Job", "CronJob", "DaemonSet", "StatefulSet"})
 
 Values = Mapping[str, Any]
 Object = dict[str, Any]
@@ -111,6 +111,8 @@ def pods(objects: Iterable[Object]) -> list[tuple[str, Object]]:
     """(name of the object, its pod) for each that makes pods."""
     found = []
     for item in of_kind(objects, *POD_KINDS):
+        if item["kind"] == "CronJob":
+            item = {"metadata": item["metadata"], **item["spec"]["jobTemplate"], "kind": "Job"}  # noqa: PLW2901
         template = item if item["kind"] == "Pod" else item["spec"]["template"]
         metadata = {"labels": template["metadata"].get("labels", {})}
         found.append((item["metadata"]["name"], {"metadata": metadata, "spec": template["spec"]}))

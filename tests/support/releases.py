@@ -28,6 +28,11 @@ class Cluster:
     server: ApiServer
     env: dict[str, str]
 
+    @property
+    def token(self) -> str:
+        """Of the administrator, as the kubeconfig has it."""
+        return _token(self.server)
+
     def helm(self, verb: str, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
         return helm(verb, *arguments, f"--namespace={NAMESPACE}", values=values, env=self.env)
 
@@ -81,8 +86,12 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
         yield Cluster(server, {"KUBECONFIG": str(kubeconfig), **homes})
 
 
+def _token(server: ApiServer) -> str:
+    return str(server.client.headers.get("Authorization", "")).removeprefix("Bearer ")
+
+
 def _kubeconfig(server: ApiServer) -> dict[str, Any]:
-    token = server.client.headers.get("Authorization", "").removeprefix("Bearer ")
+    token = _token(server)
     # The server made its own certificate a moment ago, on this machine.
     address = {"server": str(server.client.base_url), "insecure-skip-tls-verify": True}
     return {

@@ -1,7 +1,7 @@
 """Entry point of the `videojob` command. Every error of the tree ends here: one message on stderr and an exit code.
 
-What runs in a job's pods is imported without the commands for people: a job has thousands of pods, and each pays for
-what it imports.
+What runs in pods is imported without the commands for people: a job has thousands of pods, and each pays for what it
+imports.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from typing import NoReturn
 from videojob.cli.failures import exit_code, setup_error, tell_failure
 from videojob.errors import VideoJobError
 
-_IN_PODS = "worker"
+_WORKER, _SWITCH = "worker", "stop-servers"
 
 
 def main() -> None:
     """Runs the command; exits with an `ExitCode`."""
     try:
-        if sys.argv[1:2] == [_IN_PODS]:
-            _worker()
-        else:
-            _everything()
+        match sys.argv[1:2]:
+            case [command] if command == _WORKER:
+                _worker()
+            case [command] if command == _SWITCH:
+                _switch()
+            case _:
+                _everything()
     except VideoJobError as error:
         _end(error)
     except OSError as error:
@@ -31,7 +34,13 @@ def main() -> None:
 def _worker() -> None:
     from videojob.cli.worker import app  # noqa: PLC0415 - alone
 
-    app(args=sys.argv[2:], prog_name=f"videojob {_IN_PODS}")
+    app(args=sys.argv[2:], prog_name=f"videojob {_WORKER}")
+
+
+def _switch() -> None:
+    from videojob.cli.stop_servers import app  # noqa: PLC0415 - alone, and no command for people
+
+    app(args=sys.argv[2:], prog_name=f"videojob {_SWITCH}")
 
 
 def _everything() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 from videojob.errors import ClusterError
 from videojob.manifests.kinds import LEASES
+from videojob.manifests.names import LEASE as NAME
 from videojob.manifests.names import MANAGED_BY, MANAGER
 from videojob.manifests.status import timestamp
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
-NAME = "videojob-controller"
 
 
 @dataclass(slots=True)

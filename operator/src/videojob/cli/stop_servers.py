@@ -1,0 +1,31 @@
+"""`videojob stop-servers`: the dead-man's switch of the chart, for a CronJob."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videojob.adapters.clock import SystemClock
+from videojob.adapters.kubernetes_api import connect_cluster
+from videojob.controller.unattended import stop_unattended
+from videojob.worker.logs import log_json
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def stop_servers(
+    *,
+    namespace: Annotated[str, typer.Option(help="Of the controller and its servers.")],
+    after_minutes: Annotated[float, typer.Option(min=1, help="Time without a sign of the controller.")] = 30.0,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Instead of the pod's own account.")] = None,
+) -> None:
+    """Scale inference servers to zero when no controller has renewed its Lease for long."""
+    log_json({"component": "switch"})
+    cluster = connect_cluster(kubeconfig)
+    try:
+        stop_unattended(cluster, SystemClock(), namespace, after_s=after_minutes * 60)
+    finally:
+        cluster.close()
