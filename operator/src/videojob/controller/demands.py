@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 from videojob.planning.desired import ServerDemand
 from videojob.planning.observed import ServerKey
@@ -89,6 +90,15 @@ class Demands:
         with self._lock:
             self._drop_old()
             return [demand for demand in self._by_job.values() if demand.key == server]
+
+    def others(self, job: JobKey, server: ServerKey) -> tuple[Fraction, ...] | None:
+        """What every other job of a server could send there, in frames per second; None before all jobs are known."""
+        if not self.complete:
+            return None
+        with self._lock:
+            self._drop_old()
+            found = [one for key, one in self._by_job.items() if key != job and one.key == server]
+        return tuple(one.frames_per_second if one.usable is None else one.usable for one in found)
 
     def jobs_of(self, server: ServerKey) -> list[JobKey]:
         """Who asks."""

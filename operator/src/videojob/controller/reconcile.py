@@ -14,7 +14,7 @@ from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.demands import Demands, JobKey
 from videojob.controller.events import EventPoster
 from videojob.controller.observe import Observer
-from videojob.errors import ClusterError, ClusterRefused, ItemTooLarge, ResultsIncomplete, SinkError
+from videojob.errors import ClusterError, ClusterRefused, ItemTooLarge, ResultsIncomplete, SinkError, VideoJobError
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import CANARY, results_uid
@@ -24,6 +24,7 @@ from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerKey
+from videojob.planning.pinning import place_for
 from videojob.planning.words import told
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
@@ -118,9 +119,20 @@ class JobReconciler:
         waits = [one for one in (wait_s, desired.recheck_s) if one is not None]
         return min(waits, default=None)
 
+    def _beside_others(self, job: VideoJob, observed: Observed) -> Observed:
+        """What was seen, with what other jobs ask of the same server."""
+        head = observed.head
+        if head is None or head.error is not None:
+            return observed
+        try:
+            where = place_for(job.spec, head.frames, observed.jobs, observed.results, self.catalogue)
+        except VideoJobError:
+            return observed  # the decision says so, with its words
+        return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), where.key))
+
     def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
         """The decision, made again after each step in the table that it asked for."""
-        observed = self.observer.observe(job)
+        observed = self._beside_others(job, self.observer.observe(job))
         desired = decide(job, observed, self.catalogue, self.clock.now_s())
         try:
             if desired.begin and observed.head is not None:
@@ -194,8 +206,8 @@ class JobReconciler:
         changes: dict[str, Any] = {}
         if wanted.suspended is not None and there.suspended != wanted.suspended:
             changes["suspend"] = wanted.suspended
-        if wanted.parallelism > there.parallelism:
-            changes["parallelism"] = wanted.parallelism  # up for a deadline; down would kill workers in mid-segment
+        if wanted.parallelism != there.parallelism:
+            changes["parallelism"] = wanted.parallelism  # the decision weighs what it costs to stop some
         if changes:
             self._adjust(job, there, changes)
 

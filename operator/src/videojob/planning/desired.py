@@ -66,6 +66,8 @@ class ServerDemand:
         frames_left: that are not answered yet.
         max_replicas: most replicas that the job's limits allow; None for no bound.
         busy: workers are at it: the server must not go to zero.
+        usable: frames per second that its workers could send, with all that the job's limits allow; None where nobody
+            has told.
     """
 
     key: ServerKey
@@ -73,6 +75,7 @@ class ServerDemand:
     frames_left: int
     max_replicas: int | None = None
     busy: bool = True
+    usable: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

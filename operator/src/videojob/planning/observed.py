@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 from videojob.planning.catalogue import Accelerator, CapacityType
@@ -170,6 +171,7 @@ class Observed:
         server: that it would use; None when there is none.
         store_error: why the table cannot be used now, in words; decisions that need it wait.
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
+        others: frames per second that every other job of its server could send there; None where not all are known.
         namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
     """
 
@@ -179,4 +181,5 @@ class Observed:
     server: ServerSeen | None = None
     store_error: str = ""
     store_refusal: Mapping[str, Any] | None = None
+    others: tuple[Fraction, ...] | None = None
     namespace_ends: bool = False

@@ -7,6 +7,7 @@ followed by another one, a few times.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from videojob.planning import stall
 from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
@@ -20,10 +21,12 @@ from videojob.planning.placement import (
     Times,
     deadline_left_s,
     most_replicas,
+    most_workers,
     pace,
     worker_count,
 )
 from videojob.planning.progress import frames_left, index_count, progress_of
+from videojob.planning.shares import share_of, workers_now
 from videojob.planning.stall import Stall
 from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
 from videojob.planning.words import (
@@ -245,13 +248,7 @@ class Run:
         running = latest is not None and latest.finished is None
         attempt = 1 if latest is None else latest.attempt + (0 if running else 1)
         dealt = self._deal(latest.batch if latest is not None and running else 0)
-        speed = self._pace(self.look, self.where, self._frames_left).workers
-        parallelism = worker_count(self.look.job.spec, self.look.catalogue, speed, dealt.completions)
-        parallelism = max(parallelism, dealt.least_workers)
-        if latest is not None and running and self._is_queued:
-            parallelism = latest.parallelism  # it is what Kueue admitted
-        elif latest is not None and running and not latest.suspended:
-            parallelism = max(parallelism, latest.parallelism)  # fewer would stop workers in the middle of a segment
+        parallelism = self._parallelism(latest if running else None, dealt)
         return WorkJobWanted(
             attempt=attempt,
             plan_attempt=self.head.attempt,
@@ -263,6 +260,30 @@ class Run:
             suspended=True,
             backstop_s=backstop_s(self.head, self.look.catalogue.worker, self.where.variant, parallelism),
         )
+
+    def _parallelism(self, there: JobSeen | None, dealt: Deal) -> int:
+        """Workers side by side, by the job's share of its server.
+
+        Args:
+            there: the Job that is there, if one is.
+            dealt: how its segments lie in indexes.
+        """
+        if there is not None and self._is_queued:
+            return there.parallelism  # it is what Kueue admitted
+        look, variant, worker = self.look, self.where.variant, self.look.catalogue.worker
+        paced = self._pace(look, self.where, self._frames_left).workers
+        speed = max(paced, dealt.least_workers * worker.frames_per_second)
+        others = look.observed.others
+        if others is not None:
+            speed = share_of(variant.max_replicas * variant.frames_per_second, speed, others)
+        wanted = worker_count(look.job.spec, look.catalogue, speed, dealt.completions)
+        if there is None or there.suspended:
+            return wanted
+        if others is None:
+            return max(wanted, there.parallelism)  # whose share it is nobody knows yet
+        rest_s = float(self._frames_left / max(Fraction(1), speed))
+        restart_s = worker.start_s + segment_s(self.head, worker, variant)
+        return workers_now(there.parallelism, wanted, rest_s=rest_s, restart_s=restart_s)
 
     def _deal(self, kept: int) -> Deal:
         """How segments lie in indexes: as in the Job that is there (`kept` segments each), or as is best now."""
@@ -348,8 +369,12 @@ class Run:
             where: its server.
             left: frames that are not committed.
         """
-        speed = Run._pace(look, where, left).server
-        return ServerDemand(where.key, speed, left, most_replicas(look.job.spec, where.variant))
+        paced, spec = Run._pace(look, where, left), look.job.spec
+        replicas = most_replicas(spec, where.variant)
+        usable = min(paced.workers, most_workers(spec, look.catalogue) * look.catalogue.worker.frames_per_second)
+        if replicas is not None:
+            usable = min(usable, replicas * where.variant.frames_per_second)
+        return ServerDemand(where.key, paced.server, left, replicas, usable=usable)
 
 
 def _is_over_one_video(job: JobSeen) -> bool:
