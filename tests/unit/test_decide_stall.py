@@ -173,6 +173,19 @@ def test_writes_are_rare() -> None:
     assert course.writes <= 2 + BOUND_S / LOOK_S
 
 
+def test_commits_now_and_then_leave_the_whole_bound_after_the_last_one() -> None:
+    course = Course()
+    course.look()
+    for _ in range(7):
+        course.committed += 1
+        course.lasts(LOOK_S - 50, step_s=LOOK_S - 50)
+    assert course.lasts(BOUND_S - 2 * LOOK_S).reason == "Processing"
+    course.committed += 1
+    course.look()
+    assert course.lasts(BOUND_S - 1).reason == "Processing"
+    assert course.lasts(1).reason == "Stalled"
+
+
 def test_it_is_tried_again_and_heals() -> None:
     course = Course()
     course.lasts(BOUND_S)

@@ -168,7 +168,7 @@ class Run:
         known = stall.counted(stall.let_go(before), progressed=progressed, paid=paid, now_s=now_s)
         if not stall.is_due(known, self._bound_s):
             waits = [says.recheck_s, *((stall.LOOK_S, stall.left_s(known, self._bound_s)) if paid else ())]
-            noted = stall.to_note(before, known)
+            noted = stall.to_note(before, known, progressed=progressed)
             return replace(says, stall=noted, recheck_s=min((one for one in waits if one is not None), default=None))
         server_words = next(one.message for one in says.conditions if one.type == "ServerReady")
         cause = stall.cause_of(self._running, server, server_words)

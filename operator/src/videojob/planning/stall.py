@@ -78,8 +78,10 @@ def counted(before: Stall, *, progressed: bool, paid: bool, now_s: float) -> Sta
     return replace(before, counted_s=before.counted_s + int(passed_s), as_of_s=as_of_s)
 
 
-def to_note(before: Stall, now: Stall) -> Stall:
-    """What the status shall have: what it has, as long as little has changed."""
+def to_note(before: Stall, now: Stall, *, progressed: bool) -> Stall:
+    """What the status shall have: what it has, as long as little has changed. A commit is written anyway."""
+    if progressed:
+        return now
     little = 0 <= now.counted_s - before.counted_s < LOOK_S
     goes_on = before.as_of_s is not None and now.as_of_s is not None
     same = (before.held_since_s, before.tries, before.cause) == (now.held_since_s, now.tries, now.cause)
