@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
+from videojob.planning.asking import demand_of
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionWanted, Desired, PlanJobWanted
 from videojob.planning.news import news_of
@@ -151,7 +152,7 @@ def _waits_for_store(look: Look, where: Place) -> Desired:
     said = replace(works(look, recorded.reason, words), recheck_s=_STORE_POLL_S)
     conditions = tuple(one if one.type == "Succeeded" else known.get(one.type, one) for one in said.conditions)
     working = [one for one in look.jobs("work") if one.finished is None and not one.suspended and not one.deleting]
-    demand = Run.demand_of(look, where, look.recorded.frames_left) if working and not look.job.spec.suspend else None
+    demand = demand_of(look, where, look.recorded.frames_left) if working and not look.job.spec.suspend else None
     paid = counted(look.recorded.stall, progressed=False, paid=False, now_s=look.now_s)
     return replace(said, message=said.conditions[0].message, conditions=conditions, demand=demand, stall=paid)
 

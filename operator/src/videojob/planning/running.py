@@ -10,19 +10,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from videojob.planning import stall
+from videojob.planning.asking import demand_of, pace_of, times_of
 from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
-from videojob.planning.desired import Desired, ProgressWanted, ServerDemand, WorkJobWanted
+from videojob.planning.desired import Desired, ProgressWanted, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
 from videojob.planning.placement import (
-    Pace,
     Place,
-    Times,
     deadline_left_s,
-    most_replicas,
-    most_workers,
-    pace,
     worker_count,
 )
 from videojob.planning.progress import frames_left, index_count, progress_of
@@ -216,7 +212,7 @@ class Run:
             started=True,
             work_job=replace(wanted, suspended=None if self._is_queued else held),
             # Of workers that may not be made nobody knows when they come: no server is paid until then.
-            demand=None if refused else self.demand_of(self.look, self.where, self._frames_left),
+            demand=None if refused else demand_of(self.look, self.where, self._frames_left),
             progress=self._progress(None if held else running),
             recheck_s=poll_s,
             why=self.where.why,
@@ -271,7 +267,7 @@ class Run:
         if there is not None and self._is_queued:
             return there.parallelism  # it is what Kueue admitted
         look, variant, worker = self.look, self.where.variant, self.look.catalogue.worker
-        paced = self._pace(look, self.where, self._frames_left).workers
+        paced = pace_of(look, self.where, self._frames_left).workers
         speed = max(paced, dealt.least_workers * worker.frames_per_second)
         others = look.observed.others
         if others is not None:
@@ -290,7 +286,7 @@ class Run:
         if kept:
             return Deal(kept, indexes(self.head.segments, kept))
         look, variant = self.look, self.where.variant
-        left_s = deadline_left_s(look.job.spec, variant, **self._times(look))
+        left_s = deadline_left_s(look.job.spec, variant, **times_of(look))
         return deal(self.head, look.job.spec, look.catalogue, variant, deadline_left_s=left_s)
 
     # In words and numbers.
@@ -349,32 +345,6 @@ class Run:
         look = self.look
         done = self._segments_done
         return progress_of(self.head, done, look.recorded, working_since_s=since_s, now_s=look.now_s)
-
-    @staticmethod
-    def _pace(look: Look, where: Place, left: int) -> Pace:
-        return pace(look.job.spec, where.variant, left, **Run._times(look))
-
-    @staticmethod
-    def _times(look: Look) -> Times:
-        started_s = look.now_s if look.recorded.started_s is None else look.recorded.started_s
-        server = look.observed.server
-        return {"started_s": started_s, "now_s": look.now_s, "warm": server is not None and server.ready > 0}
-
-    @staticmethod
-    def demand_of(look: Look, where: Place, left: int) -> ServerDemand:
-        """What a working job asks of its server.
-
-        Args:
-            look: at the job.
-            where: its server.
-            left: frames that are not committed.
-        """
-        paced, spec = Run._pace(look, where, left), look.job.spec
-        replicas = most_replicas(spec, where.variant)
-        usable = min(paced.workers, most_workers(spec, look.catalogue) * look.catalogue.worker.frames_per_second)
-        if replicas is not None:
-            usable = min(usable, replicas * where.variant.frames_per_second)
-        return ServerDemand(where.key, paced.server, left, replicas, usable=usable)
 
 
 def _is_over_one_video(job: JobSeen) -> bool:

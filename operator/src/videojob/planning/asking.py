@@ -1,0 +1,35 @@
+"""What one working job asks of its server, and how fast its workers have to be. Pure."""
+
+from __future__ import annotations
+
+from videojob.planning.desired import ServerDemand
+from videojob.planning.placement import Pace, Place, Times, most_replicas, most_workers, pace
+from videojob.planning.words import Look
+
+
+def times_of(look: Look) -> Times:
+    """When the job began, what the time is, and whether its server answers already."""
+    started_s = look.now_s if look.recorded.started_s is None else look.recorded.started_s
+    server = look.observed.server
+    return {"started_s": started_s, "now_s": look.now_s, "warm": server is not None and server.ready > 0}
+
+
+def pace_of(look: Look, where: Place, left: int) -> Pace:
+    """How fast a job has to be; the arguments are those of `demand_of`."""
+    return pace(look.job.spec, where.variant, left, **times_of(look))
+
+
+def demand_of(look: Look, where: Place, left: int) -> ServerDemand:
+    """What a working job asks of its server.
+
+    Args:
+        look: at the job.
+        where: its server.
+        left: frames that are not committed.
+    """
+    paced, spec = pace_of(look, where, left), look.job.spec
+    replicas = most_replicas(spec, where.variant)
+    usable = min(paced.workers, most_workers(spec, look.catalogue) * look.catalogue.worker.frames_per_second)
+    if replicas is not None:
+        usable = min(usable, replicas * where.variant.frames_per_second)
+    return ServerDemand(where.key, paced.server, left, replicas, usable=usable)
