@@ -8,9 +8,10 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.lease import NAME, Lease
+from videojob.controller.lease import Lease
 from videojob.errors import ClusterUnavailable
 from videojob.manifests.kinds import LEASES, Kind
+from videojob.manifests.names import LEASE
 from videojob.ports import AlreadyThere, ClusterConflict
 
 LENGTH_S = 30.0
@@ -30,7 +31,7 @@ class World:
 
     @property
     def spec(self) -> dict[str, Any]:
-        return dict(self.cluster.stored[LEASES.plural, "system", NAME]["spec"])
+        return dict(self.cluster.stored[LEASES.plural, "system", LEASE]["spec"])
 
     def refuse(self, *verbs: str, error: Exception | None = None) -> None:
         wanted = ClusterUnavailable("away") if error is None else error

@@ -11,8 +11,7 @@ from typing import Any
 
 from videojob.errors import ClusterError
 from videojob.manifests.kinds import LEASES
-from videojob.manifests.names import LEASE as NAME
-from videojob.manifests.names import MANAGED_BY, MANAGER
+from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER
 from videojob.manifests.status import timestamp
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
@@ -75,7 +74,7 @@ class Lease:
                 return
             self._held = False
             try:
-                stored = self.cluster.get(LEASES, self.namespace, NAME)
+                stored = self.cluster.get(LEASES, self.namespace, LEASE)
                 if stored is not None and stored["spec"].get("holderIdentity") == self.identity:
                     self.cluster.replace(LEASES, self._record(stored, holder=""))
             except (ClusterError, ClusterConflict) as error:
@@ -83,7 +82,7 @@ class Lease:
 
     def _step(self) -> bool:
         now_s = self.clock.monotonic_s()
-        stored = self.cluster.get(LEASES, self.namespace, NAME)
+        stored = self.cluster.get(LEASES, self.namespace, LEASE)
         if stored is None:
             return self._made(now_s)
         version = str(stored["metadata"]["resourceVersion"])
@@ -103,7 +102,7 @@ class Lease:
 
     def _made(self, now_s: float) -> bool:
         labels = {MANAGED_BY: MANAGER}
-        empty = {"metadata": {"name": NAME, "namespace": self.namespace, "labels": labels}, "spec": {}}
+        empty = {"metadata": {"name": LEASE, "namespace": self.namespace, "labels": labels}, "spec": {}}
         try:
             self.cluster.create(LEASES, self._record(empty, holder=self.identity))
         except AlreadyThere:
