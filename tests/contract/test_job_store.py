@@ -87,6 +87,22 @@ def test_a_plan_comes_back_as_it_was_stored(store: DynamoDbJobStore) -> None:
     assert list(store.planned_videos(UID, head.plan_id)) == videos
 
 
+def test_a_video_that_somebody_changed_is_named(settings: DynamoDbSettings, store: DynamoDbJobStore) -> None:
+    videos = planned_job(cuts=[0, None])
+    head = _saved(store, videos)
+    for sort, which in (("SEG#000000000", "SEG"), ("BAD#000000001", "BAD")):
+        make_client(settings).update_item(
+            TableName=settings.table,
+            Key={"PK": {"S": f"{UID}#plan#{head.plan_id}"}, "SK": {"S": sort}},
+            UpdateExpression="SET address = :v",
+            ExpressionAttributeValues={":v": {"S": "s3://elsewhere/other.mp4"}},
+        )
+        with pytest.raises(SinkError, match=f"{which}#.*does not match its digest"):
+            list(store.planned_videos(UID, head.plan_id))
+    with pytest.raises(SinkError, match="does not match its digest"):
+        list(store.videos_of_segments(UID, head, 0, 1))
+
+
 def test_a_plan_that_nothing_can_be_run_of_says_why(store: DynamoDbJobStore) -> None:
     videos = [bad_video(0)]
     error = InputCorrupt("no index", uri="s3://b/k", time_ms=7).as_dict()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, Rule, dynamodb_local, faulty_proxy, settings_for
 from support.results import planned, run_record, segment_commit, segment_result
@@ -313,6 +314,32 @@ def test_segment_item_is_readable_native_attributes(settings: DynamoDbSettings, 
     assert stored["windows"] == {"M": {"window": {"L": [{"N": "6"}]}, "frames": {"L": [{"N": "10"}]}}}
     assert stored["window_classes"]["M"]["detections"] == {"L": [{"N": "12"}, {"N": "3"}]}
     assert not [name for name, value in stored.items() if "B" in value]
+
+
+@pytest.mark.parametrize("key", [("u#v2#1#0", "SEG#000000000"), ("u#v2#1#0", "part"), ("u", "SUMMARY#000001")])
+def test_an_item_that_somebody_changed_is_named(
+    settings: DynamoDbSettings, sink: DynamoDbSink, key: tuple[str, str]
+) -> None:
+    run = sink.begin(run_record("u"))
+    commit = large_commit()
+    sink.commit(run, commit)
+    sink.finalise(run, b'{"a":1,"state":"x"}', None)
+    assert (list(sink.commits(run)), sink.summary("u")) == ([commit], b'{"a":1,"state":"x"}')
+    client = make_client(settings)
+    sort = key[1] if key[1] != "part" else f"SEG#000000000#{commit.digest[:12]}#P000001"
+    name = {"SEG": "frames_selected", "SUM": "summary"}[sort[:3]] if "#P" not in sort else "values"
+    changed: AttributeValueTypeDef = {"L": [{"N": "7"}]} if name == "values" else {"N": "11"}
+    changed = {"M": {"a": {"N": "2"}, "state": {"S": "x"}}} if name == "summary" else changed
+    client.update_item(
+        TableName=settings.table,
+        Key={"PK": {"S": key[0]}, "SK": {"S": sort}},
+        UpdateExpression="SET #n = :v",
+        ExpressionAttributeNames={"#n": name},
+        ExpressionAttributeValues={":v": changed},
+    )
+    with pytest.raises(SinkError, match=f"{sort.split('#')[0]}#0.*does not match its digest") as caught:
+        sink.summary("u") if name == "summary" else list(sink.commits(run))
+    assert not caught.value.retryable
 
 
 def test_outbox_holds_the_notification(settings: DynamoDbSettings, sink: DynamoDbSink) -> None:

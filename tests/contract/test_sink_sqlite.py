@@ -219,3 +219,36 @@ def test_people_can_query_windows_presence_and_progress(path: Path, sink: Sqlite
     }
     assert query(path, "select reason from gaps") == [{"reason": "InputCorrupt"}]
     assert query(path, "select state from progress_view") == [{"state": "Finished"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("update segments set frames_selected = 11 where segment = 1", "segment 1 of run 'faces', epoch 1"),
+        ("update presence set y_max = 7 where segment = 1", "segment 1 of run 'faces', epoch 1"),
+        ("update summaries set summary = '{\"a\":2}'", "the summary of run 'faces', epoch 1"),
+    ],
+)
+def test_what_somebody_changed_is_named(path: Path, sink: SqliteSink, change: str, named: str) -> None:
+    run = sink.begin(run_record())
+    for segment in planned():
+        sink.commit(run, segment_commit(segment_result(segment)))
+    sink.finalise(run, b'{"a":1}', None)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(change)
+        db.commit()
+    with pytest.raises(SinkError, match=f"{named}, does not match its digest"):
+        sink.summary(run.uid) if "summaries" in change else list(sink.commits(run))
+
+
+def test_a_file_without_a_table_of_conflicts_has_none_and_gets_it_when_it_is_needed(
+    path: Path, sink: SqliteSink
+) -> None:
+    tables = "select name from sqlite_master where name = 'conflicts'"
+    run = sink.begin(run_record())
+    sink.commit(run, segment_commit(segment_result(planned()[0])))
+    assert (sink.conflicts(run), query(path, tables)) == ((), [])
+    sink.commit(run, segment_commit(segment_result(planned()[0], score_ppm=123)))
+    assert [one.segment for one in sink.conflicts(run)] == [0]
+    with closing(SqliteSink(path, read_only=True)) as reader:
+        assert reader.conflicts(run) == sink.conflicts(run)

@@ -22,7 +22,7 @@ from videojob.ports import CommitOutcome, Sink
 from videojob.results.codec import bytes_digest, canonical, digest
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, SegmentTimings, TrackSpan
+from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, SegmentConflict, SegmentTimings, TrackSpan
 
 OpenSink = Callable[[], Sink]
 
@@ -151,6 +151,25 @@ def test_a_second_different_result_leaves_the_first(sink: Sink, run: RunRecord) 
     sink.commit(run, first)
     assert sink.commit(run, other) is CommitOutcome.OTHER_KEPT
     assert list(sink.commits(run)) == [first]
+
+
+def test_segments_with_two_results_are_told_of_for_good(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    run = sink.begin(run_record())
+    commits = _commits()
+    others = [segment_commit(segment_result(segment, score_ppm=123)) for segment in planned()]
+    for commit in commits:
+        sink.commit(run, commit)
+        sink.commit(run, commit)
+    assert sink.conflicts(run) == ()
+    third = segment_commit(segment_result(planned()[2], score_ppm=456))
+    for commit in (others[2], others[0], others[2], third):
+        assert sink.commit(run, commit) is CommitOutcome.OTHER_KEPT
+    wanted = tuple(SegmentConflict(at, commits[at].digest, others[at].digest) for at in (0, 2))
+    assert open_sink().conflicts(run) == wanted
+    assert list(open_sink().commits(run)) == commits
+    newer = sink.begin(run_record(plan="plan-b"))
+    assert (sink.conflicts(newer), sink.conflicts(run)) == ((), wanted)
 
 
 def test_racing_committers_store_every_segment_once(open_sink: OpenSink) -> None:

@@ -13,7 +13,7 @@ from support.segments import model_contract
 from videojob.errors import VideoJobError
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, Frame
 from videojob.ports import CommitOutcome, FrameRing, InferenceReply, ServerStatistics
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.vision.values import ModelContract
 
 
@@ -179,6 +179,9 @@ class FakeSink:
 
     def finished_run(self, uid: str) -> RunRecord | None:
         raise AssertionError("the runner does not ask what is finished")
+
+    def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
+        raise AssertionError("the runner does not ask for conflicts")
 
     def newest(self, uid: str) -> RunRecord | None:
         raise AssertionError("the runner does not look for runs")

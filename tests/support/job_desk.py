@@ -56,6 +56,7 @@ class JobDesk:
 
     Attributes:
         changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
+        conflicted: how many more segments had two results.
     """
 
     def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
@@ -64,6 +65,7 @@ class JobDesk:
         self.table = OneTable()
         self.changed: list[ServerKey] = []
         self.wrote: list[JobKey] = []
+        self.conflicted: list[float] = []
         self.connected: list[str] = []
         self.demands = Demands()
         self.use(catalogue)
@@ -75,7 +77,14 @@ class JobDesk:
         observer = Observer(self.cluster, stores, catalogue, ServerLook(self.cluster, catalogue, self.clock))
         self.demands = Demands()
         self.reconciler = JobReconciler(
-            self.cluster, catalogue, self.clock, observer, self.demands, self.changed.append, self.wrote.append
+            self.cluster,
+            catalogue,
+            self.clock,
+            observer,
+            self.demands,
+            self.changed.append,
+            self.wrote.append,
+            self.conflicted.append,
         )
 
     def _connect(self, table: str, _region: str | None) -> OneTable:

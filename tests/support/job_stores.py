@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from videojob.errors import VideoJobError
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome, FailOutcome
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 
 
 @dataclass
@@ -20,6 +20,7 @@ class FakeJobStore:
     stored: dict[int, SegmentCommit] = field(default_factory=dict)
     failed: dict[int, SegmentFailure] = field(default_factory=dict)
     doubts: dict[tuple[int, str], SegmentDoubt] = field(default_factory=dict)
+    refused: dict[int, SegmentConflict] = field(default_factory=dict)
     facts: ModelFacts | None = None
     summaries: dict[int, bytes] = field(default_factory=dict)
     trouble: Callable[[str], VideoJobError | None] = lambda _name: None
@@ -34,8 +35,15 @@ class FakeJobStore:
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
         self._called("commit")
-        self.stored.setdefault(commit.result.segment, commit)
-        return CommitOutcome.STORED
+        segment = commit.result.segment
+        kept = self.stored.setdefault(segment, commit)
+        if kept.digest != commit.digest:
+            self.refused.setdefault(segment, SegmentConflict(segment, kept.digest, commit.digest))
+            return CommitOutcome.OTHER_KEPT
+        return CommitOutcome.STORED if kept is commit else CommitOutcome.ALREADY_STORED
+
+    def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
+        return tuple(self.refused[segment] for segment in sorted(self.refused))
 
     def committed(self, run: RunRecord) -> frozenset[int]:
         return frozenset(self.stored)

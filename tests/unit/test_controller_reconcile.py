@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from support.decisions import CATALOGUE
 from support.job_desk import KEY, SERVER, JobDesk
 from videojob.errors import ClusterRefused, ClusterUnavailable, SinkError
 from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import ServerDemand
+from videojob.results.values import SegmentConflict
 
 QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
 
@@ -265,3 +267,18 @@ def test_a_namespace_that_is_deleted_never_waits_for_a_jobs_last_pod(
     desk.look()
     assert (work["metadata"]["name"] not in desk.cluster.names(JOBS)) == removed
     assert bool(desk.demands.of(SERVER)) != removed
+
+
+def test_segments_with_two_results_are_shown_and_each_is_counted_once() -> None:
+    desk = JobDesk()
+    desk.let_work()
+    desk.table.refused = {4: SegmentConflict(4, "one", "other")}
+    desk.clock.seconds += 60.0
+    desk.look()
+    assert (desk.status["conflictingSegments"], desk.conflicted) == (1, [1])
+    desk.use(CATALOGUE)  # another controller counts on
+    desk.table.refused[7] = SegmentConflict(7, "one", "other")
+    desk.clock.seconds += 60.0
+    desk.look()
+    desk.look()
+    assert (desk.status["conflictingSegments"], desk.conflicted) == (2, [1, 1])

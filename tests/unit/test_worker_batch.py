@@ -189,6 +189,16 @@ def test_a_late_verdict_leaves_a_video_alone_that_another_worker_has_done() -> N
     assert pod.decoder.asked == [0, 1, 2, 3, 4, 5], "the video's other segments are still done"
 
 
+def test_a_second_different_result_is_counted_apart(caplog: pytest.LogCaptureFixture) -> None:
+    pod = Pod()
+    pod.decoder.before[1] = lambda _: pod.store.stored.update({1: replace(committed(1), digest="another")})
+    with caplog.at_level("INFO"):
+        assert pod.work() == BatchOutcome(Ending.SETTLED, committed=5, conflicting=1)
+    assert [one.segment for one in pod.store.conflicts(run_record())] == [1]
+    told = [record.message for record in caplog.records if getattr(record, "segment", None) == 1]
+    assert told == ["segment begins", "another result of the segment is stored, and stays"]
+
+
 def test_a_commit_overrides_the_failure_of_its_segment() -> None:
     store = FakeJobStore(failed={1: SegmentFailure(1, 0, {}), 4: SegmentFailure(4, 1, {})})
     store.stored = {1: committed(1)}

@@ -15,7 +15,7 @@ from videojob.manifests.kinds import Kind
 from videojob.manifests.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.vision.values import ModelContract
 
 
@@ -196,7 +196,8 @@ class FailOutcome(Enum):
 class Sink(Protocol):
     """Where results go. Keys are deterministic, puts conditional; one suite in tests/contract pins both adapters.
 
-    All methods raise SinkUnavailable when the store does not answer, retries included.
+    All methods raise SinkUnavailable when the store does not answer, retries included. What is read is checked against
+    its digest: a commit, a summary or a video of a plan that does not have the stored one is a SinkError that names it.
     """
 
     def begin(self, run: RunRecord) -> RunRecord:
@@ -207,7 +208,14 @@ class Sink(Protocol):
         ...
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
-        """Stores a segment's result once. Raises StaleEpoch when a newer epoch owns the job."""
+        """Stores a segment's result once, and of a second, different one that there was one.
+
+        Raises StaleEpoch when a newer epoch owns the job.
+        """
+        ...
+
+    def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
+        """The segments of the epoch for which `commit` found another result, ascending; a consistent read."""
         ...
 
     def finished(self, run: RunRecord) -> bytes | None:

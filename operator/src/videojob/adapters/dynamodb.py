@@ -35,8 +35,11 @@ from videojob.results.document import Document, mapping, text, whole
 from videojob.results.items import (
     SPILL_BYTES,
     Item,
+    checked,
     commit_from_item,
     commit_item,
+    conflict_from_item,
+    conflict_item,
     finished_run_from_item,
     job_item,
     join_items,
@@ -45,6 +48,7 @@ from videojob.results.items import (
     summary_item,
 )
 from videojob.results.keys import (
+    CONFLICT_PREFIX,
     FIRST_KEYS,
     JOB_KEY,
     SEGMENT_PREFIX,
@@ -55,7 +59,7 @@ from videojob.results.keys import (
     segment_partition,
     summary_sort_key,
 )
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -143,8 +147,16 @@ class DynamoDbSink:
         stored = self._writer.put_if_absent(spilled.head)
         if stored is None:
             return CommitOutcome.STORED
-        same = stored.get("digest") == commit.digest
-        return CommitOutcome.ALREADY_STORED if same else CommitOutcome.OTHER_KEPT
+        kept = str(stored.get("digest"))
+        if kept == commit.digest:
+            return CommitOutcome.ALREADY_STORED
+        self._writer.put_if_absent(conflict_item(run, SegmentConflict(commit.result.segment, kept, commit.digest)))
+        return CommitOutcome.OTHER_KEPT
+
+    @reads
+    def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
+        """See `ports.Sink.conflicts`."""
+        return tuple(map(conflict_from_item, self._reader.query(segment_partition(run, 0), CONFLICT_PREFIX)))
 
     @reads
     def committed(self, run: RunRecord) -> frozenset[int]:
@@ -183,7 +195,8 @@ class DynamoDbSink:
     def finished(self, run: RunRecord) -> bytes | None:
         """See `ports.Sink.finished`."""
         stored = self._reader.query(run.uid, summary_sort_key(run.epoch), page_items=1)  # its parts are large
-        return next((canonical(item["summary"]) for item in join_items(stored)), None)
+        item = next(join_items(stored), None)
+        return None if item is None else checked(item, canonical(item["summary"]))
 
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""

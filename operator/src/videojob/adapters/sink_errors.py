@@ -29,3 +29,12 @@ def other_summary(run: RunRecord, store: str) -> SinkError:
         uri=store,
         hint="The same plan gave two results: compare the model files and the inputs of both runs.",
     )
+
+
+def damaged(what: str, run: RunRecord, store: str) -> SinkError:
+    """The error for something stored that does not have its own digest."""
+    return SinkError(
+        f"{what} of run {run.name!r}, epoch {run.epoch}, does not match its digest: something changed it since",
+        uri=store,
+        hint="Restore the store from a copy, or remove this run from it and run the job anew.",
+    )

@@ -10,28 +10,20 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from videojob.adapters.sink_errors import never_begun, other_summary, stale
+from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
+from videojob.adapters.sqlite_rows import insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
-from videojob.results.codec import bytes_digest, canonical, parse
-from videojob.results.document import (
-    Document,
-    items,
-    mapping,
-    result_document,
-    result_from_document,
-    text,
-    timings_document,
-    timings_from_document,
-)
+from videojob.results.codec import bytes_digest, canonical, digest, parse
+from videojob.results.document import mapping
 from videojob.results.items import Item, commit_item, job_item, outbox_item, summary_item
-from videojob.results.values import RunRecord, SegmentCommit, WriteUsage
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.write_cost import item_bytes, write_units
 
 _BUSY_S = 30.0
@@ -42,8 +34,10 @@ _SCHEMA_FILE = "sqlite_schema.sql"
 _SCHEMA_VERSION = 2
 """Stored in the file as `user_version`; grows when the tables change."""
 
-_TABLES = ("windows", "window_classes", "presence", "tracks")
-"""Tables of `results.document` that a commit fills row by row."""
+_CONFLICTS = (
+    "create table if not exists conflicts (run_id integer not null, segment integer not null, kept text not null,"
+    " other text not null, primary key (run_id, segment), foreign key (run_id, segment) references segments)"
+)
 
 
 class SqliteSink:
@@ -134,9 +128,16 @@ class SqliteSink:
                 "select digest from segments where run_id = ? and segment = ?", (run_id, commit.result.segment)
             ).fetchone()
             if row is not None:
-                same = row[0] == commit.digest
-                return CommitOutcome.ALREADY_STORED if same else CommitOutcome.OTHER_KEPT
-            _insert_commit(db, run_id, commit)
+                if row[0] == commit.digest:
+                    return CommitOutcome.ALREADY_STORED
+                # Made when it is first needed: files of earlier releases have no such table, and need none.
+                db.execute(_CONFLICTS)
+                conflict = (run_id, commit.result.segment, row[0], commit.digest)
+                db.execute(
+                    "insert or ignore into conflicts (run_id, segment, kept, other) values (?, ?, ?, ?)", conflict
+                )
+                return CommitOutcome.OTHER_KEPT
+            insert_commit(db, run_id, commit)
         self._count(commit_item(run, commit).all)
         return CommitOutcome.STORED
 
@@ -149,11 +150,25 @@ class SqliteSink:
             ).fetchall()
         return frozenset(row[0] for row in rows)
 
+    def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
+        """See `ports.Sink.conflicts`."""
+        with self._errors(), self._lock:
+            if self._db.execute("select 1 from sqlite_master where name = 'conflicts'").fetchone() is None:
+                return ()
+            rows = self._db.execute(
+                "select segment, kept, other from conflicts join runs using (run_id) where uid = ? and epoch = ?"
+                " order by segment",
+                (run.uid, run.epoch),
+            ).fetchall()
+        return tuple(SegmentConflict(*row) for row in rows)
+
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         """See `ports.Sink.commits`."""
         for segment in sorted(self.committed(run)):
             with self._errors(), self._lock:
-                commit = _read_commit(self._db, run, segment)
+                commit = read_commit(self._db, run, segment)
+            if digest(commit.result) != commit.digest:
+                raise damaged(f"segment {segment}", run, str(self._path))
             yield commit
 
     def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
@@ -161,21 +176,21 @@ class SqliteSink:
         document = mapping(parse(summary))
         if canonical(document) != summary:
             raise ValueError("the summary is not canonical JSON")
-        digest = bytes_digest(summary)
+        made = bytes_digest(summary)
         with self._transaction() as db:
             run_id = self._owned_run(db, run)
             row = db.execute("select digest from summaries where run_id = ?", (run_id,)).fetchone()
             if row is not None:
-                if row[0] != digest:
+                if row[0] != made:
                     raise other_summary(run, str(self._path))
                 return False
             db.execute(
-                "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, digest, summary.decode())
+                "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, made, summary.decode())
             )
             if notification is not None:
                 db.execute("insert into outbox (run_id, notification) values (?, ?)", (run_id, notification))
             db.execute("update runs set state = 'Finished' where run_id = ?", (run_id,))
-        spilled = summary_item(run, document, digest)
+        spilled = summary_item(run, document, made)
         self._count(spilled.parts)
         sent = [] if notification is None else [outbox_item(run, notification)]
         self._count([spilled.head, job_item(run), *sent], transactional=True)
@@ -185,10 +200,13 @@ class SqliteSink:
         """See `ports.Sink.finished`."""
         with self._errors(), self._lock:
             row = self._db.execute(
-                "select summary from summaries join runs using (run_id) where uid = ? and epoch = ?",
+                "select summary, digest from summaries join runs using (run_id) where uid = ? and epoch = ?",
                 (run.uid, run.epoch),
             ).fetchone()
-        return None if row is None else str(row[0]).encode()
+        summary = None if row is None else str(row[0]).encode()
+        if summary is not None and bytes_digest(summary) != row[1]:
+            raise damaged("the summary", run, str(self._path))
+        return summary
 
     def summary(self, uid: str) -> bytes | None:
         """See `ports.Sink.summary`."""
@@ -335,53 +353,3 @@ def _while_locked(action: Callable[[], object], busy_s: float) -> None:
             time.sleep(_RETRY_S)
         else:
             return
-
-
-def _insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) -> None:
-    document = result_document(commit.result)
-    tables = {name: document.pop(name, None) for name in (*_TABLES, "gaps")}
-    key: dict[str, Document] = {"run_id": run_id}
-    head = key | document | {"digest": commit.digest} | timings_document(commit.timings)
-    _insert(db, "segments", [head])
-    key["segment"] = commit.result.segment
-    for name in _TABLES:
-        _insert(db, name, [key | row for row in _table_rows(tables[name])])
-    _insert(db, "gaps", [key | dict(mapping(gap)) for gap in items(tables["gaps"])])
-
-
-def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Document]]) -> None:
-    """Adds rows of one shape; their names come from `results.document`, never from outside."""
-    if rows:
-        names = ", ".join(rows[0])
-        marks = ", ".join("?" * len(rows[0]))
-        statement = f"insert into {table} ({names}) values ({marks})"  # noqa: S608 (see above)
-        db.executemany(statement, [tuple(row.values()) for row in rows])
-
-
-def _table_rows(table: Document) -> Iterator[dict[str, Document]]:
-    if table is None:
-        return
-    columns = mapping(table)
-    for row in zip(*(items(column) for column in columns.values()), strict=True):
-        yield dict(zip(columns, row, strict=True))
-
-
-def _read_commit(db: sqlite3.Connection, run: RunRecord, segment: int) -> SegmentCommit:
-    (run_id,) = db.execute("select run_id from runs where uid = ? and epoch = ?", (run.uid, run.epoch)).fetchone()
-    (head,) = _select(db, "segments", run_id, segment)
-    document: dict[str, Document] = dict(head)
-    for table in _TABLES:
-        rows = _select(db, table, run_id, segment)
-        if rows:
-            document[table] = {name: [row[name] for row in rows] for name in rows[0]}
-    document["gaps"] = _select(db, "gaps", run_id, segment)
-    return SegmentCommit(
-        result=result_from_document(document), digest=text(head["digest"]), timings=timings_from_document(head)
-    )
-
-
-def _select(db: sqlite3.Connection, table: str, run_id: int, segment: int) -> list[dict[str, Document]]:
-    statement = f"select * from {table} where run_id = ? and segment = ? order by rowid"  # noqa: S608 (constants)
-    found = db.execute(statement, (run_id, segment))
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found]

@@ -192,5 +192,7 @@ class VideoJobStatus(Model):
     stall: Stall | None = None
     epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
     """Number of the run that owns the results; an older one may not write any more."""
+    conflicting_segments: Count | None = None
+    """Segments that came to a second, different result, which should not be; the first one stays."""
     message: LongText = ""
     """The state of the job in one sentence, with what to do when it waits or failed."""

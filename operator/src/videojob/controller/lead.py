@@ -99,7 +99,8 @@ class Lead:
         look = ServerLook(cluster, catalogue, clock)
         observer = Observer(cluster, outside.stores, catalogue, look)
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
-        self._jobs = JobReconciler(cluster, catalogue, clock, observer, self._demands, self._wake, self._wrote)
+        count = outside.metrics.conflicts.inc
+        self._jobs = JobReconciler(cluster, catalogue, clock, observer, self._demands, self._wake, self._wrote, count)
         self._canary = Canary(
             outside.side, clock, catalogue.server_namespace, None, options.canary_every_s, options.deaf_after_s
         )

@@ -42,6 +42,11 @@ API_REQUESTS = Measure(
     ("method", "code"),
 )
 STATUS_WRITES = Measure("videojob_status_writes_total", Counter, "Statuses written.")
+CONFLICTS = Measure(
+    "videojob_conflicting_segments_total",
+    Counter,
+    "Segments that came to a second, different result; the first one stays. Hardware, model or input are not the same.",
+)
 CANARY_SILENT_S = Measure(
     "videojob_canary_silent_seconds", Gauge, "For how long the watch has not shown the canary's marks."
 )
@@ -54,6 +59,7 @@ MEASURES = (
     QUEUE_LENGTH,
     API_REQUESTS,
     STATUS_WRITES,
+    CONFLICTS,
     CANARY_SILENT_S,
     LEADER,
 )
@@ -70,6 +76,7 @@ class ControllerMetrics:
         self.queue_length = self._gauge(QUEUE_LENGTH)
         self.api_requests = self._counter(API_REQUESTS)
         self.status_writes = self._counter(STATUS_WRITES)
+        self.conflicts = self._counter(CONFLICTS)
         self.canary_silent_s = self._gauge(CANARY_SILENT_S)
         self.leader = self._gauge(LEADER)
 

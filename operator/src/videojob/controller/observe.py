@@ -87,9 +87,11 @@ class Observer:
         most_age_s = _SUSPECT_AGE_S if may_stall else math.inf
         committed = self.stores.committed(store, run, marker, fresh=fresh, most_age_s=most_age_s)
         outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
+        seen = ResultsSeen(epoch, committed, conflicts=self.stores.conflicts(run))
         if outcome is None:
-            return ResultsSeen(epoch, committed)
-        return ResultsSeen(epoch, committed, (), outcome.state, outcome.message, outcome.frames, reason=outcome.reason)
+            return seen
+        told = replace(seen, finished=outcome.state, message=outcome.message, reason=outcome.reason)
+        return replace(told, frames_done=outcome.frames)
 
     def _server(
         self, job: VideoJob, head: PlanHead | None, jobs: Sequence[JobSeen], results: ResultsSeen | None

@@ -50,6 +50,7 @@ class JobReconciler:
     Attributes:
         changed: told which servers' demands changed.
         wrote: told of each job whose status was written, at that moment.
+        conflicted: told of how many more segments a status says that they had a second, different result.
     """
 
     cluster: Cluster
@@ -59,6 +60,7 @@ class JobReconciler:
     demands: Demands
     changed: Callable[[ServerKey], None]
     wrote: Callable[[JobKey], None] = lambda _key: None
+    conflicted: Callable[[float], None] = lambda _more: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
@@ -259,6 +261,10 @@ class JobReconciler:
                 version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
                 self._written[key] = _Written(self.clock.now_s(), version)
         self.wrote(key)
+        more = status.get("conflictingSegments", 0) - before.get("conflictingSegments", 0)
+        if more:
+            self.conflicted(more)
+            _LOG.warning("segments with two results", extra={"namespace": key[0], "job": key[1], "more": more})
         if stored is not None and _reason(before) != desired.reason:
             _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
         return None

@@ -29,9 +29,12 @@ _MOVED_SEGMENTS_PER_S = 1000
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Commits of a run: which, when they were read, and what Kubernetes said then (`marker`)."""
+    """Commits of a run: which, of how many others were refused, when they were read, and what Kubernetes said then
+    (`marker`).
+    """
 
     committed: frozenset[int]
+    conflicts: int
     read_s: float
     marker: str
 
@@ -105,10 +108,16 @@ class Stores:
             least_s = run.segments / _MOVED_SEGMENTS_PER_S if has_moved else least_s
             if now_s - known.read_s < min(least_s, most_age_s):
                 return known.committed
-        found = store.committed(run)
+        found, conflicts = store.committed(run), len(store.conflicts(run))
         with self._lock:
-            _remember(self._reads, key, Read(found, now_s, marker))
+            _remember(self._reads, key, Read(found, conflicts, now_s, marker))
         return found
+
+    def conflicts(self, run: RunRecord) -> int:
+        """For how many segments another result was refused, as it was read with `committed`."""
+        with self._lock:
+            known = self._reads.get((run.uid, run.epoch))
+        return 0 if known is None else known.conflicts
 
     def forget(self, uid: str) -> None:
         """A job is over: nothing of it needs to be kept in memory."""

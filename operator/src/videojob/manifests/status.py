@@ -52,6 +52,9 @@ def status_of(
         status["epoch"] = observed.results.epoch
     elif "epoch" in before:
         status["epoch"] = before["epoch"]
+    conflicts = max(before.get("conflictingSegments", 0), 0 if observed.results is None else observed.results.conflicts)
+    if conflicts:
+        status["conflictingSegments"] = conflicts
     status |= _figures(before, desired, observed, now_s)
     if desired.stall != NO_STALL and not desired.ended:
         status["stall"] = _stall(desired.stall)

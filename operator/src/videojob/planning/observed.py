@@ -148,6 +148,7 @@ class ResultsSeen:
         frames_done: frames selected, of the finished summary; None before.
         open: folding was tried just now, and segments were not settled.
         reason: of the first input that failed, when the state is "Failed".
+        conflicts: segments that had a second, different result.
     """
 
     epoch: int = 0
@@ -158,6 +159,7 @@ class ResultsSeen:
     frames_done: int | None = None
     open: bool = False
     reason: str = ""
+    conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

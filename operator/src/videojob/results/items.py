@@ -23,6 +23,7 @@ from typing import TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
 from videojob.planning.jobplan import NEWEST_KEYS
+from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import (
     Document,
     items,
@@ -38,6 +39,7 @@ from videojob.results.keys import (
     FIRST_KEYS,
     JOB_KEY,
     SHARDS,
+    conflict_sort_key,
     is_part_key,
     keys_document,
     keys_of_epoch,
@@ -47,7 +49,7 @@ from videojob.results.keys import (
     segment_sort_key,
     summary_sort_key,
 )
-from videojob.results.values import RunRecord, SegmentCommit
+from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict
 from videojob.results.write_cost import item_bytes
 
 Item: TypeAlias = "dict[str, Document]"
@@ -56,6 +58,7 @@ SPILL_BYTES = 350_000
 """Items above this size are spilled; the service refuses them at 400 KB."""
 
 _DIGEST_CHARS = 12
+_BESIDE_RESULT = frozenset({"PK", "SK", "digest", "timings"})
 
 _HEAD_ROOM_BYTES = 16
 """For the attribute that counts the parts."""
@@ -72,6 +75,16 @@ class SpilledItem:
     def all(self) -> tuple[Item, ...]:
         """In the order of writing."""
         return (*self.parts, self.head)
+
+
+def checked(item: Mapping[str, Document], content: bytes) -> bytes:
+    """An item's content; raises ValueError when its digest is another one: something changed it since."""
+    stored, found = text(item["digest"]), bytes_digest(content)
+    if stored != found:
+        raise ValueError(
+            f"item {item['SK']!r} does not match its digest: it says {stored:.12}, its content {found:.12}"
+        )
+    return content
 
 
 def job_item(run: RunRecord) -> Item:
@@ -134,12 +147,33 @@ def commit_item(run: RunRecord, commit: SegmentCommit, max_bytes: int = SPILL_BY
 
 
 def commit_from_item(item: Mapping[str, Document]) -> SegmentCommit:
-    """The inverse of `commit_item`, parts already joined; raises KeyError, TypeError or ValueError on anything else."""
+    """The inverse of `commit_item`, parts already joined.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else, or does not have the digest that it says.
+    """
+    checked(item, canonical({name: value for name, value in item.items() if name not in _BESIDE_RESULT}))
     return SegmentCommit(
         result=result_from_document(item),
         digest=text(item["digest"]),
         timings=timings_from_document(mapping(item["timings"])),
     )
+
+
+def conflict_item(run: RunRecord, conflict: SegmentConflict) -> Item:
+    """What tells of a segment's second result as an item."""
+    return {
+        "PK": segment_partition(run, 0),
+        "SK": conflict_sort_key(conflict.segment, run.keys),
+        "segment": conflict.segment,
+        "kept": conflict.kept,
+        "other": conflict.other,
+    }
+
+
+def conflict_from_item(item: Mapping[str, Document]) -> SegmentConflict:
+    """The inverse of `conflict_item`; raises KeyError or TypeError on anything else."""
+    return SegmentConflict(whole(item["segment"]), text(item["kept"]), text(item["other"]))
 
 
 def summary_item(

@@ -31,6 +31,7 @@ SEGMENT_PREFIX = "SEG#"
 BAD_PREFIX = "BAD#"
 FAIL_PREFIX = "FAIL#"
 DOUBT_PREFIX = "DOUBT#"
+CONFLICT_PREFIX = "CONFLICT#"
 BEHIND = "~"
 """Sorts behind everything that a sort key may go on with, the keys of an item's parts included."""
 
@@ -89,6 +90,11 @@ def fail_sort_key(segment: int, keys: int) -> str:
 def doubt_sort_key(segment: int, reason: str, keys: int) -> str:
     """Sort key of who first met an error in a segment. Raises SinkError."""
     return f"{_numbered(DOUBT_PREFIX, 'segment', segment, _form(keys).digits)}#{reason}"
+
+
+def conflict_sort_key(segment: int, keys: int) -> str:
+    """Sort key of what tells that a segment had a second, different result. Raises SinkError."""
+    return _numbered(CONFLICT_PREFIX, "segment", segment, _form(keys).digits)
 
 
 def plan_sort_key(attempt: int) -> str:

@@ -6,6 +6,7 @@
     uid#plan#<plan id>   BAD#000000007     an input that cannot be used
     uid#v2#epoch#0       FAIL#000000012    a segment that no retry cures, and why
     uid#v2#epoch#0       DOUBT#000000012#R who first met the error R in that segment, and when
+    uid#v2#epoch#0       CONFLICT#000000012    a segment that had a second, different result (`results.items`)
     uid#v2#epoch#0       MODEL             name, version and labels of the model that answered
 
 The head is written last and only if it is absent: the first planner of an attempt decides, a late one changes nothing.
@@ -27,7 +28,7 @@ from videojob.planning.jobplan import (
 )
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import Document, items, mapping, text, whole
-from videojob.results.items import SPILL_BYTES, Item, SpilledItem, spill
+from videojob.results.items import SPILL_BYTES, Item, SpilledItem, checked, spill
 from videojob.results.keys import (
     FIRST_KEYS,
     MODEL_KEY,
@@ -41,6 +42,8 @@ from videojob.results.keys import (
     segment_sort_key,
 )
 from videojob.results.values import RunRecord
+
+_BESIDE_VIDEO = frozenset({"PK", "SK", "digest"})
 
 
 def head_item(uid: str, head: PlanHead) -> Item:
@@ -83,7 +86,12 @@ def video_item(uid: str, head: PlanHead, video: PlannedVideo, max_bytes: int = S
 
 
 def video_from_item(item: Mapping[str, Document]) -> PlannedVideo:
-    """The inverse of `video_item`, parts already joined; raises KeyError, ValueError or TypeError on anything else."""
+    """The inverse of `video_item`, parts already joined.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is something else, or does not have the digest that it says.
+    """
+    checked(item, canonical({name: value for name, value in item.items() if name not in _BESIDE_VIDEO}))
     return planned_video_from_dict(cast("Mapping[str, Any]", item))
 
 

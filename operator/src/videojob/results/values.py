@@ -150,6 +150,21 @@ class SegmentCommit:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentConflict:
+    """A segment that came to two different results, though the same input, model and settings give the same one.
+
+    Attributes:
+        segment: which.
+        kept: digest of the result that was first and stays.
+        other: of the first one that was refused.
+    """
+
+    segment: int
+    kept: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run of a job, as the sink keeps it.
 

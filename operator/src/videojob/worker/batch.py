@@ -39,11 +39,11 @@ from videojob.planning.jobplan import (
 )
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment
-from videojob.ports import Clock, FailOutcome, FetchedInput, Inference, JobStore
+from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Inference, JobStore
 from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import SegmentTask, SegmentTools, may_pass, unexpected
+from videojob.worker.values import SegmentOutcome, SegmentTask, SegmentTools, may_pass, unexpected
 
 _LOG = logging.getLogger(__name__)
 _TRIES_MORE = 1
@@ -106,6 +106,7 @@ class BatchOutcome:
     failed: int = 0
     skipped: int = 0
     left: int = 0
+    conflicting: int = 0
 
 
 @dataclass(slots=True)
@@ -155,7 +156,13 @@ class Batch:
         finally:
             runner.close()
         done = self._outcome
-        told = {"committed": done.committed, "failed": done.failed, "left": done.left, "ending": done.ending.name}
+        told = {
+            "committed": done.committed,
+            "failed": done.failed,
+            "left": done.left,
+            "conflicting": done.conflicting,
+            "ending": done.ending.name,
+        }
         _LOG.info("batch ends", extra=told)
         return done
 
@@ -226,7 +233,7 @@ class Batch:
         _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
         try:
             fetched = self.files.get(video)
-            runner.run(replace(task, path=fetched.path, pages=fetched.pages))
+            done = runner.run(replace(task, path=fetched.path, pages=fetched.pages))
         except VideoJobError as error:
             error.uri = error.uri or video.uri
             error.segment = segment.index if error.segment is None else error.segment
@@ -234,9 +241,17 @@ class Batch:
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
             _LOG.exception("a fault of the program", extra={"segment": segment.index, "uri": video.uri})
             return unexpected(error, uri=video.uri, segment=segment.index)
-        self._outcome = replace(self._outcome, committed=self._outcome.committed + 1)
-        _LOG.info("segment committed", extra={"segment": segment.index, "uri": video.uri})
+        self._settled(done, video)
         return None
+
+    def _settled(self, done: SegmentOutcome, video: PlannedVideo) -> None:
+        about = {"segment": done.commit.result.segment, "uri": video.uri}
+        if done.outcome is CommitOutcome.OTHER_KEPT:
+            self._outcome = replace(self._outcome, conflicting=self._outcome.conflicting + 1)
+            _LOG.warning("another result of the segment is stored, and stays", extra=about)
+        else:
+            self._outcome = replace(self._outcome, committed=self._outcome.committed + 1)
+            _LOG.info("segment committed", extra=about)
 
     def _go_on(self, dispatcher: Dispatcher, segment: Segment, error: VideoJobError) -> bool:
         """Stores what is the video's fault; False when the pod must end."""

@@ -1,0 +1,73 @@
+"""A segment's commit as rows of the SQLite file, and back; `sqlite_schema.sql` has the tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+from videojob.results.document import (
+    Document,
+    items,
+    mapping,
+    result_document,
+    result_from_document,
+    text,
+    timings_document,
+    timings_from_document,
+)
+from videojob.results.values import RunRecord, SegmentCommit
+
+_TABLES = ("windows", "window_classes", "presence", "tracks")
+"""Tables of `results.document` that a commit fills row by row."""
+
+
+def insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) -> None:
+    """Stores a segment's result, whose key must be free."""
+    document = result_document(commit.result)
+    tables = {name: document.pop(name, None) for name in (*_TABLES, "gaps")}
+    key: dict[str, Document] = {"run_id": run_id}
+    head = key | document | {"digest": commit.digest} | timings_document(commit.timings)
+    _insert(db, "segments", [head])
+    key["segment"] = commit.result.segment
+    for name in _TABLES:
+        _insert(db, name, [key | row for row in _table_rows(tables[name])])
+    _insert(db, "gaps", [key | dict(mapping(gap)) for gap in items(tables["gaps"])])
+
+
+def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Document]]) -> None:
+    """Adds rows of one shape; their names come from `results.document`, never from outside."""
+    if rows:
+        names = ", ".join(rows[0])
+        marks = ", ".join("?" * len(rows[0]))
+        statement = f"insert into {table} ({names}) values ({marks})"  # noqa: S608 (see above)
+        db.executemany(statement, [tuple(row.values()) for row in rows])
+
+
+def _table_rows(table: Document) -> Iterator[dict[str, Document]]:
+    if table is None:
+        return
+    columns = mapping(table)
+    for row in zip(*(items(column) for column in columns.values()), strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def read_commit(db: sqlite3.Connection, run: RunRecord, segment: int) -> SegmentCommit:
+    """A stored segment, which must be there."""
+    (run_id,) = db.execute("select run_id from runs where uid = ? and epoch = ?", (run.uid, run.epoch)).fetchone()
+    (head,) = _select(db, "segments", run_id, segment)
+    document: dict[str, Document] = dict(head)
+    for table in _TABLES:
+        rows = _select(db, table, run_id, segment)
+        if rows:
+            document[table] = {name: [row[name] for row in rows] for name in rows[0]}
+    document["gaps"] = _select(db, "gaps", run_id, segment)
+    return SegmentCommit(
+        result=result_from_document(document), digest=text(head["digest"]), timings=timings_from_document(head)
+    )
+
+
+def _select(db: sqlite3.Connection, table: str, run_id: int, segment: int) -> list[dict[str, Document]]:
+    statement = f"select * from {table} where run_id = ? and segment = ? order by rowid"  # noqa: S608 (constants)
+    found = db.execute(statement, (run_id, segment))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
