@@ -202,6 +202,15 @@ def test_auto_mode_has_node_pools_of_its_own_words(fast: bool, name: str) -> Non
     assert len(of_kind(objects, "NodeClass")) == (2 if fast else 0)
 
 
+def test_a_node_class_of_auto_mode_selects_by_the_tags_that_an_eksctl_cluster_has() -> None:
+    for made in of_kind(render(MATRIX["Auto Mode with fast disks"]), "NodeClass"):
+        # karpenter.sh/discovery is written by Karpenter's own guide alone.
+        assert made["spec"]["subnetSelectorTerms"] == [
+            {"tags": {"alpha.eksctl.io/cluster-name": "videos", "kubernetes.io/role/internal-elb": "1"}}
+        ]
+        assert made["spec"]["securityGroupSelectorTerms"] == [{"tags": {"aws:eks:cluster-name": "videos"}}]
+
+
 def test_without_karpenter_there_is_nothing_of_it() -> None:
     assert of_kind(render(), "NodePool", "EC2NodeClass", "NodeClass") == []
 

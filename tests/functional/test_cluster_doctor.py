@@ -180,6 +180,7 @@ def test_a_healthy_installation_has_no_problem(world: World) -> None:
         f"EC2NodeClass {NAMESPACE}-videojob-gpu": "ok",
         "GPU NodePool": "ok",
         "AMI bottlerocket@1.66.0": "ok",
+        "image of CPU servers": "warning",
         "GPU model": "ok",
         "device plugin": "not checked",
         "identity": "not checked",
@@ -199,7 +200,7 @@ def test_people_get_a_line_per_check_what_to_do_and_the_counts(world: World) -> 
     lines = done.out.splitlines()
     assert lines[0].startswith("ok           API server             Kubernetes v1.34.4 at https://127.0.0.1:")
     assert any(line.startswith("             -> `aws eks list-pod-identity-associations") for line in lines)
-    assert lines[-1] == "0 problems, 0 warnings, 16 ok, 5 not checked"
+    assert lines[-1] == "0 problems, 1 warning, 16 ok, 5 not checked"
 
 
 def test_a_namespace_that_is_no_tenants_lacks_the_workers_account(world: World) -> None:

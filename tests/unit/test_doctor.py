@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.decisions import a_catalogue
 from support.doctor import (
     NOT_ALLOWED,
     UNKNOWN_KIND,
@@ -30,6 +31,7 @@ from videojob.manifests.doctor.aws import (
     table_finding,
 )
 from videojob.manifests.doctor.bottlerocket import FIRST_RELEASE, ami_findings
+from videojob.manifests.doctor.images import image_findings
 from videojob.manifests.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
@@ -61,6 +63,7 @@ from videojob.manifests.doctor.surroundings import (
     queue_finding,
 )
 from videojob.manifests.doctor.values import Finding, NotRead
+from videojob.planning.catalogue import AcceleratorSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 EKS_VERSION = {"major": "1", "minor": "34+", "gitVersion": "v1.34.4-eks-1"}
@@ -317,6 +320,24 @@ def test_the_replicas_of_a_server_have_one_gpu_model(
 ) -> None:
     found = [judged(one) for one in gpu_model_findings(facts, models)]
     assert [one[: len(expected or "")] for one in found] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "level"),
+    [
+        ("nvcr.io/nvidia/tritonserver:26.07-py3", None, "warning"),
+        ("registry.example/tritonserver:26.07", "registry.example/tritonserver:26.07", "warning"),
+        ("registry.example/tritonserver-cpu:26.07", "registry.example/tritonserver:26.07", "ok"),
+        (None, "nvcr.io/nvidia/tritonserver:26.07-py3", None),
+    ],
+)
+def test_servers_on_cpus_need_no_image_for_gpus(cpu: str | None, gpu: str | None, level: str | None) -> None:
+    offered = {
+        kind: AcceleratorSettings(image, 60) for kind, image in (("cpu", cpu), ("gpu", gpu)) if image is not None
+    }
+    found = list(image_findings(a_catalogue(accelerators=offered)))
+    assert [one.level for one in found] == ([] if level is None else [level])
+    assert all(judged(one) for one in found)
 
 
 def classes_with(*aliases: str) -> dict[tuple[str, str], Any]:

@@ -101,13 +101,23 @@ and eight in a 48xlarge.
 {{- default $own .Values.triton.gpu.gpuModelLabel -}}
 {{- end -}}
 
-{{/* Terms that select subnets or security groups: (list root own). */}}
+{{/*
+(list root own kind): terms that select "subnets" or "groups". In EKS Auto Mode by what a cluster of eksctl has without
+further tags: its subnets carry eksctl's own, and EKS tags the security group that it makes for each cluster.
+*/}}
 {{- define "videojob.selectorTerms" -}}
 {{- $root := index . 0 -}}
 {{- if index . 1 -}}
 {{- toYaml (index . 1) -}}
 {{- else -}}
 - tags:
+    {{- if and (eq $root.Values.karpenter.flavor "autoMode") (eq (index . 2) "subnets") }}
+    alpha.eksctl.io/cluster-name: {{ required "karpenter.clusterName is needed to find the subnets" $root.Values.karpenter.clusterName | quote }}
+    kubernetes.io/role/internal-elb: "1"
+    {{- else if eq $root.Values.karpenter.flavor "autoMode" }}
+    aws:eks:cluster-name: {{ required "karpenter.clusterName is needed to find the security group" $root.Values.karpenter.clusterName | quote }}
+    {{- else }}
     karpenter.sh/discovery: {{ required "karpenter.clusterName is needed to find subnets and security groups" $root.Values.karpenter.clusterName | quote }}
+    {{- end }}
 {{- end -}}
 {{- end -}}

@@ -20,6 +20,7 @@ from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.doctor.aws import bucket_finding, quota_findings, table_finding
 from videojob.manifests.doctor.bottlerocket import ami_findings
+from videojob.manifests.doctor.images import image_findings
 from videojob.manifests.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
@@ -123,6 +124,7 @@ def _release_checks(
         yield from node_findings(nodes)
         yield from ami_findings(nodes.classes, version)
         gpu = catalogue.accelerators.get("gpu")
+        yield from image_findings(catalogue)
         yield from gpu_model_findings(nodes, () if gpu is None else gpu.gpu_models)
         yield from _identity_checks(reader, made, catalogue, namespace)
         yield from _aws_checks(made, catalogue, nodes)
