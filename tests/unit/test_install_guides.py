@@ -18,6 +18,7 @@ EKS = (ROOT / "docs" / "guides" / "install-eks.md").read_text()
 KIND = (ROOT / "docs" / "guides" / "install-kind.md").read_text()
 # What a right is called by where the request is called otherwise.
 OTHER_NAMES = {
+    "dynamodb:ConditionCheckItem": "dynamodb:TransactWriteItems",
     "s3:GetObjectVersion": "s3:GetObject",
     "s3:ListBucket": "s3:ListObjectsV2",
     "sts:TagSession": "sts:AssumeRole",
@@ -49,6 +50,12 @@ def test_a_worker_reaches_only_results_of_its_own_namespace() -> None:
     # These would read or write without a key, or end a run: the condition would not hold them.
     assert not {"dynamodb:Scan", "dynamodb:UpdateItem", "dynamodb:DeleteItem"} & set(actions(statement))
     assert not any(action.startswith("dynamodb:PartiQL") for action in actions(statement))
+
+
+def test_a_worker_reads_only_videos_of_its_own_namespace() -> None:
+    own = "${aws:PrincipalTag/kubernetes-namespace}/*"
+    assert statements()["ReadVideos"]["Resource"].endswith(f"-videos/{own}")
+    assert statements()["FindVideos"]["Condition"] == {"StringLike": {"s3:prefix": [own]}}
 
 
 def test_no_statement_allows_all_of_anything() -> None:
