@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from support.command import Finished, manifest, videojob
+from support.cluster.processes import wait_for
+from support.command import Finished, manifest, running, videojob
+from support.http_server import Page, file_server
 from support.models import built_repository
 from support.s3 import direct_client, faulty_proxy, moto_server
 from support.samples import sample_path
@@ -146,6 +151,40 @@ def test_an_s3_that_stumbles_is_asked_again(s3: str, tmp_path: Path) -> None:
     headers = [{key.lower(): value for key, value in seen.items()} for _, _, seen in faults.seen]
     assert {one.get("x-amz-expected-bucket-owner") for one in headers} == {OWNER}, "S3 is told whose bucket it must be"
     assert files(tmp_path / "models") == [f"filter/{name}" for name in SERVED]
+
+
+def test_engines_are_built_once_published_when_the_server_is_ready_and_brought_to_the_next_one(tmp_path: Path) -> None:
+    """The commands around a server with TensorRT, which this machine has not: a file stands for what it builds."""
+    source = built_repository() / "face_detector"
+    shared = tmp_path / "volume" / "set"
+    given = {"folder": str(source), "digest": model_digest(source)} | {
+        "model": "face_detector",
+        "backend": "tensorrt",
+        "accelerator": "gpu",
+        "server-release": "26.07-py3",
+        "shared-engines": str(shared),
+    }
+    first, second = tmp_path / "first", tmp_path / "second"
+    for pod in (first, second):
+        pod.mkdir()
+    done, _ = sync(first, given, engines=str(first / "engines" / "cache"))
+    assert done.code == 0, done.err
+    served = find_model(first / "models", "face_detector")
+    assert served.config["default_model_filename"] == "model.fp16.onnx"
+    assert served.config["parameters"]["engine"]["string_value"] == "tensorrt-fp16@26.07-py3"
+    (first / "engines" / "cache" / "sm75.engine").write_bytes(b"an engine")
+    with file_server() as server:
+        server.pages["/ready"] = Page(statuses=deque([503]))
+        own = [f"--engines={first}/engines/cache", f"--shared-engines={shared}", f"--ready={server.url}/ready"]
+        with running("worker", "share-engines", *own) as process:
+            shell = psutil.Process(process.pid)
+            wait_for("the shell that only waits", lambda: [one.name() for one in shell.children()] == ["sleep"])
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+    assert not (shared / "building").exists()
+    done, _ = sync(second, given, engines=str(second / "engines" / "cache"))
+    assert done.code == 0, done.err
+    assert (second / "engines" / "cache" / "sm75.engine").read_bytes() == b"an engine"
 
 
 def summary(output: Path) -> bytes:

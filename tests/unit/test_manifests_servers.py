@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.decisions import CATALOGUE, CPU, DIGEST, GPU, NOW_S, a_catalogue
+from videojob.manifests.engines import ENGINES_FOLDER, engine_arguments, server_release, start_command
 from videojob.manifests.server import server_address, server_deployment, server_service
 from videojob.planning.catalogue import (
     AcceleratorSettings,
@@ -177,23 +180,85 @@ def test_a_bucket_is_asked_for_by_region_and_owner() -> None:
     assert {"--region=eu-central-1", "--owner=123456789012"} <= set(arguments)
 
 
+SHARING = replace(GPU, engine_cache_claim="engines")
+PLAIN_GPU_KEY = replace(CPU_KEY, accelerator="gpu")
+
+
+def volumes_of(pod: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one for one in pod["volumes"]}
+
+
+def mounts_of(container: dict[str, Any]) -> set[str]:
+    return {one["name"] for one in container["volumeMounts"]}
+
+
+def test_a_server_builds_engines_in_a_folder_of_its_own_pod_and_never_sees_the_volume() -> None:
+    for variant in (GPU, SHARING):
+        pod = pod_of(deployment(PLAIN_GPU_KEY, variants={"gpu": variant}))
+        assert volumes_of(pod)["engines"] == {"name": "engines", "emptyDir": {"sizeLimit": "4Gi"}}
+        server = pod["containers"][0]
+        assert "engines" in mounts_of(server)
+        assert "shared-engines" not in mounts_of(server)
+    assert "engines" not in volumes_of(pod_of(deployment(CPU_KEY, variants={"cpu": CPU})))
+
+
+def test_engines_on_a_volume_are_brought_before_the_server_starts_and_published_beside_it() -> None:
+    pod = pod_of(deployment(PLAIN_GPU_KEY, variants={"gpu": SHARING}))
+    claim = {"name": "shared-engines", "persistentVolumeClaim": {"claimName": "engines"}}
+    assert volumes_of(pod)["shared-engines"] == claim
+    (sync,) = [one for one in pod["initContainers"] if one["name"] == "sync-model"]
+    (_, share) = pod["containers"]
+    assert share["args"][:2] == ["worker", "share-engines"]
+    for container in (sync, share):
+        assert {"engines", "shared-engines"} <= mounts_of(container)
+        assert "POD_NAME" in {one["name"] for one in container["env"]}, "it names who builds"
+    shared = [one for one in sync["args"] if one.startswith("--shared-engines=")]
+    assert shared == [one for one in share["args"] if one.startswith("--shared-engines=")]
+
+
+def test_a_set_of_engines_belongs_to_one_model_one_image_and_one_kind_of_hardware() -> None:
+    model, image = a_catalogue().models["face_detector"], "nvcr.io/nvidia/tritonserver:26.07-py3"
+    others = [
+        engine_arguments(PLAIN_GPU_KEY, replace(model, digest=f"sha256:{'9' * 64}"), SHARING, image),
+        engine_arguments(PLAIN_GPU_KEY, model, SHARING, "nvcr.io/nvidia/tritonserver:26.08-py3"),
+        engine_arguments(replace(PLAIN_GPU_KEY, instance_types=("g6.xlarge",)), model, SHARING, image),
+    ]
+    assert len({tuple(one) for one in [engine_arguments(PLAIN_GPU_KEY, model, SHARING, image), *others]}) == 4
+
+
 @pytest.mark.parametrize(
-    ("variant", "engines"),
+    ("image", "release"),
     [
-        (CPU, None),
-        (GPU, {"name": "engines", "emptyDir": {"sizeLimit": "4Gi"}}),
-        (
-            replace(GPU, engine_cache_claim="engines"),
-            {"name": "engines", "persistentVolumeClaim": {"claimName": "engines"}},
-        ),
+        ("nvcr.io/nvidia/tritonserver:26.07-py3", "26.07-py3"),
+        ("registry:5000/triton", ""),
+        (f"registry:5000/triton:1@sha256:{'ab' * 32}", "abababababab"),
     ],
 )
-def test_built_engines_are_kept_where_the_variant_says(variant: ServerVariant, engines: dict[str, Any] | None) -> None:
-    made = deployment(replace(CPU_KEY, accelerator=variant.accelerator), variants={variant.accelerator: variant})
-    found = [one for one in pod_of(made)["volumes"] if one["name"] == "engines"]
-    assert found == ([] if engines is None else [engines])
-    mounted = [one["name"] for one in pod_of(made)["containers"][0]["volumeMounts"]]
-    assert ("engines" in mounted) is (engines is not None)
+def test_an_images_digest_or_tag_pins_the_software_in_it(image: str, release: str) -> None:
+    assert server_release(image) == release
+
+
+def test_a_server_that_starts_again_keeps_finished_engines_and_no_torn_one(tmp_path: Path) -> None:
+    """The command that runs in the container, with a tritonserver that only says how it was called."""
+    cache, finished, programs = (tmp_path / name for name in ("cache", ".finished", "bin"))
+    for folder in (cache, finished, programs):
+        folder.mkdir()
+    for name in ("whole.engine", "torn.engine"):
+        (cache / name).write_text("x")
+    (finished / "whole.engine").touch()
+    server = programs / "tritonserver"
+    server.write_text('#!/bin/sh\necho "$@"\n')
+    server.chmod(0o755)
+    command = [part.replace(ENGINES_FOLDER, str(tmp_path)) for part in start_command(SHARING)]
+    done = subprocess.run(
+        [*command, "--exit-on-error=true", "--load-model=a b"],
+        env={"PATH": f"{programs}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "--exit-on-error=true --load-model=a b\n"
+    assert [path.name for path in cache.iterdir()] == ["whole.engine"]
 
 
 @pytest.mark.parametrize("source", [S3Source("models", "face/"), PvcSource("claim", ""), ImageSource("m:1", "/m")])

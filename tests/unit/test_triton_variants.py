@@ -30,10 +30,16 @@ parameters { key: "input_colour" value { string_value: "RGB" } }
 
 
 def rendered(
-    text: str, backend: Backend, accelerator: Accelerator = "cpu", *, instances: int = 3, source: str = "m/config.pbtxt"
+    text: str,
+    backend: Backend,
+    accelerator: Accelerator = "cpu",
+    *,
+    source: str = "m/config.pbtxt",
+    release: str = "26.07-py3",
+    has_half: bool = True,
 ) -> dict[str, Any]:
     """The form as plain values."""
-    variant = Variant(backend, accelerator, 7, instances, WEIGHTS)
+    variant = Variant(backend, accelerator, 7, 3, WEIGHTS, has_half=has_half, server_release=release)
     return parse_config(variant_config(text, source, variant), "rendered")
 
 
@@ -93,11 +99,10 @@ FORMS: list[tuple[Backend, Accelerator, dict[str, Any]]] = [
                         {
                             "name": "tensorrt",
                             "parameters": {
-                                "precision_mode": "FP16",
                                 "trt_engine_cache_enable": "1",
-                                "trt_engine_cache_path": "/engines/face_detector-abababababab",
+                                "trt_engine_cache_path": "/engines/cache",
                                 "trt_timing_cache_enable": "1",
-                                "trt_timing_cache_path": "/engines/face_detector-abababababab",
+                                "trt_timing_cache_path": "/engines/cache",
                                 "trt_force_sequential_engine_build": "1",
                                 "trt_profile_min_shapes": "frames:1x32x32x3",
                                 "trt_profile_opt_shapes": "frames:16x352x640x3",
@@ -107,7 +112,8 @@ FORMS: list[tuple[Backend, Accelerator, dict[str, Any]]] = [
                     ]
                 }
             },
-            "parameters": {"weights_sha256": WEIGHTS, "engine": "tensorrt-fp16"},
+            "default_model_filename": "model.fp16.onnx",
+            "parameters": {"weights_sha256": WEIGHTS, "engine": "tensorrt-fp16@26.07-py3"},
         },
     ),
     (
@@ -133,7 +139,7 @@ def test_a_form_changes_what_depends_on_the_server_and_nothing_else(
 
 
 def test_rendering_is_stable_and_may_be_repeated_on_its_own_result() -> None:
-    variant = Variant("tensorrt", "gpu", 7, 2, WEIGHTS)
+    variant = Variant("tensorrt", "gpu", 7, 2, WEIGHTS, has_half=True, server_release="26.07-py3")
     once = variant_config(SOURCE, "m", variant)
     assert variant_config(SOURCE, "m", variant) == once
     assert variant_config(once, "m", variant) == once
@@ -149,9 +155,33 @@ def test_forms_for_cpus_are_one_model_and_each_engine_of_a_gpu_another() -> None
 
 
 def test_each_gpu_model_is_another_model() -> None:
-    variants = [Variant("tensorrt", "gpu", 7, 2, WEIGHTS, gpu_model=one) for one in ("", "t4", "l4")]
+    variants = [Variant("tensorrt", "gpu", 7, 2, WEIGHTS, has_half=True, gpu_model=one) for one in ("", "t4", "l4")]
     texts = [variant_config(SOURCE, "m", one) for one in variants]
     assert len({contract_from_config(parse_config(text, "m")).digest for text in texts}) == len(texts)
+
+
+def test_another_release_of_the_server_is_another_model() -> None:
+    """Its TensorRT is another one, whose last digits may differ: no epoch mixes them."""
+    digests = {
+        contract_from_config(rendered(SOURCE, "tensorrt", "gpu", release=release)).digest
+        for release in ("26.07-py3", "26.08-py3")
+    }
+    assert len(digests) == 2
+
+
+def test_weights_of_another_name_have_their_half_beside_them() -> None:
+    named = FIXED + 'default_model_filename: "best.onnx"'
+    assert rendered(named, "tensorrt", "gpu")["default_model_filename"] == "best.fp16.onnx"
+    assert rendered(named, "onnxruntime", "gpu")["default_model_filename"] == "best.onnx"
+
+
+def test_tensorrt_computes_no_full_precision_under_the_name_of_half() -> None:
+    """Since release 11 a switch is ignored: without the graph in half precision there is no half precision."""
+    with pytest.raises(ModelLoadFailed, match=r"needs the network in half precision, model\.fp16\.onnx") as found:
+        rendered(SOURCE, "tensorrt", "gpu", has_half=False)
+    assert "Build or add the model again" in str(found.value.hint)
+    with pytest.raises(ModelLoadFailed, match="'INT8' is not supported"):
+        rendered(FIXED + TUNED.replace('"FP32"', '"INT8"'), "tensorrt", "gpu")
 
 
 def test_an_input_of_one_size_is_warmed_up_at_that_and_profiled_over_batches() -> None:
@@ -203,9 +233,11 @@ def test_what_the_source_tunes_itself_stays_where_it_applies() -> None:
     tensorrt, cuda = accelerators["gpu_execution_accelerator"]
     assert tensorrt["parameters"]["precision_mode"] == "FP32"
     assert [value for key, value in tensorrt["parameters"].items() if "profile" in key] == ["x:1x3x8x8"]
-    assert tensorrt["parameters"]["trt_engine_cache_path"].startswith("/engines/cars-")
+    assert tensorrt["parameters"]["trt_engine_cache_path"] == "/engines/cache"
     assert cuda == {"name": "cuda", "parameters": {"use_ep_level_unified_stream": "1"}}
-    assert rendered(text, "tensorrt", "gpu")["parameters"]["engine"] == {"string_value": "tensorrt-fp32"}
+    full = rendered(text, "tensorrt", "gpu", has_half=False)
+    assert full["parameters"]["engine"] == {"string_value": "tensorrt-fp32@26.07-py3"}
+    assert "default_model_filename" not in full
     on_gpu = rendered(text, "onnxruntime", "gpu")["optimization"]["execution_accelerators"]
     assert on_gpu == {"gpu_execution_accelerator": [cuda]}
     on_cpu = rendered(text, "onnxruntime")

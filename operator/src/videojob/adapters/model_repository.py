@@ -9,8 +9,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
@@ -20,9 +20,12 @@ from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismat
 from videojob.vision.contract import contract_from_config
 from videojob.vision.values import ModelContract
 
+P = TypeVar("P", bound=PurePath)
 CONFIG_NAME = "config.pbtxt"
 LABELS_NAME = "labels.txt"
-_DEFAULT_FILE = "model.onnx"
+DEFAULT_FILE = "model.onnx"
+HALF = ".fp16"
+"""Ends the stem of the file with the same network in half precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def onnx_files(model: RepositoryModel) -> dict[int, Path]:
     Raises:
         ModelLoadFailed: a version lacks it, or there is no version.
     """
-    name = str(model.config.get("default_model_filename") or _DEFAULT_FILE)
+    name = str(model.config.get("default_model_filename") or DEFAULT_FILE)
     found = {version: model.folder / str(version) / name for version in model.versions}
     missing = [path for path in found.values() if not path.is_file()]
     if missing or not found:
@@ -156,6 +159,11 @@ def onnx_files(model: RepositoryModel) -> dict[int, Path]:
     return found
 
 
+def half_path(weights: P) -> P:
+    """Where the same network in half precision lies: "model.fp16.onnx" beside "model.onnx"."""
+    return weights.with_name(f"{weights.stem}{HALF}{weights.suffix}")
+
+
 def weights_sha256(weights: Mapping[int, Path]) -> str:
     """What the parameter `weights_sha256` means, wherever it is written.
 
@@ -163,10 +171,12 @@ def weights_sha256(weights: Mapping[int, Path]) -> str:
         weights: the ONNX file of each version, as `onnx_files` gives them.
 
     Returns:
-        sha256 of the one file; with several versions, or weights in files of their own, of all names and hashes.
+        sha256 of the one file; with several versions, or weights in files of their own, of all names and hashes. The
+        network in half precision does not count: it is made from these weights, and `engine` names what is served.
     """
     folders = [weights[version].parent for version in sorted(weights)]
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    halves = {half_path(path) for path in weights.values()}
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file() and path not in halves]
     if len(files) == 1:
         return file_sha256(files[0])
     model = folders[0].parent

@@ -2,19 +2,21 @@
 
 The source is written for the official image and says nothing about hardware. What differs is rendered here, from text
 to text, so that no two copies can drift apart: where instances run, how many, how frames are batched, what is warmed
-up, and for TensorRT precision, engine cache and shapes. Name, tensors and parameters stay.
+up, and for TensorRT the graph in half precision, engine cache and shapes. Name, tensors and parameters stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import model_config_pb2
 
+from videojob.adapters.model_repository import DEFAULT_FILE, HALF, half_path
 from videojob.adapters.triton_config import embedded_config, parse_message
 from videojob.errors import ModelLoadFailed
 from videojob.planning.catalogue import Accelerator, Backend
@@ -36,13 +38,15 @@ class Variant:
     """What a configuration is rendered for.
 
     Attributes:
-        backend: "onnxruntime" as the official image has it, "tensorrt" for the same with TensorRT in half precision,
-            "python" for the shim where there is no ONNX backend.
+        backend: "onnxruntime" as the official image has it, "tensorrt" for the same with TensorRT on the network in
+            half precision, "python" for the shim where there is no ONNX backend.
         accelerator: what the server computes on.
         version: of the model; no other is loaded.
         instances: executions at once on each device.
         weights_sha256: of the weights that are served, whatever the source says.
-        engines: folder that keeps built TensorRT engines.
+        engines: folder that the server keeps built TensorRT engines in.
+        has_half: the network in half precision lies beside the weights.
+        server_release: what pins the software of the server, as its image's tag; with it TensorRT's version.
         gpu_model: that it computes on, as in "t4"; "" when it is not known.
     """
 
@@ -51,7 +55,9 @@ class Variant:
     version: int
     instances: int
     weights_sha256: str
-    engines: str = "/engines"
+    engines: str = "/engines/cache"
+    has_half: bool = False
+    server_release: str = ""
     gpu_model: str = ""
 
 
@@ -64,7 +70,8 @@ def variant_config(text: str, source: str, variant: Variant) -> str:
         variant: see `Variant`.
 
     Raises:
-        ModelLoadFailed: the text is no ModelConfig, the model is no ONNX model, or TensorRT is asked for without GPU.
+        ModelLoadFailed: the text is no ModelConfig, the model is no ONNX model, or TensorRT is asked for without a GPU
+            or without a graph for it.
         ModelSignatureMismatch: the source does not say how pixels go in and boxes come out.
     """
     config = parse_message(text, source)
@@ -84,7 +91,7 @@ def variant_config(text: str, source: str, variant: Variant) -> str:
     if variant.accelerator == "cpu":
         _for_cpu(config, variant)
     else:
-        _for_gpu(config, contract, variant)
+        _for_gpu(config, contract, variant, source)
     if not config.optimization.execution_accelerators.ByteSize():
         config.optimization.ClearField("execution_accelerators")
     if not config.optimization.ByteSize():
@@ -126,7 +133,7 @@ def _for_cpu(config: Any, variant: Variant) -> None:
     config.optimization.execution_accelerators.ClearField("gpu_execution_accelerator")
 
 
-def _for_gpu(config: Any, contract: ModelContract, variant: Variant) -> None:
+def _for_gpu(config: Any, contract: ModelContract, variant: Variant, source: str) -> None:
     _instances(config, model_config_pb2.ModelInstanceGroup.KIND_GPU, variant.instances)
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     given = {one.name: dict(one.parameters) for one in accelerators}
@@ -134,14 +141,44 @@ def _for_gpu(config: Any, contract: ModelContract, variant: Variant) -> None:
     del accelerators[:]
     engine = "cuda"
     if variant.backend == "tensorrt":
-        parameters = _tensorrt_parameters(contract, variant, given.get(_TENSORRT, {}))
-        accelerators.add(name=_TENSORRT).parameters.update(parameters)
-        engine = f"tensorrt-{parameters['precision_mode'].lower()}"
-    # Half precision gives other numbers than full, and each GPU model its own last bits: which engine answers, and on
-    # what, is part of what makes two models the same.
+        tuned = given.get(_TENSORRT, {})
+        engine = _precision(config, tuned, variant, source)
+        accelerators.add(name=_TENSORRT).parameters.update(_tensorrt_parameters(contract, variant, tuned))
+    # Half precision gives other numbers than full, and each GPU model and release of TensorRT its own last bits: which
+    # engine answers, and on what, is part of what makes two models the same.
     config.parameters["engine"].string_value = f"{engine} {variant.gpu_model}".rstrip()
     for name in sorted(given.keys() - {_TENSORRT}):
         accelerators.add(name=name).parameters.update(given[name])
+
+
+def _precision(config: Any, tuned: dict[str, str], variant: Variant, source: str) -> str:
+    """Chooses the graph of the precision that is asked for; returns what `engine` says.
+
+    TensorRT takes precision from the graph since its release 11, and has no switch for it: a switch that is given here
+    would be ignored, and full precision be computed under the name of half.
+    """
+    precision = tuned.get("precision_mode", "FP16")
+    if precision not in {"FP16", "FP32"}:
+        raise ModelLoadFailed(
+            f"the TensorRT precision_mode {precision!r} is not supported",
+            uri=source,
+            hint="Leave it out for half precision, or give FP32, which a quantised graph wants, too.",
+        )
+    if precision == "FP16":
+        tuned.pop("precision_mode", None)
+        name = PurePosixPath(config.default_model_filename or DEFAULT_FILE)
+        if not name.stem.endswith(HALF):
+            config.default_model_filename = half_path(name).name
+        if not variant.has_half:
+            raise ModelLoadFailed(
+                f"backend tensorrt needs the network in half precision, {config.default_model_filename}, and the "
+                "model's folder has none",
+                uri=source,
+                hint="Build or add the model again with this release of videojob, copy the folder and pin its new "
+                "digest; or choose backend onnxruntime for its GPU variant.",
+            )
+    engine = f"tensorrt-{precision.lower()}"
+    return f"{engine}@{variant.server_release}" if variant.server_release else engine
 
 
 def _only(config: Any, version: int) -> None:
@@ -162,8 +199,8 @@ def _tensorrt_parameters(contract: ModelContract, variant: Variant, given: Mappi
     What the source says itself wins, but for the place of the cache. A source that gives profiles, because TensorRT
     cuts its graph elsewhere than at the input, gives all three.
     """
-    place = f"{variant.engines}/{contract.name}-{variant.weights_sha256[:12]}"
-    parameters = {"precision_mode": "FP16"}
+    place = variant.engines
+    parameters: dict[str, str] = {}
     if not any(key in given for key in _PROFILE_KEYS):
         parameters |= _profiles(contract)
     return {
@@ -171,8 +208,8 @@ def _tensorrt_parameters(contract: ModelContract, variant: Variant, given: Mappi
         # The second instance finds the engine that the first has built.
         "trt_force_sequential_engine_build": "1",
         **given,
-        # Building takes minutes: the next replica finds engine and timings here. Files are named by graph, TensorRT
-        # version and GPU generation, the folder by the weights.
+        # Building takes minutes: a server that starts again finds engines and timings here, and so do other replicas
+        # (`adapters.engine_cache`).
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": place,
         "trt_timing_cache_enable": "1",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated
 
 import typer
@@ -17,17 +19,21 @@ from videojob.adapters.clock import SystemClock
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_calls import RetryPolicy
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.engine_cache import EngineCache
 from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.adapters.model_source import fetch_model
 from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import cluster_options
+from videojob.adapters.triton_ready import answers
 from videojob.errors import UsageError, VideoJobError
+from videojob.manifests.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.reasons import Where, settle_on
 from videojob.worker.batch import Batch, Ending, Turn
+from videojob.worker.engines import Engines
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
@@ -56,6 +62,8 @@ _INDEX = "JOB_COMPLETION_INDEX"
 _FAILURES = "VIDEOJOB_INDEX_FAILURES"
 _POD_BYTES = 8
 
+EnginesOption = Annotated[Path, typer.Option(help="Folder that this pod's server keeps TensorRT engines in.")]
+SharedEnginesOption = Annotated[Path | None, typer.Option(help="Folder of the engines that replicas share.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
 
 
@@ -152,7 +160,9 @@ def sync(
     owner: Annotated[str | None, typer.Option(help="Account that must own the bucket.")] = None,
     region: Annotated[str | None, typer.Option(help="Of the bucket.")] = None,
     folder: Annotated[Path | None, typer.Option(help="A mounted folder with it.")] = None,
-    engines: Annotated[str, typer.Option(help="Folder that keeps TensorRT engines.")] = "/engines",
+    engines: EnginesOption = Path(CACHE_FOLDER),
+    shared_engines: SharedEnginesOption = None,
+    server_release: Annotated[str, typer.Option(help="What pins the server's software, as its image's tag.")] = "",
     gpu_model: Annotated[str, typer.Option("--gpu-model", help="GPU model of all replicas.")] = "",
 ) -> None:
     """Bring a server's model, check it and render its configuration."""
@@ -166,11 +176,41 @@ def sync(
             bring = copy_folder(folder)
         else:
             raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
-        wanted = WantedModel(model, version, digest, backend, accelerator, instances, engines, gpu_model)
+        wanted = WantedModel(
+            model, version, digest, backend, accelerator, instances, str(engines), gpu_model, server_release
+        )
         sync_model(wanted, bring, target)
+        if shared_engines is not None:
+            Engines(_engine_cache(engines, shared_engines), SystemClock(), time.sleep).bring()
         return Ending.SETTLED, None
 
     raise typer.Exit(ended(work))
+
+
+@app.command("share-engines")
+def share(
+    *,
+    ready: Annotated[str, typer.Option(help="URL that answers 200 when the server is ready.")],
+    engines: EnginesOption = Path(CACHE_FOLDER),
+    shared_engines: SharedEnginesOption = None,
+) -> None:
+    """Publish the engines that the server beside it has built, then wait for the pod's end."""
+    log_json({"component": "share-engines"})
+
+    def work() -> tuple[Ending, VideoJobError | None]:
+        if shared_engines is None:
+            raise UsageError("the volume for engines is missing", hint="Give --shared-engines.")
+        drain = Drain(0.0, SystemClock())
+        drain.install()
+        cache = _engine_cache(engines, shared_engines)
+        Engines(cache, drain.clock, drain.pause, partial(answers, ready)).share()
+        return Ending.SETTLED, None
+
+    code = ended(work)
+    if code:
+        raise typer.Exit(code)
+    # Nothing is left to do but to be there: a container that ends would be started again. A shell takes 1 MB for that.
+    os.execv("/bin/sh", ["sh", "-c", "trap 'kill $!; exit 0' TERM INT; sleep infinity & wait"])  # noqa: S606 - see above
 
 
 @contextlib.contextmanager
@@ -195,6 +235,10 @@ def _tools(
             progress=lambda _: None,
             own_peak_rss_bytes=peak_rss_bytes,
         )
+
+
+def _engine_cache(engines: Path, shared: Path) -> EngineCache:
+    return EngineCache(shared, engines, os.environ.get(POD_NAME) or gethostname())
 
 
 def _job_file(path: Path, bound: Mapping[str, object]) -> JobFile:

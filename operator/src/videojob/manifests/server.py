@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from videojob.manifests.engines import (
+    builds_engines,
+    engine_arguments,
+    engine_environment,
+    engine_mounts,
+    server_release,
+    share_container,
+    shared_volume,
+    shares_engines,
+    start_command,
+)
 from videojob.manifests.names import (
     IDLE_SINCE,
     SERVER_CONTAINER,
@@ -21,7 +32,6 @@ from videojob.planning.servers import ServerWanted
 
 MODELS_FOLDER = "/models"
 SOURCE_FOLDER = "/source"
-ENGINES_FOLDER = "/engines"
 _STARTUP_PERIOD_S = 10
 _STARTUP_TRIES = 90  # building TensorRT engines for the first time takes minutes
 _DRAIN_S = 30
@@ -79,14 +89,18 @@ def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue
 
 def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue) -> dict[str, Any]:
     settings = catalogue.accelerators[key.accelerator]
+    engines = engine_arguments(key, model, variant, settings.image)
+    containers = [_container(model, variant, settings.image, catalogue)]
+    if shares_engines(variant):
+        containers.append(share_container(model.name, engines, catalogue))
     pod = {
         "serviceAccountName": catalogue.server_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _DRAIN_S + 15,
         "securityContext": pod_security(),
-        "initContainers": _init_containers(model, variant, catalogue, key.gpu),
-        "containers": [_container(model, variant, settings.image, catalogue)],
+        "initContainers": _init_containers(key, model, variant, engines, catalogue),
+        "containers": containers,
         "volumes": _volumes(model, variant),
     }
     if catalogue.server_priority_class:
@@ -115,13 +129,13 @@ def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalo
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - Python backends exchange tensors there
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of this pod
     ]
-    if variant.backend == "tensorrt":
-        mounts.append({"name": "engines", "mountPath": ENGINES_FOLDER})
+    if builds_engines(variant):
+        mounts += engine_mounts(shared=False)
     return {
         "name": SERVER_CONTAINER,
         "image": image,
         "imagePullPolicy": catalogue.image_pull_policy,
-        "command": ["tritonserver"],
+        "command": start_command(variant),
         "args": triton_arguments(model.name, MODELS_FOLDER, gpu=variant.gpus > 0),
         "env": [
             *environment({"HOME": "/tmp"}),  # noqa: S108 - see above
@@ -156,7 +170,7 @@ def _probe(path: str, period_s: int, tries: int) -> dict[str, Any]:
 
 
 def _init_containers(
-    model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue, gpu: str
+    key: ServerKey, model: CatalogueModel, variant: ServerVariant, engines: list[str], catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     source = model.source
     arguments = [
@@ -169,12 +183,19 @@ def _init_containers(
         f"--accelerator={variant.accelerator}",
         f"--instances={variant.instances}",
         f"--target={MODELS_FOLDER}",
-        *([f"--gpu-model={gpu}"] if gpu else []),
+        *([f"--gpu-model={key.gpu}"] if key.gpu else []),
+        *engines,
     ]
+    if builds_engines(variant):
+        arguments.append(f"--server-release={server_release(catalogue.accelerators[key.accelerator].image)}")
     mounts: list[dict[str, Any]] = [
         {"name": "models", "mountPath": MODELS_FOLDER},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of this pod
     ]
+    own: list[dict[str, Any]] = []
+    if builds_engines(variant):
+        mounts += engine_mounts(shared=shares_engines(variant))
+        own = engine_environment()
     before: list[dict[str, Any]] = []
     match source:
         case S3Source():
@@ -195,7 +216,7 @@ def _init_containers(
         "image": catalogue.image,
         "imagePullPolicy": catalogue.image_pull_policy,
         "args": arguments,
-        "env": environment({**catalogue.worker.env, "HOME": "/tmp", "TMPDIR": "/tmp"}),  # noqa: S108 - see above
+        "env": [*environment({**catalogue.worker.env, "HOME": "/tmp", "TMPDIR": "/tmp"}), *own],  # noqa: S108 - see above
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": dict(CONTAINER_SECURITY),
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -222,7 +243,7 @@ def _disks(model: CatalogueModel, variant: ServerVariant) -> dict[str, str]:
     disks = {"models": variant.disk, "tmp": _TMP}
     if isinstance(model.source, ImageSource):
         disks["source"] = variant.disk
-    if variant.backend == "tensorrt" and variant.engine_cache_claim is None:
+    if builds_engines(variant):
         disks["engines"] = variant.disk
     return disks
 
@@ -235,9 +256,7 @@ def _volumes(model: CatalogueModel, variant: ServerVariant) -> list[dict[str, An
     if isinstance(model.source, PvcSource):
         claim = {"claimName": model.source.claim_name, "readOnly": True}
         volumes.append({"name": "source", "persistentVolumeClaim": claim})
-    if variant.backend == "tensorrt" and variant.engine_cache_claim is not None:
-        volumes.append({"name": "engines", "persistentVolumeClaim": {"claimName": variant.engine_cache_claim}})
-    return volumes
+    return [*volumes, *shared_volume(variant)]
 
 
 def _metadata(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from videojob.adapters.folders import replace_folder
 from videojob.adapters.model_repository import (
     CONFIG_NAME,
     RepositoryModel,
+    half_path,
     model_digest,
     onnx_files,
     pinned_files,
@@ -41,8 +42,9 @@ class WantedModel:
         digest: "sha256:...", as `model_digest` gives it.
         backend: form of its configuration. accelerator: what the server computes on.
         instances: executions at once.
-        engines: folder that keeps built TensorRT engines.
-        gpu_model: of all the server's replicas, as in "t4"; "" when it is not known.
+        engines: folder that the server keeps built TensorRT engines in.
+        gpu_model: that it computes on, "" when it is not known.
+        server_release: what pins the server's software.
     """
 
     name: str
@@ -53,6 +55,7 @@ class WantedModel:
     instances: int
     engines: str
     gpu_model: str = ""
+    server_release: str = ""
 
 
 def sync_model(wanted: WantedModel, bring: Bring, target: Path) -> None:
@@ -131,6 +134,8 @@ def _render_onnx(model: RepositoryModel, wanted: WantedModel) -> None:
         instances=wanted.instances,
         weights_sha256=weights_sha256(weights),
         engines=wanted.engines,
+        has_half=half_path(weights[wanted.version]).is_file(),
+        server_release=wanted.server_release,
         gpu_model=wanted.gpu_model,
     )
     path = model.folder / CONFIG_NAME

