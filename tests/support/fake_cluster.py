@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from videojob.manifests.kinds import Kind
@@ -22,11 +23,13 @@ class FakeCluster:
     Attributes:
         refuse: asked before each call with (verb, kind, name); what it returns is raised.
         calls: (verb, plural, name) of each call that was let through.
+        read: how many objects lists gave, by plural.
     """
 
     refuse: Refuse = lambda _verb, _kind, _name: None
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     stored: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def put(self, kind: Kind, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,19 +54,23 @@ class FakeCluster:
         self._called("get", kind, name)
         return copy.deepcopy(self.stored.get((kind.plural, namespace, name)))
 
-    def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Object]:
+    def list(
+        self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "", most: int | None = None
+    ) -> Iterator[Object]:
         self._called("list", kind, fields or labels)
+        for one in itertools.islice(self._found(kind, namespace, labels, fields), most):
+            self.read[kind.plural] = self.read.get(kind.plural, 0) + 1
+            yield one
+
+    def _found(self, kind: Kind, namespace: str | None, labels: str, fields: str) -> Iterator[Object]:
         found = [
             one
             for (plural, where, _), one in self.stored.items()
             if plural == kind.plural and namespace in {None, where}
         ]
-        wanted, paths = _pairs(labels), _pairs(fields)
         for one in found:
             has = one["metadata"].get("labels") or {}
-            if all(has.get(name) == value for name, value in wanted) and all(
-                _at(one, path) == value for path, value in paths
-            ):
+            if _fits(labels, has.get) and _fits(fields, partial(_at, one)):
                 yield copy.deepcopy(one)
 
     def create(self, kind: Kind, value: Object) -> Object:
@@ -114,8 +121,13 @@ class FakeCluster:
         self.calls.append((verb, kind.plural, name))
 
 
-def _pairs(selector: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (one.partition("=") for one in selector.split(",") if one)]
+def _fits(selector: str, value_of: Callable[[str], Any]) -> bool:
+    """Whether "a=1,b!=2" holds."""
+    for one in selector.split(","):
+        name, _, value = one.partition("=")
+        if one and (value_of(name.removesuffix("!")) == value) == name.endswith("!"):
+            return False
+    return True
 
 
 def _at(value: Mapping[str, Any], path: str) -> Any:

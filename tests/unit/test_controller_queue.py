@@ -205,3 +205,63 @@ def test_virtual_time_does_not_wait_for_what_never_comes() -> None:
     stuck: Coroutine[Any, Any, None] = main()
     with pytest.raises(AssertionError, match="nothing will ever happen"):
         run_virtually(stuck)
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "taken_s"),
+    [
+        ([0.0], [0.0]),
+        ([0.0, 0.1, 0.2, 1.9], [0.0, 2.0]),
+        ([0.0, 0.5, 2.5, 2.6, 4.5], [0.0, 2.0, 4.0, 6.0]),
+        ([0.0, 2.0, 10.0], [0.0, 2.0, 10.0]),
+    ],
+    ids=["after a quiet time", "the rest of a burst", "a stream", "slow ones"],
+)
+def test_paced_keys_come_at_once_after_a_quiet_time_and_else_no_more_often_than_asked(
+    heard_s: list[float], taken_s: list[float]
+) -> None:
+    async def main() -> None:
+        queue = Queue()
+        loop = asyncio.get_running_loop()
+        began_s = at()
+        for one in heard_s:
+            loop.call_at(began_s + one, queue.add_paced, "a", 2.0)
+        found = []
+        for _ in taken_s:
+            await queue.take()
+            found.append(at() - began_s)
+            queue.done("a")
+        assert found == pytest.approx(taken_s)
+        assert await nothing_within(queue, 3600)
+
+    run_virtually(main())
+
+
+def test_a_paced_key_does_not_wait_when_something_else_wants_it() -> None:
+    async def main() -> None:
+        queue = Queue()
+        queue.add("a")
+        await queue.take()
+        queue.done("a")
+        queue.add_paced("a", 2.0)
+        queue.add("a")
+        began_s = at()
+        assert (await queue.take(), at()) == ("a", began_s)
+        queue.done("a")
+        assert await nothing_within(queue, 3600), "one turn for both"
+
+    run_virtually(main())
+
+
+def test_a_paced_key_that_comes_in_while_it_is_worked_on_waits_for_its_time() -> None:
+    async def main() -> None:
+        queue = Queue()
+        queue.add("a")
+        await queue.take()
+        began_s = at()
+        queue.add_paced("a", 2.0)
+        queue.done("a", 300.0)
+        await queue.take()
+        assert at() - began_s == pytest.approx(2.0)
+
+    run_virtually(main())

@@ -260,6 +260,7 @@ def test_a_namespace_that_is_deleted_never_waits_for_a_jobs_last_pod(
     desk.cluster.put(JOBS, work | {"status": {"startTime": timestamp(desk.clock.now_s())}})
     gone = {"deletionTimestamp": timestamp(desk.clock.now_s())}
     labels = work["spec"]["template"]["metadata"]["labels"]
+    labels |= {"batch.kubernetes.io/job-name": work["metadata"]["name"]}
     metadata = {"name": "entrance-0", "namespace": KEY[0], "labels": labels, "finalizers": finalizers} | gone
     desk.cluster.put(PODS, {"metadata": metadata, "status": {"phase": phase}})
     desk.cluster.put(NAMESPACES, {"metadata": {"name": KEY[0]} | (gone if ends else {})})

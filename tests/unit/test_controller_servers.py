@@ -199,11 +199,17 @@ def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
         """An event comes while pods are listed."""
 
         def list(
-            self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = ""
+            self,
+            kind: Kind,
+            namespace: str | None = None,
+            *,
+            labels: str = "",
+            fields: str = "",
+            most: int | None = None,
         ) -> Iterator[Object]:
             if kind == PODS:
                 look.forget(SERVER)
-            return super().list(kind, namespace, labels=labels, fields=fields)
+            return super().list(kind, namespace, labels=labels, fields=fields, most=most)
 
     look.cluster = EventInTheMiddle(stored=desk.cluster.stored)
     assert look.look(SERVER) is not None

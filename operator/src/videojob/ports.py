@@ -392,8 +392,12 @@ class Cluster(Protocol):
         """One object, read live; None when it is not there."""
         ...
 
-    def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Object]:
-        """Objects of one namespace or of all, page by page; they lack their own kind and apiVersion."""
+    def list(
+        self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "", most: int | None = None
+    ) -> Iterator[Object]:
+        """Objects of one namespace or of all, page by page, `most` at the most; they lack their own kind and
+        apiVersion.
+        """
         ...
 
     def create(self, kind: Kind, value: Object) -> Object:

@@ -13,6 +13,7 @@ import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +144,25 @@ class KubernetesApi:
         answer = self._send("GET", kind.path(namespace, name), missing_ok=True)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
 
-    def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Object]:
+    def list(
+        self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "", most: int | None = None
+    ) -> Iterator[Object]:
         """See `ports.Cluster.list`."""
-        parameters = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        size = _PAGE if most is None else min(most, _PAGE)
+        parameters = {"limit": str(size), "labelSelector": labels, "fieldSelector": fields}
         parameters = {name: value for name, value in parameters.items() if value}
+        return islice(self._listed(kind.path(namespace), parameters), most)
+
+    def _listed(self, path: str, parameters: dict[str, str]) -> Iterator[Object]:
+        """All objects; a page is asked for when its first object is taken, and given up before the next one."""
         while True:
-            page = self._page(kind.path(namespace), parameters)
+            page = self._page(path, parameters)
             yield from page["items"] or ()
             token = page["metadata"].get("continue")
             if not token:
                 return
             parameters["continue"] = token
+            del page
 
     def _page(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """One page of a list, or what is behind the last one now when that list has expired meanwhile."""

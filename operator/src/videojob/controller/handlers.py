@@ -18,7 +18,7 @@ import kopf
 from videojob.api.crd import PLURAL
 from videojob.api.videojob import GROUP, VERSION
 from videojob.manifests.names import CANARY, JOB_NAME, MANAGED_BY, MANAGER
-from videojob.manifests.seen import server_of
+from videojob.manifests.seen import has_ended, server_of
 from videojob.planning.observed import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
@@ -74,13 +74,15 @@ class Listeners:
     """Who hears of events; called in the thread of the watches.
 
     Attributes:
-        job: (namespace, name) of a VideoJob that may have changed.
+        job: (namespace, name) of a VideoJob that may have changed, or one of whose Jobs came, ended or went.
+        child: the same, one of whose Jobs has got further.
         own: whether a VideoJob is as it was written here.
         server: one that may have changed.
         canary: the canary's newest mark.
     """
 
     job: Callable[[tuple[str, str]], None]
+    child: Callable[[tuple[str, str]], None]
     own: Callable[[Mapping[str, Any]], bool]
     server: Callable[[ServerKey], None]
     canary: Callable[[Mapping[str, Any]], None]
@@ -137,10 +139,12 @@ class Watches:
                 listeners.job((str(body.metadata.namespace), str(body.metadata.name)))
 
         @kopf.on.event("batch", "v1", "jobs", labels=managed, registry=registry)
-        async def on_child(body: kopf.Body, **_: Any) -> None:
+        async def on_child(body: kopf.Body, event: kopf.RawEvent, **_: Any) -> None:
             name = body.metadata.labels.get(JOB_NAME)
             if name is not None:
-                listeners.job((str(body.metadata.namespace), name))
+                only_moved = event["type"] == "MODIFIED" and not has_ended(body)
+                tell = listeners.child if only_moved else listeners.job
+                tell((str(body.metadata.namespace), name))
 
         @kopf.on.event("apps", "v1", "deployments", labels=managed, registry=registry)
         async def on_server(body: kopf.Body, **_: Any) -> None:

@@ -165,7 +165,11 @@ class Lead:
     def _start_watch(self) -> None:
         told = self._in_loop
         listeners = Listeners(
-            job=told(self._hear), own=self._jobs.is_own, server=told(self._hear), canary=told(self._canary.heard)
+            job=told(self._hear),
+            child=told(self._work.hear_of_child),
+            own=self._jobs.is_own,
+            server=told(self._hear),
+            canary=told(self._canary.heard),
         )
         catalogue = self._outside.catalogue
         watches = Watches(catalogue.namespaces, catalogue.server_namespace, listeners, self._options.times)
@@ -185,7 +189,7 @@ class Lead:
         if isinstance(key, ServerKey):
             self._servers.servers.forget(key)
             for job in self._demands.jobs_of(key):
-                self._work.add(job)
+                self._work.add_paced(job)
 
     def _wake(self, key: ServerKey) -> None:
         """From any thread: a server's demands changed."""

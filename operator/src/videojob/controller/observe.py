@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
+from videojob.controller.pods import holds_namespace, job_events, needs_pods, telling_pods
 from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
 from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
 from videojob.manifests.jobs import results_table
-from videojob.manifests.kinds import EVENTS, JOBS, NAMESPACES, PODS
+from videojob.manifests.kinds import JOBS
 from videojob.manifests.names import JOB_UID, results_uid
-from videojob.manifests.seen import NOT_MADE, job_seen, lingers, may_lack_pods
+from videojob.manifests.seen import job_seen
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
@@ -21,12 +22,11 @@ from videojob.planning.pinning import place_for
 from videojob.planning.refusals import check_table
 from videojob.planning.stall import LEAST_BOUND_S
 from videojob.planning.words import told
-from videojob.ports import Cluster, JobStore, Object
+from videojob.ports import Cluster, JobStore
 from videojob.results.values import RunRecord
 from videojob.worker.finalise import stored_outcome
 
 _SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0
-_JOB_NAME = "batch.kubernetes.io/job-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,40 +106,12 @@ class Observer:
 
     def _jobs(self, job: VideoJob) -> tuple[tuple[JobSeen, ...], bool]:
         """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""
-        namespace = job.metadata.namespace
-        selector = f"{JOB_UID}={job.metadata.uid}"
-        found = list(self.cluster.list(JOBS, namespace, labels=selector))
-        pods = list(self.cluster.list(PODS, namespace, labels=selector)) if any(map(_needs_pods, found)) else []
-        by_job: dict[str, list[Object]] = {}
-        for pod in pods:
-            by_job.setdefault(pod["metadata"].get("labels", {}).get(_JOB_NAME, ""), []).append(pod)
-        events = pod_events(self.cluster, namespace, pods)
-        for one in filter(may_lack_pods, found):
-            fields = f"involvedObject.uid={one['metadata']['uid']},reason={NOT_MADE}"
-            events.extend(self.cluster.list(EVENTS, namespace, fields=fields))
-        seen = tuple(job_seen(one, by_job.get(one["metadata"]["name"], ()), events) for one in found)
-        return seen, any(map(lingers, pods)) and self._ends(namespace)
-
-    def _ends(self, namespace: str) -> bool:
-        found = self.cluster.get(NAMESPACES, None, namespace)
-        return found is not None and "deletionTimestamp" in found["metadata"]
-
-
-def _needs_pods(job: Object) -> bool:
-    """Whether its pods can tell something: why they do not run, or why the Job failed."""
-    status = job.get("status", {})
-    ended_well = any(one["type"] == "Complete" and one["status"] == "True" for one in status.get("conditions", ()))
-    all_ready = status.get("active", 0) == status.get("ready", 0) and not status.get("failed", 0)
-    return not ended_well and not job["spec"].get("suspend", False) and not (status.get("active") and all_ready)
-
-
-def pod_events(cluster: Cluster, namespace: str, pods: Sequence[Object]) -> list[Object]:
-    """Events about pods that found no place; those of all others tell nothing that their status does not."""
-    found: list[Object] = []
-    for pod in pods:
-        conditions = pod.get("status", {}).get("conditions", ())
-        if any(one["type"] == "PodScheduled" and one["status"] == "False" for one in conditions):
-            fields = f"involvedObject.uid={pod['metadata']['uid']}"
-            found.extend(cluster.list(EVENTS, namespace, fields=fields))
-            break  # what refuses one of a Job's pods refuses the others
-    return found
+        namespace, is_over = job.metadata.namespace, job.status is not None and job.status.completion_time is not None
+        seen, ends = [], False
+        for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
+            # What pods tell of a job that is over, nobody asks any more.
+            pods = telling_pods(self.cluster, namespace, one) if needs_pods(one) and not is_over else []
+            events = [] if is_over else job_events(self.cluster, namespace, one, pods)
+            seen.append(job_seen(one, pods, events))
+            ends = ends or holds_namespace(self.cluster, namespace, pods)
+        return tuple(seen), ends

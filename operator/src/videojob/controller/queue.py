@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -19,6 +19,8 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_BACKOFF_S = 1.0
 MOST_BACKOFF_S = 300.0
+MOST_PACE_S = 60.0
+"""Longest time between two turns that `add_paced` can keep."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class WorkQueue(Generic[K]):
     _failures: dict[K, int] = field(default_factory=dict)
     _later: list[tuple[float, int, K]] = field(default_factory=list)
     _due: dict[K, float] = field(default_factory=dict)
+    _taken: OrderedDict[K, float] = field(default_factory=OrderedDict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _closed: bool = False
@@ -64,6 +67,16 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._later, (due_s, next(self._numbers), key))
         self._changed.set()
 
+    def add_paced(self, key: K, every_s: float) -> None:
+        """Puts a key in: at once when it was not taken for so long, else when that time is over."""
+        now_s = asyncio.get_running_loop().time()
+        self._forget_taken(now_s)
+        taken_s = self._taken.get(key)
+        if taken_s is None or now_s - taken_s >= every_s:
+            self.add(key)
+        else:
+            self.add_after(key, taken_s + every_s - now_s)
+
     async def take(self) -> K | None:
         """The next key, when there is one; whoever takes it calls `done` or `failed`. None once the queue is closed."""
         while not self._closed:
@@ -72,6 +85,8 @@ class WorkQueue(Generic[K]):
                 key = self._ready.popleft()
                 self._waiting.discard(key)
                 self._running.add(key)
+                self._taken[key] = asyncio.get_running_loop().time()
+                self._taken.move_to_end(key)
                 if self._ready:
                     self._changed.set()
                 return key
@@ -115,6 +130,11 @@ class WorkQueue(Generic[K]):
             self.add(key)
         elif recheck_s is not None:
             self.add_after(key, recheck_s)
+
+    def _forget_taken(self, now_s: float) -> None:
+        """Those that were taken longer ago than anybody asks for."""
+        while self._taken and now_s - next(iter(self._taken.values())) > MOST_PACE_S:
+            self._taken.popitem(last=False)
 
     def _promote(self) -> float | None:
         """Moves what is due into the queue; returns the seconds until the next is."""

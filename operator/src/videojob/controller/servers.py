@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from videojob.controller.demands import Demands
+from videojob.controller.pods import pod_events
 from videojob.errors import ClusterRefused
-from videojob.manifests.kinds import DEPLOYMENTS, EVENTS, NODES, PODS, SERVICES
+from videojob.manifests.kinds import DEPLOYMENTS, NODES, PODS, SERVICES
 from videojob.manifests.names import (
     COMPONENT,
     IDLE_SINCE,
@@ -93,16 +94,10 @@ class ServerLook:
         name = deployment["metadata"]["name"]
         if not deployment["spec"].get("replicas"):
             return server_seen(deployment, ())
-        pods = list(self.cluster.list(PODS, namespace, labels=f"{COMPONENT}=server,{SERVER}={name}"))
-        return server_seen(deployment, pods, self._events(pods), self._nodes(pods))
-
-    def _events(self, pods: Iterable[Object]) -> list[Object]:
-        for pod in pods:
-            conditions = pod.get("status", {}).get("conditions", ())
-            if any(one["type"] == "PodScheduled" and one["status"] == "False" for one in conditions):
-                fields = f"involvedObject.uid={pod['metadata']['uid']}"
-                return list(self.cluster.list(EVENTS, self.catalogue.server_namespace, fields=fields))
-        return []
+        # An evicted pod stays as failed, and may be one of thousands.
+        labels, fields = f"{COMPONENT}=server,{SERVER}={name}", "status.phase!=Failed,status.phase!=Succeeded"
+        pods = list(self.cluster.list(PODS, namespace, labels=labels, fields=fields))
+        return server_seen(deployment, pods, pod_events(self.cluster, namespace, pods), self._nodes(pods))
 
     def _nodes(self, pods: Iterable[Object]) -> dict[str, Object]:
         name = next((pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")), None)

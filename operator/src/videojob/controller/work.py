@@ -18,6 +18,8 @@ from videojob.ports import AlreadyThere, Clock, ClusterConflict
 _LOG = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
 
+CHILDREN_EVERY_S = 2.0
+"""A Job with many pods changes its status several times a second, and nothing in it is worth a look each time."""
 PATIENCE_S = 15.0
 """The longest pause after a failure that passes by itself: what an outage may cost beyond its own length."""
 
@@ -54,6 +56,20 @@ class Work(Generic[K]):
         """An event about a key: as `add`, and the time to its effect is measured."""
         self._heard_s.setdefault(key, self.clock.monotonic_s())
         self.add(key)
+
+    def hear_of_child(self, key: K) -> None:
+        """An event that only tells how far a key's work is: as `hear`, but paced."""
+        self._heard_s.setdefault(key, self.clock.monotonic_s())
+        self.add_paced(key)
+
+    def add_paced(self, key: K) -> None:
+        """As `add`, at once after a quiet time, and no more than one look in `CHILDREN_EVERY_S` by this way."""
+        self._queue.add_paced(key, CHILDREN_EVERY_S)
+        self.metrics.queue_length.set(len(self._queue))
+
+    def add_after(self, key: K, delay_s: float) -> None:
+        """As `add`, after a while."""
+        self._queue.add_after(key, delay_s)
 
     def wrote(self, key: K) -> None:
         """The look at a key has written what it found, just now; from that look's thread."""

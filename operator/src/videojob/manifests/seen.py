@@ -65,6 +65,11 @@ def server_of(value: Object) -> ServerKey | None:
         return None
 
 
+def has_ended(job: Object) -> bool:
+    """Whether a Job is over."""
+    return bool(_ending(job.get("status", {})))
+
+
 def _ending(status: Object) -> Object:
     """The condition that says how a Job ended; empty while it works."""
     for condition in status.get("conditions", ()):
