@@ -38,7 +38,7 @@ def test_a_job_that_may_not_be_made_says_so_in_the_words_of_the_api_server_and_i
     assert desk.condition("CapacityReady") == ("False", "CreationRefused")
     assert "exceeded quota: small" in desk.status["message"]
     assert "Raise the namespace's ResourceQuota" in desk.status["message"]
-    assert desk.wrote == [KEY]
+    assert desk.wrote == [KEY, KEY], "the start and the refusal, at once"
     assert any(one["reason"] == "CreationRefused" for one in desk.cluster.list(EVENTS))
     assert desk.demands.of(SERVER) == [], "no server is paid for work that cannot begin"
     assert desk.changed == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.decisions import CATALOGUE, NOW_S, a_job
-from videojob.manifests.jobs import plan_job, work_job
+from videojob.manifests.jobs import file_name, plan_job, work_job
 from videojob.manifests.seen import job_seen, last_error, may_lack_pods, pods_trouble, server_seen
 from videojob.manifests.server import server_deployment
 from videojob.manifests.status import timestamp
@@ -66,7 +66,16 @@ def an_event(component: str, message: str, at_s: float = NOW_S, reason: str = "F
 def test_a_new_job_is_seen_as_it_was_made() -> None:
     made = work_job(a_job(), WANTED, CATALOGUE)
     assert job_seen(made, ()) == JobSeen(
-        made["metadata"]["name"], "work", 2, suspended=True, parallelism=8, completions=40, epoch=3, batch=5, server=KEY
+        made["metadata"]["name"],
+        "work",
+        2,
+        suspended=True,
+        parallelism=8,
+        completions=40,
+        epoch=3,
+        batch=5,
+        server=KEY,
+        file=file_name(a_job(), CATALOGUE),
     )
     plan = job_seen(plan_job(a_job(), PlanJobWanted(1), CATALOGUE), ())
     assert (plan.kind, plan.attempt, plan.suspended, plan.epoch) == ("plan", 1, False, 0)

@@ -22,7 +22,7 @@ from videojob.local.record import OUTPUT_ROOT
 from videojob.local.values import SinkConfig
 from videojob.manifests.job_state import job_state
 from videojob.manifests.kinds import CONFIG_MAPS
-from videojob.manifests.names import child_name, results_uid
+from videojob.manifests.names import JOB_UID, results_uid
 from videojob.manifests.pods import JOB_FILE
 from videojob.ports import Cluster, Object
 
@@ -112,8 +112,9 @@ def _job_file(cluster: Cluster, value: Object) -> Mapping[str, Any] | None:
     """What the job's pods read; None before the job was begun, and for a user who may not read it."""
     metadata = _metadata(value)
     try:
-        found = cluster.get(CONFIG_MAPS, metadata.namespace, child_name(metadata, "job"))
-        text = "" if found is None else (found.get("data") or {}).get(JOB_FILE, "")
+        found = list(cluster.list(CONFIG_MAPS, metadata.namespace, labels=f"{JOB_UID}={metadata.uid}"))
+        newest = max(found, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), default=None)
+        text = "" if newest is None else (newest.get("data") or {}).get(JOB_FILE, "")
         values = json.loads(text) if text else None
     except (ClusterRefused, ValueError):
         return None

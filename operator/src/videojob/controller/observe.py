@@ -55,8 +55,7 @@ class Observer:
             return Observed(jobs=jobs)  # nothing is asked of that table; the decision says why
         try:
             store = self.store(job)
-            attempt = max((one.attempt for one in jobs if one.kind == "plan"), default=1)
-            head = self.stores.head(store, results_uid(job.metadata), attempt)
+            head = self._head(job, jobs, store)
             results = None if head is None else self._results(job, head, jobs, store)
         except (SinkError, SetupError) as error:
             return Observed(jobs=jobs, store_error=told(error))
@@ -72,6 +71,13 @@ class Observer:
         uid = results_uid(metadata)
         run = RunRecord(uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch)
         return replace(run, keys=head.keys)
+
+    def _head(self, job: VideoJob, jobs: Sequence[JobSeen], store: JobStore) -> PlanHead | None:
+        latest = max((one for one in jobs if one.kind == "plan"), key=lambda one: one.attempt, default=None)
+        has_begun = any(one.kind == "work" for one in jobs) or (job.status is not None and bool(job.status.epoch))
+        if latest is not None and latest.unlocked and not has_begun:
+            return None  # it will be planned anew: that plan may be of an older spec
+        return self.stores.head(store, results_uid(job.metadata), 1 if latest is None else latest.attempt)
 
     def _results(self, job: VideoJob, head: PlanHead, jobs: Sequence[JobSeen], store: JobStore) -> ResultsSeen | None:
         work = [one for one in jobs if one.kind == "work"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -101,6 +101,12 @@ class JobReconciler:
             self._cannot_read(key, raw, error)
             return None
         observed, desired = self._decided(job)
+        if _makes_children(desired) and (job.status is None or job.status.start_time is None):
+            # From startTime on the spec may not change. Whoever reads the job after that makes its children, so that
+            # they do what the job shows: an edit comes before, and fails this write, or is refused.
+            self._tell(job, desired)
+            self._write(job, raw, observed, desired)
+            return 0.0
         look = look_at(job, observed, self.catalogue, self.clock.now_s())
         if look.is_working:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
@@ -111,7 +117,7 @@ class JobReconciler:
             refusal, desired = error, held_up(look, desired, error.as_dict())
         self._demand(key, desired, observed)
         self._tell(job, desired)
-        wait_s = self._write(job, raw, observed, desired)
+        wait_s = self._write(job, raw, observed, desired, at_once=refusal is not None)
         if refusal is not None:
             raise refusal
         if desired.delete_self:
@@ -189,19 +195,22 @@ class JobReconciler:
             self._work_job(job, desired.work_job, seen)
 
     def _plan_job(self, job: VideoJob, wanted: PlanJobWanted, seen: Mapping[str, JobSeen]) -> None:
-        made = plan_job(job, wanted, self.catalogue)
+        file = _planned_from(seen.values())
+        made = plan_job(job, wanted, self.catalogue, file)
         there = seen.get(made["metadata"]["name"])
         if there is None:
-            self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
+            if not file:
+                self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
             self._create(job, JOBS, made)
         elif there.suspended != wanted.suspended:
             self._adjust(job, there, {"suspend": wanted.suspended})
 
     def _work_job(self, job: VideoJob, wanted: WorkJobWanted, seen: Mapping[str, JobSeen]) -> None:
-        made = work_job(job, wanted, self.catalogue)
+        file = _planned_from(seen.values()) or next((one.file for one in seen.values()), "")
+        made = work_job(job, wanted, self.catalogue, file)
         there = seen.get(made["metadata"]["name"])
         if there is None:
-            if not seen:  # made before the first Job
+            if not file:  # made before the first Job
                 self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
             self._create(job, JOBS, made)
             return
@@ -220,7 +229,7 @@ class JobReconciler:
         """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted.
 
         But for a ConfigMap: to see whose it is would take the right to read all ConfigMaps. Its name is made from the
-        job's uid, and whoever can make one in the namespace can run pods as the workers there.
+        job's uid and its content, and whoever can make one in the namespace can run pods as the workers there.
         """
         try:
             self.cluster.create(kind, made)
@@ -233,8 +242,13 @@ class JobReconciler:
                 words = f"{made['kind']} {made['metadata']['name']} is there already and belongs to somebody else"
                 raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
 
-    def _write(self, job: VideoJob, raw: Object, observed: Observed, desired: Desired) -> float | None:
-        """Stores the status if it says something new; returns when to come again if that has to wait."""
+    def _write(
+        self, job: VideoJob, raw: Object, observed: Observed, desired: Desired, *, at_once: bool = False
+    ) -> float | None:
+        """Stores the status if it says something new; returns when to come again if that has to wait.
+
+        A new reason does not have to when it is to be told `at_once`.
+        """
         now_s = self.clock.now_s()
         table, _ = results_table(job, self.catalogue)
         status = status_of(job, desired, observed, catalogue=self.catalogue, table=table, now_s=now_s)
@@ -245,7 +259,8 @@ class JobReconciler:
         with self._lock:
             written = self._written.get(key)
         since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
-        if _milestones(status) == _milestones(before) and 0 <= since_s < _STATUS_EVERY_S:
+        is_news = _milestones(status) != _milestones(before) or (at_once and _reason(status) != _reason(before))
+        if not is_news and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
         # The version guards against a status made from an older look, as of a controller that lost its lease.
@@ -301,6 +316,16 @@ def parse(raw: Object) -> VideoJob:
     if raw.get("status"):
         values["status"] = raw["status"]
     return VideoJob.from_manifest(values)
+
+
+def _makes_children(desired: Desired) -> bool:
+    return desired.plan_job is not None or desired.work_job is not None
+
+
+def _planned_from(seen: Collection[JobSeen]) -> str:
+    """Name of the ConfigMap that the newest plan is made from; "" when none is to be relied on."""
+    plans = [one for one in seen if one.kind == "plan" and not one.unlocked]
+    return max(plans, key=lambda one: one.attempt).file if plans else ""
 
 
 def _milestones(status: Object) -> tuple[bool, bool]:

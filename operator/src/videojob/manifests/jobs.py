@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -28,13 +29,17 @@ from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
+_HASH_DIGITS = 8
 _LEAST_PATIENCE_S = 120  # the worker's own default
 _NODE_S = 60  # beyond the server's usual start
 _PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hours: longer is a fault
 
 
 def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
-    """What planner and workers read as `worker.jobfile`."""
+    """What planner and workers read as `worker.jobfile`.
+
+    Its name is made from its content: one that is there already says the same, whoever made it and when.
+    """
     model = catalogue.models[job.spec.model.name]
     table, region = results_table(job, catalogue)
     metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
@@ -51,13 +56,19 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
             "modelVersion": model.version,
         },
     }
+    text = json.dumps(file, sort_keys=True)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(job, "job", "job"),
+        "metadata": _metadata(job, f"job-{hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]}", "job"),
         "immutable": True,
-        "data": {JOB_FILE: json.dumps(file, sort_keys=True)},
+        "data": {JOB_FILE: text},
     }
+
+
+def file_name(job: VideoJob, catalogue: Catalogue) -> str:
+    """Of the ConfigMap that `config_map` makes."""
+    return str(config_map(job, catalogue)["metadata"]["name"])
 
 
 def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]:
@@ -68,10 +79,10 @@ def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]
     return target.table_name, target.region or catalogue.results.region
 
 
-def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict[str, Any]:
-    """The Job whose one pod looks at the videos."""
+def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue, file: str = "") -> dict[str, Any]:
+    """The Job whose one pod looks at the videos; `file` names its ConfigMap, "" for what `config_map` makes now."""
     arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
-    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=False)
+    pod = job_pod(file or file_name(job, catalogue), arguments, catalogue, has_ring=False)
     spec = {
         "suspend": wanted.suspended,
         "backoffLimit": job.spec.backoff_limit,
@@ -83,8 +94,8 @@ def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue) -> dict
     return _job(job, f"plan-{wanted.attempt}", "planner", wanted.attempt, spec)
 
 
-def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict[str, Any]:
-    """The Indexed Job whose pods run the segments."""
+def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue, file: str = "") -> dict[str, Any]:
+    """The Indexed Job whose pods run the segments; `file` names the ConfigMap that they were planned from."""
     arguments = [
         "worker",
         "run",
@@ -104,7 +115,7 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue) -> dict
         # Kueue lets workers go when it admits them, and only then the server is asked for: they have to wait for it.
         variant = catalogue.models[wanted.server.model].variants[wanted.server.accelerator]
         arguments.append(f"--patience={max(_LEAST_PATIENCE_S, variant.start_s + _NODE_S)}")
-    pod = job_pod(child_name(job.metadata, "job"), arguments, catalogue, has_ring=True)
+    pod = job_pod(file or file_name(job, catalogue), arguments, catalogue, has_ring=True)
     pod["containers"][0]["env"].append(_FAILURES)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
     types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
@@ -197,4 +208,4 @@ def _metadata(job: VideoJob, part: str, component: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["config_map", "plan_job", "results_table", "work_job"]
+__all__ = ["config_map", "file_name", "plan_job", "results_table", "work_job"]

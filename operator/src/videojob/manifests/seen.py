@@ -19,6 +19,8 @@ _IMAGE_REASONS = frozenset(
 )
 _ON_THE_WAY = frozenset({"Nominated", "TriggeredScaleUp"})
 _WORDS_CHARACTERS = 1500
+_OLD_FILE = "-job"
+"""How a ConfigMap's name ended before it was made from the content, and before a spec was locked ahead of it."""
 NOT_MADE = "FailedCreate"
 """The reason of Events about a Job whose pods the API server refuses."""
 
@@ -53,7 +55,15 @@ def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ())
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
         server=server_of(job),
+        file=(file := _file(spec)),
+        unlocked=file.endswith(_OLD_FILE),
     )
+
+
+def _file(spec: Object) -> str:
+    """Name of the ConfigMap that a Job's pods read; "" when they read none."""
+    volumes = spec.get("template", {}).get("spec", {}).get("volumes", ())
+    return next((str(one["configMap"]["name"]) for one in volumes if "configMap" in one), "")
 
 
 def server_of(value: Object) -> ServerKey | None:

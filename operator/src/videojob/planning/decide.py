@@ -164,8 +164,9 @@ def _plan(look: Look) -> Desired:
     jobs = look.jobs("plan")
     if any(one.deleting for one in jobs):
         return replace(_probing(look, None), recheck_s=_GONE_POLL_S)
-    if not jobs:
-        return replace(_probing(look, None), plan_job=PlanJobWanted(1))
+    if not jobs or jobs[-1].unlocked:
+        attempt, outdated = len(jobs) and jobs[-1].attempt, tuple(one.name for one in jobs)
+        return replace(_probing(look, None), plan_job=PlanJobWanted(attempt + 1), remove_jobs=outdated)
     latest = jobs[-1]
     # One of an older release failed over a single video, which this one plans as failed.
     is_over_one_video = concerns_one_video(latest.error) and latest.attempt < MAX_ATTEMPTS

@@ -61,6 +61,9 @@ class JobSeen:
         epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
         disrupted: pods that were taken away: spot capacity, eviction, preemption.
         server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
+        file: name of the ConfigMap that its pods read.
+        unlocked: made by an earlier release, which did not wait until the spec could not change any more: its pods may
+            read an older spec than the job has now.
     """
 
     name: str
@@ -86,6 +89,8 @@ class JobSeen:
     batch: int = 0
     disrupted: int = 0
     server: ServerKey | None = None
+    file: str = ""
+    unlocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
