@@ -103,6 +103,26 @@ def test_a_list_of_many_pages_is_whole_and_in_order(reached: Reached) -> None:
     assert names_of(reached.api.list(CONFIG_MAPS, NAMESPACE, labels="no=one")) == []
 
 
+def test_no_more_objects_are_asked_for_than_are_wanted(reached: Reached) -> None:
+    names = fill(reached.client, NAMESPACE, 30)
+    assert names_of(reached.api.list(CONFIG_MAPS, NAMESPACE, most=20)) == names[:20]
+    assert [request.query["limit"] for request, _ in reached.faults.seen[-1:]] == [["20"]]
+    assert names_of(reached.api.list(CONFIG_MAPS, NAMESPACE, most=40)) == names
+
+
+def test_outlines_have_whole_metadata_and_columns_and_do_not_grow_with_what_is_in_the_objects(reached: Reached) -> None:
+    names = fill(reached.client, NAMESPACE, MANY)
+    large = config_map("one-large", text="x" * 500_000)
+    large["metadata"]["labels"] = {"size": "large"}
+    assert reached.client.post(CONFIG_MAPS.path(NAMESPACE), json=large).is_success
+    found = list(reached.api.outlines(CONFIG_MAPS, NAMESPACE))
+    assert [one.metadata["name"] for one in found] == [*names, "one-large"]
+    assert all(one.cells["Name"] == one.metadata["name"] for one in found)
+    (only,) = reached.api.outlines(CONFIG_MAPS, NAMESPACE, labels="size=large")
+    assert only.metadata["labels"] == {"size": "large"}
+    assert len(json.dumps([only.metadata, only.cells])) < 2000
+
+
 def test_a_list_goes_on_behind_what_it_gave_when_the_server_forgot_it(tmp_path: Path) -> None:
     """The server keeps old versions for five minutes: who reads slowly comes too late, and so does a busy server."""
     space = "default"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.api_faults import Refuse, Request
 from support.apiserver import CRDS, ApiServer
 from support.cluster.processes import wait_for
 from support.controller_world import CONFIG, JOBS, LEASE, SERVER, TEAM, ControllerWorld, controller_world
@@ -41,6 +42,7 @@ def running(world: ControllerWorld) -> Iterator[RunningController]:
 def _as_usual(world: ControllerWorld) -> Iterator[None]:
     yield
     world.faults.hide = lambda _event: False
+    world.faults.rule = lambda _request: None
     world.played.works = True
 
 
@@ -127,6 +129,29 @@ def delete_crd(world: ControllerWorld) -> None:
 
 def create_crd(world: ControllerWorld) -> None:
     ApiServer(world.client).install_crd(crd_text(CrdFormat.YAML))
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_namespace_that_refuses_everything_stops_neither_the_others_nor_their_servers(
+    world: ControllerWorld, code: int
+) -> None:
+    """Its RoleBinding was deleted together with it."""
+    name, gone = f"beside-{code}", f"gone-{code}"
+
+    def refuse(request: Request) -> Refuse | None:
+        return Refuse(code) if f"/namespaces/{gone}/" in request.path else None
+
+    world.faults.rule = refuse
+    config: Mapping[str, Any] = {**CONFIG, "namespaces": [TEAM, gone]}
+    with world.controller(*FLAGS, config=config, ends_well=False) as running:
+        running.ready()
+        uid = at_work(world, running, name)
+        world.played.works = True
+        running.wait("the end", partial(world.has_ended, name))
+        world.demand_right_end(name, uid, "another namespace refuses everything")
+        refused = running.metric("videojob_namespace_refused", tenant=gone)
+        assert refused == (1 if code == 403 else 0), "without their kind there are none, which is no refusal"
+        assert running.ok("/healthz")
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, HOUR_S, -HOUR_S], ids=["right", "ahead", "behind"])

@@ -12,7 +12,7 @@ import pytest
 
 from support.api_faults import Request
 from support.cluster.processes import wait_for
-from support.controller_world import JOBS, QUICK, TEAM, ControllerWorld, controller_world
+from support.controller_world import CHILDREN, JOBS, QUICK, TEAM, ControllerWorld, controller_world
 from support.controllers import RunningController
 from support.dynamodb import settings_for
 from support.plans import plan_head, planned_job
@@ -28,7 +28,9 @@ APART_S = 5.0
 CLOCKS_S = 0.1
 """That the controller's clock and the one here may differ by in that time."""
 MOST_OF_LEAST = 1.5
-CHILDREN = 4
+NOT_FOUND = 404
+ALL_JOBS = "/apis/videojob.dev/v1alpha1/videojobs"
+OWN = 4
 """Writes that each job's own objects need: a ConfigMap, two Jobs, and the workers let go when their server answers."""
 
 
@@ -88,12 +90,44 @@ def test_many_jobs_cost_little_more_than_the_writes_that_they_need_and_none_afte
     written = world.faults.count(lambda request: request.is_work, before)
     events = world.client.get(f"/api/v1/namespaces/{TEAM}/events").json()["items"]
     told = sum(event["involvedObject"]["name"] in names for event in events)
-    least = MANY * (CHILDREN + 2) + told  # a status at the start and one at the end
+    least = MANY * (OWN + 2) + told  # a status at the start and one at the end
     record_property("writes_per_job", written / MANY)
     record_property("least_per_job", least / MANY)
     assert written <= MOST_OF_LEAST * least, (written, least)
 
-    looks, silent = running.looks("done"), len(world.faults.seen)
-    running.wait("three more looks at each", lambda: running.looks("done") >= looks + 3 * MANY)
-    later = [request for request, _ in world.faults.seen[silent:] if request.is_work]
-    assert later == []
+    silent = len(world.faults.seen)
+    running.wait("three more lists of everything", lambda: len(lists(world, silent)) > 3)
+    assert about(world, names, silent) == [], "no request for a job that is over"
+
+
+def lists(world: ControllerWorld, since: int) -> list[Request]:
+    """Requests for the VideoJobs of the cluster."""
+    return [one for one, _ in world.faults.seen[since:] if one.path == ALL_JOBS and not one.is_watch]
+
+
+def about(world: ControllerWorld, names: list[str], since: int) -> list[str]:
+    """Requests that concern one of these jobs."""
+    return [
+        f"{one.method} {one.path} {one.query}"
+        for one, _ in world.faults.seen[since:]
+        if any(name in one.path or name in str(one.query) for name in names) or one.path == CHILDREN
+    ]
+
+
+def test_jobs_that_are_over_cost_a_controller_that_starts_no_request_each_and_go_when_it_is_time(
+    world: ControllerWorld, running: RunningController
+) -> None:
+    world.played.works, world.played.segments = True, 3
+    over = [f"over-{number}" for number in range(MANY)]
+    for name in over:
+        world.start(name)
+    world.start("goes", ttlSecondsAfterFinished=12)
+    running.wait("all ends", lambda: all(map(world.has_ended, [*over, "goes"])))
+    running.kill()
+    world.free_lease()
+    since = len(world.faults.seen)
+    with world.controller(*QUICK, "--resync=2") as second:
+        second.ready()
+        second.wait("the end of its time to live", lambda: world.client.get(f"{JOBS}/goes").status_code == NOT_FOUND)
+        second.wait("two lists of everything", lambda: len(lists(world, since)) > 2)
+        assert about(world, over, since) == []

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from videojob.manifests.kinds import Kind
-from videojob.ports import AlreadyThere, ClusterConflict, Object
+from videojob.api.crd import crd
+from videojob.manifests.kinds import VIDEOJOBS, Kind
+from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
 
 Key = tuple[str, str | None, str]
 Refuse = Callable[[str, Kind, str], Exception | None]
@@ -72,6 +73,14 @@ class FakeCluster:
             has = one["metadata"].get("labels") or {}
             if _fits(labels, has.get) and _fits(fields, partial(_at, one)):
                 yield copy.deepcopy(one)
+
+    def outlines(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> Iterator[Outline]:
+        self._called("outlines", kind, namespace or labels)
+        columns = crd()["spec"]["versions"][0]["additionalPrinterColumns"] if kind == VIDEOJOBS else ()
+        for one in self._found(kind, namespace, labels, ""):
+            yield Outline(
+                one["metadata"], {column["name"]: _at(one, column["jsonPath"][1:]) or None for column in columns}
+            )
 
     def create(self, kind: Kind, value: Object) -> Object:
         metadata = value["metadata"]

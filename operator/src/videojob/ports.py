@@ -377,6 +377,19 @@ Object = Mapping[str, Any]
 """A Kubernetes object, as the API server writes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An object as a table shows it.
+
+    Attributes:
+        metadata: of the object, whole.
+        cells: what its kind's printer columns show, by the column's name; None where there is nothing.
+    """
+
+    metadata: Object
+    cells: Mapping[str, Any]
+
+
 class AlreadyThere(Exception):
     """An object of that name is there already."""
 
@@ -398,6 +411,10 @@ class Cluster(Protocol):
         """Objects of one namespace or of all, page by page, `most` at the most; they lack their own kind and
         apiVersion.
         """
+        ...
+
+    def outlines(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> Iterator[Outline]:
+        """The same of all objects in a form that does not grow with what they hold, page by page."""
         ...
 
     def create(self, kind: Kind, value: Object) -> Object:

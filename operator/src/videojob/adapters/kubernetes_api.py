@@ -13,7 +13,7 @@ import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from kubernetes import client, config
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.manifests.kinds import PODS, Kind
 from videojob.manifests.log_sources import LogQuery
-from videojob.ports import AlreadyThere, ClusterConflict, Object
+from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
 
 _CONNECT_S = 5.0
 _PAGE = 500
+_TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 _WORDS_CHARACTERS = 1000
 _MOST_RETRY_AFTER_S = 60.0
 _WATCH_S = 40
@@ -151,22 +152,38 @@ class KubernetesApi:
         size = _PAGE if most is None else min(most, _PAGE)
         parameters = {"limit": str(size), "labelSelector": labels, "fieldSelector": fields}
         parameters = {name: value for name, value in parameters.items() if value}
-        return islice(self._listed(kind.path(namespace), parameters), most)
+        path = kind.path(namespace)
+        return islice(chain.from_iterable(page["items"] or () for page in self._pages(path, parameters, "items")), most)
 
-    def _listed(self, path: str, parameters: dict[str, str]) -> Iterator[Object]:
-        """All objects; a page is asked for when its first object is taken, and given up before the next one."""
+    def outlines(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> Iterator[Outline]:
+        """See `ports.Cluster.outlines`."""
+        parameters = {"limit": str(_PAGE), "includeObject": "Metadata"} | ({"labelSelector": labels} if labels else {})
+        for page in self._pages(kind.path(namespace), parameters, "rows"):
+            names = [str(one["name"]) for one in page.get("columnDefinitions") or ()]
+            for row in page["rows"] or ():
+                yield Outline(row["object"]["metadata"], dict(zip(names, row["cells"], strict=True)))
+
+    def _pages(self, path: str, parameters: dict[str, str], what: str) -> Iterator[dict[str, Any]]:
+        """A list's pages, each asked for when the one before it is done with: one is in memory at a time."""
         while True:
-            page = self._page(path, parameters)
-            yield from page["items"] or ()
+            page = self._page(path, parameters, what)
             token = page["metadata"].get("continue")
+            yield page
+            del page
             if not token:
                 return
             parameters["continue"] = token
-            del page
 
-    def _page(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """One page of a list, or what is behind the last one now when that list has expired meanwhile."""
-        answer = self._send("GET", path, parameters=parameters, expired_ok="continue" in parameters)
+    def _page(self, path: str, parameters: Mapping[str, str], what: str) -> dict[str, Any]:
+        """One page of a list, or what is behind the last one now when that list has expired meanwhile.
+
+        Args:
+            path: of the list.
+            parameters: of the request.
+            what: "items" or, of a table, "rows".
+        """
+        accept = _TABLE if what == "rows" else ""
+        answer = self._send("GET", path, parameters=parameters, accept=accept, expired_ok="continue" in parameters)
         page = _object(answer)
         if answer.status_code == httpx.codes.GONE:
             # The server remembers a list for some minutes. With this token it goes on behind the last object that it
@@ -174,8 +191,8 @@ class KubernetesApi:
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
                 raise ClusterUnavailable(f"GET {path}: the list has expired: {_words(answer)}", uri=path)
-            page = _object(self._send("GET", path, parameters={**parameters, "continue": token}))
-        if "items" not in page or "metadata" not in page:
+            page = _object(self._send("GET", path, parameters={**parameters, "continue": token}, accept=accept))
+        if what not in page or "metadata" not in page:
             raise ClusterUnavailable("the API server's answer is no list", uri=path)
         return page
 
@@ -284,11 +301,13 @@ class KubernetesApi:
         value: Object | None = None,
         parameters: Mapping[str, str] | None = None,
         form: str = "",
+        accept: str = "",
         missing_ok: bool = False,
         expired_ok: bool = False,
     ) -> httpx.Response:
         content = None if value is None else json.dumps(value)
         headers = {} if value is None else {"Content-Type": _TYPES.get(form, "application/json")}
+        headers |= {"Accept": accept} if accept else {}
         try:
             answer = self._http.request(method, path, params=parameters, content=content, headers=headers)
         except httpx.HTTPError as error:

@@ -26,6 +26,16 @@ _COLUMNS = (
     ("Cost", "string", ".status.columns.cost", "Spent so far, in US dollars."),
     ("Age", "date", ".metadata.creationTimestamp", "Time since the job was created."),
 )
+FINISHED, TIME_TO_LIVE, OBSERVED = "Finished", "TTL", "Observed"
+"""Columns by which the controller tells from a list alone which jobs need no look."""
+_WIDE_COLUMNS = (
+    # A status of one word does not say why there is no node.
+    ("Message", "string", ".status.message", "The state in one sentence, with what to do."),
+    (FINISHED, "string", ".status.completionTime", "When the job was over."),
+    (TIME_TO_LIVE, "integer", ".spec.ttlSecondsAfterFinished", "Seconds that it is kept after that."),
+    (OBSERVED, "integer", ".status.observedGeneration", "Generation of the spec that the status is about."),
+)
+"""With `-o wide` alone."""
 
 
 def crd() -> dict[str, Any]:
@@ -41,14 +51,10 @@ def crd() -> dict[str, Any]:
                 {"name": name, "type": kind, "jsonPath": path, "description": description}
                 for name, kind, path, description in _COLUMNS
             ),
-            # With `-o wide` alone: a status of one word does not say why there is no node.
-            {
-                "name": "Message",
-                "type": "string",
-                "jsonPath": ".status.message",
-                "description": "The state in one sentence, with what to do.",
-                "priority": 1,
-            },
+            *(
+                {"name": name, "type": kind, "jsonPath": path, "description": description, "priority": 1}
+                for name, kind, path, description in _WIDE_COLUMNS
+            ),
         ],
     }
     return {

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 from videojob.controller.canary import Canary
@@ -18,17 +17,18 @@ from videojob.controller.handlers import Listeners, Watches, WatchTimes
 from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.observe import Observer
 from videojob.controller.reconcile import JobReconciler
+from videojob.controller.resync import Resync
 from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
 from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
-from videojob.errors import ClusterRefused, VideoJobError
-from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
-from videojob.manifests.names import CANARY, server_name
+from videojob.errors import VideoJobError
+from videojob.manifests.kinds import DEPLOYMENTS
+from videojob.manifests.names import server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
-from videojob.ports import Clock, Cluster, Object
+from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)
 Key = JobKey | ServerKey
@@ -107,6 +107,8 @@ class Lead:
         self._work: Work[Key] = Work(
             self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
         )
+        self._all = Resync(cluster, catalogue.namespaces, self._servers.keys)
+        self._settled: Mapping[JobKey, str] = {}
         self._watches: list[WatchThread] = []
         self._renewed_s = clock.monotonic_s()
 
@@ -114,7 +116,6 @@ class Lead:
         """Works until `over`; returns whether no look is left in the middle."""
         owner = await self._outside.side_threads.run(self._own_reference)
         self._canary.owner = self._servers.owner = owner
-        self._start_watch()
         beside = [
             asyncio.create_task(self._listen(), name="canary"),
             asyncio.create_task(self._resync_often(), name="resync"),
@@ -167,6 +168,7 @@ class Lead:
         listeners = Listeners(
             job=told(self._hear),
             child=told(self._work.hear_of_child),
+            knows_end=self._knows_end,
             own=self._jobs.is_own,
             server=told(self._hear),
             canary=told(self._canary.heard),
@@ -177,6 +179,10 @@ class Lead:
         self._watches.append(WatchThread(watches.run))
         self._watches[-1].start()
         self._renewed_s = self._outside.clock.monotonic_s()
+
+    def _knows_end(self, key: JobKey, uid: str) -> bool:
+        """Whether a VideoJob was over when everything was listed last. Any thread."""
+        return self._settled.get(key) == uid
 
     def _in_loop(self, call: Callable[[T], None]) -> Callable[[T], None]:
         def told(value: T) -> None:
@@ -210,44 +216,37 @@ class Lead:
                 await self._resync()
             await asyncio.sleep(self._options.canary_every_s)
 
-    # All keys.
+    # Everything there is.
 
     async def _resync_often(self) -> None:
+        """The first one comes ahead of the watches: what they show first is what there is, too."""
+        listed = await self._resync()
+        if not self._watches:
+            self._start_watch()
         while True:
-            again_s = self._options.resync_s if await self._resync() else _RESYNC_AGAIN_S
-            await asyncio.sleep(again_s)
+            await asyncio.sleep(self._options.resync_s if listed else _RESYNC_AGAIN_S)
+            listed = await self._resync()
 
     async def _resync(self) -> bool:
-        """Looks at everything there is, whatever was heard; returns whether it could be listed."""
+        """Looks at everything that may need it, whatever was heard; returns whether it could be listed."""
         try:
-            jobs, servers = await self._outside.side_threads.run(self._all_keys)
+            found = await self._outside.side_threads.run(self._all.listed)
         except VideoJobError as error:
             _LOG.warning("not everything could be listed", extra={"error": str(error)})
             return False
-        self._demands.expect(jobs)
+        if found.whole:
+            self._demands.expect(found.live)
+            self._settled = found.settled
+        self._outside.metrics.show_refused(found.refused)
         # What is remembered, too: of a job or server that is gone, the event may be what was lost.
-        keys: list[Key] = [*jobs, *servers, *self._demands.jobs, *self._demands.servers]
+        keys: list[Key] = [*found.live, *found.servers, *self._demands.jobs, *self._demands.servers]
         for key in dict.fromkeys(keys):
             self._work.add(key)
-        return True
-
-    def _all_keys(self) -> tuple[list[JobKey], list[ServerKey]]:
-        namespaces = self._outside.catalogue.namespaces or (None,)
-        jobs = [
-            (str(one["metadata"]["namespace"]), str(one["metadata"]["name"]))
-            for namespace in namespaces
-            for one in self._listed(namespace)
-            if not _is_canary(one)
-        ]
-        return jobs, self._servers.keys()
-
-    def _listed(self, namespace: str | None) -> list[Object]:
-        try:
-            return list(self._outside.cluster.list(VIDEOJOBS, namespace))
-        except ClusterRefused as error:
-            if error.code != HTTPStatus.NOT_FOUND:
-                raise
-            return []  # without their CRD there are none, and no server may wait for them
+        now_s = self._outside.clock.now_s()
+        for job, goes_s in found.going:
+            if goes_s - now_s < 2 * self._options.resync_s:
+                self._work.add_after(job, goes_s - now_s)
+        return found.whole
 
     def _own_reference(self) -> Mapping[str, Any] | None:
         name = self._options.deployment
@@ -259,10 +258,6 @@ class Lead:
 
 
 _RESYNC_AGAIN_S = 5.0
-
-
-def _is_canary(job: Object) -> bool:
-    return CANARY in job["metadata"].get("labels", {})
 
 
 def _name(key: Key) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -50,6 +51,12 @@ CONFLICTS = Measure(
 CANARY_SILENT_S = Measure(
     "videojob_canary_silent_seconds", Gauge, "For how long the watch has not shown the canary's marks."
 )
+NAMESPACES_REFUSED = Measure(
+    "videojob_namespace_refused",
+    Gauge,
+    "1 for each namespace whose VideoJobs may not be listed: its jobs stand still until the controller has its rights.",
+    ("tenant",),
+)
 LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the lease.")
 
 MEASURES = (
@@ -61,6 +68,7 @@ MEASURES = (
     STATUS_WRITES,
     CONFLICTS,
     CANARY_SILENT_S,
+    NAMESPACES_REFUSED,
     LEADER,
 )
 
@@ -78,7 +86,14 @@ class ControllerMetrics:
         self.status_writes = self._counter(STATUS_WRITES)
         self.conflicts = self._counter(CONFLICTS)
         self.canary_silent_s = self._gauge(CANARY_SILENT_S)
+        self.namespaces_refused = self._gauge(NAMESPACES_REFUSED)
         self.leader = self._gauge(LEADER)
+
+    def show_refused(self, namespaces: Iterable[str]) -> None:
+        """These namespaces refuse to be listed, and no others."""
+        self.namespaces_refused.clear()
+        for one in namespaces:
+            self.namespaces_refused.labels(one).set(1)
 
     def _counter(self, measure: Measure) -> Counter:
         return Counter(measure.name, measure.meaning, measure.labels, registry=self.registry)

@@ -131,8 +131,8 @@ class ServerReconciler:
     def keys(self) -> list[ServerKey]:
         """Every server that has a Deployment."""
         labels = f"{MANAGED_BY}={MANAGER},{COMPONENT}=server"
-        found = self.cluster.list(DEPLOYMENTS, self.catalogue.server_namespace, labels=labels)
-        return [key for one in found if (key := server_of(one)) is not None]
+        found = self.cluster.outlines(DEPLOYMENTS, self.catalogue.server_namespace, labels=labels)
+        return [key for one in found if (key := server_of({"metadata": one.metadata})) is not None]
 
     def reconcile(self, key: ServerKey) -> float | None:
         """One look at one server; returns when to look again, in seconds.
