@@ -23,8 +23,10 @@ V = TypeVar("V")
 _MOST_REMEMBERED = 4096
 _LEAST_AGE_S = 4.0
 _SEGMENTS_PER_S = 20
-_MOVED_SEGMENTS_PER_S = 1000
-"""A Job that has moved on is read again after a second for each so many segments: 100,000 every 100 seconds."""
+_MOVED_SEGMENTS_PER_S = 100
+_MOST_MOVED_S = 100.0
+"""A Job that has moved on is read again after a second for each so many segments, at most after so long: how far it is
+meanwhile, Kubernetes tells, and to read 1,400 commits takes more CPU time than all else in a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Stores:
         if known is not None and not fresh:
             has_moved = known.marker != marker
             least_s = max(_LEAST_AGE_S, run.segments / _SEGMENTS_PER_S)
-            least_s = run.segments / _MOVED_SEGMENTS_PER_S if has_moved else least_s
+            least_s = min(run.segments / _MOVED_SEGMENTS_PER_S, _MOST_MOVED_S) if has_moved else least_s
             if now_s - known.read_s < min(least_s, most_age_s):
                 return known.committed
         found, conflicts = store.committed(run), len(store.conflicts(run))
