@@ -89,7 +89,7 @@ def test_a_namespace_that_refuses_to_be_listed_keeps_nobody_from_the_others() ->
     for _ in range(2):
         found = resync.listed()
         assert found.live == (("a", "x"), ("z", "x"))
-        assert (found.refused, found.whole) == ({"gone"}, True)
+        assert (found.refused, found.whole) == (frozenset({"gone"}), True)
     cluster.refuse = lambda _verb, _kind, _name: None
     found = resync.listed()
     assert found.live == (("a", "x"), ("gone", "x"), ("z", "x"))
