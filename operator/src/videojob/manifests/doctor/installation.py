@@ -50,7 +50,7 @@ USER_RIGHTS = (
     Right("list", "", "pods", purpose="logs"),
     Right("get", "", "pods", subresource="log", purpose="logs"),
     Right("list", "batch", "jobs", purpose="logs of the server"),
-    Right("get", "", "configmaps", purpose="finding a job's table"),
+    Right("list", "", "configmaps", purpose="finding a job's table"),
 )
 CONTROLLER_RIGHTS = (
     Right("list", _OURS, "videojobs"),
