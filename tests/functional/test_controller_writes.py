@@ -12,7 +12,7 @@ import pytest
 
 from support.api_faults import Request
 from support.cluster.processes import wait_for
-from support.controller_world import CHILDREN, JOBS, QUICK, TEAM, ControllerWorld, controller_world
+from support.controller_world import JOBS, QUICK, TEAM, ControllerWorld, controller_world
 from support.controllers import RunningController
 from support.dynamodb import settings_for
 from support.plans import plan_head, planned_job
@@ -83,8 +83,7 @@ def test_many_jobs_cost_little_more_than_the_writes_that_they_need_and_none_afte
     world.played.works, world.played.segments = True, 3
     before = len(world.faults.seen)
     names = [f"many-{number}" for number in range(MANY)]
-    for name in names:
-        world.start(name)
+    uids = [world.start(name) for name in names]
     running.wait("all ends", lambda: all(map(world.has_ended, names)))
     running.wait("the server at zero", lambda: world.replicas() == 0)
     written = world.faults.count(lambda request: request.is_work, before)
@@ -97,7 +96,7 @@ def test_many_jobs_cost_little_more_than_the_writes_that_they_need_and_none_afte
 
     silent = len(world.faults.seen)
     running.wait("three more lists of everything", lambda: len(lists(world, silent)) > 3)
-    assert about(world, names, silent) == [], "no request for a job that is over"
+    assert about(world, [*names, *uids], silent) == [], "no request for a job that is over"
 
 
 def lists(world: ControllerWorld, since: int) -> list[Request]:
@@ -105,12 +104,12 @@ def lists(world: ControllerWorld, since: int) -> list[Request]:
     return [one for one, _ in world.faults.seen[since:] if one.path == ALL_JOBS and not one.is_watch]
 
 
-def about(world: ControllerWorld, names: list[str], since: int) -> list[str]:
-    """Requests that concern one of these jobs."""
+def about(world: ControllerWorld, words: list[str], since: int) -> list[str]:
+    """Requests that concern one of the jobs with these names and uids."""
     return [
         f"{one.method} {one.path} {one.query}"
         for one, _ in world.faults.seen[since:]
-        if any(name in one.path or name in str(one.query) for name in names) or one.path == CHILDREN
+        if any(word in one.path or word in str(one.query) for word in words)
     ]
 
 
@@ -119,8 +118,7 @@ def test_jobs_that_are_over_cost_a_controller_that_starts_no_request_each_and_go
 ) -> None:
     world.played.works, world.played.segments = True, 3
     over = [f"over-{number}" for number in range(MANY)]
-    for name in over:
-        world.start(name)
+    uids = [world.start(name) for name in over]
     world.start("goes", ttlSecondsAfterFinished=12)
     running.wait("all ends", lambda: all(map(world.has_ended, [*over, "goes"])))
     running.kill()
@@ -130,4 +128,4 @@ def test_jobs_that_are_over_cost_a_controller_that_starts_no_request_each_and_go
         second.ready()
         second.wait("the end of its time to live", lambda: world.client.get(f"{JOBS}/goes").status_code == NOT_FOUND)
         second.wait("two lists of everything", lambda: len(lists(world, since)) > 2)
-        assert about(world, over, since) == []
+        assert about(world, [*over, *uids], since) == []
