@@ -71,6 +71,10 @@ class Succession:
         self._world.free_lease()
         self.leading, self._next = self._next, self._another()
 
+    def wait_for_next(self) -> None:
+        """Whoever stands by has started, and can be asked to end."""
+        self._next.wait("health", lambda: self._next.ok("/healthz"))
+
     def _another(self) -> RunningController:
         return self._stack.enter_context(self._world.controller(*QUICK))
 
@@ -97,6 +101,7 @@ def test_a_controller_killed_at_any_write_is_followed_by_one_that_finishes_its_j
             line.leading.wait(f"the end after a kill at {killer.at}", partial(world.has_ended, name))
             world.demand_right_end(name, uid, f"a kill at {killer.at}")
             struck.append(killer.at)
+        line.wait_for_next()
     assert len(struck) > 12, struck
     for part in ("/configmaps", "/jobs", "/status", "/deployments/", "/services/", "/events"):
         assert any(part in one for one in struck), (part, struck)
