@@ -29,6 +29,8 @@ def test_install_upgrade_rollback_and_uninstall_leave_nothing_but_the_crd(cluste
     cluster.helm("upgrade", "videojob", CHART, values=narrow)
     assert cluster.missing(render(narrow)) == []
     gone = [f"ClusterRole{part}/{NAMESPACE}-videojob-jobs" for part in ("", "Binding")]
+    gone += [f"PriorityClass/{NAMESPACE}-videojob-servers"]
+    gone += [f"ValidatingAdmissionPolicy{part}/{NAMESPACE}-videojob-excluded" for part in ("", "Binding")]
     assert cluster.missing(render(VALUES)) == gone
 
     cluster.helm("rollback", "videojob", "1")
