@@ -19,6 +19,7 @@ from support.cluster.processes import wait_for
 from support.controllers import RunningController, kubeconfig, running_controller
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.played_jobs import TABLE, PlayedCluster, played_cluster
+from support.previous_release import Release
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.cli.crd import CrdFormat, crd_text
 
@@ -66,7 +67,12 @@ class ControllerWorld:
     _logs: list[Path] = field(default_factory=list)
 
     def controller(
-        self, *flags: str, config: Mapping[str, Any] = CONFIG, ends_well: bool = True, clock_ahead_s: float = 0.0
+        self,
+        *flags: str,
+        config: Mapping[str, Any] = CONFIG,
+        ends_well: bool = True,
+        clock_ahead_s: float = 0.0,
+        release: Release | None = None,
     ) -> AbstractContextManager[RunningController]:
         """A controller that goes through the proxy."""
         number = len(self._logs)
@@ -75,7 +81,14 @@ class ControllerWorld:
         access = kubeconfig(self.folder / f"kubeconfig-{number}", self.faults.url, self.token)
         self._logs.append(self.folder / f"controller-{number}.log")
         return running_controller(
-            path, access, self.table_url, self._logs[-1], *flags, ends_well=ends_well, clock_ahead_s=clock_ahead_s
+            path,
+            access,
+            self.table_url,
+            self._logs[-1],
+            *flags,
+            ends_well=ends_well,
+            clock_ahead_s=clock_ahead_s,
+            release=release,
         )
 
     def start(self, name: str, **spec: Any) -> str:

@@ -18,6 +18,7 @@ import httpx
 
 from support.cluster.processes import free_ports
 from support.dynamodb import AWS_ENVIRONMENT
+from support.previous_release import Release
 
 PATIENCE_S = 60.0
 ENDS_WITHIN_S = 10.0
@@ -97,6 +98,7 @@ def running_controller(
     *flags: str,
     ends_well: bool = True,
     clock_ahead_s: float = 0.0,
+    release: Release | None = None,
 ) -> Iterator[RunningController]:
     """A controller as the chart's Deployment runs it; asked to end with the block.
 
@@ -108,6 +110,7 @@ def running_controller(
         flags: further arguments.
         ends_well: demand that it ends in time, with 0 and without a traceback, unless it ended before.
         clock_ahead_s: how wrong its clock is.
+        release: another one than this.
     """
     (port,) = free_ports(1)
     arguments = [f"--config={config}", f"--kubeconfig={kubeconfig}", f"--port={port}", *flags]
@@ -122,6 +125,8 @@ def running_controller(
     program: list[str | Path] = [Path(sys.executable).with_name("videojob")]
     if clock_ahead_s:
         program = [sys.executable, Path(__file__).with_name("wrong_clock.py"), str(clock_ahead_s)]
+    if release is not None:
+        program, environment = list(release.program), {**environment, **release.environment}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*program, "controller", *arguments],

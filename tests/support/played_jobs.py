@@ -82,7 +82,7 @@ class PlayedCluster:
             return
         videos = planned_job(cuts=[self.segments - 1])
         store.save_plan(uid_of(job), plan_head(videos), videos)
-        self._ended(job)
+        self.end(job)
 
     def _work(self, store: DynamoDbJobStore, job: Object) -> None:
         metadata = job["metadata"]
@@ -98,9 +98,10 @@ class PlayedCluster:
         for video in videos:
             for segment in video.segments:
                 store.commit(run, segment_commit(segment_result(segment)))
-        self._ended(job)
+        self.end(job)
 
-    def _ended(self, job: Object) -> None:
+    def end(self, job: Object) -> None:
+        """Writes what the Job controller does when all pods of a Job have ended well."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         completions = job["spec"].get("completions", 1)
         conditions = [
