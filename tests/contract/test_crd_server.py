@@ -173,7 +173,7 @@ def test_status_and_spec_are_written_apart(apiserver: ApiServer) -> None:
         assert status_only.json()["status"] == STATUS
 
 
-FULL = next(case for case in GOOD if case.name == "everything").changes
+FULL = {**next(case for case in GOOD if case.name == "everything").changes, "spec.resumes": 7}
 UPDATES: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, ""),
     ({"spec.suspend": False}, ""),
@@ -197,6 +197,11 @@ UPDATES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"spec.activeDeadlineSeconds": ABSENT}, "spec.activeDeadlineSeconds"),
     ({"spec.ttlSecondsAfterFinished": 60}, "spec.ttlSecondsAfterFinished"),
     ({"spec.priorityClassName": "high"}, "spec.priorityClassName"),
+    ({"spec.resumes": 8}, ""),
+    ({"spec.resumes": 8, "spec.backoffLimit": 1, "spec.activeDeadlineSeconds": ABSENT}, ""),
+    ({"spec.resumes": 8, "spec.model.version": 4}, "spec.model"),
+    ({"spec.resumes": 6}, "spec.resumes"),
+    ({"spec.resumes": ABSENT}, "spec.resumes"),
 )
 
 
@@ -223,7 +228,7 @@ def test_a_started_job_changes_only_where_both_sides_allow_it(
 
 @pytest.mark.parametrize("changes", [changes for changes, _ in UPDATES], ids=_update_id)
 def test_before_its_start_a_job_may_still_change(apiserver: ApiServer, changes: dict[str, Any]) -> None:
-    old, new = manifest(FULL), manifest(FULL, changes)
+    old, new = manifest(FULL, {"spec.resumes": 0}), manifest(FULL, changes)
     waiting = {"conditions": STATUS["conditions"]}
     with stored_job(apiserver, old, waiting) as stored:
         assert _update(apiserver, stored, new).is_success

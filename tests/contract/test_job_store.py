@@ -25,7 +25,7 @@ from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.dynamodb_values import to_attributes
-from videojob.errors import InputCorrupt, SinkError, StaleEpoch
+from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.plan_items import failure_item
@@ -398,6 +398,23 @@ def test_who_met_an_error_first_stays_for_each_segment_and_reason(
     proxy.rule = lambda name, before: Fault.DROP_ANSWER if name == "PutItem" and not before else None
     own = SegmentDoubt(5, "DecoderCrashed", "pod-1", 100)
     assert store.doubt(run, own) == own, "its own word, of which the acknowledgement was lost, confirms nothing"
+
+
+def test_a_resume_forgets_what_may_pass_and_all_doubts(store: DynamoDbJobStore, run: RunRecord) -> None:
+    for segment in range(60):
+        error = InputUnavailable("away") if segment % 2 else InputCorrupt("damaged")
+        store.fail(run, SegmentFailure(segment, segment, error.as_dict()))
+    store.fail(run, SegmentFailure(60, 60, DecoderCrashed("dead").as_dict()))
+    store.doubt(run, SegmentDoubt(3, "DecoderCrashed", "pod-1", 100))
+    for _ in range(2):
+        store.forgive(run)
+        assert [one.segment for one in store.failures(run)] == list(range(0, 60, 2))
+    assert store.doubt(run, SegmentDoubt(3, "DecoderCrashed", "pod-2", 200)).pod == "pod-2"
+    newer = store.begin(replace(run, plan_digest="another"))
+    store.fail(newer, SegmentFailure(1, 1, InputUnavailable("away").as_dict()))
+    with pytest.raises(StaleEpoch):
+        store.forgive(run)
+    assert len(store.failures(newer)) == 1
 
 
 def test_the_first_model_of_a_run_stays(store: DynamoDbJobStore, run: RunRecord) -> None:

@@ -204,6 +204,27 @@ def test_a_job_is_suspended_and_resumed_and_nothing_happens_twice(person: Person
     assert person.world.reason("held") == "Completed"
 
 
+def test_a_job_that_ran_out_of_time_is_resumed_with_a_higher_limit_and_keeps_its_run(person: Person) -> None:
+    world = person.world
+    world.played.works = False
+    uid = world.start("expired", activeDeadlineSeconds=3)
+    wait_for("its end", lambda: world.has_ended("expired"), PATIENCE_S)
+    assert world.reason("expired") == "DeadlineExceeded"
+    assert "videojob resume" in world.status("expired")["message"]
+    world.played.works = True
+    let_go = person.types("resume", "expired", "-n", TEAM, "--active-deadline-seconds", "600")
+    assert (let_go.code, let_go.out.startswith("team-a/expired goes on")) == (0, True)
+    wait_for("its good end", lambda: world.reason("expired") == "Completed", PATIENCE_S)
+    status = world.status("expired")
+    assert (status["epoch"], status["resumes"]) == (1, 1)
+    assert status["startTime"] < status["resumeTime"] <= status["completionTime"]
+    assert {run for run in world.played.begun if run[0] == f"{TEAM}.{uid}"} == {(f"{TEAM}.{uid}", 1)}
+    again = person.types("resume", "expired", "-n", TEAM)
+    assert again.code == 2
+    assert "has ended (Completed)" in again.err
+    assert "Its summary stands" in again.err
+
+
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
 def test_a_job_that_has_ended_is_neither_suspended_nor_resumed(person: Person, verb: str) -> None:
     finished(person, f"ended-{verb}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 
@@ -117,6 +117,11 @@ class FakeJobStore:
     def failures_between(self, run: RunRecord, first: int, count: int) -> tuple[SegmentFailure, ...]:
         self._called("failures_between")
         return tuple(self.failed[segment] for segment in sorted(self.failed) if first <= segment < first + count)
+
+    def forgive(self, run: RunRecord) -> None:
+        self._called("forgive")
+        self.failed = {at: one for at, one in self.failed.items() if not may_be_forgiven(one)}
+        self.doubts.clear()
 
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         self._called("describe_model")

@@ -88,6 +88,19 @@ def test_a_job_that_has_not_started_may_change_and_a_started_one_not() -> None:
     assert started.update_problems(job({"spec.suspend": True, "spec.budget.maxCost": "1"})) == []
 
 
+def test_resumes_grow_and_with_them_limits_may_change() -> None:
+    status = {"startTime": "2026-01-31T12:00:00Z"}
+    old = job({"status": status, "spec.resumes": 1})
+
+    def broken(**spec: int) -> list[str]:
+        return [one.field for one in old.update_problems(job({f"spec.{name}": value for name, value in spec.items()}))]
+
+    assert broken(resumes=2) == broken(resumes=2, backoffLimit=9, activeDeadlineSeconds=9) == []
+    assert broken(resumes=1, backoffLimit=9) == ["spec.backoffLimit"]
+    assert broken() == broken(resumes=0) == ["spec.resumes"]
+    assert broken(resumes=2, ttlSecondsAfterFinished=9) == ["spec.ttlSecondsAfterFinished"]
+
+
 def test_a_manifest_is_written_without_what_is_absent() -> None:
     written = job().as_manifest()
     assert written["metadata"] == {"name": "lobby", "namespace": "default"}

@@ -80,7 +80,7 @@ def test_no_float_is_in_it() -> None:
 def test_each_field_of_the_spec_is_immutable_or_named_as_mutable() -> None:
     frozen = {rule.field.removeprefix("spec.") for rule in VideoJob.TRANSITIONS}
     assert frozen | set(MUTABLE_AFTER_START) == {field.alias for field in VideoJobSpec.model_fields.values()}
-    assert set(MUTABLE_AFTER_START) == {"suspend", "budget", "deadline"}
+    assert set(MUTABLE_AFTER_START) == {"suspend", "budget", "deadline", "resumes"}
 
 
 def test_the_reference_names_every_field_and_every_default() -> None:

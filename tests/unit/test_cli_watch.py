@@ -209,6 +209,12 @@ def test_suspend_and_resume_say_what_happened(spec: dict[str, bool], changed: bo
     assert hold_text(a_state(spec=spec, progress=PROGRESS), Access(), changed=changed).startswith(words)
 
 
+def test_a_resume_of_a_failed_job_says_what_is_kept() -> None:
+    job = a_state(spec={"resumes": 1}, progress=PROGRESS)
+    words = hold_text(job, Access(), changed=True, failed=True)
+    assert words.startswith("team-a/entrance goes on; 1 of 3 segments are done and stay.")
+
+
 def test_a_job_in_a_queue_goes_on_when_kueue_lets_it() -> None:
     job = a_state(metadata={"labels": {"kueue.x-k8s.io/queue-name": "gpus"}})
     assert "as soon as Kueue admits it to the queue gpus" in hold_text(job, Access(), changed=True)

@@ -21,9 +21,9 @@ from videojob.reasons.row import ONLY_ON_A_CLUSTER, ONLY_ON_ONE_MACHINE
 
 GUIDE = Path(__file__).parents[2] / "docs/guides/troubleshooting.md"
 FALSE_ON_A_CLUSTER = re.compile(
-    r"\braise (it|activeDeadlineSeconds)|run (it|the job) again|are kept|--workers|--output", re.IGNORECASE
+    r"\braise (it|activeDeadlineSeconds)|run (it|the job) again|--workers|--output", re.IGNORECASE
 )
-"""There a failed VideoJob is over, its spec cannot be changed, and workers are not options of a command."""
+"""There a failed VideoJob is resumed by a command, most of its spec is fixed, and workers are not options of one."""
 EVERY = pytest.mark.parametrize("one", REASONS.values(), ids=lambda one: one.word)
 
 
@@ -55,6 +55,7 @@ def test_every_reason_says_what_it_means_and_what_to_do_in_both_places(one: Reas
 @EVERY
 def test_no_reason_promises_on_a_cluster_what_is_true_on_one_machine_only(one: Reason) -> None:
     assert not FALSE_ON_A_CLUSTER.search(one.cluster)
+    assert "are kept" not in one.cluster or "videojob resume NAME" in one.cluster, "segments of a new VideoJob are not"
 
 
 @EVERY
@@ -90,8 +91,8 @@ def test_an_error_gives_the_advice_of_the_place_that_its_process_is_about() -> N
     )
     settle_on(Where.CLUSTER)
     assert str(error) == (
-        "DeadlineExceeded: the run took longer than 60 s. Create a new VideoJob: the failed one is over, and the new "
-        "one processes all segments again. Give it a higher activeDeadlineSeconds or fewer frames. (not retryable)"
+        "DeadlineExceeded: the run took longer than 60 s. Resume the VideoJob, if need be with a higher limit: "
+        "`videojob resume NAME --active-deadline-seconds N`. Finished segments are kept. (not retryable)"
     )
     assert error.as_shown()["hint"] == REASONS["DeadlineExceeded"].cluster
 

@@ -314,6 +314,10 @@ class JobStore(Sink, Protocol):
         """The stored failures of the segments `[first, first + count)`, ascending; a consistent read of these alone."""
         ...
 
+    def forgive(self, run: RunRecord) -> None:
+        """Forgets the failures that may pass, and all doubts, so that those segments are open again."""
+        ...
+
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         """Stores once what results say of the model; returns the first one, which stays. Raises StaleEpoch."""
         ...

@@ -12,13 +12,14 @@ from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.dynamodb_calls import Denied, cancellation_reasons
 from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_writes import failed_condition
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
+from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import FailOutcome
 from videojob.results.document import text
 from videojob.results.items import join_items
 from videojob.results.keys import (
     BAD_PREFIX,
     BEHIND,
+    DOUBT_PREFIX,
     FAIL_PREFIX,
     JOB_KEY,
     MODEL_KEY,
@@ -137,6 +138,17 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.failures_between`."""
         low, high = fail_sort_key(first, run.keys), fail_sort_key(_last(first, count, run.keys), run.keys)
         return tuple(map(failure_from_item, self._reader.query_between(segment_partition(run, 0), low, high)))
+
+    @reads
+    def forgive(self, run: RunRecord) -> None:
+        """See `ports.JobStore.forgive`."""
+        self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
+        partition = segment_partition(run, 0)
+        failed = self._reader.query(partition, FAIL_PREFIX)
+        doubted = self._reader.query(partition, DOUBT_PREFIX, "SK")
+        keys = [text(item["SK"]) for item in failed if may_be_forgiven(failure_from_item(item))]
+        keys.extend(text(item["SK"]) for item in doubted)
+        self._writer.remove_all(partition, keys)
 
     @reads
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:

@@ -119,6 +119,13 @@ class TableWriter:
             self._caller.drain(_puts(batch), self._write_batch)
             self._count(batch)
 
+    def remove_all(self, partition: str, sort_keys: Sequence[str]) -> None:
+        """Removes items of a partition; one that is gone already is no error."""
+        for at in range(0, len(sort_keys), _BATCH_ITEMS):
+            keys = [to_attributes({"PK": partition, "SK": key}) for key in sort_keys[at : at + _BATCH_ITEMS]]
+            pending: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
+            self._caller.drain(pending, self._write_batch)
+
     def transact(self, parts: Sequence[TransactWriteItemTypeDef], written: Sequence[Item]) -> None:
         """All or nothing. Raises ClientError when a condition failed: `cancellation_reasons` tells which.
 

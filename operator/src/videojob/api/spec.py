@@ -27,6 +27,7 @@ from videojob.api.units import DecimalText, Duration
 
 __all__ = [
     "MUTABLE_AFTER_START",
+    "MUTABLE_WITH_RESUMES",
     "Aggregation",
     "Budget",
     "Compute",
@@ -219,7 +220,9 @@ def _output_cel(name: str) -> str:
 
 
 class VideoJobSpec(Model):
-    """What is asked for. Once the job has started, only `suspend`, `budget` and `deadline` may change."""
+    """What is asked for. Once the job has started, only `suspend`, `budget`, `deadline` and `resumes` may change, and
+    together with `resumes` also `activeDeadlineSeconds` and `backoffLimit`.
+    """
 
     inputs: Annotated[Items[Input], Field(min_length=1, max_length=MAX_INPUTS), ListType("atomic")]
     """The videos, in the order of the results. One S3 prefix or folder may stand for many."""
@@ -235,6 +238,9 @@ class VideoJobSpec(Model):
     """A damaged stretch of video fails the job, or is skipped and named as a gap in the results."""
     suspend: bool = False
     """Holds the job: running segments end, nothing new starts, capacity is given back. False goes on."""
+    resumes: Annotated[int, Field(ge=0, le=100), WHOLE] = 0
+    """Raise it by one to let a job go on that has ended badly: committed segments are kept, all others run again, and
+    limits of time count anew. It only grows. A job that ended well stays as it is."""
     backoff_limit: Annotated[int, Field(ge=0, le=20), WHOLE] = 5
     """How often what failed and may pass is tried again: on one machine at once, on a cluster by another pod, after 10
     s, 20 s, 40 s and so on. A video that cannot be had even then is given up and named, and the others go on; the job
@@ -277,5 +283,7 @@ class VideoJobSpec(Model):
     )
 
 
-MUTABLE_AFTER_START = ("suspend", "budget", "deadline")
+MUTABLE_AFTER_START = ("suspend", "budget", "deadline", "resumes")
 """Fields of the spec (as users write them) that may change while the job runs."""
+MUTABLE_WITH_RESUMES = ("activeDeadlineSeconds", "backoffLimit")
+"""Those that may change beside a growing `resumes` only: what they were when the job failed may be why."""

@@ -180,9 +180,13 @@ class VideoJobStatus(Model):
     conditions: Annotated[Items[Condition], Field(max_length=8), ListType("map", "type")] = ()
     """Observed facts; `kubectl wait --for=condition=Succeeded` works."""
     start_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When the job was first acted on. From then on the spec is immutable but for suspend, budget and deadline."""
+    """When the job was first acted on. From then on most of the spec is immutable."""
     completion_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When the job ended, whichever way."""
+    """When the job ended, whichever way; not there while a job goes on that was resumed."""
+    resumes: Annotated[int, Field(ge=0, le=100), WHOLE] | None = None
+    """The `spec.resumes` that was acted on."""
+    resume_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When the job was last resumed after a bad end: activeDeadlineSeconds and the deadline count from then."""
     progress: Progress | None = None
     throughput: Throughput | None = None
     cost: Cost | None = None

@@ -10,7 +10,7 @@ from pydantic import Field
 from videojob.api.base import Model
 from videojob.api.metadata import Metadata
 from videojob.api.rules import TransitionRule
-from videojob.api.spec import MUTABLE_AFTER_START, VideoJobSpec
+from videojob.api.spec import MUTABLE_AFTER_START, MUTABLE_WITH_RESUMES, VideoJobSpec
 from videojob.api.status import VideoJobStatus
 
 GROUP = "videojob.dev"
@@ -55,9 +55,11 @@ def _started(job: VideoJob) -> bool:
 
 
 def _immutable(attribute: str, field: str) -> TransitionRule[VideoJob]:
+    with_resumes = field in MUTABLE_WITH_RESUMES
+
     def holds(old: VideoJob, new: VideoJob) -> bool:
         same = bool(getattr(old.spec, attribute) == getattr(new.spec, attribute))
-        return same or not _started(old)
+        return same or not _started(old) or (with_resumes and new.spec.resumes > old.spec.resumes)
 
     before, after = f"oldSelf.spec.{field}", f"self.spec.{field}"
     cel = (
@@ -65,11 +67,28 @@ def _immutable(attribute: str, field: str) -> TransitionRule[VideoJob]:
         f"(has({before}) == has({after}) && (!has({before}) || {before} == {after}))"
     )
     message = "cannot change once the job has started: delete it and create it anew"
+    if with_resumes:
+        cel = f"{cel} || {_resumes('self')} > {_resumes('oldSelf')}"
+        message = "cannot change once the job has started, but together with a greater spec.resumes"
     return TransitionRule(cel, holds, message, f"spec.{field}")
 
 
-VideoJob.TRANSITIONS = tuple(
-    _immutable(attribute, str(field.alias))
-    for attribute, field in VideoJobSpec.model_fields.items()
-    if field.alias not in MUTABLE_AFTER_START
+def _resumes(version: str) -> str:
+    return f"(has({version}.spec.resumes) ? {version}.spec.resumes : 0)"
+
+
+_GROWING: TransitionRule[VideoJob] = TransitionRule(
+    f"{_resumes('self')} >= {_resumes('oldSelf')}",
+    lambda old, new: new.spec.resumes >= old.spec.resumes,
+    "can only grow",
+    "spec.resumes",
+)
+
+VideoJob.TRANSITIONS = (
+    *(
+        _immutable(attribute, str(field.alias))
+        for attribute, field in VideoJobSpec.model_fields.items()
+        if field.alias not in MUTABLE_AFTER_START
+    ),
+    _GROWING,
 )

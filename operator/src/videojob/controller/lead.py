@@ -108,7 +108,7 @@ class Lead:
             self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
         )
         self._all = Resync(cluster, catalogue.namespaces, self._servers.keys)
-        self._settled: Mapping[JobKey, str] = {}
+        self._settled: dict[JobKey, str] = {}
         self._watches: list[WatchThread] = []
         self._renewed_s = clock.monotonic_s()
 
@@ -196,6 +196,8 @@ class Lead:
             self._servers.servers.forget(key)
             for job in self._demands.jobs_of(key):
                 self._work.add_paced(job)
+        else:
+            self._settled.pop(key, None)  # it may have been resumed, and then the ends of its Jobs count
 
     def _wake(self, key: ServerKey) -> None:
         """From any thread: a server's demands changed."""
@@ -236,7 +238,7 @@ class Lead:
             return False
         if found.whole:
             self._demands.expect(found.live)
-            self._settled = found.settled
+            self._settled = dict(found.settled)
         self._outside.metrics.show_refused(found.refused)
         # What is remembered, too: of a job or server that is gone, the event may be what was lost.
         keys: list[Key] = [*found.live, *found.servers, *self._demands.jobs, *self._demands.servers]

@@ -17,6 +17,7 @@ from videojob.manifests.names import JOB_UID, results_uid
 from videojob.manifests.seen import job_seen
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.jobplan import PlanHead
+from videojob.planning.lives import is_resumed
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.pinning import place_for
 from videojob.planning.refusals import check_table
@@ -47,7 +48,7 @@ class Observer:
         jobs, namespace_ends = self._jobs(job)
         if namespace_ends:
             return Observed(jobs=jobs, namespace_ends=True)
-        if job.status is not None and job.status.completion_time is not None:
+        if _is_over(job):
             return Observed(jobs=jobs)
         try:
             check_table(job.spec, self.catalogue)
@@ -112,7 +113,7 @@ class Observer:
 
     def _jobs(self, job: VideoJob) -> tuple[tuple[JobSeen, ...], bool]:
         """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""
-        namespace, is_over = job.metadata.namespace, job.status is not None and job.status.completion_time is not None
+        namespace, is_over = job.metadata.namespace, _is_over(job)
         seen, ends = [], False
         for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
             # What pods tell of a job that is over, nobody asks any more.
@@ -121,3 +122,7 @@ class Observer:
             seen.append(job_seen(one, pods, events))
             ends = ends or holds_namespace(self.cluster, namespace, pods)
         return tuple(seen), ends
+
+
+def _is_over(job: VideoJob) -> bool:
+    return job.status is not None and job.status.completion_time is not None and not is_resumed(job)

@@ -14,7 +14,15 @@ from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.demands import Demands, JobKey
 from videojob.controller.events import EventPoster
 from videojob.controller.observe import Observer
-from videojob.errors import ClusterError, ClusterRefused, ItemTooLarge, ResultsIncomplete, SinkError, VideoJobError
+from videojob.errors import (
+    ClusterError,
+    ClusterRefused,
+    ItemTooLarge,
+    ResultsIncomplete,
+    SinkError,
+    SinkUnavailable,
+    VideoJobError,
+)
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import CANARY, results_uid
@@ -23,6 +31,7 @@ from videojob.planning.admission import held_up
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
+from videojob.planning.lives import is_resumed
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerKey
 from videojob.planning.pinning import place_for
 from videojob.planning.words import told
@@ -141,6 +150,8 @@ class JobReconciler:
     def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
         """The decision, made again after each step in the table that it asked for."""
         observed = self._beside_others(job, self.observer.observe(job))
+        if is_resumed(job):
+            self._forgive(job, observed)
         desired = decide(job, observed, self.catalogue, self.clock.now_s())
         try:
             if desired.begin and observed.head is not None:
@@ -157,6 +168,16 @@ class JobReconciler:
             observed = replace(observed, store_error=told(error))
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
         return observed, desired
+
+    def _forgive(self, job: VideoJob, observed: Observed) -> None:
+        """Videos that were given up for what may have passed get another chance; done again, it does nothing.
+
+        Without the table nothing is resumed: the status would say that it has been done.
+        """
+        if observed.store_error:
+            raise SinkUnavailable(f"the job cannot be resumed now: {observed.store_error}")
+        if observed.head is not None and observed.results is not None and observed.results.finished is None:
+            self.observer.store(job).forgive(self.observer.run_record(job, observed.head, observed.results.epoch))
 
     def _finalised(self, job: VideoJob, observed: Observed, results: ResultsSeen) -> ResultsSeen:
         head = observed.head

@@ -39,7 +39,7 @@ class JobState:
     """One VideoJob.
 
     Attributes:
-        suspend: what its spec asks for. queue: of Kueue, "" for none. deleting: it is on its way out.
+        suspend, resumes: what its spec asks for. queue: of Kueue, "" for none. deleting: it is on its way out.
         phase: None before a controller has looked at it.
         reason, message: of the `Succeeded` condition; "" before.
         conditions: the others.
@@ -52,6 +52,7 @@ class JobState:
     name: str
     uid: str
     suspend: bool
+    resumes: int
     queue: str
     deleting: bool
     phase: Phase | None
@@ -90,6 +91,7 @@ def job_state(value: Object) -> JobState:
         name=str(metadata["name"]),
         uid=str(metadata.get("uid", "")),
         suspend=bool(spec.get("suspend", False)),
+        resumes=int(spec.get("resumes", 0)),
         queue=str((metadata.get("labels") or {}).get(QUEUE_LABEL, "")),
         deleting="deletionTimestamp" in metadata,
         phase=None if succeeded is None else _phase(succeeded),

@@ -46,7 +46,7 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
     file = {
         "job": {
             "metadata": metadata,
-            "spec": job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"suspend"}),
+            "spec": job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"suspend", "resumes"}),
         },
         "cluster": {
             "uid": results_uid(job.metadata),

@@ -11,6 +11,7 @@ from typing import Any
 from videojob.api.videojob import VideoJob
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import Desired, ProgressWanted
+from videojob.planning.lives import is_resumed
 from videojob.planning.observed import Observed
 from videojob.planning.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
@@ -44,10 +45,7 @@ def status_of(
         "conditions": _conditions(before, desired, generation, now_s),
         "message": _cut(desired.message),
     }
-    if desired.started or "startTime" in before:
-        status["startTime"] = before.get("startTime", timestamp(now_s))
-    if desired.ended:
-        status["completionTime"] = before.get("completionTime", timestamp(now_s))
+    status |= _course(job, before, desired, now_s)
     if observed.results is not None and observed.results.epoch:
         status["epoch"] = observed.results.epoch
     elif "epoch" in before:
@@ -65,6 +63,21 @@ def status_of(
         status["results"] = before["results"]
     status["columns"] = _columns(status)
     return status
+
+
+def _course(job: VideoJob, before: Mapping[str, Any], desired: Desired, now_s: float) -> dict[str, Any]:
+    """When the job began, was resumed and ended."""
+    found: dict[str, Any] = {}
+    resumed = is_resumed(job)
+    if desired.started or "startTime" in before:
+        found["startTime"] = before.get("startTime", timestamp(now_s))
+    if desired.ended:
+        found["completionTime"] = timestamp(now_s) if resumed else before.get("completionTime", timestamp(now_s))
+    if job.spec.resumes:
+        found["resumes"] = job.spec.resumes
+    if resumed or "resumeTime" in before:
+        found["resumeTime"] = timestamp(now_s) if resumed else before["resumeTime"]
+    return found
 
 
 def unreadable_status(raw: Mapping[str, Any], words: str, now_s: float) -> dict[str, Any]:

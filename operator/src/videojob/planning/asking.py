@@ -8,8 +8,8 @@ from videojob.planning.words import Look
 
 
 def times_of(look: Look) -> Times:
-    """When the job began, what the time is, and whether its server answers already."""
-    started_s = look.now_s if look.recorded.started_s is None else look.recorded.started_s
+    """When the job began or was resumed, what the time is, and whether its server answers already."""
+    started_s = look.now_s if look.recorded.counts_from_s is None else look.recorded.counts_from_s
     server = look.observed.server
     return {"started_s": started_s, "now_s": look.now_s, "warm": server is not None and server.ready > 0}
 

@@ -11,6 +11,8 @@ What Kubernetes' own words mean here:
 - `activeDeadlineSeconds` counts as a batch Job's does: from the start, anew from each resume, not while held. startTime
   itself stays, because the spec is immutable from then on.
 - `deadline.completeWithin` counts from startTime, whatever was held.
+- `resumes`: a job that ended badly goes on when it grows, as if it had not ended: same plan, epoch and commits, both
+  limits from now on, Jobs with numbers of their own (`planning.lives`).
 - A results table that does not answer decides nothing: Jobs and servers stay as they are until it does.
 """
 
@@ -23,6 +25,7 @@ from videojob.errors import VideoJobError
 from videojob.planning.asking import demand_of
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ConditionWanted, Desired, PlanJobWanted
+from videojob.planning.lives import is_resumed, life_of, next_attempt, tries_of
 from videojob.planning.news import news_of
 from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen
 from videojob.planning.pinning import place_for
@@ -30,7 +33,7 @@ from videojob.planning.placement import Place, frames_of
 from videojob.planning.recorded import recorded_of, seconds_of
 from videojob.planning.refusals import check_supported
 from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
-from videojob.planning.stall import counted
+from videojob.planning.stall import NO_STALL, counted
 from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
 from videojob.planning.words import Fact, Look, concerns_one_video, fails, fails_with, succeeds, works
 from videojob.reasons import REASONS
@@ -54,6 +57,7 @@ def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float
         now_s: seconds since the epoch.
     """
     look = look_at(job, observed, catalogue, now_s)
+    observed = look.observed
     if job.metadata.deletion_timestamp is not None:
         return replace(_as_recorded(look), ended=look.recorded.ended_s is not None)
     if observed.namespace_ends:
@@ -68,7 +72,17 @@ def decide(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float
 
 def look_at(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float) -> Look:
     """What a decision takes as one value; the arguments are those of `decide`."""
-    return Look(job, observed, catalogue, recorded_of(job.status), now_s)
+    recorded = recorded_of(job.status)
+    if (
+        observed.head is not None
+        and observed.head.error is not None
+        and life_of(observed.head.attempt) < job.spec.resumes
+    ):
+        observed = replace(observed, head=None, results=None)  # nothing could be run then; now it may be otherwise
+    if not is_resumed(job):
+        return Look(job, observed, catalogue, recorded, now_s)
+    recorded = replace(recorded, ended_s=None, resumed_s=now_s, stall=NO_STALL)
+    return Look(job, observed, catalogue, recorded, now_s, is_resumed=True)
 
 
 def _decide(look: Look) -> Desired:
@@ -164,17 +178,19 @@ def _plan(look: Look) -> Desired:
     jobs = look.jobs("plan")
     if any(one.deleting for one in jobs):
         return replace(_probing(look, None), recheck_s=_GONE_POLL_S)
-    if not jobs or jobs[-1].unlocked:
-        attempt, outdated = len(jobs) and jobs[-1].attempt, tuple(one.name for one in jobs)
-        return replace(_probing(look, None), plan_job=PlanJobWanted(attempt + 1), remove_jobs=outdated)
+    resumes = look.job.spec.resumes
+    outdated = tuple(one.name for one in jobs) if jobs and jobs[-1].unlocked else ()
+    if not jobs or outdated or (life_of(jobs[-1].attempt) < resumes and jobs[-1].finished is not None):
+        following = next_attempt(jobs[-1].attempt if jobs else None, resumes)
+        return replace(_probing(look, None), plan_job=PlanJobWanted(following), remove_jobs=outdated)
     latest = jobs[-1]
     # One of an older release failed over a single video, which this one plans as failed.
-    is_over_one_video = concerns_one_video(latest.error) and latest.attempt < MAX_ATTEMPTS
+    is_over_one_video = concerns_one_video(latest.error) and tries_of(latest.attempt) < MAX_ATTEMPTS
     if latest.finished == "Failed" and not is_over_one_video:
         return _plan_failed(look, latest)
     if latest.finished is not None:
         # Its plan should be there. A planner is run again, in case the table was emptied.
-        if latest.attempt >= MAX_ATTEMPTS:
+        if tries_of(latest.attempt) >= MAX_ATTEMPTS:
             return fails(look, "ResultsIncomplete", "planners end well, and their plan is not in the table")
         return replace(_probing(look, None), plan_job=PlanJobWanted(latest.attempt + 1))
     return replace(_probing(look, latest.trouble), plan_job=PlanJobWanted(latest.attempt))

@@ -41,6 +41,14 @@ class SegmentFailure:
     error: Mapping[str, Any]
 
 
+_MACHINES = frozenset({"DecodeTimeout", "DecoderCrashed", "InternalError"})
+
+
+def may_be_forgiven(failure: SegmentFailure) -> bool:
+    """Whether a resumed job may do better: what passes, and what more memory or a later release cures."""
+    return failure.error.get("retryable") is True or failure.error.get("reason") in _MACHINES
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentDoubt:
     """The first word about a segment that another pod may see otherwise: it fails only when a second one says the same.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from videojob.planning.desired import Desired, EventWanted
+from videojob.planning.lives import tries_of
 from videojob.planning.refusals import ignored_on_clusters
 from videojob.planning.words import Look
 from videojob.reasons import REASONS, Phase
@@ -20,8 +21,16 @@ _BAD_CAPACITY = frozenset({"InsufficientCapacity", "ImagePullFailed", "CreationR
 
 def news_of(look: Look, desired: Desired) -> tuple[EventWanted, ...]:
     """Events to post, in the order of what happened."""
-    found = (_ignored, _conditions, _workers, _deadline, _reason)
+    found = (_resumed, _ignored, _conditions, _workers, _deadline, _reason)
     return tuple(one for news in found for one in news(look, desired))
+
+
+def _resumed(look: Look, desired: Desired) -> Iterator[EventWanted]:  # noqa: ARG001 - as all of them
+    if not look.is_resumed:
+        return
+    results, head = look.observed.results, look.observed.head
+    kept = f", {len(results.committed)} of {head.segments} segments are kept" if results and head else ""
+    yield EventWanted("Normal", "Resumed", f"spec.resumes is {look.job.spec.resumes}: the job goes on{kept}")
 
 
 def _reason(look: Look, desired: Desired) -> Iterator[EventWanted]:
@@ -68,7 +77,7 @@ def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:
     wanted = desired.work_job
     if wanted is None:
         return
-    if wanted.attempt > 1 and not any(one.attempt == wanted.attempt for one in look.jobs("work")):
+    if tries_of(wanted.attempt) > 1 and not any(one.attempt == wanted.attempt for one in look.jobs("work")):
         yield EventWanted("Warning", "SegmentRetried", f"segments are missing: Job {wanted.attempt} runs them again")
     running = next((one for one in look.jobs("work") if one.attempt == wanted.attempt and not one.deleting), None)
     if running is not None and running.disrupted:
@@ -80,7 +89,7 @@ def _workers(look: Look, desired: Desired) -> Iterator[EventWanted]:
 
 
 def _deadline(look: Look, desired: Desired) -> Iterator[EventWanted]:
-    deadline, started_s, progress = look.job.spec.deadline, look.recorded.started_s, desired.progress
+    deadline, started_s, progress = look.job.spec.deadline, look.recorded.counts_from_s, desired.progress
     if deadline is None or started_s is None or progress is None or progress.remaining_s is None:
         return
     if look.now_s + progress.remaining_s > started_s + float(deadline.complete_within.seconds):

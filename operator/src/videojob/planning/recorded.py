@@ -24,6 +24,7 @@ class Recorded:
         conditions: by type.
         message: of the whole.
         started_s, ended_s: startTime and completionTime.
+        resumed_s: when it was last resumed after a bad end.
         frames_total: estimate of all frames, as it was made with the plan.
         frames_done: at `updated_s`, when progress was last seen to move.
         frames_per_second: at that time.
@@ -35,12 +36,18 @@ class Recorded:
     message: str = ""
     started_s: float | None = None
     ended_s: float | None = None
+    resumed_s: float | None = None
     frames_total: int | None = None
     frames_done: int | None = None
     updated_s: float | None = None
     frames_per_second: Fraction | None = None
     segments_done: int = 0
     stall: Stall = NO_STALL
+
+    @property
+    def counts_from_s(self) -> float | None:
+        """Since when limits of time count: from the start, or the last resume after a bad end."""
+        return self.started_s if self.resumed_s is None else self.resumed_s
 
     @property
     def frames_left(self) -> int:
@@ -75,6 +82,7 @@ def recorded_of(status: VideoJobStatus | None) -> Recorded:
         message=status.message,
         started_s=_seconds(status.start_time),
         ended_s=_seconds(status.completion_time),
+        resumed_s=_seconds(status.resume_time),
         frames_total=None if progress is None else progress.frames_total,
         frames_done=None if progress is None else progress.frames_done,
         updated_s=None if progress is None else _seconds(progress.last_updated_time),

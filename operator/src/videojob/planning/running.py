@@ -14,6 +14,7 @@ from videojob.planning.asking import demand_of, pace_of, times_of
 from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
 from videojob.planning.desired import Desired, ProgressWanted, WorkJobWanted
 from videojob.planning.jobplan import PlanHead
+from videojob.planning.lives import life_of, next_attempt, tries_of
 from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
 from videojob.planning.placement import (
@@ -103,10 +104,12 @@ class Run:
     # Ways to a bad end.
 
     def _hopeless(self, latest: JobSeen | None) -> Desired | None:
+        if latest is not None and life_of(latest.attempt) < self.look.job.spec.resumes:
+            latest = None  # how it ended is history
         if latest is not None and latest.finished == "Failed" and not _is_over_one_video(latest):
             return self._job_failed(latest)
-        if latest is not None and latest.finished == "Complete" and latest.attempt >= MAX_ATTEMPTS:
-            words = f"{latest.attempt} Jobs ended well, and segments are still missing"
+        if latest is not None and latest.finished == "Complete" and tries_of(latest.attempt) >= MAX_ATTEMPTS:
+            words = f"{tries_of(latest.attempt)} Jobs ended well, and segments are still missing"
             return fails(self.look, "ResultsIncomplete", words)
         lost = lost_words(self.where, self.look.observed.server)
         if lost:
@@ -242,7 +245,8 @@ class Run:
 
     def _work_job(self, latest: JobSeen | None) -> WorkJobWanted:
         running = latest is not None and latest.finished is None
-        attempt = 1 if latest is None else latest.attempt + (0 if running else 1)
+        number = None if latest is None else latest.attempt
+        attempt = number if running and number is not None else next_attempt(number, self.look.job.spec.resumes)
         dealt = self._deal(latest.batch if latest is not None and running else 0)
         parallelism = self._parallelism(latest if running else None, dealt)
         return WorkJobWanted(
@@ -353,7 +357,7 @@ def _is_over_one_video(job: JobSeen) -> bool:
     Workers of this release give up a video that they cannot do, and no Job fails for it. Those of an older one end
     theirs for good; Jobs made from now on have workers of this release.
     """
-    if job.reason in {"PodFailurePolicy", "DeadlineExceeded"} or job.attempt >= MAX_ATTEMPTS:
+    if job.reason in {"PodFailurePolicy", "DeadlineExceeded"} or tries_of(job.attempt) >= MAX_ATTEMPTS:
         return False
     return concerns_one_video(job.error)
 

@@ -17,13 +17,18 @@ from videojob.reasons import REASONS, Phase, Where
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All that a decision takes."""
+    """All that a decision takes.
+
+    Attributes:
+        is_resumed: the job ended badly, and goes on from this look on; `recorded` is then as if it had not ended.
+    """
 
     job: VideoJob
     observed: Observed
     catalogue: Catalogue
     recorded: Recorded
     now_s: float
+    is_resumed: bool = False
 
     def jobs(self, kind: str) -> list[JobSeen]:
         """The job's Jobs of a kind, oldest attempt first, also those on their way out."""
@@ -31,8 +36,8 @@ class Look:
 
     @property
     def is_over_time(self) -> bool:
-        """Whether activeDeadlineSeconds are over: counted from the start, anew from a resume, not while held."""
-        limit_s, started_s = self.job.spec.active_deadline_seconds, self.recorded.started_s
+        """Whether activeDeadlineSeconds are over: counted from the start, anew from each resume, not while held."""
+        limit_s, started_s = self.job.spec.active_deadline_seconds, self.recorded.counts_from_s
         if limit_s is None or started_s is None or self.job.spec.suspend:
             return False
         if self.recorded.status_of("Suspended") == "True":

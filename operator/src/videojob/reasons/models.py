@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import NEW_JOB, ONLY_ON_ONE_MACHINE, RERUN, failed
+from videojob.reasons.row import ONLY_ON_ONE_MACHINE, RERUN, RESUME, failed
 
 MODELS = (
     failed(
@@ -24,7 +24,7 @@ With `--model-repository` only that folder counts; with `--triton-url` the model
         "ModelLoadFailed",
         "The server could not load the model.",
         machine="The message quotes the server; logs/triton.log has the rest.",
-        cluster=f"Correct the model, as the message says. {NEW_JOB}",
+        cluster=f"Correct the model, as the message says. {RESUME}",
         details="""\
 Missing weights, an operator that ONNX Runtime does not know, and a backend that the embedded server does not have are
 the usual causes.
@@ -55,7 +55,7 @@ overflows and a wrong `decoder` are the usual causes: see [models](models.md).
         "ServerError",
         "The inference server rejected a request.",
         machine="Check the model on that server; the message quotes the server.",
-        cluster=f"Check the server's log and the model. {NEW_JOB}",
+        cluster=f"Check the server's log and the model. {RESUME}",
     ),
     failed(
         "ServerUnavailable",
@@ -82,7 +82,7 @@ Little memory and a full `/dev/shm` (64 MB in a container by default) are the us
         "InferenceTimeout",
         "The inference server did not answer a request in time.",
         machine="Run it again with fewer --workers: finished segments are kept.",
-        cluster=f"Use a faster model or fewer workers per server. {NEW_JOB}",
+        cluster=f"Use a faster model or fewer workers per server. {RESUME}",
         retryable=True,
         details="""\
 It did not answer within a minute, three times. It is overloaded or hangs; with a server of your own, look at its queue.

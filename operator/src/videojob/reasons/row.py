@@ -31,7 +31,7 @@ class Reason:
         phase: what kind of state it is.
         meaning: one sentence.
         machine: what to do about it on one machine, where a rerun keeps finished segments.
-        cluster: what to do about it on a cluster, where a failed VideoJob is over and its spec cannot be changed.
+        cluster: what to do about it on a cluster, where a failed VideoJob can be resumed.
         retryable: whether the same again can help.
         details: Markdown for the troubleshooting guide alone: usual causes and commands.
     """
@@ -53,7 +53,7 @@ ONLY_ON_A_CLUSTER = "It occurs only on a cluster."
 ONLY_ON_ONE_MACHINE = "It occurs only on one machine."
 NOTHING = "Nothing: the progress column shows how far it is."
 RERUN = "Run it again: finished segments are kept."
-NEW_JOB = "Create a new VideoJob: the failed one is over, and the new one processes all segments again."
+RESUME = "Then resume the VideoJob (`videojob resume NAME`): finished segments are kept."
 
 
 def waiting(word: str, meaning: str, cluster: str, details: str = "") -> Reason:

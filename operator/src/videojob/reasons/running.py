@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import NEW_JOB, ONLY_ON_A_CLUSTER, RERUN, failed
+from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, failed
 
 RUNNING = (
     failed(
         "SinkError",
         "The result store rejected a request.",
         machine="Check the table or file that the message names, and your rights to it.",
-        cluster=f"Check the table and the role that the message names. {NEW_JOB}",
+        cluster=f"Check the table and the role that the message names. {RESUME}",
         details="""\
 There is no such table, it has other keys, a permission is missing ([DynamoDB](dynamodb.md)), or a database file is of
 another version or not ours. The message says which.
@@ -44,7 +44,7 @@ system.
         "ResultsIncomplete",
         "The commits do not cover every segment.",
         machine="Run the job again: finished segments are kept.",
-        cluster="Wait for the end of a running VideoJob. One that has failed is over: create a new one.",
+        cluster="Wait for the end of a running VideoJob, or resume one that has failed (`videojob resume NAME`).",
         retryable=True,
         details="`videojob results` reports it while a job is not finished.\n",
     ),
@@ -76,7 +76,7 @@ lets the decoder lock itself in, or an output folder that no other run works in.
         "WorkerLost",
         "A worker process died in the middle of a segment.",
         machine="Out of memory is the usual cause: run it again with fewer --workers.",
-        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {NEW_JOB}",
+        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME}",
         retryable=True,
         details="""\
 It died again at each retry, so its video was given up. `dmesg` shows whether the kernel killed it for lack of memory.

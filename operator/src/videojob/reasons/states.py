@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import NEW_JOB, ONLY_ON_A_CLUSTER, RERUN, Phase, Reason, failed, waiting, working
+from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, Phase, Reason, failed, waiting, working
 
 STATES = (
     waiting(
@@ -142,7 +142,8 @@ It is no failure. The outcome, the summary and the report name the inputs that c
         "DeadlineExceeded",
         "The job ran longer than activeDeadlineSeconds and was stopped.",
         machine="Raise activeDeadlineSeconds and run it again: finished segments are kept.",
-        cluster=f"{NEW_JOB} Give it a higher activeDeadlineSeconds or fewer frames.",
+        cluster="Resume the VideoJob, if need be with a higher limit: "
+        "`videojob resume NAME --active-deadline-seconds N`. Finished segments are kept.",
         details="""\
 To need less time, sample fewer frames ([sampling](sampling-and-gate.md)). On a cluster the time in which a job was
 suspended does not count.
@@ -152,14 +153,14 @@ suspended does not count.
         "BudgetExceeded",
         "The job reached budget.maxCost and was stopped, or no plan was cheap enough to start.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"{NEW_JOB} Give it a higher budget, fewer frames or spot capacity.",
+        cluster=f"Raise spec.budget. {RESUME}",
         details="No version reports it yet: a `budget` is rejected on clusters with `UnsupportedField`.\n",
     ),
     failed(
         "BackoffLimitExceeded",
         "A segment, or the planner, failed more often than backoffLimit allows.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"Cure the last error, which the message names. {NEW_JOB}",
+        cluster=f"Cure the last error, which the message names. {RESUME}",
         details="""\
 Each time it failed with a retryable error. The message has the last one; look up its reason on this page. The logs of
 the pods are still there:
@@ -175,7 +176,7 @@ $ kubectl logs -l videojob.dev/job-name=NAME --prefix --tail=-1
         "NoProgress",
         "A server was billed in three tries without a commit, or the planner did not end within a day.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"Cure the cause, which the message names. {NEW_JOB}",
+        cluster=f"Cure the cause, which the message names. {RESUME}",
         details="""\
 The job was [Stalled](#stalled) before. Workers without a node, an image that cannot be pulled, a container that crashes
 and a server that answers no request are the usual causes.

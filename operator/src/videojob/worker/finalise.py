@@ -76,6 +76,8 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
     summary = _summed_up(store, job, head, run)
     if summary is None:
         return None
+    if summary.state == "Failed" and any(one.error.get("retryable") is True for one in summary.failed_inputs):
+        return outcome_of(summary)  # nothing was found, and a job that is resumed may find it: a summary would stand
     outcome, encoded = outcome_of(summary), encode_summary(summary)
     del summary  # of a large job it takes as much memory as what is made of it for the store
     store.finalise(run, encoded, None)
