@@ -43,7 +43,7 @@ jobs = st.builds(
     JobSeen,
     name=st.sampled_from(["a", "b", "c"]),
     kind=st.sampled_from(["plan", "work"]),
-    attempt=st.integers(1, 4),
+    attempt=st.integers(1, 4) | st.integers(11, 13),
     suspended=st.booleans(),
     deleting=st.booleans(),
     ready=st.integers(0, 2),
@@ -87,6 +87,7 @@ specs = st.fixed_dictionaries(
     {},
     optional={
         "suspend": st.booleans(),
+        "resumes": st.integers(0, 2),
         "activeDeadlineSeconds": st.sampled_from([60, 3600]),
         "ttlSecondsAfterFinished": st.sampled_from([0, 60]),
         "deadline": st.sampled_from([{"completeWithin": "1m"}]),
