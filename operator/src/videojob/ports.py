@@ -333,15 +333,17 @@ class Paging:
 
     Attributes:
         disk_bytes: most that its blocks take here; two blocks at least.
-        block_bytes: fetched at once: larger wastes more where little is read, smaller costs more requests.
+        block_bytes: least that is fetched: larger wastes more where little is read, smaller is asked for more often.
         ahead_bytes: most that is fetched before it is asked for.
-        readers: blocks that are fetched side by side.
+        readers: requests side by side.
+        request_bytes: most of one request: neighbouring blocks that are wanted come together.
     """
 
     disk_bytes: int
-    block_bytes: int = 4 << 20
+    block_bytes: int = 256 << 10
     ahead_bytes: int = 32 << 20
     readers: int = 4
+    request_bytes: int = 4 << 20
 
 
 class InputFetcher(Protocol):

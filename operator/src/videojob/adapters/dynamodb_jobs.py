@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
@@ -39,6 +40,9 @@ from videojob.results.plan_items import (
     doubt_item,
     failure_from_item,
     failure_item,
+    guide_items,
+    guide_keys,
+    guide_part_from_item,
     head_from_item,
     head_item,
     model_from_item,
@@ -59,6 +63,7 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.save_plan`."""
         spilled = [video_item(uid, head, video, self._settings.spill_bytes) for video in videos]
         self._writer.put_all([item for one in spilled for item in one.all])
+        self._writer.put_all([item for video in videos for item in guide_items(uid, head, video)])
         stored = self._writer.put_if_absent(head_item(uid, head))
         return head if stored is None else head_from_item(stored)
 
@@ -88,7 +93,16 @@ class DynamoDbJobStore(DynamoDbSink):
         if start is None:
             return iter(())
         begins = "#".join(start.split("#")[:2])
-        return map(video_from_item, join_items(self._reader.query_between(partition, begins, high + BEHIND)))
+        found = join_items(self._reader.query_between(partition, begins, high + BEHIND))
+        return (self._guided(partition, video_from_item(item), first, count) for item in found)
+
+    def _guided(self, partition: str, video: PlannedVideo, first: int, count: int) -> PlannedVideo:
+        """The video with its guide's parts for the segments `[first, first + count)`."""
+        keys = guide_keys(video, first, count)
+        if video.guide is None or keys is None:
+            return video
+        parts = map(guide_part_from_item, self._reader.query_between(partition, *keys))
+        return replace(video, guide=video.guide.with_parts(tuple(parts)))
 
     @reads
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:

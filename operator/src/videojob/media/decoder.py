@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from videojob.errors import DecoderCrashed, InputError, VideoJobError, error_from_dict
 from videojob.media import protocol
@@ -13,12 +13,14 @@ from videojob.media.child import Child
 from videojob.media.pages import PageDesk
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
+from videojob.planning.guide import VideoGuide
 from videojob.planning.segments import TARGET_MS
 from videojob.planning.video import VideoInfo, video_info_from_dict
 
 PROGRESS_TIMEOUT_S = 30.0
 """How long a decoder may go without taking one more packet."""
 
+_T = TypeVar("_T")
 _NONSENSE = (KeyError, TypeError, ValueError)
 
 
@@ -82,19 +84,40 @@ class DecoderProcess:
             InputError: the subclass that names what is wrong.
             SetupError, Cancelled: what `pages` raises.
         """
+        question = {"op": "probe", "path": str(path), "uri": uri, "cut_every_ms": cut_every_ms}
+        return self._ask(question, pages, uri, lambda answer: video_info_from_dict(answer["info"]))
+
+    def guide(self, path: Path, info: VideoInfo, cuts: Sequence[int], pages: PagedSource) -> VideoGuide:
+        """What pods need to read the video's segments and nothing else, found out inside the child.
+
+        Args:
+            path: of the paged file.
+            info: what `probe` said of it.
+            cuts: presentation times where it is cut.
+            pages: what fills the file.
+
+        Raises:
+            InputError: the subclass that names what is wrong.
+            SetupError, Cancelled: what `pages` raises.
+        """
+        question = {"op": "guide", "path": str(path), "info": info.as_dict(), "cuts": list(cuts)}
+        return self._ask(question, pages, info.uri, lambda answer: protocol.guide_from_message(answer["guide"]))
+
+    def _ask(
+        self, question: protocol.Message, pages: PagedSource | None, uri: str, read: Callable[[protocol.Message], _T]
+    ) -> _T:
         child = self._started()
-        # A probe counts as a run, so that late words of a dropped segment are not taken for its answer.
+        # A question counts as a run, so that late words of a dropped segment are not taken for its answer.
         self._run += 1
-        message: protocol.Message = {"op": "probe", "run": self._run, "path": str(path), "uri": uri}
-        child.send(message | {"pages": protocol.pages_to_message(pages), "cut_every_ms": cut_every_ms}, uri)
+        child.send(question | {"run": self._run, "pages": protocol.pages_to_message(pages)}, uri)
         desk = PageDesk(child, pages, self._run, uri)
         while True:
             message = child.receive(self.progress_timeout_s, uri)
             if message.get("run") != self._run or desk.serves(message):
                 continue
             try:
-                if "info" in message:
-                    return video_info_from_dict(message["info"])
+                if "error" not in message:
+                    return read(message)
                 error = error_from_dict(message["error"])
             except _NONSENSE as nonsense:
                 raise child.crashed(uri, "spoke nonsense") from nonsense

@@ -20,17 +20,19 @@ from types import TracebackType
 import av
 import cv2
 
-from videojob.errors import DecoderCrashed, InputCorrupt, VideoJobError
+from videojob.errors import DecoderCrashed, InputCorrupt, ResultsIncomplete, VideoJobError
 from videojob.media import protocol, sandbox
 from videojob.media.container import Source, opened
 from videojob.media.examine import examine
 from videojob.media.gate import MotionGate
+from videojob.media.guiding import make_guide, overlay_of
 from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox
 from videojob.media.picture import PictureWriter
 from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
-from videojob.media.video_file import VideoFile, video_of
+from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
 from videojob.planning.sampling import FrameSelector
+from videojob.planning.video import video_info_from_dict
 
 _MEMORY_HINT = "Transcode the video to a smaller picture, or raise worker.memoryLimit of a cluster."
 
@@ -56,7 +58,8 @@ class _SegmentDecoder:
         gate = self._request.sampling.gate
         self._gate = None if gate is None else MotionGate(gate)
         self._decoded = self._selected = self._written = self._packets = 0
-        self._before_pts: int | None = None
+        # The planner may know it: then the stretch before the segment is not read.
+        self._before_pts: int | None = message.get("before_pts")
         self._first_pts: int | None = None
         self._last_pts: int | None = None
         self._started_s, self._waited_s = time.monotonic(), 0.0
@@ -74,7 +77,7 @@ class _SegmentDecoder:
     def _attempt(self, *, seek: bool) -> None:
         request = self._request
         with opened(self._video, request.info.uri) as source:
-            if seek:
+            if seek and self._before_pts is None:
                 # Asking moves the place in the file: without seeking, the first answer has to do.
                 self._before_pts = self._time_before(source)
             select = partial(FrameSelector, request.sampling, request.info, request.segment, self._before_pts)
@@ -161,9 +164,11 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
     """Does one piece of work."""
     run = int(message.get("run", 0))
     try:
-        with video_of(message, inbox, outbox) as video:
+        with video_of(message, inbox, outbox, _overlay(message)) as video:
             if message["op"] == "probe":
                 return {"run": run, "info": examine(video, message["uri"], int(message["cut_every_ms"])).as_dict()}
+            if message["op"] == "guide":
+                return {"run": run, "guide": _guide(video, message)}
             report = _SegmentDecoder(message, video, inbox, outbox).run()
             return {"run": run, "report": protocol.report_to_message(report)}
     except Dropped:
@@ -177,6 +182,24 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
         limit_mib = sandbox.heap_limit_bytes() >> 20
         words = f"decoding needs more than {limit_mib} MiB of memory"
         return {"run": run, "error": DecoderCrashed(words, hint=_MEMORY_HINT).as_dict()}
+
+
+def _overlay(message: protocol.Message) -> Overlay | None:
+    """What stands in the place of the container's index."""
+    index = message.get("index")
+    if index is None:
+        return None
+    try:
+        return overlay_of(index["common"], index["own"])
+    except ValueError as error:
+        raise ResultsIncomplete(f"{error}", hint="The plan's items were changed: start the job again.") from error
+
+
+def _guide(video: VideoFile, message: protocol.Message) -> protocol.Message:
+    if not isinstance(video, PagedFile):
+        raise TypeError("only paged files have guides")
+    info = video_info_from_dict(message["info"])
+    return protocol.guide_to_message(make_guide(video, info, [int(cut) for cut in message["cuts"]]))
 
 
 def _die(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -58,6 +58,7 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
         source.prepare_decoder()
         first, start_pts = _first_picture(source, uri)
         extent = _extent(source, start_pts)
+        cuts = _cut_points(source, start_pts, extent.duration_s, cut_every_ms)
         return VideoInfo(
             uri=uri,
             size_bytes=video.size_bytes(),
@@ -73,7 +74,8 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             duration_ms=round(extent.duration_s * 1000),
             frame_rate=extent.rate,
             frames_estimate=extent.frames or round(extent.duration_s * (extent.rate or 0)),
-            cut_pts=_cut_points(source, start_pts, extent.duration_s, cut_every_ms),
+            cut_pts=tuple(pts for pts, _ in cuts),
+            cut_bytes=() if any(at is None for _, at in cuts) else tuple(at for _, at in cuts if at is not None),
         )
 
 
@@ -184,8 +186,10 @@ def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Frac
     return Fraction(pictures, span) / source.time_base if span else None
 
 
-def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: int) -> tuple[int, ...]:
-    """Presentation times of keyframes about every `every_ms`, without the first.
+def _cut_points(
+    source: Source, start_pts: int, duration_s: Fraction, every_ms: int
+) -> tuple[tuple[int, int | None], ...]:
+    """(presentation time, place in the file) of keyframes about every `every_ms`, without the first.
 
     Times and file positions must grow together: where a recording's clock starts again, a time does not name one place.
     Ogg and AVI with reordered pictures are not cut: the times of their pictures depend on where decoding began.
@@ -196,21 +200,22 @@ def _cut_points(source: Source, start_pts: int, duration_s: Fraction, every_ms: 
     # A header may claim any length: the step grows with it.
     step = max(1, int(Fraction(every_ms, 1000) / source.time_base), (end_pts - start_pts) // _MAX_CUTS)
     hunt = _Hunt(source)
-    found: list[int] = []
+    found: list[tuple[int, int | None]] = []
     position = -1
     target = start_pts
     while (target := target + max(step, hunt.least_step(end_pts - target))) < end_pts:
-        if found and found[-1] >= target:
+        latest = found[-1][0] if found else start_pts
+        if latest >= target:
             continue
         packet = hunt.keyframe_at(target)
-        if packet is None or packet.pts is None or packet.pts <= (found[-1] if found else start_pts):
+        if packet is None or packet.pts is None or packet.pts <= latest:
             continue
         if packet.pos is not None:
             if packet.pos <= position:
                 return ()
             position = packet.pos
         if source.is_entry(packet):
-            found.append(packet.pts)
+            found.append((packet.pts, packet.pos))
     return tuple(found)
 
 

@@ -46,18 +46,21 @@ class PageDesk:
         block = message.get("need", message.get("at"))
         if self._pages is None or type(block) is not int or not 0 <= block < self._blocks:
             raise self._child.crashed(self._uri, "asked for a block that there is not")
+        count = message.get("blocks", 1)
+        if type(count) is not int or not 1 <= count <= self._blocks - block:
+            raise self._child.crashed(self._uri, "asked for blocks that there are not")
         if "need" in message:
-            self._fill(self._pages, block)
+            self._fill(self._pages, block, count)
         else:
             self._pages.touch(block)
         return True
 
-    def _fill(self, pages: PagedSource, block: int) -> None:
+    def _fill(self, pages: PagedSource, block: int, count: int) -> None:
         self._needs_left -= 1
         try:
             if self._needs_left < 0:
                 raise DecodeTimeout("the decoder reads the same bytes again and again", uri=self._uri)
-            pages.ensure(block)
+            pages.ensure(block, count)
         except BaseException:
             # The reason is ours to tell: the child, which waits, only learns that nobody wants its work.
             self._tell("drop")

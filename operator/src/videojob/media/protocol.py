@@ -2,18 +2,22 @@
 
 Parent to child (stdin):
     {"op": "probe", "run", "path", "pages", "uri", "cut_every_ms"}
-    {"op": "open", "path", "pages", "info", "segment", "sampling", "geometry", "colour", "pad_value", "skip_corrupt",
-     "ring": {"path", "slots", "slot_bytes"}, "run"}
+    {"op": "guide", "run", "path", "pages", "info", "cuts"}
+    {"op": "open", "path", "pages", "index", "before_pts", "info", "segment", "sampling", "geometry", "colour",
+     "pad_value", "skip_corrupt", "ring": {"path", "slots", "slot_bytes"}, "run"}
     {"op": "filled", "run"}                      the block that was needed is there
     {"op": "release", "run", "slots": [n, ...]}
     {"op": "drop", "run"}                        the frames of that run are no longer wanted
 "pages" is null for a whole file, else {"path", "presence", "size_bytes", "block_bytes"}, see `video_file.Pages`.
+"index" is null when the container's own is read, else {"common", "own"}, see `planning.guide.IndexExcerpt`.
 Child to parent (stdout):
     {"ready": true}                              once, when it has locked itself in
     {"run", "info": {...}}                       the answer to probe
+    {"run", "guide": {..., "parts": [...]}}      the answer to guide
     {"run", "frames": [[pts, slot or null], ...]}
     {"run", "beat": n}                           still decoding, n packets so far
-    {"run", "need": block}                       a missing block of a paged file: goes on when it is filled
+    {"run", "need": block, "blocks": n}          a missing block of a paged file: goes on when it is filled; n blocks
+                                                 from there on are sure to be read
     {"run", "at": block}                         reading has come to a block that was there
     {"run", "report": {...}}                     the end of a segment
     {"run", "error": {...}}                      the end of a probe or segment: `VideoJobError.as_dict`
@@ -30,6 +34,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, PagedSource
+from videojob.planning.guide import VideoGuide, guide_from_dict, part_from_dict
 from videojob.planning.video import Gate, Sampling, Segment, video_info_from_dict
 from videojob.vision.values import Geometry
 
@@ -52,10 +57,13 @@ def decode(line: bytes) -> Message:
 def request_to_message(request: DecodeRequest) -> Message:
     """The JSON-able form of a request."""
     sampling = request.sampling
+    guide = request.guide
     rate = sampling.frames_per_second
     return {
         "path": str(request.path),
         "pages": pages_to_message(request.pages),
+        "index": _index_to_message(request),
+        "before_pts": None if guide is None else guide.before_pts,
         "info": request.info.as_dict(),
         "segment": asdict(request.segment),
         "sampling": {
@@ -71,6 +79,23 @@ def request_to_message(request: DecodeRequest) -> Message:
     }
 
 
+def _index_to_message(request: DecodeRequest) -> Message | None:
+    guide = request.guide
+    if request.pages is None or guide is None or guide.index is None:
+        return None
+    return {"common": guide.index.common, "own": guide.index.own}
+
+
+def guide_to_message(guide: VideoGuide) -> Message:
+    """The JSON-able form of a guide with its parts."""
+    return guide.as_dict() | {"parts": [part.as_dict() for part in guide.parts]}
+
+
+def guide_from_message(message: Message) -> VideoGuide:
+    """The inverse of `guide_to_message`; raises KeyError, TypeError or ValueError on anything else."""
+    return guide_from_dict(message).with_parts([part_from_dict(part) for part in message["parts"]])
+
+
 def pages_to_message(pages: PagedSource | None) -> Message | None:
     """Where a paged file lies, JSON-able; None for a whole file."""
     if pages is None:
@@ -84,7 +109,7 @@ def pages_to_message(pages: PagedSource | None) -> Message | None:
 
 
 def request_from_message(message: Message) -> DecodeRequest:
-    """The inverse of `request_to_message`, but for `pages`: the child has a view of its own of them.
+    """The inverse of `request_to_message`, but for `pages` and `guide`: the child has a view of its own of them.
 
     Raises:
         KeyError, TypeError, ValueError: it is no such message.

@@ -65,7 +65,7 @@ def _check_avi(file: BinaryIO, uri: str) -> int:
 def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
     has_index = False
     end = 0
-    for kind, start, stop in _boxes(file, 0, size):
+    for kind, start, stop in boxes(file, 0, size):
         if kind in _MEDIA:
             end = max(end, stop)
         if kind == b"moov":
@@ -80,7 +80,7 @@ def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
 def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
     for start, stop in _at_path(file, moov, _TO_REFERENCES):
         # Version, flags and count come before the entries, each a box with version and flags of its own.
-        for _, entry, _ in _boxes(file, start + 8, stop):
+        for _, entry, _ in boxes(file, start + 8, stop):
             file.seek(entry)
             if not int.from_bytes(file.read(4), "big") & _SELF_CONTAINED:
                 raise FormatNotAllowed("the MP4 refers to media in another file", uri=uri)
@@ -92,7 +92,7 @@ def _check_descriptions(file: BinaryIO, moov: tuple[int, int], uri: str) -> None
         if b"vide" not in handlers:
             continue
         for start, stop in _at_path(file, track, _TO_DESCRIPTIONS):
-            for _, entry, _ in _boxes(file, start + 8, stop):
+            for _, entry, _ in boxes(file, start + 8, stop):
                 size = _bytes_at(file, entry + 24, 4)
                 check_size(int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big"), uri)
 
@@ -107,12 +107,12 @@ def _at_path(file: BinaryIO, inside: tuple[int, int], path: tuple[bytes, ...]) -
     if len(path) == 1:
         yield inside
         return
-    for kind, start, stop in _boxes(file, *inside):
+    for kind, start, stop in boxes(file, *inside):
         if kind == path[1]:
             yield from _at_path(file, (start, min(stop, inside[1])), path[1:])
 
 
-def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """(kind, first byte of the content, end) of the boxes between two positions; an end may lie behind `stop`."""
     for _ in range(_MAX_BOXES):
         if stop - start < 8:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from videojob.planning.guide import SegmentGuide
 from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.vision.values import Geometry
 
@@ -42,12 +44,21 @@ class PagedSource(Protocol):
         """Of every block but the last one."""
         ...
 
+    def expect(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Only in these stretches, (first byte, the one behind the last), is more read than is asked for: ahead, and
+        never beyond their ends. Until the first call, whoever reads on is believed to read on.
+        """
+        ...
+
     def touch(self, block: int) -> None:
         """Reading has come to a block: it stays until the next touch, and what follows may be brought ahead."""
         ...
 
-    def ensure(self, block: int) -> None:
-        """Brings a block and keeps it until the next touch. Raises InputError subclasses, SetupError and Cancelled."""
+    def ensure(self, block: int, count: int = 1) -> None:
+        """Brings a block and keeps it until the next touch; `count` blocks from there on are sure to be read.
+
+        Raises InputError subclasses, SetupError and Cancelled.
+        """
         ...
 
     def close(self) -> None:
@@ -69,6 +80,7 @@ class DecodeRequest:
         pad_value: 0..255, what padding is filled with.
         skip_corrupt: go on behind a corrupt stretch and name the gap, instead of failing.
         pages: what fills the file; None when it is whole.
+        guide: what the planner knows of the segment; used for a paged file only.
     """
 
     path: Path
@@ -80,6 +92,7 @@ class DecodeRequest:
     pad_value: int
     skip_corrupt: bool
     pages: PagedSource | None = None
+    guide: SegmentGuide | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ FFMPEG_BUFFER_BYTES = 64 << 10
 """How much FFmpeg takes of a paged file at once: larger costs seeks, smaller costs calls."""
 
 
+_MOST_SPANS = 32
+
+
 class VideoFile(Protocol):
     """A video that can be read at any place."""
 
@@ -138,6 +141,18 @@ def pages_from_message(values: protocol.Message) -> Pages:
     return Pages(Path(values["path"]), Path(values["presence"]), int(values["size_bytes"]), int(values["block_bytes"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Bytes that stand in the place of the file's own.
+
+    Attributes:
+        at: of the first one. data: all of them.
+    """
+
+    at: int
+    data: bytes
+
+
 class PagedFile:
     """Implements `VideoFile` for a file that the parent fills: what is missing is asked for, and waited for.
 
@@ -145,10 +160,13 @@ class PagedFile:
         pages: where it lies.
         run: of the probe or segment that reads it.
         inbox, outbox: the way to the parent.
+        overlay: what stands in the place of some bytes, which are then never asked for.
     """
 
-    def __init__(self, pages: Pages, run: int, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(self, pages: Pages, run: int, inbox: Inbox, outbox: Outbox, overlay: Overlay | None = None) -> None:
         self._pages = pages
+        self._overlay = overlay
+        self._read_spans: list[tuple[int, int]] = []
         self._run = run
         self._inbox, self._outbox = inbox, outbox
         self._at = -1
@@ -195,6 +213,11 @@ class PagedFile:
         """
         if self._failure is not None or not 0 <= position < self._pages.size_bytes or size <= 0:
             return b""
+        overlay = self._overlay
+        if overlay is not None and position < overlay.at + len(overlay.data):
+            if position >= overlay.at:
+                return overlay.data[position - overlay.at :][:size]
+            size = min(size, overlay.at - position)
         try:
             return self._read(position, size)
         except (VideoJobError, Dropped) as failure:
@@ -205,11 +228,13 @@ class PagedFile:
 
     def _read(self, position: int, size: int) -> bytes:
         block = position // self._pages.block_bytes
+        # FFmpeg fills its buffer whether or not it needs all of it; what it asks for beyond that, it does need.
+        sure = position + size if size > FFMPEG_BUFFER_BYTES else position + 1
         end = min(position + size, (block + 1) * self._pages.block_bytes, self._pages.size_bytes)
         while True:
             seen = self._presence[block]
             if not seen & 1:
-                self._fetch(block)
+                self._fetch(block, min(sure, self._pages.size_bytes))
                 continue
             if block != self._at:
                 self._at = block
@@ -220,17 +245,35 @@ class PagedFile:
                 break
         if len(data) != end - position:
             raise InputUnavailable("the local copy is shorter than it should be")
+        if len(self._read_spans) < _MOST_SPANS:
+            self._read_spans = _joined([*self._read_spans, (position, end)])
         return data
 
-    def _fetch(self, block: int) -> None:
+    def read_so_far(self) -> tuple[tuple[int, int], ...]:
+        """(first byte, the one behind the last) of the stretches that were read, ascending; of the first few."""
+        return tuple(self._read_spans)
+
+    def _fetch(self, block: int, sure: int) -> None:
         started_s = time.monotonic()
         self._at = block
         before = self._inbox.fills(self._run)
         # What was decoded goes out first: whoever consumes it may take as long as the block.
         self._outbox.flush(self._run)
-        self._outbox.send({"run": self._run, "need": block})
+        blocks = -(-sure // self._pages.block_bytes) - block
+        self._outbox.send({"run": self._run, "need": block, "blocks": blocks})
         self._inbox.wait_filled(self._run, before)
         self.waited_s += time.monotonic() - started_s
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches, those that touch made one."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 class _Reader(io.RawIOBase):
@@ -268,9 +311,11 @@ class _Reader(io.RawIOBase):
         return len(data)
 
 
-def video_of(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> closing[VideoFile]:
+def video_of(
+    message: protocol.Message, inbox: Inbox, outbox: Outbox, overlay: Overlay | None = None
+) -> closing[VideoFile]:
     """The video that a probe or open command is about, closed at the end of a `with` block."""
     pages = message.get("pages")
     if pages is None:
         return closing(WholeFile(Path(message["path"])))
-    return closing(PagedFile(pages_from_message(pages), int(message["run"]), inbox, outbox))
+    return closing(PagedFile(pages_from_message(pages), int(message["run"]), inbox, outbox, overlay))

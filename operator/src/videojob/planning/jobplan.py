@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from videojob.planning.guide import SegmentGuide, VideoGuide, guide_from_dict
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo, video_info_from_dict
 
@@ -80,6 +81,7 @@ class PlannedVideo:
         cuts: presentation times where it is cut, ascending.
         first_segment: job-wide index of its first segment.
         error: `VideoJobError.as_dict()` of an input that cannot be used.
+        guide: what a pod needs to read its segments and nothing else; None when nobody made one.
     """
 
     video: int
@@ -92,11 +94,16 @@ class PlannedVideo:
     cuts: tuple[int, ...] = ()
     first_segment: int = 0
     error: Mapping[str, Any] | None = None
+    guide: VideoGuide | None = None
 
     @property
     def segment_count(self) -> int:
         """How many segments it has; 0 when it failed."""
         return 0 if self.info is None else len(self.cuts) + 1
+
+    def guide_of(self, segment: Segment) -> SegmentGuide | None:
+        """What is known of one of its segments, to read it and nothing else; None when that is nothing."""
+        return None if self.guide is None else self.guide.of(segment.index - self.first_segment)
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -115,16 +122,19 @@ class PlannedVideo:
             "name": self.name,
             "version": self.version,
             "owner": self.owner,
-            "info": None if self.info is None else replace(self.info, cut_pts=()).as_dict(),
+            "info": None if self.info is None else replace(self.info, cut_pts=(), cut_bytes=()).as_dict(),
             "cuts": list(self.cuts),
             "first_segment": self.first_segment,
             "error": None if self.error is None else dict(self.error),
+            # Its parts are stored apart: a pod reads those of its own segments.
+            "guide": None if self.guide is None else self.guide.as_dict(),
         }
 
 
 def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
     """The inverse of `PlannedVideo.as_dict`; raises KeyError, ValueError or TypeError on anything else."""
     info = values["info"]
+    guide = values.get("guide")  # plans of the release before have none
     return PlannedVideo(
         video=int(values["video"]),
         uri=str(values["uri"]),
@@ -136,6 +146,7 @@ def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
         cuts=tuple(int(cut) for cut in values["cuts"]),
         first_segment=int(values["first_segment"]),
         error=values["error"],
+        guide=None if guide is None else guide_from_dict(guide),
     )
 
 

@@ -30,6 +30,7 @@ class VideoInfo:
         frame_rate: average frames per second; None when nothing tells.
         frames_estimate: how many frames there probably are; an estimate, container counts lie.
         cut_pts: presentation times of keyframes where the video may be cut, ascending, without the first frame.
+        cut_bytes: where in the file each of these keyframes begins, ascending; empty when nothing tells.
     """
 
     uri: str
@@ -47,6 +48,7 @@ class VideoInfo:
     frame_rate: Fraction | None
     frames_estimate: int
     cut_pts: tuple[int, ...]
+    cut_bytes: tuple[int, ...] = ()
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -79,6 +81,7 @@ class VideoInfo:
             "frame_rate": None if self.frame_rate is None else str(self.frame_rate),
             "frames_estimate": self.frames_estimate,
             "cut_pts": list(self.cut_pts),
+            "cut_bytes": list(self.cut_bytes),
         }
 
 
@@ -101,6 +104,8 @@ def video_info_from_dict(values: dict[str, Any]) -> VideoInfo:
         frame_rate=None if rate is None else Fraction(str(rate)),
         frames_estimate=int(values["frames_estimate"]),
         cut_pts=tuple(int(value) for value in values["cut_pts"]),
+        # Plans of the release before have no places.
+        cut_bytes=tuple(int(value) for value in values.get("cut_bytes", ())),
     )
 
 

@@ -32,6 +32,7 @@ BAD_PREFIX = "BAD#"
 FAIL_PREFIX = "FAIL#"
 DOUBT_PREFIX = "DOUBT#"
 CONFLICT_PREFIX = "CONFLICT#"
+GUIDE_PREFIX = "GUIDE#"
 BEHIND = "~"
 """Sorts behind everything that a sort key may go on with, the keys of an item's parts included."""
 
@@ -95,6 +96,11 @@ def doubt_sort_key(segment: int, reason: str, keys: int) -> str:
 def conflict_sort_key(segment: int, keys: int) -> str:
     """Sort key of what tells that a segment had a second, different result. Raises SinkError."""
     return _numbered(CONFLICT_PREFIX, "segment", segment, _form(keys).digits)
+
+
+def guide_sort_key(segment: int) -> str:
+    """Sort key of a part of a video's guide, by its first segment; alike in all versions. Raises SinkError."""
+    return _numbered(GUIDE_PREFIX, "segment", segment, _form(NEWEST_KEYS).digits)
 
 
 def plan_sort_key(attempt: int) -> str:

@@ -4,6 +4,7 @@
     uid                  PLAN#000001       the head of the first planner's plan
     uid#plan#<plan id>   SEG#000000120     a usable video, under its first segment
     uid#plan#<plan id>   BAD#000000007     an input that cannot be used
+    uid#plan#<plan id>   GUIDE#000000120   what leads to some of a video's segments, under the first of them
     uid#v2#epoch#0       FAIL#000000012    a segment that no retry cures, and why
     uid#v2#epoch#0       DOUBT#000000012#R who first met the error R in that segment, and when
     uid#v2#epoch#0       CONFLICT#000000012    a segment that had a second, different result (`results.items`)
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
+from videojob.planning.guide import GuidePart, part_from_dict
 from videojob.planning.jobplan import (
     ModelFacts,
     PlanHead,
@@ -35,6 +37,7 @@ from videojob.results.keys import (
     bad_sort_key,
     doubt_sort_key,
     fail_sort_key,
+    guide_sort_key,
     keys_of_head,
     plan_partition,
     plan_sort_key,
@@ -93,6 +96,34 @@ def video_from_item(item: Mapping[str, Document]) -> PlannedVideo:
     """
     checked(item, canonical({name: value for name, value in item.items() if name not in _BESIDE_VIDEO}))
     return planned_video_from_dict(cast("Mapping[str, Any]", item))
+
+
+def guide_items(uid: str, head: PlanHead, video: PlannedVideo) -> list[Item]:
+    """The parts of a video's guide, an item each. Raises SinkError without a key."""
+    parts = () if video.guide is None else video.guide.parts
+    partition = plan_partition(uid, head.plan_id)
+    keys = [guide_sort_key(video.first_segment + part.first) for part in parts]
+    items = zip(keys, parts, strict=True)
+    return [{"PK": partition, "SK": key} | cast("Item", part.as_dict()) for key, part in items]
+
+
+def guide_keys(video: PlannedVideo, first: int, count: int) -> tuple[str, str] | None:
+    """The sort keys, both included, between which the guide of the video's segments in `[first, first + count)` lies.
+
+    None when the video has no guide, or no such segment.
+    """
+    low = max(first - video.first_segment, 0)
+    high = min(first + count - video.first_segment, video.segment_count) - 1
+    if video.guide is None or low > high:
+        return None
+    parts = video.guide.part_segments
+    bounds = (video.first_segment + low // parts * parts, video.first_segment + high)
+    return guide_sort_key(bounds[0]), guide_sort_key(bounds[1])
+
+
+def guide_part_from_item(item: Mapping[str, Document]) -> GuidePart:
+    """One of `guide_items`; raises KeyError, ValueError or TypeError on anything else."""
+    return part_from_dict(cast("Mapping[str, Any]", item))
 
 
 def failure_item(run: RunRecord, failure: SegmentFailure) -> Item:

@@ -233,7 +233,10 @@ class Batch:
         _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
         try:
             fetched = self.files.get(video)
-            done = runner.run(replace(task, path=fetched.path, pages=fetched.pages))
+            guide = video.guide_of(segment)
+            if guide is not None and fetched.pages is not None:
+                fetched.pages.expect(guide.spans)
+            done = runner.run(replace(task, path=fetched.path, pages=fetched.pages, guide=guide))
         except VideoJobError as error:
             error.uri = error.uri or video.uri
             error.segment = segment.index if error.segment is None else error.segment

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from videojob.planning.jobplan import PlannedVideo
@@ -22,7 +23,10 @@ SCRATCH_BYTES = 4 << 30
 
 _MOST_WORK_BYTES = 512 << 20
 _MOST_LOOK_BYTES = 64 << 20
-_LOOK_BLOCK_BYTES = 256 << 10
+_LOOK_BLOCK_BYTES = 16 << 10
+_LEAST_BLOCK_BYTES = 16 << 10
+_MOST_BLOCK_BYTES = 256 << 10
+_BLOCKS_OF_SEGMENT = 64
 _LOOK_AHEAD_BYTES = 4 << 20
 
 
@@ -32,7 +36,7 @@ def most_copied_bytes(scratch_bytes: int) -> int:
 
 
 def paging_for_work(scratch_bytes: int) -> Paging:
-    """For segments: large blocks, read one after the other. More of them than make up for seeking help nobody."""
+    """For segments, read one after the other. More of them than make up for seeking help nobody."""
     return Paging(disk_bytes=min(scratch_bytes // 4, _MOST_WORK_BYTES))
 
 
@@ -40,6 +44,14 @@ def paging_for_looks(scratch_bytes: int, probes: int) -> Paging:
     """For probing, `probes` videos at once: small blocks, as it reads a picture here and there, and the index."""
     disk_bytes = min(scratch_bytes // 4 // probes, _MOST_LOOK_BYTES)
     return Paging(disk_bytes, block_bytes=_LOOK_BLOCK_BYTES, ahead_bytes=_LOOK_AHEAD_BYTES)
+
+
+def block_bytes(segment_bytes: int) -> int:
+    """Of a video with segments of this length: at either end, half a block is fetched that nobody reads."""
+    size = _LEAST_BLOCK_BYTES
+    while size < min(_MOST_BLOCK_BYTES, segment_bytes // _BLOCKS_OF_SEGMENT):
+        size *= 2
+    return size
 
 
 def discard(fetched: FetchedInput) -> None:
@@ -74,7 +86,10 @@ class FetchedFiles:
 
     def _fetched(self, video: PlannedVideo) -> FetchedInput:
         fetcher = self._fetcher_of(video.address, video.owner)
-        paged = fetcher.page(video.address, video.version, self._scratch, self._paging)
+        info = video.info
+        segment_bytes = 0 if info is None else info.size_bytes // max(1, video.segment_count)
+        paging = replace(self._paging, block_bytes=block_bytes(segment_bytes))
+        paged = fetcher.page(video.address, video.version, self._scratch, paging)
         return fetcher.fetch(video.address, video.version, self._scratch) if paged is None else paged
 
     def drop(self, video: PlannedVideo) -> None:

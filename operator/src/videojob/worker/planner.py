@@ -25,6 +25,7 @@ from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
+from videojob.planning.guide import VideoGuide
 from videojob.planning.jobplan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.segments import longest_ms
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
@@ -35,7 +36,7 @@ from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, pag
 from videojob.worker.inputs import FailedInput, InputResolver, Wanted
 from videojob.worker.jobfile import JobFile
 from videojob.worker.pod import Drain
-from videojob.worker.probing import cut_videos, engine, probe_patiently
+from videojob.worker.probing import cut_videos, engine, guide_for, probe_patiently
 from videojob.worker.process_control import stop_signals_held
 from videojob.worker.values import VideoPlan, unexpected
 
@@ -57,6 +58,7 @@ class _Looked:
     plan: VideoPlan
     address: str
     owner: str
+    guide: VideoGuide | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,40 +202,42 @@ class Planner:
             return _Looked(VideoPlan(0, item.uri, item.name, "", None, None, item.error), "", "")
         decoder = idle.get()
         try:
-            plan = self._patiently(item, decoder)
+            return self._patiently(item, decoder)
         except VideoJobError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
             _LOG.exception("a fault of the program", extra={"uri": item.uri})
             plan = VideoPlan(0, item.uri, item.name, "", None, None, unexpected(error, uri=item.uri))
+            return _Looked(plan, item.address, item.owner)
         finally:
             idle.put(decoder)
-        return _Looked(plan, item.address, item.owner)
 
-    def _patiently(self, item: Wanted, decoder: DecoderProcess) -> VideoPlan:
+    def _patiently(self, item: Wanted, decoder: DecoderProcess) -> _Looked:
         """One short trouble among thousands of videos must not undo the looks at all others."""
         for pause_s in _PAUSES_S:
-            plan = self._pin_and_probe(item, decoder)
-            if plan.error is None or not plan.error.retryable:
-                return plan
+            looked = self._pin_and_probe(item, decoder)
+            if looked.plan.error is None or not looked.plan.error.retryable:
+                return looked
             self.drain.pause(pause_s)
         return self._pin_and_probe(item, decoder)
 
-    def _pin_and_probe(self, item: Wanted, decoder: DecoderProcess) -> VideoPlan:
+    def _pin_and_probe(self, item: Wanted, decoder: DecoderProcess) -> _Looked:
         self.drain.check()
         plan = VideoPlan(0, item.uri, item.name, "", None, None, None)
         with contextlib.ExitStack() as stack:
             try:
                 fetched = self._obtain(item, stack)
             except InputError as error:
-                return replace(plan, error=error)
+                return _Looked(replace(plan, error=error), item.address, item.owner)
             plan = replace(plan, version=fetched.version)
             try:
                 segment_ms = self.file.job.spec.compute.segment_seconds * 1000
-                return replace(plan, info=probe_patiently(decoder, fetched, segment_ms))
+                plan = replace(plan, info=probe_patiently(decoder, fetched, segment_ms))
+                guide = None if plan.info is None else guide_for(decoder, fetched, plan.info, segment_ms)
+                return _Looked(plan, item.address, item.owner, guide)
             except VideoJobError as error:
                 error.uri = error.uri or item.uri
-                return replace(plan, error=error)
+                return _Looked(replace(plan, info=None, error=error), item.address, item.owner)
 
     def _obtain(self, item: Wanted, stack: contextlib.ExitStack) -> FetchedInput:
         """The video, here until the stack is closed. Raises InputError subclasses."""
@@ -311,6 +315,7 @@ def _planned(looked: _Looked, segments: Sequence[Segment]) -> PlannedVideo:
         cuts=tuple(segment.end_pts for segment in segments if segment.end_pts is not None),
         first_segment=segments[0].index if segments else 0,
         error=None if plan.error is None else plan.error.as_dict(),
+        guide=looked.guide,
     )
 
 

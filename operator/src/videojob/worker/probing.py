@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +11,7 @@ from queue import SimpleQueue
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
 from videojob.media.decoder import DecoderProcess
+from videojob.planning.guide import VideoGuide
 from videojob.planning.segments import cut
 from videojob.planning.settings import RESULTS_FORMAT
 from videojob.planning.video import Segment, VideoInfo
@@ -18,6 +20,7 @@ from videojob.worker.inputs import FailedInput
 from videojob.worker.process_control import stop_signals_held
 from videojob.worker.values import VideoPlan, file_stamp
 
+_LOG = logging.getLogger(__name__)
 _CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segments can be near the length asked for
 
 
@@ -65,6 +68,19 @@ def probe_patiently(decoder: DecoderProcess, item: FetchedInput, segment_ms: int
         return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
     except (DecodeTimeout, DecoderCrashed):
         return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
+
+
+def guide_for(decoder: DecoderProcess, item: FetchedInput, info: VideoInfo, segment_ms: int) -> VideoGuide | None:
+    """What pods need to read the video's segments and nothing else; None for a video that is copied whole."""
+    if item.pages is None:
+        return None
+    cuts = [one.end_pts for one in cut([info], target_ms=segment_ms) if one.end_pts is not None]
+    try:
+        return decoder.guide(item.path, info, cuts, item.pages)
+    except (DecodeTimeout, DecoderCrashed) as error:
+        # The video itself was probed: without a guide its pods read more than they need, and the same.
+        _LOG.warning("no guide", extra={"uri": item.uri, "error": str(error)})
+        return None
 
 
 def cut_videos(videos: Sequence[VideoPlan], segment_ms: int) -> tuple[Segment, ...]:

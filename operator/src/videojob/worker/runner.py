@@ -97,6 +97,7 @@ class SegmentRunner:
         request = DecodeRequest(
             path=task.path,
             pages=task.pages,
+            guide=task.guide,
             info=task.info,
             segment=task.segment,
             sampling=task.settings.sampling,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from videojob.errors import VideoJobError
 from videojob.media.values import PagedSource
+from videojob.planning.guide import SegmentGuide
 from videojob.planning.settings import RunSettings
 from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import Clock, CommitOutcome, Decoder, Inference, Sink
@@ -62,6 +63,7 @@ class SegmentTask:
         segment: the stretch.
         settings: how.
         pages: what fills the file as it is read; None when it is whole.
+        guide: what the planner knows of the segment; None when it knows nothing.
     """
 
     run: RunRecord
@@ -71,6 +73,7 @@ class SegmentTask:
     settings: RunSettings
     stamp: FileStamp | None = None
     pages: PagedSource | None = None
+    guide: SegmentGuide | None = None
 
 
 @dataclass(frozen=True, slots=True)

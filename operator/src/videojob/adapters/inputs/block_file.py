@@ -68,7 +68,7 @@ class BlockFile:
         start = block * self.block_bytes
         return start, min(start + self.block_bytes, self.size_bytes)
 
-    def write(self, block: int, data: bytes | bytearray) -> None:
+    def write(self, block: int, data: bytes | bytearray | memoryview) -> None:
         """Puts a block there that is not. Raises SetupError: the disk is full."""
         view = memoryview(data)
         position, stop = self.span(block)
