@@ -26,6 +26,7 @@ from videojob.errors import (
     InputTooLarge,
     InputUnavailable,
 )
+from videojob.ports import Paging
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -319,3 +320,51 @@ def test_tls_is_verified_against_the_name_although_the_address_is_connected_to(
             files.fetch(f"https://other.example:{port}/clip.mp4", None, tmp_path / "cache")
         with pytest.raises(InputAddressForbidden, match="from https to http"):
             files.fetch(f"https://video.example:{port}/down", None, tmp_path / "cache")
+
+
+PAGING = Paging(disk_bytes=1 << 20, block_bytes=4096)
+DATE = "Mon, 06 Jul 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [Page(CONTENT), Page(CONTENT, etag=None, last_modified=DATE), Page(CONTENT, etag='W/"x"', last_modified=DATE)],
+    ids=["etag", "date", "weak etag and date"],
+)
+def test_a_pod_reads_the_parts_that_it_needs(server: FileServer, files: HttpFiles, tmp_path: Path, page: Page) -> None:
+    server.pages["/clip.mp4"] = page
+    found = files.page(f"{server.url}/clip.mp4", None, tmp_path, PAGING)
+    assert found is not None
+    assert found.pages is not None
+    again = files.page(f"{server.url}/clip.mp4", found.version, tmp_path, PAGING)
+    assert again is not None
+    assert again.pages is not None
+    try:
+        found.pages.ensure(7)
+        assert found.pages.path.read_bytes()[7 << 12 : 8 << 12] == CONTENT[7 << 12 : 8 << 12]
+        assert server.seen[-1][1]["If-Range"] == (DATE if page.last_modified else '"v1"')
+        server.pages["/clip.mp4"] = Page(CONTENT[::-1], etag=page.etag, last_modified="Mon, 06 Jul 2026 10:00:01 GMT")
+        if page.etag is None:
+            with pytest.raises(InputChanged):
+                found.pages.ensure(9)
+    finally:
+        found.pages.close()
+        assert again.pages is not None
+        again.pages.close()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page(CONTENT, etag=None),
+        Page(CONTENT, etag='W/"x"'),
+        Page(CONTENT, ranges=False),
+        Page(CONTENT, etag=None, last_modified=DATE, dates_as_conditions=False),
+    ],
+    ids=["no pin", "weak etag", "no parts", "no part under a date"],
+)
+def test_what_has_no_parts_under_a_pin_is_copied_whole(
+    server: FileServer, files: HttpFiles, tmp_path: Path, page: Page
+) -> None:
+    server.pages["/clip.mp4"] = page
+    assert files.page(f"{server.url}/clip.mp4", None, tmp_path, PAGING) is None

@@ -21,9 +21,7 @@ DURATION_S = 600
 def test_a_job_fetches_little_more_than_its_segments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits_per_s: int, index_first: bool
 ) -> None:
-    video = write_long_mp4(
-        tmp_path / "long.mp4", duration_s=DURATION_S, bits_per_s=bits_per_s, index_first=index_first
-    )
+    video = write_long_mp4(tmp_path / "long.mp4", duration_s=DURATION_S, bits_per_s=bits_per_s, index_first=index_first)
     with range_server(video.path) as server:
         use_endpoint(monkeypatch, server.url)
         sampling = Sampling(frames_per_second=Fraction(5)) if index_first else Sampling()

@@ -19,6 +19,8 @@ class Page:
     etag: str | None = '"v1"'
     last_modified: str | None = None
     ranges: bool = True
+    dates_as_conditions: bool = True
+    """Whether a date may be the condition of a part."""
     redirect: str | None = None
     declare_length: bool = True
     cuts: deque[int] = field(default_factory=deque)
@@ -85,12 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _serve(self, page: Page) -> None:
-        start = self._range_start(page)
-        body = page.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            total = len(page.content)
-            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        start, stop = self._range(page)
+        body = page.content[start:stop]
+        is_part = start > 0 or stop < len(page.content)
+        self.send_response(206 if is_part else 200)
+        if is_part:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(page.content)}")
         for name, value in (("ETag", page.etag), ("Last-Modified", page.last_modified)):
             if value is not None:
                 self.send_header(name, value)
@@ -103,12 +105,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body if whole else body[: page.cuts.popleft()])
         self.close_connection = not (whole and page.declare_length)
 
-    def _range_start(self, page: Page) -> int:
+    def _range(self, page: Page) -> tuple[int, int]:
         asked = self.headers.get("Range", "")
         condition = self.headers.get("If-Range")
-        if not (page.ranges and asked and condition in {None, page.etag, page.last_modified}):
-            return 0
-        return int(asked.removeprefix("bytes=").partition("-")[0])
+        conditions = {None, page.etag, page.last_modified if page.dates_as_conditions else None}
+        if not (page.ranges and asked and condition in conditions):
+            return 0, len(page.content)
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        return int(first), min(len(page.content), int(last) + 1 if last else len(page.content))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's word
         pass

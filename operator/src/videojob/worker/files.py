@@ -27,7 +27,7 @@ _LOOK_BLOCK_BYTES = 16 << 10
 _LEAST_BLOCK_BYTES = 16 << 10
 _MOST_BLOCK_BYTES = 256 << 10
 _BLOCKS_OF_SEGMENT = 64
-_LOOK_AHEAD_BYTES = 4 << 20
+_LOOK_AHEAD_BYTES = 256 << 10
 
 
 def most_copied_bytes(scratch_bytes: int) -> int:

@@ -254,6 +254,8 @@ class Planner:
         stack.callback(self._copying.release)
         copy = item.fetcher.fetch(item.address, item.version, folder)
         stack.callback(discard, copy)
+        size_bytes = copy.path.stat().st_size
+        _LOG.warning("each pod copies the whole video", extra={"uri": item.uri, "size_bytes": size_bytes})
         return copy
 
 

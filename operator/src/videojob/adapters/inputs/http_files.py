@@ -69,11 +69,12 @@ class _Content:
         etag = headers.get("ETag")
         modified = headers.get("Last-Modified")
         if etag:
-            strong = None if etag.startswith("W/") else etag
+            # A weak one does not tell that the bytes are the same: a date may stand in for it.
+            strong = modified if etag.startswith("W/") else etag
             return _Content(f"etag:{etag}", strong, total, is_part="Content-Range" in headers)
         if modified and total is not None:
             # A time of change may be a second old when the object changes again; length helps, If-Range stays exact.
-            return _Content(f"modified:{modified}:{total}", modified, total)
+            return _Content(f"modified:{modified}:{total}", modified, total, is_part="Content-Range" in headers)
         return _Content(None, None, total)
 
 
@@ -179,10 +180,14 @@ class HttpFiles:
     def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> FetchedInput | None:
         """One address, its bytes to come as they are read; raises what `fetch` raises, now or when they are read.
 
-        None when the server does not send parts, or has no strong ETag to say what they are parts of.
+        None when the server does not send parts, or has neither a strong ETag nor a date of change to say what they are
+        parts of: each pod then copies the whole.
         """
         try:
             content = self._describe(uri, _FIRST_BYTE)
+            if content.is_part and content.validator is not None:
+                # Some servers take no date as the condition of a part, and would answer each read with everything.
+                content = self._describe(uri, {**_FIRST_BYTE, "If-Range": content.validator})
         except InputUnavailable as error:
             if error.retryable:
                 raise

@@ -20,7 +20,10 @@ from videojob.errors import Cancelled, VideoJobError
 from videojob.ports import Paging
 
 _POLL_S = 0.25  # how often a wait looks at the stop signal
-_PATIENT_BLOCKS = 8  # that are read one after the other where nobody expects it, before more are fetched ahead
+_FEW_BLOCKS, _MANY_BLOCKS = (
+    2,
+    8,
+)  # read one after the other before more are fetched: by guess, and against what is known
 
 
 class PagedVideo:
@@ -153,7 +156,7 @@ class PagedVideo:
         if block != self._at:
             self._in_a_row = self._in_a_row + 1 if block == self._at + 1 else 0
             # One that goes on block by block will want the next ones: more each time.
-            is_on = self._in_a_row > (0 if self._expected is None else _PATIENT_BLOCKS)
+            is_on = self._in_a_row > (_FEW_BLOCKS if self._expected is None else _MANY_BLOCKS)
             self._window = min(self._most_ahead, max(1, 2 * self._window)) if is_on else 0
             self._at = block
         stop = max(self._stop_ahead(block), min(block + count, block + 1 + self._most_ahead, self._file.blocks))
