@@ -103,8 +103,11 @@ def guide_items(uid: str, head: PlanHead, video: PlannedVideo) -> list[Item]:
     parts = () if video.guide is None else video.guide.parts
     partition = plan_partition(uid, head.plan_id)
     keys = [guide_sort_key(video.first_segment + part.first) for part in parts]
-    items = zip(keys, parts, strict=True)
-    return [{"PK": partition, "SK": key} | cast("Item", part.as_dict()) for key, part in items]
+    documents = [cast("Item", part.as_dict()) for part in parts]
+    return [
+        {"PK": partition, "SK": key, "digest": bytes_digest(canonical(document))} | document
+        for key, document in zip(keys, documents, strict=True)
+    ]
 
 
 def guide_keys(video: PlannedVideo, first: int, count: int) -> tuple[str, str] | None:
@@ -122,7 +125,12 @@ def guide_keys(video: PlannedVideo, first: int, count: int) -> tuple[str, str] |
 
 
 def guide_part_from_item(item: Mapping[str, Document]) -> GuidePart:
-    """One of `guide_items`; raises KeyError, ValueError or TypeError on anything else."""
+    """One of `guide_items`.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is something else, or does not have the digest that it says.
+    """
+    checked(item, canonical({name: value for name, value in item.items() if name not in _BESIDE_VIDEO}))
     return part_from_dict(cast("Mapping[str, Any]", item))
 
 
