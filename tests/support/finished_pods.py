@@ -38,6 +38,8 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 MIB = 1 << 20
 SEGMENTS = 1600
 """Of each job, however many of its pods have ended: what is compared is the pods alone."""
+FRAMES = 20_000_000
+"""So many that each pod has one segment or two."""
 _THREADS = 8
 _POD_LOOK_S = 60.0
 
@@ -80,7 +82,7 @@ class Soak:
 
     def at_work(self, name: str, ended: int) -> Object:
         """A job at work of whose pods so many have ended well, one failed, one waits and one runs; returns its Job."""
-        self.world.played.segments = SEGMENTS
+        self.world.played.segments, self.world.played.frames = SEGMENTS, FRAMES
         uid = self.world.start(name)
         work = wait_for(f"workers of {name}", lambda: self._work_job(name), _POD_LOOK_S)
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -95,7 +97,8 @@ class Soak:
     def move(self, work: Object) -> None:
         """One more pod ends: the Job controller writes the Job's status."""
         name = work["metadata"]["name"]
-        done = self._done[name] = min(self._done[name] + 1, int(work["spec"]["completions"]) - 2)
+        done = self._done[name] = self._done[name] + 1
+        assert done < int(work["spec"]["completions"]), "as many pods have ended as there are indexes"
         status = {
             "startTime": "2026-01-01T00:00:00Z",
             "active": 2,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Any, Protocol, TypeVar
@@ -38,7 +38,7 @@ class PlayedCluster:
     Attributes:
         client: talks to the apiserver, past any proxy.
         table_url: of DynamoDB, past any proxy.
-        segments: of each job.
+        segments: of each job. frames: of all of them.
         plans, serves, works: whether planners, servers and workers do anything.
         begun: (uid, epoch) of each run that workers were asked to do.
     """
@@ -46,6 +46,7 @@ class PlayedCluster:
     client: httpx.Client
     table_url: str
     segments: int = 3
+    frames: int = 1234
     plans: bool = True
     serves: bool = True
     works: bool = True
@@ -81,7 +82,7 @@ class PlayedCluster:
         if not self.plans:
             return
         videos = planned_job(cuts=[self.segments - 1])
-        store.save_plan(uid_of(job), plan_head(videos), videos)
+        store.save_plan(uid_of(job), replace(plan_head(videos), frames=self.frames), videos)
         self.end(job)
 
     def _work(self, store: DynamoDbJobStore, job: Object) -> None:
