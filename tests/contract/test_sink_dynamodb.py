@@ -387,8 +387,10 @@ def test_commit_that_came_too_late_is_paid_but_stores_nothing(sink: DynamoDbSink
     items = sink.usage().items
     assert units_of(sink, lambda: sink.commit(run, first)) == stored > 0
     smaller = segment_commit(segment_result(planned()[0], windows=1, score_ppm=1))
-    assert units_of(sink, lambda: sink.commit(run, smaller)) == stored
-    assert sink.usage().items == items
+    assert units_of(sink, lambda: sink.commit(run, smaller)) == stored + 1, "what tells of two results takes one"
+    assert sink.usage().items == items + 1
+    assert units_of(sink, lambda: sink.commit(run, smaller)) == stored + 1
+    assert sink.usage().items == items + 1
 
 
 def test_lost_answer_is_paid_twice_and_stored_once(proxy: FaultyDynamoDb, sink: DynamoDbSink) -> None:

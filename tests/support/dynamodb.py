@@ -116,19 +116,24 @@ class Fault(Enum):
     """All but the first write of a batch come back unprocessed."""
 
 
+_PUTS = {"PutItem", "UpdateItem"}
+
 Rule = Callable[[str, int], Fault | None]
 """(operation, how many requests came before) -> what to do with it."""
 
 
 @dataclass
 class FaultyDynamoDb:
-    """A proxy; `rule` decides, `seen` are the operations so far, `asked` the same with what they ask for."""
+    """A proxy; `rule` decides, `seen` are the operations so far, `asked` the same with what they ask for, `charged` the
+    write units that the server reported, whether its answer got through or not.
+    """
 
     url: str
     rule: Rule = lambda _operation, _before: None
     seen: list[str] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: int = 0
+    charged: float = 0.0
     lock: Lock = field(default_factory=Lock)
 
     def decide(self, operation: str) -> Fault | None:
@@ -137,6 +142,12 @@ class FaultyDynamoDb:
             self.seen.append(operation)
             self.faults += fault is not None
             return fault
+
+    def charge(self, operation: str, answer: bytes) -> None:
+        consumed = json.loads(answer).get("ConsumedCapacity", []) if "Write" in operation or operation in _PUTS else []
+        entries = consumed if isinstance(consumed, list) else [consumed]
+        with self.lock:
+            self.charged += sum(entry.get("CapacityUnits", 0.0) for entry in entries)
 
 
 @contextmanager
@@ -185,6 +196,7 @@ class _Proxy(BaseHTTPRequestHandler):
             self._leave_over(json.loads(body))
         else:
             status, headers, answer = self._forward(body)
+            self.server.state.charge(operation, answer)
             if fault is Fault.DROP_ANSWER:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)

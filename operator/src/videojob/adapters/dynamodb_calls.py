@@ -61,7 +61,8 @@ _TRANSIENT = _THROTTLED | {
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-_NO_ANSWER = (HTTPClientError, BotoConnectionError, ChecksumError, ResponseParserError)
+NO_ANSWER = (HTTPClientError, BotoConnectionError, ChecksumError, ResponseParserError)
+"""The service may or may not have done what it was asked for."""
 _DENIED = {
     "AccessDeniedException",
     "UnrecognizedClientException",
@@ -198,7 +199,7 @@ class Caller:
                 uri=self._uri,
                 hint="Set AWS_PROFILE and AWS_DEFAULT_REGION, or give the pod a role (EKS Pod Identity or IRSA).",
             )
-        if isinstance(error, _NO_ANSWER):
+        if isinstance(error, NO_ANSWER):
             return self._unavailable(f"no answer within {self._policy.give_up_s:g} s: {error}")
         return SinkError(f"the call to DynamoDB failed: {error}", uri=self._uri)
 
@@ -240,7 +241,7 @@ def is_throttled(error: ClientError) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed a moment later."""
-    if isinstance(error, _NO_ANSWER):
+    if isinstance(error, NO_ANSWER):
         return True
     if not isinstance(error, ClientError):
         return False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from videojob.adapters.dynamodb_calls import CONDITION_FAILED, Caller, cancellation_reasons, error_code
+from videojob.adapters.dynamodb_calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.results.document import Document
 from videojob.results.items import Item
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WriteRequestTypeDef,
     )
 
+Answer = TypeVar("Answer")
 _BATCH_ITEMS = 25
 _BATCH_BYTES = 400_000  # the service takes 16 MB, but a request is seventy times its size while it is made
 _ABSENT = "attribute_not_exists(PK)"
@@ -54,8 +55,7 @@ class TableWriter:
 
     def put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
         """Stores the item unless its key is there; returns None, or the item that is there."""
-        attributes = to_attributes(item)
-        attempts = 0
+        attributes, attempts = to_attributes(item), 0
 
         def attempt() -> PutItemOutputTypeDef:
             nonlocal attempts
@@ -69,15 +69,14 @@ class TableWriter:
             )
 
         try:
-            answer = self._caller.call(attempt)
+            answer = self._call(attempt, write_units(item_bytes(item)))
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
             stored = blocking_item(error.response)
             self._count([], write_units(max(item_bytes(item), item_bytes(stored))))
             if attempts > 1 and error.response.get("Item") == attributes:
-                # Our own, from an attempt whose answer was lost: it was written, and paid as well.
-                self._count([item], write_units(item_bytes(item)))
+                self._count([item])  # our own, from an attempt whose answer was lost
             return stored
         self._count([item], _units([answer["ConsumedCapacity"]]))
         return None
@@ -93,8 +92,9 @@ class TableWriter:
         fields = {name: value for name, value in item.items() if name not in {"PK", "SK"}}
         changes = ", ".join(f"#{name} = :{name}" for name in fields)
         values = to_attributes({f":{name}": value for name, value in fields.items()} | dict(known))
+        units = write_units(item_bytes(item))
         try:
-            answer = self._caller.call(
+            answer = self._call(
                 lambda: self._client.update_item(
                     TableName=self._table,
                     Key=to_attributes({"PK": item["PK"], "SK": item["SK"]}),
@@ -103,12 +103,13 @@ class TableWriter:
                     ExpressionAttributeNames={f"#{name}": name for name in fields},
                     ExpressionAttributeValues=values,
                     ReturnConsumedCapacity="TOTAL",
-                )
+                ),
+                units,
             )
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
-            self._count([], write_units(item_bytes(item)))
+            self._count([], units)
             return False
         self._count([item], _units([answer["ConsumedCapacity"]]))
         return True
@@ -136,15 +137,18 @@ class TableWriter:
         # One token for all attempts: a repeated attempt whose answer was lost counts as the same transaction. The
         # service forgets it after ten minutes, and then the conditions hold.
         token = uuid4().hex
+        units = sum(write_units(item_bytes(item), transactional=True) for item in written)
+        units += (len(parts) - len(written)) * write_units(0, transactional=True)
         try:
-            answer = self._caller.call(
+            answer = self._call(
                 lambda: self._client.transact_write_items(
                     TransactItems=parts, ClientRequestToken=token, ReturnConsumedCapacity="TOTAL"
-                )
+                ),
+                units,
             )
         except ClientError as error:
             if cancellation_reasons(error):
-                self._count([], sum(write_units(item_bytes(item), transactional=True) for item in written))
+                self._count([], units)
             raise
         self._count(written, _units(answer.get("ConsumedCapacity", [])))
 
@@ -164,9 +168,25 @@ class TableWriter:
         key = to_attributes({"PK": partition, "SK": sort})
         return {"ConditionCheck": {"TableName": self._table, "Key": key, "ConditionExpression": _ABSENT}}
 
+    def _call(self, attempt: Callable[[], Answer], units: int) -> Answer:
+        """As `Caller.call`. What an attempt without an answer took nobody tells: it counts as written."""
+
+        def counted() -> Answer:
+            try:
+                return attempt()
+            except NO_ANSWER:
+                self._count([], units)
+                raise
+
+        return self._caller.call(counted)
+
     def _write_batch(self, requests: Sequence[WriteRequestTypeDef]) -> Sequence[WriteRequestTypeDef]:
-        """One batch; returns what the service left over."""
-        answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
+        """One batch; returns what the service left over. The caller repeats it, so a lost answer is counted here."""
+        try:
+            answer = self._client.batch_write_item(RequestItems={self._table: requests}, ReturnConsumedCapacity="TOTAL")
+        except NO_ANSWER:
+            self._count([], sum(write_units(_request_bytes(request)) for request in requests))
+            raise
         self._count([], _units(answer.get("ConsumedCapacity", [])))
         return cast("Sequence[WriteRequestTypeDef]", answer["UnprocessedItems"].get(self._table, []))
 
@@ -189,6 +209,11 @@ def failed_condition(reason: Mapping[str, Any]) -> bool:
 def _puts(items: Sequence[Item]) -> Sequence[WriteRequestTypeDef]:
     """As the client takes them, which is many times their size: nobody but the call should hold it."""
     return [{"PutRequest": {"Item": to_attributes(item)}} for item in items]
+
+
+def _request_bytes(request: WriteRequestTypeDef) -> int:
+    """Of what a batch puts."""
+    return item_bytes(from_attributes(cast("Any", request)["PutRequest"]["Item"]))
 
 
 def _units(consumed: Sequence[ConsumedCapacityTypeDef]) -> float:

@@ -192,8 +192,9 @@ class WriteUsage:
     """What the sink consumed in this process since it was opened.
 
     Attributes:
-        write_units: DynamoDB write request units, reported by the service, or by its published rule for SQLite and
-            for puts whose condition failed (one per started KB of item, twice that inside a transaction).
+        write_units: DynamoDB write request units, reported by the service, or by its published rule for SQLite, for
+            puts whose condition failed and for requests without an answer, which may have been written (one per started
+            KB of item, twice that inside a transaction).
         items: items written. throttled: answers that asked to slow down.
         payload_bytes: size of what was written.
     """
