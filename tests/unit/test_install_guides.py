@@ -61,7 +61,9 @@ def test_a_worker_reads_only_videos_of_its_own_namespace() -> None:
 def test_no_statement_allows_all_of_anything() -> None:
     for name, statement in statements().items():
         assert not any("*" in action for action in actions(statement)), name
-        assert statement.get("Resource") != "*", name
+        # IAM knows no resources for what only describes EC2.
+        describes = all(action.startswith("ec2:Describe") for action in actions(statement))
+        assert describes or statement.get("Resource") != "*", name
 
 
 def test_engines_of_tensorrt_are_kept_in_a_claim_that_the_guide_makes_for_all_servers() -> None:

@@ -14,7 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 T = TypeVar("T")
 _CONFIG = Config(retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=3, read_timeout=10)
-_ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "404", "NotFound", "NoSuchResourceException"})
+_ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "404", "NotFound", "NoSuchResourceException"}) | {
+    "InvalidInstanceID.NotFound"
+}
 
 
 class Refused(Exception):
@@ -55,6 +57,24 @@ def quota(service: str, code: str, region: str | None) -> float:
     def ask() -> float:
         answer = _client("service-quotas", region).get_service_quota(ServiceCode=service, QuotaCode=code)
         return float(answer["Quota"]["Value"])
+
+    return _answer(ask)
+
+
+def gateways(instance: str, region: str | None) -> tuple[str, frozenset[str]]:
+    """(VPC of an instance, services that it reaches through a gateway endpoint with a route, as in "s3").
+
+    Raises Refused and Absent.
+    """
+
+    def ask() -> tuple[str, frozenset[str]]:
+        client = _client("ec2", region)
+        found = client.describe_instances(InstanceIds=[instance])["Reservations"]
+        vpc = str(found[0]["Instances"][0]["VpcId"])
+        filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "vpc-endpoint-type", "Values": ["Gateway"]}]
+        endpoints = client.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+        working = [one for one in endpoints if one["State"].lower() == "available" and one.get("RouteTableIds")]
+        return vpc, frozenset(one["ServiceName"].rpartition(".")[2] for one in working)
 
     return _answer(ask)
 

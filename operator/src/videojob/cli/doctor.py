@@ -14,11 +14,11 @@ from videojob.adapters.clock import SystemClock
 from videojob.api.crd import crd
 from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption, connected
 from videojob.cli.display import plural
-from videojob.cli.doctor_facts import FactReader, Installation, model_facts, quota_facts, table_facts
+from videojob.cli.doctor_facts import FactReader, Installation, gateway_facts, model_facts, quota_facts, table_facts
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.doctor.aws import bucket_finding, quota_findings, table_finding
+from videojob.manifests.doctor.aws import bucket_finding, gateway_findings, quota_findings, table_finding
 from videojob.manifests.doctor.bottlerocket import ami_findings
 from videojob.manifests.doctor.images import image_findings
 from videojob.manifests.doctor.installation import (
@@ -158,6 +158,9 @@ def _aws_checks(made: Installation, catalogue: Catalogue, nodes: NodeFacts) -> I
         if isinstance(model.source, S3Source):
             address = f"s3://{model.source.bucket}/{model.source.prefix}"
             yield bucket_finding(address, model_facts(made, model.source))
+    network = gateway_facts(nodes, results.region)
+    if network is not None:
+        yield from gateway_findings(network)
     if nodes.wants_gpu and nodes.flavour != "none":
         instances, quotas = quota_facts(nodes, results.region)
         used = frozenset(quotas) if isinstance(nodes.pools, NotRead) else capacity_types(nodes.pools)

@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from videojob.adapters import aws_checks
 from videojob.controller.config import ConfigModel, catalogue_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.doctor.aws import Missing, TableFacts
+from videojob.manifests.doctor.aws import GatewayFacts, Missing, TableFacts
 from videojob.manifests.doctor.installation import Right
 from videojob.manifests.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
 from videojob.manifests.doctor.surroundings import MonitoringFacts, QueueFacts
@@ -243,6 +243,25 @@ def model_facts(installation: Installation, source: S3Source) -> bool | Missing 
     bucket, owner = source.bucket, source.expected_bucket_owner
     region = source.region or (None if installation.catalogue is None else installation.catalogue.results.region)
     return _of_aws(installation, "s3", lambda: aws_checks.has_objects(bucket, source.prefix, region, owner))
+
+
+def gateway_facts(nodes: NodeFacts, region: str | None) -> GatewayFacts | Missing | NotRead | None:
+    """How the nodes' network reaches S3 and DynamoDB; None where no node is an instance of EC2."""
+    found = [] if isinstance(nodes.nodes, NotRead) else nodes.nodes
+    providers = (str((one.get("spec") or {}).get("providerID", "")) for one in found)
+    provider = next((one for one in providers if one.startswith("aws:///")), None)
+    if provider is None:
+        return None
+    try:
+        # As in aws:///us-east-1a/i-0123456789abcdef0: the region is the zone's name without its letter.
+        zone, instance = provider.removeprefix("aws:///").split("/")[:2]
+        return GatewayFacts(*aws_checks.gateways(instance, region or zone[:-1]))
+    except ValueError:
+        return NotRead(f"a node's provider is not an instance: {provider}")
+    except aws_checks.Absent:
+        return Missing()
+    except aws_checks.Refused as error:
+        return NotRead(str(error))
 
 
 def quota_facts(nodes: NodeFacts, region: str | None) -> tuple[str, dict[str, float | NotRead]]:

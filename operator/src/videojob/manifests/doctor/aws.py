@@ -57,6 +57,35 @@ def bucket_finding(address: str, found: bool | Missing | NotRead) -> Finding:
     return ok(check, "something lies there; its digest is checked when a server starts")
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """The network of a node: its VPC, and the services that it reaches through a gateway endpoint, as in "s3"."""
+
+    vpc: str
+    services: frozenset[str]
+
+
+def gateway_findings(found: GatewayFacts | Missing | NotRead) -> Iterator[Finding]:
+    """Whether the bytes of videos and results go to their services directly.
+
+    Prices in us-east-1 as of 2026: a GB that a NAT gateway passes on, by several public sources that agree; that a
+    gateway endpoint costs nothing, by AWS itself.
+    """
+    for service, name, what in (("s3", "S3", "GB of video"), ("dynamodb", "DynamoDB", "GB of results")):
+        check = f"{name} gateway"
+        if isinstance(found, GatewayFacts):
+            if service in found.services:
+                yield ok(check, f"{found.vpc} has a gateway endpoint for {name}")
+                continue
+            seen = f"{found.vpc} has no gateway endpoint for {name} with a route"
+            price = f"Behind a NAT gateway each {what} costs $0.045 (us-east-1); a gateway endpoint costs nothing."
+            yield warning(check, seen, f"{price} docs/guides/install-eks.md says how to make one.")
+        else:
+            why = "EC2 does not know the node's instance: is this the account and region?"
+            advice = "Use an identity with ec2:DescribeInstances and ec2:DescribeVpcEndpoints."
+            yield unchecked(check, found.why if isinstance(found, NotRead) else why, advice)
+
+
 def quota_findings(
     quotas: Mapping[str, float | NotRead], used: frozenset[str], instances: str = "G and VT"
 ) -> Iterator[Finding]:
