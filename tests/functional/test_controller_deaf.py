@@ -24,7 +24,7 @@ OUTAGE_S = 90.0
 QUICK = ("--canary=1", "--lease=3")
 """Proofs of life ten times as often as usual, so that a fault may be as much shorter; the lease is lost in it."""
 USUAL = ()
-WATCHED = ("videojobs", "jobs", "deployments")
+WATCHED = ("videojobs", "jobs", "deployments", "leases")
 PARTLY = b'{"type": "MODIFIED", "object": {"kind": "VideoJ'
 
 
@@ -90,6 +90,7 @@ TROUBLES = {
     "watches cut off in an event": once(lambda faults: faults.end_watches(PARTLY)),
     "watches too old": once(lambda faults: faults.inject(410, "Expired")),
     "watches in error": once(lambda faults: faults.inject(500, "InternalError")),
+    "one watch in error": once(lambda faults: faults.inject(500, "InternalError", "videojobs")),
     "watches silent": once(ApiFaults.freeze),
 }
 

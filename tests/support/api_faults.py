@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 from weakref import WeakSet
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_SELF_CARE = ("/leases", "/videojobs/videojob-canary")
+_SELF_CARE = ("/leases", "/videojobs/videojob-canary")  # what an older release has left
 _KEPT = frozenset({"content-type", "content-encoding", "retry-after", "warning"})
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST
 
@@ -50,9 +50,8 @@ class Request:
 
     @property
     def is_work(self) -> bool:
-        """Whether it writes for a job: not the lease, not the canary."""
-        new_canary = self.method == "POST" and self.path.endswith("/videojobs")
-        return self.method in _WRITES and not new_canary and not any(part in self.path for part in _SELF_CARE)
+        """Whether it writes for a job: not for the controller itself."""
+        return self.method in _WRITES and not any(part in self.path for part in _SELF_CARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +134,14 @@ class ApiFaults:
                 stream.frozen = True
             return len(self.streams)
 
-    def inject(self, code: int, reason: str) -> int:
-        """Says ERROR in every open watch, as the server does when it cannot go on; returns in how many."""
+    def inject(self, code: int, reason: str, kind: str = "") -> int:
+        """Says ERROR in every open watch, or in those of a kind, as the server does when it cannot go on; returns in how
+        many.
+        """
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}
         line = json.dumps({"type": "ERROR", "object": status | {"message": "injected", "metadata": {}}}).encode()
         with self.lock:
-            streams = list(self.streams)
+            streams = [one for one in self.streams if one.path.endswith(f"/{kind}" if kind else "")]
         for stream in streams:
             stream.say(line + b"\n")
         return len(streams)
@@ -160,14 +161,15 @@ class Stream:
     """One open watch.
 
     Args:
-        write: to who watches.
+        path: that is watched. write: to who watches.
         end: ends what comes from the server.
         hide: which events are left out.
     """
 
     def __init__(
-        self, write: Callable[[bytes], Any], end: Callable[[], None], hide: Callable[[dict[str, Any]], bool]
+        self, path: str, write: Callable[[bytes], Any], end: Callable[[], None], hide: Callable[[dict[str, Any]], bool]
     ) -> None:
+        self.path = path
         self.frozen = False
         self.end = end
         self._write, self._hide = write, hide
@@ -312,7 +314,7 @@ class _Proxy(BaseHTTPRequestHandler):
         self.close_connection = True
         faults, upstream = self.server.faults, self.upstream
         assert upstream is not None
-        stream = Stream(self.wfile.write, partial(hang_up, upstream.sock), faults.hides)
+        stream = Stream(urlsplit(self.path).path, self.wfile.write, partial(hang_up, upstream.sock), faults.hides)
         with faults.lock:
             faults.streams.add(stream)
         try:

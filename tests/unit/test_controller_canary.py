@@ -1,4 +1,4 @@
-"""The canary: marks that the watch must show, and when their absence proves that it is deaf."""
+"""The canary: what this process wrote must be shown by the watches, and its absence proves that they are deaf."""
 
 from __future__ import annotations
 
@@ -8,102 +8,101 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.api.videojob import VideoJob
-from videojob.controller.canary import NAME, Canary
-from videojob.controller.reconcile import parse
-from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import VIDEOJOBS, Kind
-from videojob.manifests.names import CANARY
-from videojob.ports import AlreadyThere
+from videojob.controller.canary import Canary
+from videojob.controller.lease import Lease
+from videojob.manifests.kinds import LEASES
 
-OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "controller", "uid": "u"}
+JOB = ("team-a", "lobby")
 
 
-def make() -> tuple[Canary, FakeCluster, FakeClock]:
-    cluster, clock = FakeCluster(), FakeClock()
-    return Canary(cluster, clock, "system", OWNER, every_s=30.0, deaf_after_s=120.0), cluster, clock
+def listening() -> tuple[Canary, FakeClock]:
+    clock = FakeClock()
+    canary = Canary(clock, deaf_after_s=120.0)
+    canary.begin()
+    return canary, clock
 
 
-def body(cluster: FakeCluster) -> dict[str, Any]:
-    return cluster.stored[VIDEOJOBS.plural, "system", NAME]
+def shown(version: str) -> dict[str, Any]:
+    return {"metadata": {"name": "videojob-controller", "namespace": "system", "resourceVersion": version}}
 
 
-def test_it_is_a_valid_videojob_that_is_held_and_goes_with_its_installation() -> None:
-    canary, cluster, _ = make()
-    canary.mark()
-    job: VideoJob = parse(body(cluster))
-    assert job.spec.suspend
-    assert body(cluster)["metadata"]["labels"][CANARY] == "true"
-    assert body(cluster)["metadata"]["ownerReferences"] == [OWNER]
-    canary.mark()
-    assert cluster.count("create", VIDEOJOBS) == 1
+def test_renewals_that_are_shown_prove_that_the_watches_hear() -> None:
+    canary, clock = listening()
+    for number in range(10):
+        canary.renewed(str(number))
+        clock.seconds += 5
+        canary.heard_lease(shown(str(number)))
+        assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
 
 
-def test_marks_that_are_shown_leave_no_silence() -> None:
-    canary, cluster, clock = make()
-    for _ in range(20):
-        canary.mark()
-        clock.seconds += 1
-        canary.heard(body(cluster))
-        assert canary.silent_s == 0.0
-        clock.seconds += 29
-
-
-def test_silence_counts_from_the_oldest_mark_that_was_not_shown_until_the_newest_is() -> None:
-    canary, cluster, clock = make()
-    canary.mark()
-    first = body(cluster)
-    for expected_s in (30, 60, 90):
-        clock.seconds += 30
-        canary.mark()
-        assert canary.silent_s == pytest.approx(expected_s, abs=0.01)
-    canary.heard(first)
-    assert canary.silent_s == pytest.approx(90, abs=0.01), "an old mark proves nothing about now"
-    hears = [canary.hears]
-    clock.seconds += 31
-    hears.append(canary.hears)
-    canary.heard(body(cluster))
-    assert [*hears, canary.hears] == [True, False, True]
+def test_a_later_renewal_stands_for_the_ones_before_it_and_an_older_one_for_none_after_it() -> None:
+    canary, clock = listening()
+    for version in ("a", "b", "c"):
+        canary.renewed(version)
+        clock.seconds += 10
+    canary.heard_lease(shown("a"))
+    assert canary.silent_s == pytest.approx(20, abs=0.01)
+    canary.heard_lease(shown("a"))
+    canary.heard_lease(shown("of somebody else"))
+    assert canary.silent_s == pytest.approx(20, abs=0.01)
+    canary.heard_lease(shown("c"))
     assert canary.silent_s == 0.0
 
 
-@pytest.mark.parametrize("error", [ClusterUnavailable("away"), ClusterRefused("no right")])
-def test_a_mark_that_could_not_be_set_is_no_proof_of_deafness(error: Exception) -> None:
-    canary, cluster, clock = make()
-    cluster.refuse = lambda _verb, _kind, _name: error
-    for _ in range(10):
-        canary.mark()
-        clock.seconds += 30
-    assert canary.silent_s == 0.0
-    assert canary.hears
+def test_renewals_that_stay_unseen_make_the_process_deaf() -> None:
+    canary, clock = listening()
+    deaf_s: list[float] = []
+    for version in ("a", "b", "c"):
+        canary.renewed(version)
+        clock.seconds += 50
+        deaf_s.append(canary.deaf_s)
+    assert deaf_s[:2] == [0.0, 0.0]
+    assert deaf_s[2] == pytest.approx(150, abs=0.01)
+    canary.begin()
+    assert canary.deaf_s == pytest.approx(150, abs=0.01), "watches that are begun anew have shown nothing yet"
 
 
-def test_an_outage_does_not_end_a_silence_that_has_begun() -> None:
-    canary, cluster, clock = make()
-    canary.mark()
-    cluster.refuse = lambda _verb, _kind, _name: ClusterUnavailable("away")
-    for _ in range(5):
-        clock.seconds += 30
-        canary.mark()
-    assert not canary.hears
+def test_nothing_counts_before_there_are_watches() -> None:
+    clock = FakeClock()
+    canary = Canary(clock)
+    canary.renewed("a")
+    clock.seconds += 600
+    assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
 
 
-def test_who_makes_it_at_the_same_time_does_not_count() -> None:
-    canary, cluster, clock = make()
-
-    def refuse(verb: str, _kind: Kind, _name: str) -> Exception | None:
-        return AlreadyThere(NAME) if verb == "create" else None
-
-    cluster.refuse = refuse
-    canary.mark()
-    clock.seconds += 300
-    assert canary.hears
-
-
-@pytest.mark.parametrize("metadata", [{}, {"annotations": {}}, {"annotations": {"videojob.dev/canary-mark": "77"}}])
-def test_other_marks_than_the_newest_are_not_heard(metadata: dict[str, Any]) -> None:
-    canary, _, clock = make()
-    canary.mark()
+def test_a_status_that_was_written_must_be_shown_by_the_watch_of_videojobs() -> None:
+    canary, clock = listening()
+    canary.wrote(JOB)
     clock.seconds += 5
-    canary.heard({"metadata": metadata})
-    assert canary.silent_s == pytest.approx(5, abs=0.01)
+    canary.wrote(JOB)
+    clock.seconds += 5
+    assert canary.silent_s == pytest.approx(10, abs=0.01)
+    canary.heard_job(("team-a", "another"))
+    assert canary.silent_s == pytest.approx(10, abs=0.01)
+    canary.heard_job(JOB)
+    assert canary.silent_s == 0.0
+
+
+def test_a_status_that_stays_unseen_begins_the_watches_anew_and_never_ends_the_process() -> None:
+    """The job may have been deleted without an event: watches that are begun anew would not show it either."""
+    canary, clock = listening()
+    canary.wrote(JOB)
+    clock.seconds += 600
+    assert canary.silent_s == pytest.approx(600, abs=0.01)
+    assert canary.deaf_s == 0.0
+    canary.begin()
+    assert canary.silent_s == 0.0
+
+
+def test_the_lease_tells_the_version_that_it_has_after_each_renewal() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    told: list[str] = []
+    lease = Lease(cluster, clock, "system", "me", renewed=told.append)
+    for _ in range(3):
+        assert lease.step()
+        clock.seconds += 5
+        assert told[-1] == cluster.stored[LEASES.plural, "system", "videojob-controller"]["metadata"]["resourceVersion"]
+    assert len(set(told)) == 3
+    other = Lease(cluster, clock, "system", "another", renewed=told.append)
+    assert not other.step()
+    assert len(told) == 3

@@ -29,9 +29,13 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
-# kopf watches all kinds in the same namespaces, though servers are in one.
+# kopf watches all kinds in the same namespaces, though servers and the controller's Lease are in one.
 - apiGroups: [apps]
   resources: [deployments]
+  verbs: [list, watch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [videojob-controller]
   verbs: [list, watch]
 {{- end -}}
 
@@ -50,22 +54,23 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [list]
-# Its canary, a VideoJob by which it proves that it still hears; all kinds are watched in the same namespaces.
+# All kinds are watched in the same namespaces.
 - apiGroups: [videojob.dev]
   resources: [videojobs]
-  verbs: [create, get, list, watch]
+  verbs: [list, watch]
+# What an older release has left.
 - apiGroups: [videojob.dev]
   resources: [videojobs]
   resourceNames: [videojob-canary]
-  verbs: [patch]
+  verbs: [get, delete]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list, watch]
-# One controller at a time. The Lease is the chart's, so none is made.
+# One controller at a time. The Lease is the chart's, so none is made; its renewals prove that the watches hear.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [videojob-controller]
-  verbs: [get, update]
+  verbs: [get, list, watch, update]
 {{- end -}}
 
 {{/* Of the cluster. */}}

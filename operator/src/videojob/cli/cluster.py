@@ -16,7 +16,6 @@ import typer
 from videojob.errors import ClusterRefused, SetupError
 from videojob.manifests.job_state import JobState, job_state
 from videojob.manifests.kinds import VIDEOJOBS
-from videojob.manifests.names import CANARY
 from videojob.ports import Cluster, Object
 from videojob.reasons import Where, settle_on
 
@@ -103,7 +102,7 @@ def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:
     if found is not None:
         return found
     try:
-        jobs = list(islice(people_s_jobs(cluster, namespace), _JOBS_LISTED + 1))
+        jobs = list(islice(cluster.list(VIDEOJOBS, namespace), _JOBS_LISTED + 1))
     except ClusterRefused as error:
         raise SetupError(
             f"there is no VideoJob {name} in the namespace {namespace}, and none can be listed: {error.message}",
@@ -113,11 +112,6 @@ def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:
     more = " and more" if len(jobs) > _JOBS_LISTED else ""
     hint = f"There are: {names}{more}." if names else "There is none at all in it: give --namespace or --context."
     raise SetupError(f"there is no VideoJob {name} in the namespace {namespace}", hint=hint)
-
-
-def people_s_jobs(cluster: Cluster, namespace: str) -> Iterator[Object]:
-    """All VideoJobs of a namespace but the controller's own canary."""
-    return (job for job in cluster.list(VIDEOJOBS, namespace) if CANARY not in (job["metadata"].get("labels") or {}))
 
 
 def find_job(cluster: Cluster, namespace: str, name: str) -> JobState:

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from videojob.cli.cluster import Access, connected, people_s_jobs
+from videojob.cli.cluster import Access, connected
 from videojob.errors import VideoJobError
+from videojob.manifests.kinds import VIDEOJOBS
 
 COMPLETE_VARIABLE = "_VIDEOJOB_COMPLETE"
 _NO_FILES = ":4"
@@ -24,7 +25,7 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
     access = Access(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
     try:
         with connected(access) as there:
-            names = [str(job["metadata"]["name"]) for job in people_s_jobs(there.api, there.namespace)]
+            names = [str(job["metadata"]["name"]) for job in there.api.list(VIDEOJOBS, there.namespace)]
     except VideoJobError:
         return []
     return sorted(name for name in names if name.startswith(incomplete))

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from dataclasses import dataclass, field
 
+from videojob.controller.canary import Canary
 from videojob.controller.health import HealthServer
 from videojob.controller.lead import Lead, LeadOptions, Outside
 from videojob.controller.lease import Lease
@@ -46,7 +47,7 @@ class Controller:
 
     Args:
         catalogue: of this installation.
-        cluster: the API. side: the same with short patience, for lease and canary.
+        cluster: the API. side: the same with short patience, for the lease.
         stores: the results tables.
         clock: the time.
         metrics: its metrics.
@@ -75,7 +76,10 @@ class Controller:
             Threads(options.lead.workers, "reconcile"),
             Threads(_SIDE_THREADS, "side"),
         )
-        self._lease = Lease(side, clock, catalogue.server_namespace, options.identity, options.lease_s)
+        self._lease = Lease(
+            side, clock, catalogue.server_namespace, options.identity, options.lease_s, renewed=self._renewed
+        )
+        self._canary = Canary(clock, options.lead.deaf_after_s)
         self._lead: Lead | None = None
         self._beat_s = clock.monotonic_s()
 
@@ -112,7 +116,8 @@ class Controller:
             asyncio.create_task(self._keep_lease(over), name="lease"),
             asyncio.create_task(_when_set(stop, over), name="stop"),
         ]
-        lead = Lead(self._outside, self._options.lead)
+        self._canary = Canary(self._clock, self._options.lead.deaf_after_s)
+        lead = Lead(self._outside, self._options.lead, self._canary)
         finished = False
         self._lead = lead
         self._metrics.leader.set(1)
@@ -132,6 +137,9 @@ class Controller:
                 await self._outside.side_threads.run(self._lease.release)
         if not stop.is_set():
             await _pause(stop, _BEAT_S)
+
+    def _renewed(self, version: str) -> None:
+        self._canary.renewed(version)
 
     async def _keep_lease(self, over: asyncio.Event) -> None:
         """Renews it; once it may be another's, sets `over`. A request that hangs does not delay that."""

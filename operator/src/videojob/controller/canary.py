@@ -1,89 +1,81 @@
-"""Proves that events still come: a VideoJob of our own is marked again and again, and the watch must show each mark.
+"""Proves that events still come: the watches must show what this process itself wrote.
 
-A watch can end for good without a word while the process looks healthy. The liveness probe asks here, so that
-Kubernetes starts a deaf controller anew.
+A watch can end for good without a word while the process looks healthy. The Lease is renewed every few seconds anyhow,
+and the watches show it: its renewals are the canary, so that no VideoJob is made that people would find in their lists.
+A status that was written must come back, too, by the very watch that tells of VideoJobs. The liveness probe asks here,
+so that Kubernetes restarts a deaf controller.
 """
 
 from __future__ import annotations
 
-import logging
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
-from videojob.api.videojob import API_VERSION, KIND
-from videojob.errors import ClusterError
-from videojob.manifests.kinds import VIDEOJOBS
-from videojob.manifests.names import CANARY, MANAGED_BY, MANAGER
-from videojob.ports import AlreadyThere, Clock, Cluster, Object
+from videojob.controller.demands import JobKey
+from videojob.ports import Clock
 
-_LOG = logging.getLogger(__name__)
-NAME = "videojob-canary"
-_MARK = "videojob.dev/canary-mark"
+_MOST_UNSEEN = 1000
 
 
 @dataclass(slots=True)
 class Canary:
-    """The canary and what was heard of it.
+    """What was written and not shown yet; for all threads.
 
     Attributes:
-        namespace: where it lies. owner: owner reference that removes it with this installation, or None.
-        every_s: how often it is marked. deaf_after_s: how long its marks may stay unseen.
+        deaf_after_s: how long renewals may stay unseen before the process is of no use.
     """
 
-    cluster: Cluster
     clock: Clock
-    namespace: str
-    owner: Mapping[str, Any] | None
-    every_s: float = 30.0
     deaf_after_s: float = 120.0
-    _oldest_unseen_s: float | None = None
-    _mark: int = 0
+    _renewals: deque[tuple[str, float]] = field(default_factory=deque)
+    _statuses: dict[JobKey, float] = field(default_factory=dict)
+    _begun: bool = False
+    _lock: Lock = field(default_factory=Lock)
 
-    def mark(self) -> None:
-        """Marks it, and makes it when it is not there. The API server being away is no proof of deafness."""
-        try:
-            self._mark += 1
-            patch = {"metadata": {"annotations": {_MARK: str(self._mark)}}}
-            if self.cluster.patch(VIDEOJOBS, self.namespace, NAME, patch) is None:
-                self.cluster.create(VIDEOJOBS, self._object())
-        except AlreadyThere:
-            return
-        except ClusterError as error:
-            _LOG.warning("the canary was not marked", extra={"error": str(error)})
-            return
-        if self._oldest_unseen_s is None:
-            self._oldest_unseen_s = self.clock.monotonic_s()
+    def renewed(self, version: str) -> None:
+        """The Lease was written, and has this resourceVersion since then; counts once there are watches."""
+        with self._lock:
+            if self._begun and len(self._renewals) < _MOST_UNSEEN:
+                self._renewals.append((version, self.clock.monotonic_s()))
 
-    def heard(self, body: Object) -> None:
-        """The watch showed the canary; only its newest mark proves that it shows what happens now."""
-        mark = body["metadata"].get("annotations", {}).get(_MARK, "")
-        if mark == str(self._mark):
-            self._oldest_unseen_s = None
+    def wrote(self, key: JobKey) -> None:
+        """A VideoJob's status was written."""
+        with self._lock:
+            self._statuses.setdefault(key, self.clock.monotonic_s())
+
+    def heard_lease(self, body: Mapping[str, Any]) -> None:
+        """A watch showed the Lease. A renewal is seen when it is shown itself, or one that came after it."""
+        version = str(body["metadata"]["resourceVersion"])
+        with self._lock:
+            if any(version == one for one, _ in self._renewals):
+                while self._renewals.popleft()[0] != version:
+                    pass
+
+    def heard_job(self, key: JobKey) -> None:
+        """A watch showed the VideoJob; which of its versions does not matter, since it is written again and again."""
+        with self._lock:
+            self._statuses.pop(key, None)
+
+    def begin(self) -> None:
+        """The watches are begun anew: they list what there is, and say nothing of a VideoJob that has gone."""
+        with self._lock:
+            self._begun = True
+            self._statuses.clear()
 
     @property
     def silent_s(self) -> float:
-        """For how long marks have been unseen; 0 when the last one was seen."""
-        since_s = self._oldest_unseen_s
-        return 0.0 if since_s is None else self.clock.monotonic_s() - since_s
+        """For how long anything that was written has been unseen; 0 when all of it was seen."""
+        with self._lock:
+            since_s = [*self._statuses.values(), *(at_s for _, at_s in self._renewals)]
+        return 0.0 if not since_s else self.clock.monotonic_s() - min(since_s)
 
     @property
-    def hears(self) -> bool:
-        """Whether the watch can be taken to work."""
-        return self.silent_s < self.deaf_after_s
-
-    def _object(self) -> dict[str, Any]:
-        metadata: dict[str, Any] = {
-            "name": NAME,
-            "namespace": self.namespace,
-            "labels": {MANAGED_BY: MANAGER, CANARY: "true"},
-            "annotations": {_MARK: str(self._mark)},
-        }
-        if self.owner is not None:
-            metadata["ownerReferences"] = [dict(self.owner)]
-        spec = {
-            "suspend": True,
-            "model": {"name": "none"},
-            "inputs": [{"s3": {"bucket": "none", "key": "none"}}],
-        }
-        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
+    def deaf_s(self) -> float:
+        """For how long the Lease's renewals have been unseen, if that is too long; else 0."""
+        with self._lock:
+            oldest_s = self._renewals[0][1] if self._renewals else None
+        silent_s = 0.0 if oldest_s is None else self.clock.monotonic_s() - oldest_s
+        return silent_s if silent_s >= self.deaf_after_s else 0.0

@@ -2,12 +2,13 @@
 
 No handler changes an object, keeps state in annotations or sets a finalizer; none returns a value. What kopf does with
 a lost watch is made endless (`_Endless`), whatever ends it all the same is begun anew (`controller.watching`), and
-`controller.canary` proves from outside that events still come. docs/design/014 has the numbers.
+`controller.canary` proves that they show what was written. docs/design/014 has the numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ import kopf
 
 from videojob.api.crd import PLURAL
 from videojob.api.videojob import GROUP, VERSION
-from videojob.manifests.names import CANARY, JOB_NAME, JOB_UID, MANAGED_BY, MANAGER
+from videojob.manifests.names import JOB_NAME, JOB_UID, LEASE, MANAGED_BY, MANAGER
 from videojob.manifests.outlines import is_settled
 from videojob.manifests.seen import has_ended, server_of
 from videojob.planning.observed import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _LAST_BACKOFF_S = 10.0
+_COUNT_EVERY_S = 1.0
 _LISTED = None
 """kopf's type of an event about an object that was there when a watch began."""
 # It warns at each start that it leaves the process's signals alone, which is what is wanted.
@@ -56,6 +58,27 @@ class _NoDiffs(kopf.DiffBaseStorage):
         return None
 
 
+class WatchLost(Exception):
+    """One of the watches is gone, and kopf goes on without it."""
+
+
+async def _watched_over(operator: asyncio.Task[None], stop: asyncio.Event) -> bool:
+    """Returns at `stop`, when kopf ends, or, with True, when it has fewer watches than before.
+
+    At an error that it does not know it drops a watch for good and says nothing. It has a task for each, by this name;
+    those of a kind go with their CRD, too, and to begin anew then does no harm.
+    """
+    most = 0
+    while not (stop.is_set() or operator.done()):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _COUNT_EVERY_S)
+        there = sum(task.get_name().startswith("watcher for ") for task in asyncio.all_tasks())
+        most = max(most, there)
+        if there < most and not stop.is_set():
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class WatchTimes:
     """How long a watch may be silent or last, in seconds.
@@ -82,7 +105,7 @@ class Listeners:
         knows_end: whether the VideoJob of this key and uid is known to be over.
         own: whether a VideoJob is as it was written here.
         server: one that may have changed.
-        canary: the canary's newest mark.
+        lease: the controller's Lease.
     """
 
     job: Callable[[tuple[str, str]], None]
@@ -90,7 +113,7 @@ class Listeners:
     knows_end: Callable[[tuple[str, str], str], bool]
     own: Callable[[Mapping[str, Any]], bool]
     server: Callable[[ServerKey], None]
-    canary: Callable[[Mapping[str, Any]], None]
+    lease: Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -115,16 +138,24 @@ class Watches:
         that are younger than itself.
         """
         watched = () if not self.namespaces else sorted({*self.namespaces, self.server_namespace})
-        await kopf.operator(
-            registry=self._registry(),
-            settings=self._settings(),
-            standalone=True,
-            # Its own would be made of the user's name, which a pod's has not.
-            identity="videojob",  # type: ignore[arg-type]  # a NewType that kopf does not export
-            clusterwide=not watched,
-            namespaces=watched,
-            stop_flag=stop,
+        over = asyncio.Event()
+        operator = asyncio.create_task(
+            kopf.operator(
+                registry=self._registry(),
+                settings=self._settings(),
+                standalone=True,
+                # Its own would be made of the user's name, which a pod's has not.
+                identity="videojob",  # type: ignore[arg-type]  # a NewType that kopf does not export
+                clusterwide=not watched,
+                namespaces=watched,
+                stop_flag=over,
+            )
         )
+        lost = await _watched_over(operator, stop)
+        over.set()
+        await operator
+        if lost:
+            raise WatchLost("a watch ended for good beside others that go on")
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -138,11 +169,9 @@ class Watches:
 
         @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
         async def on_job(body: kopf.Body, event: kopf.RawEvent, **_: Any) -> None:
-            if CANARY in body.metadata.labels:
-                listeners.canary(body)
-                return
+            is_own = listeners.own(body)
             known = event["type"] == _LISTED and is_settled(body)
-            if event["type"] == "DELETED" or not (known or listeners.own(body)):
+            if event["type"] == "DELETED" or not (known or is_own):
                 listeners.job((str(body.metadata.namespace), str(body.metadata.name)))
 
         @kopf.on.event("batch", "v1", "jobs", labels=managed, registry=registry)
@@ -160,6 +189,11 @@ class Watches:
             key = server_of(body) if body.metadata.namespace == here else None
             if key is not None:
                 listeners.server(key)
+
+        @kopf.on.event("coordination.k8s.io", "v1", "leases", registry=registry)
+        async def on_lease(body: kopf.Body, **_: Any) -> None:
+            if (body.metadata.namespace, body.metadata.name) == (here, LEASE):
+                listeners.lease(body)
 
         return registry
 
@@ -182,6 +216,7 @@ class Watches:
         settings.watching.chunk_size = 50
         settings.watching.label_selectors["jobs"] = f"{MANAGED_BY}={MANAGER}"
         settings.watching.label_selectors["deployments"] = f"{MANAGED_BY}={MANAGER}"
+        settings.watching.field_selectors["leases"] = f"metadata.name={LEASE}"  # and the rights are for no other
         settings.networking.request_timeout = 30
         settings.networking.connect_timeout = 5
         settings.networking.enforce_retry_after = True

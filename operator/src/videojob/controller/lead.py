@@ -23,9 +23,9 @@ from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
 from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
-from videojob.errors import VideoJobError
-from videojob.manifests.kinds import DEPLOYMENTS
-from videojob.manifests.names import server_name
+from videojob.errors import ClusterRefused, VideoJobError
+from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
+from videojob.manifests.names import MANAGED_BY, MANAGER, OLD_CANARY, server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
 from videojob.ports import Clock, Cluster
@@ -45,9 +45,9 @@ class LeadOptions:
     Attributes:
         workers: looks side by side.
         resync_s: how often every job is looked at though nothing was heard: what a lost event may cost.
-        deployment: name of the controller's own Deployment, which canary and servers belong to; "" for none.
-        canary_every_s: how often the canary is marked.
-        renew_after_s: its marks unseen for so long, the watches are begun anew and everything is looked at.
+        deployment: name of the controller's own Deployment, which servers belong to; "" for none.
+        canary_every_s: how often it is checked that the watches show what was written.
+        renew_after_s: something unseen for so long, the watches are begun anew and everything is looked at.
         deaf_after_s: unseen for so long, the process is of no use any more: the liveness probe fails.
         finish_s: how long looks in hand may go on at the end.
         times: see `WatchTimes`.
@@ -91,8 +91,8 @@ class Lead:
         options: see there.
     """
 
-    def __init__(self, outside: Outside, options: LeadOptions) -> None:
-        self._outside, self._options = outside, options
+    def __init__(self, outside: Outside, options: LeadOptions, canary: Canary) -> None:
+        self._outside, self._options, self._canary = outside, options, canary
         self._loop = asyncio.get_running_loop()
         catalogue, cluster, clock = outside.catalogue, outside.cluster, outside.clock
         self._demands = Demands()
@@ -101,9 +101,6 @@ class Lead:
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
         count = outside.metrics.conflicts.inc
         self._jobs = JobReconciler(cluster, catalogue, clock, observer, self._demands, self._wake, self._wrote, count)
-        self._canary = Canary(
-            outside.side, clock, catalogue.server_namespace, None, options.canary_every_s, options.deaf_after_s
-        )
         self._work: Work[Key] = Work(
             self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
         )
@@ -115,7 +112,8 @@ class Lead:
     async def run(self, over: asyncio.Event) -> bool:
         """Works until `over`; returns whether no look is left in the middle."""
         owner = await self._outside.side_threads.run(self._own_reference)
-        self._canary.owner = self._servers.owner = owner
+        self._servers.owner = owner
+        await self._outside.side_threads.run(self._delete_old_canary)
         beside = [
             asyncio.create_task(self._listen(), name="canary"),
             asyncio.create_task(self._resync_often(), name="resync"),
@@ -147,8 +145,8 @@ class Lead:
     @property
     def trouble(self) -> str:
         """Why this process should be started anew; "" when it need not be. From any thread."""
-        if not self._canary.hears:
-            return f"the watch has not shown the canary's mark for {self._canary.silent_s:.0f} s"
+        if self._canary.deaf_s:
+            return f"the watches have not shown the Lease's renewals for {self._canary.deaf_s:.0f} s"
         stuck_s = self._work.longest_s
         return f"a look has been going on for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
 
@@ -159,6 +157,7 @@ class Lead:
 
     def _wrote(self, key: JobKey) -> None:
         self._outside.metrics.status_writes.inc()
+        self._canary.wrote(key)
         self._work.wrote(key)
 
     # Events.
@@ -169,16 +168,22 @@ class Lead:
             job=told(self._hear),
             child=told(self._work.hear_of_child),
             knows_end=self._knows_end,
-            own=self._jobs.is_own,
+            own=self._is_own,
             server=told(self._hear),
-            canary=told(self._canary.heard),
+            lease=self._canary.heard_lease,
         )
+        self._canary.begin()
         catalogue = self._outside.catalogue
         watches = Watches(catalogue.namespaces, catalogue.server_namespace, listeners, self._options.times)
         self._watches = [one for one in self._watches if not one.join(0)]
         self._watches.append(WatchThread(watches.run))
         self._watches[-1].start()
         self._renewed_s = self._outside.clock.monotonic_s()
+
+    def _is_own(self, body: Mapping[str, Any]) -> bool:
+        """Whether a VideoJob is as it was written here. Any thread."""
+        self._canary.heard_job((str(body["metadata"]["namespace"]), str(body["metadata"]["name"])))
+        return self._jobs.is_own(body)
 
     def _knows_end(self, key: JobKey, uid: str) -> bool:
         """Whether a VideoJob was over when everything was listed last. Any thread."""
@@ -207,7 +212,6 @@ class Lead:
         """Proves that events come; while they do not, the watches are begun anew and everything is looked at."""
         after_s = self._options.renew_after_s
         while True:
-            await self._outside.side_threads.run(self._canary.mark)
             silent_s = self._canary.silent_s
             self._outside.metrics.canary_silent_s.set(silent_s)
             if silent_s >= after_s and self._outside.clock.monotonic_s() - self._renewed_s >= after_s:
@@ -249,6 +253,17 @@ class Lead:
             if goes_s - now_s < 2 * self._options.resync_s:
                 self._work.add_after(job, goes_s - now_s)
         return found.whole
+
+    def _delete_old_canary(self) -> None:
+        """Releases up to 0.1 proved their ears by a VideoJob of their own."""
+        namespace, name = self._outside.catalogue.server_namespace, "videojob-canary"
+        try:
+            old = self._outside.side.get(VIDEOJOBS, namespace, name)
+            labels = {} if old is None else old["metadata"].get("labels") or {}
+            if OLD_CANARY in labels and labels.get(MANAGED_BY) == MANAGER:
+                self._outside.side.delete(VIDEOJOBS, namespace, name)
+        except ClusterRefused as error:  # as where there is no such kind yet
+            _LOG.info("no canary of an older release can be deleted", extra={"error": str(error)})
 
     def _own_reference(self) -> Mapping[str, Any] | None:
         name = self._options.deployment

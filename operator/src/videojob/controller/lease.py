@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ class Lease:
     Attributes:
         namespace: of the Lease. identity: of this process, different from every other's.
         length_s: how long a record that is not renewed holds.
+        renewed: told the Lease's resourceVersion whenever this process has written it.
     """
 
     cluster: Cluster
@@ -32,6 +34,7 @@ class Lease:
     namespace: str
     identity: str
     length_s: float = 30.0
+    renewed: Callable[[str], None] = lambda _version: None
     holder: str = ""
     """Who else had it at the last look; "" for nobody, or when there was no answer."""
     _held: bool = False
@@ -94,20 +97,23 @@ class Lease:
         if not free:
             return False
         try:
-            self.cluster.replace(LEASES, self._record(stored, holder=self.identity))
+            written = self.cluster.replace(LEASES, self._record(stored, holder=self.identity))
         except ClusterConflict:
             return False
-        self._renewed_s = now_s
-        return True
+        return self._wrote(written, now_s)
 
     def _made(self, now_s: float) -> bool:
         labels = {MANAGED_BY: MANAGER}
         empty = {"metadata": {"name": LEASE, "namespace": self.namespace, "labels": labels}, "spec": {}}
         try:
-            self.cluster.create(LEASES, self._record(empty, holder=self.identity))
+            written = self.cluster.create(LEASES, self._record(empty, holder=self.identity))
         except AlreadyThere:
             return False
+        return self._wrote(written, now_s)
+
+    def _wrote(self, written: Object, now_s: float) -> bool:
         self._renewed_s = now_s
+        self.renewed(str(written["metadata"]["resourceVersion"]))
         return True
 
     def _record(self, stored: Object, holder: str) -> dict[str, Any]:

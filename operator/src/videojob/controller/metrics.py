@@ -49,7 +49,7 @@ CONFLICTS = Measure(
     "Segments that came to a second, different result; the first one stays. Hardware, model or input are not the same.",
 )
 CANARY_SILENT_S = Measure(
-    "videojob_canary_silent_seconds", Gauge, "For how long the watch has not shown the canary's marks."
+    "videojob_canary_silent_seconds", Gauge, "For how long the watches have not shown what this controller wrote."
 )
 NAMESPACES_REFUSED = Measure(
     "videojob_namespace_refused",

@@ -25,7 +25,7 @@ from videojob.errors import (
 )
 from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
 from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
-from videojob.manifests.names import CANARY, results_uid
+from videojob.manifests.names import results_uid
 from videojob.manifests.status import merge_patch, status_of, unreadable_status
 from videojob.planning.admission import held_up
 from videojob.planning.catalogue import Catalogue
@@ -101,7 +101,7 @@ class JobReconciler:
     def _look(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
-        if raw is None or CANARY in raw["metadata"].get("labels", {}):
+        if raw is None:
             self._forget(key)
             return None
         try:

@@ -90,8 +90,7 @@ class Resync:
     def _jobs(self, namespace: str | None) -> list[JobOutline]:
         """One namespace's, so that what was read of one that ends in an error does not count."""
         try:
-            found = (job_outline(one.metadata, one.cells) for one in self.cluster.outlines(VIDEOJOBS, namespace))
-            return [one for one in found if one is not None]
+            return [job_outline(one.metadata, one.cells) for one in self.cluster.outlines(VIDEOJOBS, namespace)]
         except ClusterRefused as error:
             if error.code != HTTPStatus.NOT_FOUND:
                 raise

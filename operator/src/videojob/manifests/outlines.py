@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from videojob.api.crd import FINISHED, OBSERVED, TIME_TO_LIVE
-from videojob.manifests.names import CANARY
 from videojob.planning.recorded import seconds_of
 
 Object = Mapping[str, Any]
@@ -29,14 +28,12 @@ class JobOutline:
     goes_s: float | None = None
 
 
-def job_outline(metadata: Object, cells: Mapping[str, Any]) -> JobOutline | None:
-    """A row of the table; None for the canary.
+def job_outline(metadata: Object, cells: Mapping[str, Any]) -> JobOutline:
+    """A row of the table.
 
     Columns that are not there, as before the CRD is upgraded, settle nothing. What they tell of the end stands in the
     status, which users may not write.
     """
-    if CANARY in (metadata.get("labels") or {}):
-        return None
     key, uid = (str(metadata["namespace"]), str(metadata["name"])), str(metadata["uid"])
     finished, ttl_s = cells.get(FINISHED), cells.get(TIME_TO_LIVE)
     if not finished or "deletionTimestamp" in metadata or cells.get(OBSERVED) != metadata.get("generation"):
@@ -48,5 +45,4 @@ def is_settled(job: Object) -> bool:
     """The same of a whole object."""
     status, metadata = job.get("status") or {}, job["metadata"]
     cells = {FINISHED: status.get("completionTime"), OBSERVED: status.get("observedGeneration")}
-    outline = job_outline(metadata, cells)
-    return outline is not None and outline.settled
+    return job_outline(metadata, cells).settled
