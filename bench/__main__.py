@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from bench.conditions import conditions
 from bench.launch import VariantFailed
 from bench.plan import FULL, QUICK, Plan
 from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
-from bench.table import Row, cells, markdown_table, text_table
+from bench.table import Missing, Row, cells, markdown_table, text_table
 from videojob.errors import VideoJobError
 
-ROWS: dict[str, Callable[[Plan], Iterator[Row]]] = {
+ROWS: dict[str, Callable[[Plan], Iterator[Row | Missing]]] = {
     "end-to-end": end_to_end.rows,
     "decode": decode.rows,
     "emulated": emulated.rows,
@@ -37,27 +37,30 @@ def main() -> int:
     plan = replace(plan, patience=options.patience)
     chosen = options.only.split(",") if options.only else list(ROWS)
     print(conditions(), file=sys.stderr)
-    rows: list[Row] = []
-    failed = [theme for theme in chosen if not _measure(theme, plan, rows)]
+    found = [one for theme in chosen for one in measured(theme, ROWS[theme](plan))]
+    rows = [one for one in found if isinstance(one, Row)]
     print(f"{conditions()}\n\n{text_table(rows)}")
     if options.markdown:
         options.markdown.write_text(markdown_table(rows) + "\n", encoding="utf-8")
-    if failed:
-        print(f"not measured, or not wholly: {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
+    missing = [one for one in found if isinstance(one, Missing)]
+    if missing:
+        print("\n".join(["", "not measured:", *(f"  {one.line}" for one in missing)]))
+    return 1 if missing else 0
 
 
-def _measure(theme: str, plan: Plan, rows: list[Row]) -> bool:
-    """Adds the theme's rows as they come; False when a variant failed, what was measured before it stays."""
+def measured(theme: str, rows: Iterable[Row | Missing]) -> list[Row | Missing]:
+    """A theme's rows, each told as it comes; what fails on the way is named, and what was measured before it stays."""
     print(f"{theme} …", file=sys.stderr, flush=True)
+    found: list[Row | Missing] = []
     try:
-        for row in ROWS[theme](plan):
-            print(f"  {'  '.join(cells(row))}", file=sys.stderr, flush=True)
-            rows.append(row)
+        for row in rows:
+            said = row.why if isinstance(row, Missing) else "  ".join(cells(row))
+            print(f"  {said}", file=sys.stderr, flush=True)
+            found.append(row)
     except (VariantFailed, VideoJobError) as error:
         print(f"{theme}: {error}", file=sys.stderr)
-        return False
-    return True
+        found.append(Missing(f"{theme}, the rest of it", str(error)))
+    return found
 
 
 def _arguments() -> argparse.Namespace:

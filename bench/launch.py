@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,12 +59,37 @@ def _run_once(variant: str, task: Task) -> Sample:
         return sample
 
 
-def compare(ours: str, peers: Sequence[str], task: Task, rounds: int) -> Interleaved:
-    """Runs ours and its peers in A-B-B-A order and says each run on stderr."""
+def compare(
+    ours: str, peers: Sequence[str], task: Task, rounds: int, run: Callable[[str, Task], Sample] = run
+) -> Interleaved:
+    """Runs ours and its peers in A-B-B-A order and says each run on stderr; a peer that fails is left out from then on.
+
+    Args:
+        ours: what is compared.
+        peers: with what.
+        task: for all of them.
+        rounds: how often they are gone through.
+        run: measures one run of one variant.
+
+    Raises:
+        VariantFailed: ours failed, so that there is nothing to compare with.
+    """
     order = interleaved(ours, peers, rounds)
-    samples = []
+    samples: list[Sample | None] = []
+    failed: dict[str, str] = {}
     for number, name in enumerate(order, 1):
-        sample = run(name, task)
+        if name in failed:
+            samples.append(None)
+            continue
+        try:
+            sample = run(name, task)
+        except VariantFailed as error:
+            if name == ours:
+                raise
+            failed[name] = str(error)
+            samples.append(None)
+            print(f"  {number}/{len(order)} {task.clip.stem} {name}: FAILED: {error}", file=sys.stderr, flush=True)
+            continue
         samples.append(sample)
         print(
             f"  {number}/{len(order)} {task.clip.stem} {name}: {sample.frames_per_s:.1f} frames/s, "
@@ -72,20 +97,24 @@ def compare(ours: str, peers: Sequence[str], task: Task, rounds: int) -> Interle
             file=sys.stderr,
             flush=True,
         )
-    return Interleaved(ours, tuple(order), tuple(samples))
+    return Interleaved(ours, tuple(order), tuple(samples), failed)
 
 
 class Interleaved:
-    """The samples of one interleaved series."""
+    """The samples of one interleaved series; `failed` says of peers that have none why."""
 
-    def __init__(self, ours: str, order: tuple[str, ...], samples: tuple[Sample, ...]) -> None:
+    def __init__(
+        self, ours: str, order: tuple[str, ...], samples: tuple[Sample | None, ...], failed: Mapping[str, str]
+    ) -> None:
         self._ours = ours
         self._order = order
         self._samples = samples
+        self.failed = failed
 
     def of(self, variant: str) -> list[Sample]:
         """All samples of one variant."""
-        return [sample for name, sample in zip(self._order, self._samples, strict=True) if name == variant]
+        both = zip(self._order, self._samples, strict=True)
+        return [sample for name, sample in both if name == variant and sample is not None]
 
     def others_share(self, peer: str) -> float:
         """The most that others took of the machine in a run of this peer or of ours."""
@@ -93,11 +122,16 @@ class Interleaved:
 
     def rates(self, peer: str) -> list[tuple[float, float]]:
         """(ours, peer) frames per second of neighbouring runs."""
-        return paired(self._ours, self._order, [sample.frames_per_s for sample in self._samples])[peer]
+        return self._paired(peer, [0.0 if one is None else one.frames_per_s for one in self._samples])
 
     def cpu_costs(self, peer: str) -> list[tuple[float, float]]:
         """(ours, peer) CPU-ms per frame of neighbouring runs."""
-        return paired(self._ours, self._order, [sample.cpu_ms_per_frame for sample in self._samples])[peer]
+        return self._paired(peer, [0.0 if one is None else one.cpu_ms_per_frame for one in self._samples])
+
+    def _paired(self, peer: str, figures: Sequence[float]) -> list[tuple[float, float]]:
+        if peer in self.failed:
+            raise ValueError(f"{peer} failed: it has no figures")
+        return paired(self._ours, self._order, figures)[peer]
 
 
 def _tail(path: Path) -> str:

@@ -46,6 +46,25 @@ class Row:
         return self.ratio.median <= self.aim if self.lower_is_better else self.ratio.median >= self.aim
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What could not be measured: a row that is not there.
+
+    Attributes:
+        name: as the row would have had it.
+        why: how it failed, in one line or more.
+    """
+
+    name: str
+    why: str
+
+    @property
+    def line(self) -> str:
+        """For a list of what failed."""
+        first, *_ = self.why.strip().splitlines() or [""]
+        return f"{self.name}: {first}"
+
+
 def cells(row: Row) -> tuple[str, ...]:
     """The row as words, in the order of `HEADINGS`."""
     ratio = row.ratio

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bench import launch
 from bench.measure import ratio_of
 from bench.plan import Plan
-from bench.table import Row
+from bench.table import Missing, Row
 from bench.values import Sample, Task
 
 OURS = "decode_ours"
@@ -22,7 +22,7 @@ _AIMS = {("small", "decode_cv2"): 1.0, ("1080p", "decode_cv2"): 1.2}
 _SAMPLED = {"keyframes only": {"keyframes": "1"}, "1 frame per second": {"frames_per_second": "1"}}
 
 
-def rows(plan: Plan) -> Iterator[Row]:
+def rows(plan: Plan) -> Iterator[Row | Missing]:
     """Decoding beside peers, then sparse decoding beside all frames."""
     for clip_name in plan.clips:
         loops = plan.long_loops if clip_name == "small" else plan.loops
@@ -31,9 +31,12 @@ def rows(plan: Plan) -> Iterator[Row]:
         yield from _sampled(task, clip_name, plan.rounds)
 
 
-def _beside_peers(task: Task, clip_name: str, rounds: int) -> Iterator[Row]:
+def _beside_peers(task: Task, clip_name: str, rounds: int) -> Iterator[Row | Missing]:
     series = launch.compare(OURS, list(PEERS), task, rounds)
     for peer, words in PEERS.items():
+        if peer in series.failed:
+            yield Missing(f"decode / {words}, {clip_name}", series.failed[peer])
+            continue
         rates, costs = series.rates(peer), series.cpu_costs(peer)
         cpu = [statistics.median(pair[side] for pair in costs) for side in (0, 1)]
         yield Row(
@@ -49,7 +52,7 @@ def _beside_peers(task: Task, clip_name: str, rounds: int) -> Iterator[Row]:
         )
 
 
-def _sampled(task: Task, clip_name: str, rounds: int) -> Iterator[Row]:
+def _sampled(task: Task, clip_name: str, rounds: int) -> Iterator[Row | Missing]:
     """Sampled runs between runs over all frames, in A-B-B-A order like the others."""
     for words, options in _SAMPLED.items():
         sparse, everything = replace(task, options=options), task

@@ -10,7 +10,7 @@ from bench import launch
 from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import EMULATED, emulated_device, serving_emulated
-from bench.table import Row
+from bench.table import Missing, Row
 from bench.values import Sample
 
 _VARIANTS = {
@@ -21,7 +21,7 @@ _VARIANTS = {
 }
 
 
-def rows(plan: Plan) -> Iterator[Row]:
+def rows(plan: Plan) -> Iterator[Row | Missing]:
     """Each way of feeding the device / its ceiling."""
     device = emulated_device()
     with serving_emulated() as place:
@@ -30,10 +30,19 @@ def rows(plan: Plan) -> Iterator[Row]:
         task = with_frame_size(task, in_flight=in_flight, group="1")
         grouped = replace(task, options={**task.options, "group": str(device.max_batch // 2)})
         samples: dict[str, list[Sample]] = {variant: [] for variant in _VARIANTS}
+        failed: dict[str, str] = {}
         for _ in range(plan.rounds):
             for variant in (*_VARIANTS, *reversed(_VARIANTS)):
-                samples[variant].append(launch.run(variant, grouped if variant == "client_ours" else task))
+                if variant in failed:
+                    continue
+                try:
+                    samples[variant].append(launch.run(variant, grouped if variant == "client_ours" else task))
+                except launch.VariantFailed as error:
+                    failed[variant] = str(error)
     for variant, (words, aim) in _VARIANTS.items():
+        if variant in failed:
+            yield Missing(f"emulated accelerator: {words}", failed[variant])
+            continue
         rates = [sample.frames_per_s for sample in samples[variant]]
         yield Row(
             name=f"emulated accelerator: {words} / ceiling",

@@ -14,7 +14,7 @@ from bench.launch import Interleaved
 from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import MODEL, repository, serving
-from bench.table import Row
+from bench.table import Missing, Row
 from bench.values import ServerPlace, Task
 
 OURS = "ours"
@@ -32,21 +32,24 @@ _WITHOUT_BOXES = {"ceiling", "perf_analyzer"}
 _IN_FLIGHT_PER_CORE = 32
 
 
-def rows(plan: Plan) -> Iterator[Row]:
+def rows(plan: Plan) -> Iterator[Row | Missing]:
     """One row per clip and peer."""
     with serving(repository(), [MODEL]) as place:
         for clip_name in plan.clips:
             yield from _clip_rows(plan, clip_name, place)
 
 
-def _clip_rows(plan: Plan, clip_name: str, place: ServerPlace) -> Iterator[Row]:
+def _clip_rows(plan: Plan, clip_name: str, place: ServerPlace) -> Iterator[Row | Missing]:
     task = with_frame_size(
         plan.task(clip_name, plan.loops, place), in_flight=str(_IN_FLIGHT_PER_CORE * plan.cores), group="1"
     )
     notes = _outputs(plan, clip_name, place)
     series = launch.compare(OURS, list(PEERS), task, plan.rounds)
     for peer, words in PEERS.items():
-        yield _row(series, peer, words, clip_name, notes)
+        if peer in series.failed:
+            yield Missing(f"ours / {words}, {clip_name}", series.failed[peer])
+        else:
+            yield _row(series, peer, words, clip_name, notes)
 
 
 def _row(series: Interleaved, peer: str, words: str, clip_name: str, notes: dict[str, str]) -> Row:
@@ -78,11 +81,13 @@ def _outputs(plan: Plan, clip_name: str, place: ServerPlace) -> dict[str, str]:
     task = plan.task(clip_name, 1, place)
     with tempfile.TemporaryDirectory(prefix="videojob-bench-") as folder:
         ours = _boxes_of("ours_boxes", task, Path(folder))
-        return {
-            peer: compare(ours, _boxes_of(peer, task, Path(folder))).text()
-            for peer in PEERS
-            if peer not in _WITHOUT_BOXES
-        }
+        notes = {}
+        for peer in PEERS.keys() - _WITHOUT_BOXES:
+            try:
+                notes[peer] = compare(ours, _boxes_of(peer, task, Path(folder))).text()
+            except launch.VariantFailed:
+                notes[peer] = "outputs not compared: that run failed"
+        return notes
 
 
 def _boxes_of(variant: str, task: Task, folder: Path) -> list[FrameBoxes]:

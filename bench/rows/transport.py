@@ -10,14 +10,14 @@ from bench import launch
 from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import NOTHING, serving_emulated
-from bench.table import Row
+from bench.table import Missing, Row
 from bench.values import Sample, Task
 
 _GROUP = 8
 _IN_FLIGHT = 64
 
 
-def rows(plan: Plan) -> Iterator[Row]:
+def rows(plan: Plan) -> Iterator[Row | Missing]:
     """Ours / the stock client, one frame per request and as many as ours; ours / perf_analyzer."""
     with serving_emulated() as place:
         task = with_frame_size(plan.task("small", plan.long_loops, place, NOTHING), in_flight=str(_IN_FLIGHT))
@@ -30,7 +30,10 @@ def rows(plan: Plan) -> Iterator[Row]:
             ("gRPC", by_grpc, _Peer("stock tritonclient, same requests", "client_stock", grouped, None)),
             ("shared memory", grouped, _Peer("perf_analyzer by gRPC", "perf_analyzer", single, 0.6)),
         ):
-            yield _row(peer, ours, how, plan.rounds)
+            try:
+                yield _row(peer, ours, how, plan.rounds)
+            except launch.VariantFailed as error:
+                yield Missing(f"transport: our client by {how} / {peer.words}", str(error))
 
 
 def _with(task: Task, **options: str) -> Task:
