@@ -1,22 +1,27 @@
 """The cluster under test leaves nothing on the machine, whichever way it ends.
 
-Runs before the tests that keep a node up: there can be one at a time.
+Only what is its own counts: others may work on the machine meanwhile. Runs before the tests that keep a node up: there
+can be one at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.cluster.control_plane import ROOT
-from support.cluster.node import missing
+from support.cluster.node import LINK, missing
 from support.cluster.processes import wait_for
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("may_have_nodes")]
@@ -60,19 +65,89 @@ def cluster(place: Path) -> Iterator[subprocess.Popen[str]]:
         child.kill()
 
 
-def _traces(place: Path) -> dict[str, list[str]]:
-    """What of a node can be seen on this machine."""
-    return {
-        "links": _said("ip", "-oneline", "link"),
-        "routes": _said("ip", "route"),
-        "named networks": _said("ip", "netns"),
-        "rules": _said("nft", "list", "ruleset"),
-        "mounts": Path("/proc/mounts").read_text().splitlines(),
-        "groups": [str(path) for path in Path("/sys/fs/cgroup").glob("**/videojob-tests")],
-        "processes": [
-            line for line in _said("ps", "-ww", "-eo", "args") if str(place) in line and "python" not in line
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a node that is up shows of itself on this machine, told apart from everybody else's.
+
+    Attributes:
+        processes: all that the cluster started, each by its number and the time of its start.
+        links: numbers of its network interfaces. Their routes and addresses go with them.
+        networks: its network namespaces.
+        groups: its cgroups. Their name is the same for every node, their inode is not.
+    """
+
+    processes: frozenset[psutil.Process]
+    links: frozenset[str]
+    networks: frozenset[int]
+    groups: frozenset[tuple[str, int]]
+
+
+def _traces(cluster: int) -> Traces:
+    """Of the one node that can be up at a time, which is ours now."""
+    own = Path("/proc/self/ns/net").stat().st_ino
+    family = psutil.Process(cluster).children(recursive=True)
+    return Traces(
+        processes=frozenset(family),
+        links=frozenset(line.partition(":")[0] for line in _links() if LINK in line),
+        networks=frozenset({_network(f"/proc/{one.pid}/ns/net") for one in family} - {own, 0}),
+        groups=frozenset(_groups()),
+    )
+
+
+def _links() -> list[str]:
+    return _said("ip", "-oneline", "link")
+
+
+def _network(place: str | Path) -> int:
+    """Inode of a network namespace; 0 when it is gone."""
+    try:
+        return Path(place).stat().st_ino
+    except OSError:
+        return 0
+
+
+def _groups() -> Iterator[tuple[str, int]]:
+    for path in Path("/sys/fs/cgroup").glob("**/videojob-tests"):
+        with contextlib.suppress(FileNotFoundError):
+            yield str(path), path.stat().st_ino
+
+
+def _left(of: Traces, place: Path, *, groups: bool) -> list[str]:
+    """What is still there of a node, or names its folder."""
+    alive = [one for one in of.processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    lines = _said("ps", "-ww", "-eo", "args")
+    found = [f"process {one}" for one in alive]
+    found += [f"process {line}" for line in lines if str(place) in line and "python" not in line]
+    found += [f"link {line}" for line in _links() if line.partition(":")[0] in of.links]
+    found += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if str(place) in line]
+    found += [f"network {one}" for one in Path("/run/netns").glob("cni-*") if _network(one) in of.networks]
+    found += [f"rule {line}" for line in _said("nft", "list", "ruleset") if LINK in line or "vj-cni" in line]
+    return found + ([f"group {one}" for one in _groups() if one in of.groups] if groups else [])
+
+
+@contextmanager
+def other_work() -> Iterator[None]:
+    """What somebody else does on this machine at the same time: an interface, a route, a mount and a table of rules."""
+    with tempfile.TemporaryDirectory(prefix="others-") as folder:
+        begin: tuple[tuple[str, ...], ...] = (
+            ("ip", "link", "add", "vj-others", "type", "dummy"),
+            ("ip", "link", "set", "vj-others", "up"),
+            ("ip", "route", "add", "198.51.100.0/24", "dev", "vj-others"),
+            ("mount", "-t", "tmpfs", "tmpfs", folder),
+            ("nft", "add", "table", "inet", "others"),
+        )
+        end: tuple[tuple[str, ...], ...] = (
+            ("ip", "link", "delete", "vj-others"),
+            ("umount", folder),
+            ("nft", "delete", "table", "inet", "others"),
+        )
+        try:
+            for command in begin:
+                _said(*command)
+            yield
+        finally:
+            for command in end:
+                _said(*command)
 
 
 def _said(*command: str) -> list[str]:
@@ -81,25 +156,19 @@ def _said(*command: str) -> list[str]:
 
 @pytest.mark.parametrize("way", ["orderly", "terminated", "killed"])
 def test_nothing_of_a_node_is_left(cluster: subprocess.Popen[str], place: Path, way: str) -> None:
-    before = _traces(place)
-    assert before["processes"] == []
     assert cluster.stdout is not None
     assert cluster.stdin is not None
     assert cluster.stdout.readline() == "up\n"
-    during = _traces(place)
-    assert during["processes"] != []
-    assert during["links"] != before["links"]
-    if way == "orderly":
-        cluster.stdin.write("end\n")
-        cluster.stdin.flush()
-    else:
-        os.kill(cluster.pid, signal.SIGTERM if way == "terminated" else signal.SIGKILL)
-    cluster.wait(60)
-    if way != "orderly":
-        # Nobody was left to remove them: they are empty, and the next node takes and removes them.
-        before["groups"] = during["groups"]
-    wait_for("the machine to be as before", lambda: not _new(_traces(place), before) or None, 30)
-
-
-def _new(now: dict[str, list[str]], before: dict[str, list[str]]) -> list[str]:
-    return [line for what, lines in now.items() for line in lines if line not in before[what]]
+    during = _traces(cluster.pid)
+    for kind in fields(Traces):
+        assert getattr(during, kind.name), kind.name
+    with other_work():
+        if way == "orderly":
+            cluster.stdin.write("end\n")
+            cluster.stdin.flush()
+        else:
+            os.kill(cluster.pid, signal.SIGTERM if way == "terminated" else signal.SIGKILL)
+        cluster.wait(60)
+        # After a kill nobody was left to remove its cgroups: they are empty, and the next node takes and removes them.
+        groups = way == "orderly"
+        wait_for("nothing of the node", lambda: not _left(during, place, groups=groups) or None, 30)

@@ -29,7 +29,7 @@ from support.cluster.processes import Failed, demand_alive, run, wait_for
 HOST_ADDRESS = "10.245.0.1"
 NODE_ADDRESS = "10.245.0.2"
 _BRIDGE_RANGE = "10.244.0.0/24"
-_LINK, _PEER = "vj-host", "vj-node"
+LINK, _PEER = "vj-host", "vj-node"
 _LOCK = Path("/run/lock/videojob-cluster.lock")
 _CGROUP = "videojob-tests"
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -138,10 +138,10 @@ def _children(pid: int) -> list[int]:
 
 
 def _connect(pid: int) -> None:
-    subprocess.run(["ip", "link", "delete", _LINK], capture_output=True, check=False)  # of a run that was killed
-    run(["ip", "link", "add", _LINK, "type", "veth", "peer", "name", _PEER, "netns", str(pid)])
-    run(["ip", "addr", "add", f"{HOST_ADDRESS}/30", "dev", _LINK])
-    run(["ip", "link", "set", _LINK, "up"])
+    subprocess.run(["ip", "link", "delete", LINK], capture_output=True, check=False)  # of a run that was killed
+    run(["ip", "link", "add", LINK, "type", "veth", "peer", "name", _PEER, "netns", str(pid)])
+    run(["ip", "addr", "add", f"{HOST_ADDRESS}/30", "dev", LINK])
+    run(["ip", "link", "set", LINK, "up"])
     inside = ["nsenter", f"--target={pid}", "--net", "--"]
     for command in (
         ["ip", "link", "set", "lo", "up"],
@@ -152,7 +152,7 @@ def _connect(pid: int) -> None:
     ):
         run([*inside, *command])
     for target in (POD_RANGE, "10.96.0.0/16"):
-        run(["ip", "route", "replace", target, "via", NODE_ADDRESS, "dev", _LINK])
+        run(["ip", "route", "replace", target, "via", NODE_ADDRESS, "dev", LINK])
 
 
 @contextmanager
@@ -381,4 +381,4 @@ def _remove_cgroup(folder: Path) -> None:
             return
 
 
-__all__ = ["HOST_ADDRESS", "NODE_ADDRESS", "PAUSE_IMAGE", "Node", "missing", "network", "real_node"]
+__all__ = ["HOST_ADDRESS", "LINK", "NODE_ADDRESS", "PAUSE_IMAGE", "Node", "missing", "network", "real_node"]
