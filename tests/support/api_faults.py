@@ -135,9 +135,7 @@ class ApiFaults:
             return len(self.streams)
 
     def inject(self, code: int, reason: str, kind: str = "") -> int:
-        """Says ERROR in every open watch, or in those of a kind, as the server does when it cannot go on; returns in how
-        many.
-        """
+        """Says ERROR in open watches, of a `kind` only, as a server that cannot go on does; returns in how many."""
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}
         line = json.dumps({"type": "ERROR", "object": status | {"message": "injected", "metadata": {}}}).encode()
         with self.lock:
