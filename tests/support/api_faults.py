@@ -140,19 +140,16 @@ class ApiFaults:
         line = json.dumps({"type": "ERROR", "object": status | {"message": "injected", "metadata": {}}}).encode()
         with self.lock:
             streams = [one for one in self.streams if one.path.endswith(f"/{kind}" if kind else "")]
-        for stream in streams:
-            stream.say(line + b"\n")
-        return len(streams)
+        return sum(stream.tells(line + b"\n") for stream in streams)
 
     def end_watches(self, last: bytes = b"") -> int:
         """Ends every open watch, with these last words; returns how many."""
         with self.lock:
             streams = list(self.streams)
+        told = [stream.tells(last) for stream in streams]
         for stream in streams:
-            if last:
-                stream.say(last)
             stream.end()
-        return len(streams)
+        return sum(told)
 
 
 class Stream:
@@ -180,6 +177,15 @@ class Stream:
         for line in lines:
             if not self._hide(json.loads(line)):
                 self.say(line + b"\n")
+
+    def tells(self, data: bytes) -> bool:
+        """The same, unless who watched has gone without a word; returns whether somebody watches."""
+        try:
+            if data:
+                self.say(data)
+        except OSError:
+            return False
+        return True
 
     def say(self, data: bytes) -> None:
         """One chunk; nothing when it is frozen."""

@@ -9,6 +9,7 @@
 image: {{ include "videojob.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 namespaces: {{ toJson $namespaces }}
+controllerName: {{ .Values.controllerName | quote }}
 results:
   table: {{ .Values.results.table | quote }}
   allowedTables: {{ toJson .Values.results.allowedTables }}

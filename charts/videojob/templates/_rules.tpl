@@ -37,6 +37,14 @@
   resources: [leases]
   resourceNames: [videojob-controller]
   verbs: [list, watch]
+# Its claim, without which it leaves a namespace to another release of the same controllerName.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [videojob-claim-{{ .Values.controllerName }}]
+  verbs: [get, update]
 {{- end -}}
 
 {{/* In the release's namespace. */}}

@@ -22,7 +22,7 @@ from videojob.api.outputs import (
     SnsTarget,
 )
 from videojob.api.rules import ListType, Rule, between
-from videojob.api.text import ClassName, DnsSubdomain, InstanceType, ModelName
+from videojob.api.text import ClassName, ControllerName, DnsSubdomain, InstanceType, ModelName
 from videojob.api.units import DecimalText, Duration
 
 __all__ = [
@@ -252,6 +252,8 @@ class VideoJobSpec(Model):
     """The VideoJob is deleted this many seconds after its end; results stay. Without it, never."""
     priority_class_name: DnsSubdomain | None = None
     """PriorityClass of the worker pods."""
+    controller_name: ControllerName | None = None
+    """Name of the controller that serves this VideoJob, the chart's `controllerName`. Without it, `videojob`."""
 
     RULES: ClassVar = (
         Rule(

@@ -73,6 +73,7 @@ MAX_NAME_LENGTH = 52
 
 DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=63)]
 DnsSubdomain = Annotated[str, StringConstraints(pattern=DNS_SUBDOMAIN, min_length=1, max_length=253)]
+ControllerName = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=48)]
 JobName = Annotated[str, StringConstraints(pattern=DNS_LABEL, min_length=1, max_length=MAX_NAME_LENGTH)]
 """Shorter than a label: names of the Job, its pods and their host names are made by adding to it."""
 LabelKey = Annotated[str, StringConstraints(pattern=QUALIFIED_NAME, min_length=1, max_length=317)]

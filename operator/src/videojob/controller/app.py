@@ -167,7 +167,8 @@ class Controller:
         return "" if lead is None else lead.trouble
 
     def _is_ready(self) -> str:
-        return "" if self._lead is not None else "waits for the lease"
+        lead = self._lead
+        return "waits for the lease" if lead is None else lead.refused
 
 
 async def _when_set(event: asyncio.Event, other: asyncio.Event) -> None:

@@ -13,10 +13,12 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from videojob.api.base import Items, Model
+from videojob.api.text import ControllerName
 from videojob.api.units import DecimalText
 from videojob.errors import SetupError
 from videojob.manifests.pods import LEAST_MEMORY_BYTES
 from videojob.planning.catalogue import (
+    DEFAULT_CONTROLLER,
     Accelerator,
     AcceleratorSettings,
     Catalogue,
@@ -152,6 +154,7 @@ class ConfigModel(Model):
     image: str
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     namespaces: Items[str] = ()
+    controller_name: ControllerName = DEFAULT_CONTROLLER
     results: ResultsModel = ResultsModel()
     worker: WorkerModel = WorkerModel()
     triton: TritonModel
@@ -184,6 +187,7 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
         image=config.image,
         image_pull_policy=config.image_pull_policy,
         namespaces=config.namespaces,
+        controller_name=config.controller_name,
         server_namespace=config.triton.namespace,
         server_service_account=config.triton.service_account,
         server_priority_class=config.triton.priority_class_name,

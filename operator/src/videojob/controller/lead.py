@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from videojob.controller.canary import Canary
+from videojob.controller.claims import Claims
 from videojob.controller.demands import Demands, JobKey
 from videojob.controller.handlers import Listeners, Watches, WatchTimes
 from videojob.controller.metrics import ControllerMetrics
@@ -25,7 +26,7 @@ from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
 from videojob.errors import ClusterRefused, VideoJobError
 from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
-from videojob.manifests.names import MANAGED_BY, MANAGER, OLD_CANARY, server_name
+from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
 from videojob.ports import Clock, Cluster
@@ -99,8 +100,20 @@ class Lead:
         look = ServerLook(cluster, catalogue, clock)
         observer = Observer(cluster, outside.stores, catalogue, look)
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
-        count = outside.metrics.conflicts.inc
-        self._jobs = JobReconciler(cluster, catalogue, clock, observer, self._demands, self._wake, self._wrote, count)
+        installation = f"{catalogue.server_namespace}/{LEASE}"
+        self._claims = Claims(cluster, clock, catalogue.controller_name, installation, outside.metrics.show_foreign)
+        self._jobs = JobReconciler(
+            cluster,
+            catalogue,
+            clock,
+            observer,
+            self._demands,
+            self._wake,
+            wrote=self._wrote,
+            conflicted=outside.metrics.conflicts.inc,
+            serves=self._claims.holds,
+            gone=self._claims.gone,
+        )
         self._work: Work[Key] = Work(
             self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
         )
@@ -149,6 +162,12 @@ class Lead:
             return f"the watches have not shown the Lease's renewals for {self._canary.deaf_s:.0f} s"
         stuck_s = self._work.longest_s
         return f"a look has been going on for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
+
+    @property
+    def refused(self) -> str:
+        """Which namespaces are another installation's; "" when none is. From any thread."""
+        foreign = sorted(self._claims.foreign.items())
+        return ", ".join(f"namespace {one} is served by {holder}" for one, holder in foreign)
 
     def _look(self, key: Key) -> float | None:
         if isinstance(key, ServerKey):

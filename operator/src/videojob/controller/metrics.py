@@ -57,6 +57,12 @@ NAMESPACES_REFUSED = Measure(
     "1 for each namespace whose VideoJobs may not be listed: its jobs stand still until the controller has its rights.",
     ("tenant",),
 )
+NAMESPACES_FOREIGN = Measure(
+    "videojob_namespace_foreign",
+    Gauge,
+    "1 for each namespace that another installation of the same controllerName serves; the log names it.",
+    ("tenant",),
+)
 LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the lease.")
 
 MEASURES = (
@@ -69,6 +75,7 @@ MEASURES = (
     CONFLICTS,
     CANARY_SILENT_S,
     NAMESPACES_REFUSED,
+    NAMESPACES_FOREIGN,
     LEADER,
 )
 
@@ -87,6 +94,7 @@ class ControllerMetrics:
         self.conflicts = self._counter(CONFLICTS)
         self.canary_silent_s = self._gauge(CANARY_SILENT_S)
         self.namespaces_refused = self._gauge(NAMESPACES_REFUSED)
+        self.namespaces_foreign = self._gauge(NAMESPACES_FOREIGN)
         self.leader = self._gauge(LEADER)
 
     def show_refused(self, namespaces: Iterable[str]) -> None:
@@ -94,6 +102,13 @@ class ControllerMetrics:
         self.namespaces_refused.clear()
         for one in namespaces:
             self.namespaces_refused.labels(one).set(1)
+
+    def show_foreign(self, namespace: str, holder: str) -> None:
+        """Another installation serves this namespace; "" for none any more."""
+        if holder:
+            self.namespaces_foreign.labels(namespace).set(1)
+        else:
+            self.namespaces_foreign.remove(namespace)
 
     def _counter(self, measure: Measure) -> Counter:
         return Counter(measure.name, measure.meaning, measure.labels, registry=self.registry)

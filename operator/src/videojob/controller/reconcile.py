@@ -28,7 +28,7 @@ from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.manifests.names import results_uid
 from videojob.manifests.status import merge_patch, status_of, unreadable_status
 from videojob.planning.admission import held_up
-from videojob.planning.catalogue import Catalogue
+from videojob.planning.catalogue import DEFAULT_CONTROLLER, Catalogue
 from videojob.planning.decide import decide, look_at
 from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
 from videojob.planning.lives import is_resumed
@@ -41,6 +41,8 @@ from videojob.worker.finalise import finalise_run
 
 _LOG = logging.getLogger(__name__)
 _STATUS_EVERY_S = 5.0
+_FOREIGN_S = 30.0
+"""How often it is asked whether a namespace is still another installation's."""
 _METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
 
 
@@ -70,6 +72,8 @@ class JobReconciler:
     changed: Callable[[ServerKey], None]
     wrote: Callable[[JobKey], None] = lambda _key: None
     conflicted: Callable[[float], None] = lambda _more: None
+    serves: Callable[[Object], bool] = lambda _job: True
+    gone: Callable[[str], None] = lambda _namespace: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
@@ -101,9 +105,13 @@ class JobReconciler:
     def _look(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
-        if raw is None:
+        if raw is None or (raw["spec"].get("controllerName") or DEFAULT_CONTROLLER) != self.catalogue.controller_name:
+            self.gone(namespace)
             self._forget(key)
             return None
+        if not self.serves(raw):
+            self._forget(key)
+            return _FOREIGN_S
         try:
             job = parse(raw)
         except ValidationError as error:

@@ -41,6 +41,11 @@ _LABEL_CHARACTERS = 63
 COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
 
 
+def claim_name(controller_name: str) -> str:
+    """Name of the Lease that says which installation of that controllerName serves a namespace; the chart knows it."""
+    return f"videojob-claim-{controller_name}"
+
+
 def results_uid(metadata: Metadata) -> str:
     """A job's identity in the results table. It starts with the namespace, for rules about who may read what."""
     return f"{metadata.namespace}.{metadata.uid}"

@@ -162,6 +162,10 @@ class ResultsSettings:
     create_table: bool = False
 
 
+DEFAULT_CONTROLLER = "videojob"
+"""The controllerName of VideoJobs that name none, and of installations that are not told another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The whole installation, as decisions see it.
@@ -169,6 +173,7 @@ class Catalogue:
     Attributes:
         image: of planner and worker pods. image_pull_policy: as Kubernetes spells it.
         namespaces: that are watched; empty for all.
+        controller_name: the VideoJobs that are served are those of this name.
         server_namespace: where servers run.
         server_service_account: of the servers. server_priority_class: of their pods; "" for the cluster's default.
         accelerators: settings by kind of hardware; one that is missing is not offered.
@@ -183,6 +188,7 @@ class Catalogue:
     models: Mapping[str, CatalogueModel]
     worker: WorkerSettings = WorkerSettings()
     namespaces: tuple[str, ...] = ()
+    controller_name: str = DEFAULT_CONTROLLER
     image_pull_policy: str = "IfNotPresent"
     server_service_account: str = "videojob-triton"
     server_priority_class: str = ""
