@@ -6,7 +6,6 @@ can be one at a time.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -21,7 +20,7 @@ import psutil
 import pytest
 
 from support.cluster.control_plane import ROOT
-from support.cluster.node import LINK, missing
+from support.cluster.node import LINK, left_cgroups, missing
 from support.cluster.processes import wait_for
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("may_have_nodes")]
@@ -73,13 +72,11 @@ class Traces:
         processes: all that the cluster started, each by its number and the time of its start.
         links: numbers of its network interfaces. Their routes and addresses go with them.
         networks: its network namespaces.
-        groups: its cgroups. Their name is the same for every node, their inode is not.
     """
 
     processes: frozenset[psutil.Process]
     links: frozenset[str]
     networks: frozenset[int]
-    groups: frozenset[tuple[str, int]]
 
 
 def _traces(cluster: int) -> Traces:
@@ -90,7 +87,6 @@ def _traces(cluster: int) -> Traces:
         processes=frozenset(family),
         links=frozenset(line.partition(":")[0] for line in _links() if LINK in line),
         networks=frozenset({_network(f"/proc/{one.pid}/ns/net") for one in family} - {own, 0}),
-        groups=frozenset(_groups()),
     )
 
 
@@ -106,12 +102,6 @@ def _network(place: str | Path) -> int:
         return 0
 
 
-def _groups() -> Iterator[tuple[str, int]]:
-    for path in Path("/sys/fs/cgroup").glob("**/videojob-tests"):
-        with contextlib.suppress(FileNotFoundError):
-            yield str(path), path.stat().st_ino
-
-
 def _left(of: Traces, place: Path, *, groups: bool) -> list[str]:
     """What is still there of a node, or names its folder."""
     alive = [one for one in of.processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
@@ -122,7 +112,7 @@ def _left(of: Traces, place: Path, *, groups: bool) -> list[str]:
     found += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if str(place) in line]
     found += [f"network {one}" for one in Path("/run/netns").glob("cni-*") if _network(one) in of.networks]
     found += [f"rule {line}" for line in _said("nft", "list", "ruleset") if LINK in line or "vj-cni" in line]
-    return found + ([f"group {one}" for one in _groups() if one in of.groups] if groups else [])
+    return found + ([f"group {one}" for one in left_cgroups()] if groups else [])
 
 
 @contextmanager
@@ -130,7 +120,7 @@ def other_work() -> Iterator[None]:
     """What somebody else does on this machine at the same time: an interface, a route, a mount and a table of rules."""
     with tempfile.TemporaryDirectory(prefix="others-") as folder:
         begin: tuple[tuple[str, ...], ...] = (
-            ("ip", "link", "add", "vj-others", "type", "dummy"),
+            ("ip", "link", "add", "vj-others", "type", "veth", "peer", "name", "vj-others-peer"),
             ("ip", "link", "set", "vj-others", "up"),
             ("ip", "route", "add", "198.51.100.0/24", "dev", "vj-others"),
             ("mount", "-t", "tmpfs", "tmpfs", folder),

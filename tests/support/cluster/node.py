@@ -357,6 +357,17 @@ def _hierarchies() -> list[Path]:
     return [path for path in _CGROUPS.iterdir() if (path / "tasks").exists()]
 
 
+def left_cgroups() -> list[Path]:
+    """Cgroups of nodes while no node is up: their name is the same for every node, so that one that is up has them."""
+    found = [hierarchy / _CGROUP for hierarchy in _hierarchies() if (hierarchy / _CGROUP).exists()]
+    with _LOCK.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return []
+    return found
+
+
 def _remove_cgroups() -> None:
     for hierarchy in _hierarchies():
         top = hierarchy / _CGROUP
@@ -381,4 +392,14 @@ def _remove_cgroup(folder: Path) -> None:
             return
 
 
-__all__ = ["HOST_ADDRESS", "LINK", "NODE_ADDRESS", "PAUSE_IMAGE", "Node", "missing", "network", "real_node"]
+__all__ = [
+    "HOST_ADDRESS",
+    "LINK",
+    "NODE_ADDRESS",
+    "PAUSE_IMAGE",
+    "Node",
+    "left_cgroups",
+    "missing",
+    "network",
+    "real_node",
+]
