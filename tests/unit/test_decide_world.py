@@ -209,3 +209,31 @@ def test_a_calm_course_takes_a_handful_of_looks() -> None:
         world.pass_time("none")
     told = list(dict.fromkeys(reasons))
     assert told == ["Probing", "ProvisioningCPU", "Processing", "Completed"]
+
+
+@given(st.lists(st.sampled_from(FAULTS), max_size=12), st.lists(st.sampled_from(FAULTS), max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_a_job_that_gave_up_comes_to_a_good_end_when_it_is_resumed(before: list[str], after: list[str]) -> None:
+    world = World(a_job())
+    for fault in [one for one in before if one not in {"suspend", "job ends early"}]:
+        world.look()
+        world.pass_time(fault)
+    for _ in range(40):
+        world.look()
+        if world.ends:
+            break
+        world.pass_time("slow")
+        for name, one in world.jobs.items():
+            if one.kind == "work" and one.finished is None:
+                world.jobs[name] = replace(one, finished="Failed", reason="MaxFailedIndexesExceeded", ready=0)
+    if world.ends[-1] == "Completed":
+        return
+    kept = set(world.committed)
+    world.ends.clear()
+    spec = world.job.spec.model_copy(update={"resumes": 1, "suspend": False})
+    world.job = world.job.model_copy(update={"spec": spec})
+    for fault in [one for one in after if one not in {"suspend", "job ends early"}] + ["none"] * 40:
+        world.look()
+        world.pass_time(fault)
+    assert (world.ends[-1], world.epoch) == ("Completed", 1)
+    assert kept <= world.committed
