@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.decisions import CATALOGUE, CPU, NOW_S, a_head, a_job, stored, trouble
 from videojob.api.videojob import VideoJob
 from videojob.planning.desired import Desired, WorkJobWanted
+from videojob.planning.lives import is_resumed
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.servers import size_server
 
@@ -62,7 +63,7 @@ class World:
 
     def _observed(self, *, open_now: bool) -> Observed:
         jobs = tuple(self.jobs.values())
-        if self.job.status is not None and self.job.status.completion_time is not None:
+        if self.job.status is not None and self.job.status.completion_time is not None and not is_resumed(self.job):
             return Observed(jobs=jobs)
         if self.table_away:
             return Observed(jobs=jobs, store_error="away")
@@ -237,3 +238,4 @@ def test_a_job_that_gave_up_comes_to_a_good_end_when_it_is_resumed(before: list[
         world.pass_time(fault)
     assert (world.ends[-1], world.epoch) == ("Completed", 1)
     assert kept <= world.committed
+    assert [name for name in world.jobs if name.startswith("plan-")] == ["plan-1"], "its plan is kept"
