@@ -457,6 +457,29 @@ def test_an_index_learns_which_of_its_own_segments_are_stored(store: DynamoDbJob
         assert store.committed_between(run, first, count) == wanted
 
 
+@pytest.mark.parametrize("keys", [1, 2])
+def test_a_deleted_job_leaves_nothing_and_a_call_that_was_cut_off_is_repeated(
+    proxy: FaultyDynamoDb, settings: DynamoDbSettings, store: DynamoDbJobStore, keys: int
+) -> None:
+    videos = planned_job(cuts=[2, None, 5])
+    store.save_plan(UID, replace(plan_head(videos), keys=keys), videos)
+    run = store.begin(replace(run_record(UID), keys=keys))
+    store.describe_model(run, ModelFacts("m", "1", ()))
+    store.commit(run, segment_commit(segment_result(planned()[0])))
+    store.fail(run, _failed(1))
+    client = make_client(settings)
+    before = client.scan(TableName=settings.table)["Count"]
+    proxy.seen.clear()
+    proxy.rule = lambda name, _before: Fault.DENY if proxy.seen.count("BatchWriteItem") == 2 else None
+    with pytest.raises(SinkError):
+        store.delete(UID)
+    proxy.rule = lambda _name, _before: None
+    left = client.scan(TableName=settings.table)["Count"]
+    assert 0 < left < before
+    assert (store.delete(UID), store.delete(UID)) == (left, 0)
+    assert client.scan(TableName=settings.table)["Count"] == 0
+
+
 def test_a_plan_neither_hides_commits_nor_shows_among_jobs(store: DynamoDbJobStore, run: RunRecord) -> None:
     _saved(store, planned_job(cuts=[2]))
     store.fail(run, SegmentFailure(2, 0, {"reason": "InputCorrupt"}))

@@ -351,6 +351,25 @@ def test_runs_lists_the_newest_epoch_of_every_job_by_name(sink: Sink) -> None:
     assert sink.runs()[0] == newer
 
 
+def test_what_is_deleted_is_gone_and_other_jobs_stay(open_sink: OpenSink) -> None:
+    sink = open_sink()
+    gone, kept = sink.begin(run_record("uid-1")), sink.begin(run_record("uid-2"))
+    for run in (gone, kept):
+        for commit in [_large_commit(0, _LARGE), *_commits()[1:]]:
+            sink.commit(run, commit)
+        sink.commit(run, segment_commit(segment_result(planned()[1], score_ppm=1)))
+        sink.finalise(run, b'{"a":1}', "{}")
+    newer = sink.begin(run_record("uid-1", plan="plan-b"))
+    sink.commit(newer, _commits()[0])
+    assert sink.delete("uid-1") >= 9
+    reader = open_sink()
+    assert (reader.newest("uid-1"), reader.summary("uid-1"), reader.runs()) == (None, None, [kept])
+    assert [reader.committed(run) for run in (gone, newer)] == [frozenset(), frozenset()]
+    assert (len(list(reader.commits(kept))), reader.summary("uid-2"), len(reader.conflicts(kept))) == (3, b'{"a":1}', 1)
+    assert sink.delete("uid-1") == 0, "a second time there is nothing"
+    assert sink.begin(run_record("uid-1")).epoch == 1
+
+
 def test_usage_counts_what_was_written(sink: Sink, run: RunRecord) -> None:
     before = sink.usage()
     commit = _commits()[0]

@@ -142,3 +142,21 @@ def test_a_record_that_cannot_be_read_costs_pictures_and_timings_only(output: Pa
     text, said = report(output)
     assert "face" in text
     assert said.startswith(f"Pictures and timings are left out: the record of the run at {output / RUN_FILE} cannot")
+
+
+def test_deleted_results_are_gone_and_a_second_time_there_are_none(output: Path) -> None:
+    asked = videojob("results", "faces", "--output", str(output), "--delete")
+    assert asked.code != 0, "nobody said yes"
+    assert videojob("results", "faces", "--output", str(output)).code == 0
+    first = videojob("results", "faces", "--output", str(output), "--delete", "--yes")
+    assert (first.code, "items deleted of default/faces" in first.out) == (0, True), first
+    again = videojob("results", "faces", "--output", str(output), "--delete", "--yes")
+    assert (again.code, "0 items deleted" in again.out) == (0, True), again
+
+
+def test_results_of_a_run_that_may_be_at_work_are_not_deleted(tmp_path: Path) -> None:
+    store(tmp_path, planned(2), finished(planned(2), FIRST_PPM), finish=False)
+    refused = videojob("results", "faces", "--output", str(tmp_path), "--delete", "--yes")
+    assert (refused.code != 0, "--unfinished" in refused.err) == (True, True), refused
+    sure = videojob("results", "faces", "--output", str(tmp_path), "--delete", "--yes", "--unfinished")
+    assert sure.code == 0, sure

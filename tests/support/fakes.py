@@ -189,6 +189,9 @@ class FakeSink:
     def runs(self) -> Sequence[RunRecord]:
         raise AssertionError("the runner does not list runs")
 
+    def delete(self, uid: str) -> int:
+        raise AssertionError("nobody here deletes results")
+
     def usage(self) -> WriteUsage:
         return WriteUsage()
 

@@ -72,6 +72,9 @@ class FakeJobStore:
     def runs(self) -> Sequence[RunRecord]:
         raise AssertionError("not asked by pods")
 
+    def delete(self, uid: str) -> int:
+        raise AssertionError("nobody here deletes results")
+
     def usage(self) -> WriteUsage:
         return WriteUsage()
 

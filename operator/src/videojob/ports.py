@@ -259,6 +259,10 @@ class Sink(Protocol):
         """Newest epoch of every job in the store, finished or not, by name; for the laptop's `results` and `report`."""
         ...
 
+    def delete(self, uid: str) -> int:
+        """Removes all that is stored of a job, its state last; returns how many items. Repeat a call that failed."""
+        ...
+
     def usage(self) -> WriteUsage:
         """What this object consumed."""
         ...

@@ -51,10 +51,13 @@ from videojob.results.keys import (
     CONFLICT_PREFIX,
     FIRST_KEYS,
     JOB_KEY,
+    KEY_VERSIONS,
+    PLAN_PREFIX,
     SEGMENT_PREFIX,
     SHARDS,
     is_part_key,
     keys_document,
+    plan_partition,
     segment_from_key,
     segment_partition,
     summary_sort_key,
@@ -220,6 +223,26 @@ class DynamoDbSink:
         """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
         found = [run_from_item(item) for item in self._reader.scan_jobs()]
         return sorted(found, key=lambda run: (run.name, run.namespace, run.uid))
+
+    @reads
+    def delete(self, uid: str) -> int:
+        """See `ports.Sink.delete`. A plan whose planner died before it stored the head has no name here, and stays."""
+        newest = self.newest(uid)
+        own = list(self._reader.keys(uid))
+        heads = [self._reader.get(uid, text(key["SK"])) for key in own if text(key["SK"]).startswith(PLAN_PREFIX)]
+        partitions = [plan_partition(uid, text(head["plan_id"])) for head in heads if head is not None]
+        if newest is not None:
+            runs = (replace(newest, epoch=at, keys=keys) for at in range(1, newest.epoch + 1) for keys in KEY_VERSIONS)
+            partitions += [segment_partition(run, shard) for run in runs for shard in range(SHARDS)]
+        deleted = 0
+        for partition in partitions:
+            keys = list(self._reader.keys(partition))
+            self._writer.delete_all(keys)
+            deleted += len(keys)
+        # While a head or the state is there, a call that was cut off finds what it left.
+        own.sort(key=lambda key: (key["SK"] == JOB_KEY, text(key["SK"])))
+        self._writer.delete_all(own)
+        return deleted + len(own)
 
     def usage(self) -> WriteUsage:
         """See `ports.Sink.usage`.

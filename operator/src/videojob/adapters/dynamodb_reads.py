@@ -59,6 +59,16 @@ class TableReader:
             request["Limit"] = page_items
         return self._pages(request, projection)
 
+    def keys(self, partition: str) -> Iterator[dict[str, Document]]:
+        """The keys of all items of a partition."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "PK = :pk",
+            "ExpressionAttributeValues": to_attributes({":pk": partition}),
+        }
+        return self._pages(request, "PK, SK")
+
     def query_between(
         self, partition: str, first: str, last: str, projection: str | None = None
     ) -> Iterator[dict[str, Document]]:

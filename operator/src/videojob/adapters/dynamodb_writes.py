@@ -127,6 +127,13 @@ class TableWriter:
             pending: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
             self._caller.drain(pending, self._write_batch)
 
+    def delete_all(self, keys: Sequence[Item]) -> None:
+        """Removes items; nothing happens for those that are not there."""
+        for at in range(0, len(keys), _BATCH_ITEMS):
+            batch = keys[at : at + _BATCH_ITEMS]
+            requests: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": to_attributes(key)}} for key in batch]
+            self._caller.drain(requests, self._write_batch)
+
     def transact(self, parts: Sequence[TransactWriteItemTypeDef], written: Sequence[Item]) -> None:
         """All or nothing. Raises ClientError when a condition failed: `cancellation_reasons` tells which.
 
@@ -212,8 +219,10 @@ def _puts(items: Sequence[Item]) -> Sequence[WriteRequestTypeDef]:
 
 
 def _request_bytes(request: WriteRequestTypeDef) -> int:
-    """Of what a batch puts."""
-    return item_bytes(from_attributes(cast("Any", request)["PutRequest"]["Item"]))
+    """Of what one write of a batch names."""
+    (write,) = cast("Mapping[str, Mapping[str, Any]]", request).values()
+    (item,) = write.values()
+    return item_bytes(from_attributes(item))
 
 
 def _units(consumed: Sequence[ConsumedCapacityTypeDef]) -> float:

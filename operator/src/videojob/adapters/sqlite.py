@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
-from videojob.adapters.sqlite_rows import insert_commit, read_commit
+from videojob.adapters.sqlite_rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
 from videojob.results.codec import bytes_digest, canonical, digest, parse
@@ -241,6 +241,16 @@ class SqliteSink:
                 " order by name, namespace, uid"
             ).fetchall()
         return [RunRecord(*row) for row in rows]
+
+    def delete(self, uid: str) -> int:
+        """See `ports.Sink.delete`; an item is a row here."""
+        deleted = 0
+        with self._transaction() as db:
+            db.execute(_CONFLICTS)
+            for table in (*ROWS, "conflicts", "segments", "summaries", "outbox", "runs"):
+                statement = f"delete from {table} where run_id in (select run_id from runs where uid = ?)"  # noqa: S608
+                deleted += db.execute(statement, (uid,)).rowcount
+        return deleted
 
     def usage(self) -> WriteUsage:
         """See `ports.Sink.usage`; units are those that DynamoDB's published rule gives for the same items."""

@@ -20,6 +20,9 @@ from videojob.results.values import RunRecord, SegmentCommit
 _TABLES = ("windows", "window_classes", "presence", "tracks")
 """Tables of `results.document` that a commit fills row by row."""
 
+ROWS = (*_TABLES, "gaps")
+"""All tables whose rows belong to a segment."""
+
 
 def insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) -> None:
     """Stores a segment's result, whose key must be free."""

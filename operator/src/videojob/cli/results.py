@@ -16,6 +16,7 @@ from rich.table import Table
 
 from videojob.adapters.clock import SystemClock
 from videojob.cli.cluster_results import ClusterOption, ContextOption, KubeconfigOption, Origin, find_place
+from videojob.cli.deleting import delete_results
 from videojob.cli.display import video_name
 from videojob.cli.outcome import show_summary
 from videojob.cli.stored import (
@@ -81,10 +82,18 @@ def results(
     form: Annotated[
         ResultsFormat, typer.Option("--format", help="table for people, json: the summary, csv: a row per window.")
     ] = ResultsFormat.TABLE,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete them: all that the store has of the job.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete: do not ask.")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="With --delete: also of a run that never finished.")
+    ] = False,
 ) -> None:
-    """Show what a finished run found."""
+    """Show what a finished run found, or delete it."""
     origin = Origin(cluster, kubeconfig, context, sink, table, region, endpoint_url)
     where = find_place(Which(name, namespace, uid), output, origin)
+    if delete:
+        delete_results(where, sure=yes, unfinished=unfinished)
+        return
     with finished_run(where) as (store, run, encoded):
         summary = decode_summary(encoded)
         if form is ResultsFormat.JSON:

@@ -32,6 +32,7 @@ BAD_PREFIX = "BAD#"
 FAIL_PREFIX = "FAIL#"
 DOUBT_PREFIX = "DOUBT#"
 CONFLICT_PREFIX = "CONFLICT#"
+PLAN_PREFIX = "PLAN#"
 GUIDE_PREFIX = "GUIDE#"
 BEHIND = "~"
 """Sorts behind everything that a sort key may go on with, the keys of an item's parts included."""
@@ -50,6 +51,8 @@ _FORMS = {
     FIRST_KEYS: _Form(digits=6, part_digits=3, partition=""),
     NEWEST_KEYS: _Form(digits=9, part_digits=6, partition=f"v{NEWEST_KEYS}#"),
 }
+
+KEY_VERSIONS = tuple(_FORMS)
 
 
 class _OfEpoch(Protocol):
@@ -105,7 +108,7 @@ def guide_sort_key(segment: int) -> str:
 
 def plan_sort_key(attempt: int) -> str:
     """Sort key of a plan's head. Raises SinkError."""
-    return _numbered("PLAN#", "planner", attempt, _RARE_DIGITS)
+    return _numbered(PLAN_PREFIX, "planner", attempt, _RARE_DIGITS)
 
 
 def summary_sort_key(epoch: int) -> str:
