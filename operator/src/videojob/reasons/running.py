@@ -66,7 +66,7 @@ system.
         "SetupIncomplete",
         "A part, a permission or room is missing where the program runs.",
         machine="The message says what is missing; install or free it, then run it again.",
-        cluster="The message says what is missing: provide it, then repeat the command or create a new VideoJob.",
+        cluster="The message says what is missing: provide it, then repeat the command or resume the VideoJob.",
         details="""\
 It may be the extra `local` or `parquet`, AWS credentials or region, room on the disk or in `/dev/shm`, a kernel that
 lets the decoder lock itself in, or an output folder that no other run works in.
