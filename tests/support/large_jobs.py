@@ -25,6 +25,7 @@ from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.api.videojob import VideoJob
 from videojob.planning.jobplan import PlanHead, PlannedVideo
 from videojob.planning.video import Segment
+from videojob.results.codec import digest
 from videojob.results.document import result_document, timings_document
 from videojob.results.items import Item
 from videojob.results.keys import SHARDS, segment_partition, segment_sort_key
@@ -198,13 +199,14 @@ def _commit_item(run: RunRecord, video: PlannedVideo, index: int) -> Item:
     at = index - video.first_segment
     start = video.cuts[at - 1] if at else None
     end = video.cuts[at] if at < len(video.cuts) else None
+    result = a_result(Segment(index, video.video, start, end))
     keys: Item = {
         "PK": segment_partition(run, index % SHARDS),
         "SK": segment_sort_key(index, run.keys),
-        "digest": "0" * 64,
+        "digest": digest(result),
     }
     timings = timings_document(SegmentTimings(wall_s=12.5, decode_s=3.25))
-    return keys | {"timings": timings} | result_document(a_result(Segment(index, video.video, start, end)))
+    return keys | {"timings": timings} | result_document(result)
 
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
