@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,11 @@ from videojob.adapters.dynamodb_values import to_attributes
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome, FailOutcome
+from videojob.results.codec import canonical
+from videojob.results.columns import PresenceColumns
+from videojob.results.document import presence_columns, presence_table
 from videojob.results.plan_items import failure_item
+from videojob.results.summary_codec import SCHEMA, facts_of
 from videojob.results.values import Presence, RunRecord
 
 UID = "team.uid-1"
@@ -487,3 +492,38 @@ def test_a_plan_neither_hides_commits_nor_shows_among_jobs(store: DynamoDbJobSto
     assert store.committed(run) == {0}
     assert [commit.result.segment for commit in store.commits(run)] == [0]
     assert store.runs() == [run]
+
+
+@pytest.mark.parametrize("failed", [0, 1, 6000], ids=["none", "in the head", "in parts"])
+def test_what_a_look_takes_of_a_summary_is_read_without_the_rest(
+    proxy: FaultyDynamoDb, store: DynamoDbJobStore, run: RunRecord, failed: int
+) -> None:
+    assert store.finished_facts(run) is None
+    columns = {name: list(range(60_000)) for name in ("first_ms", "last_ms", "peak_ms")}
+    facts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "state": "PartiallyCompleted" if failed else "Completed",
+        "message": f"{failed} of {failed + 1} inputs failed" if failed else "",
+        "frames": {"decoded": 9, "selected": 8, "gated": 1, "inferred": 7},
+        "failed_inputs": [
+            {"video": at, "uri": f"s3://b/{at}", "error": {"reason": "NoFrames", "message": "x" * 60}}
+            for at in range(failed)
+        ],
+    }
+    store.finalise(run, facts | {"classes": [], "videos": [{"video": 0, "presence": columns}]}, None)
+    proxy.seen.clear()
+    found = store.finished_facts(run)
+    assert found is not None
+    state, _, frames, inputs = facts_of(found)
+    assert (state, frames.selected) == (facts["state"], 8)
+    assert [one.uri for one in inputs[:3]] == [f"s3://b/{at}" for at in range(min(failed, 3))]
+    assert len(proxy.seen) <= 3, "its parts are many"
+
+
+def test_a_summary_of_columns_is_stored_as_that_of_lists(store: DynamoDbJobStore, run: RunRecord) -> None:
+    spans = [Presence(at % 3, at * 10, at * 10 + 5, at * 10 + 1, at, (at, -1, 40, 2)) for at in range(9000)]
+    document: Any = {"state": "Completed", "videos": [{"presence": presence_columns(PresenceColumns.of(spans))}]}
+    listed: Any = {"state": "Completed", "videos": [{"presence": presence_table(spans)}]}
+    assert store.finalise(run, document, None)
+    assert store.finished(run) == canonical(listed)
+    assert not store.finalise(run, canonical(listed), None), "it is the same summary"

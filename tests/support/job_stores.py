@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import CommitOutcome, FailOutcome
+from videojob.results.codec import canonical_document, canonical_pieces, parse
+from videojob.results.document import Document, mapping
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 
 
@@ -46,15 +48,16 @@ class FakeJobStore:
         return tuple(self.refused[segment] for segment in sorted(self.refused))
 
     def committed(self, run: RunRecord) -> frozenset[int]:
+        self._called("committed")
         return frozenset(self.stored)
 
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         return iter([self.stored[index] for index in sorted(self.stored)])
 
-    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+    def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
         self._called("finalise")
         is_new = run.epoch not in self.summaries
-        self.summaries.setdefault(run.epoch, summary)
+        self.summaries.setdefault(run.epoch, b"".join(canonical_pieces(canonical_document(summary))))
         return is_new
 
     def finished(self, run: RunRecord) -> bytes | None:
@@ -125,6 +128,10 @@ class FakeJobStore:
         self._called("forgive")
         self.failed = {at: one for at, one in self.failed.items() if not may_be_forgiven(one)}
         self.doubts.clear()
+
+    def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
+        stored = self.summaries.get(run.epoch)
+        return None if stored is None else mapping(parse(stored))
 
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
         self._called("describe_model")

@@ -15,6 +15,7 @@ from support.segments import run_settings, video_info
 from videojob.errors import InputCorrupt
 from videojob.planning.jobplan import (
     ModelFacts,
+    PlannedSegments,
     SegmentFailure,
     first_failures,
     is_settled,
@@ -96,6 +97,28 @@ def test_a_video_of_unknown_length_counts_with_all_its_frames() -> None:
 def test_of_a_videos_failures_that_of_its_first_bad_segment_stands() -> None:
     found = first_failures([failure(5), failure(2), failure(9), failure(12, video=1)])
     assert {video: one.segment for video, one in found.items()} == {0: 2, 1: 12}
+
+
+@pytest.mark.parametrize(
+    ("committed", "stands"),
+    [(set(), {0: 2, 1: 12}), ({2}, {0: 5, 1: 12}), ({2, 5, 9}, {1: 12}), ({0, 3, 13}, {0: 2, 1: 12})],
+)
+def test_a_commit_overrides_its_segments_failure(committed: set[int], stands: dict[int, int]) -> None:
+    """A twin on a bad machine, or one that was late, says otherwise: the result is there."""
+    found = first_failures([failure(5), failure(2), failure(9), failure(12, video=1)], committed)
+    assert {video: one.segment for video, one in found.items()} == stands
+
+
+def test_the_segments_of_many_videos_are_those_of_each() -> None:
+    videos = planned_job([2, None, 0, 3])
+    segments = PlannedSegments()
+    for video in videos:
+        segments.add(video)
+    wanted = [segment for video in videos for segment in video.segments]
+    assert list(segments) == list(segments) == wanted
+    assert len(segments) == 8
+    assert wanted[3] in segments
+    assert Segment(8, 3, None, None) not in segments
 
 
 @pytest.mark.parametrize(

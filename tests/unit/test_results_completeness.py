@@ -12,6 +12,7 @@ import pytest
 from support.results import job_description, planned, segment_result
 from videojob.errors import ResultsIncomplete
 from videojob.planning.video import Segment
+from videojob.results.columns import PresenceColumns
 from videojob.results.completeness import checked_in_order
 from videojob.results.merge import fold
 from videojob.results.summary import summarise
@@ -92,7 +93,7 @@ def test_totals_are_what_merging_everything_gives(seed: int) -> None:
     for result in found:
         totals.add(result)
     (video,) = fold(found, 2000).videos
-    assert totals.presence == video.presence
+    assert totals.take_presence(PresenceColumns()) == video.presence
     assert totals.gaps == video.gaps
     assert totals.class_totals == video.class_totals()
     counts = (totals.frames_decoded, totals.frames_selected, totals.frames_gated, totals.segments)

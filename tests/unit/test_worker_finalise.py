@@ -73,6 +73,38 @@ def test_a_failed_segment_settles_its_video_and_is_named(committed: set[int], fa
     assert (outcome.state, outcome.reason) == ("PartiallyCompleted", "InputCorrupt")
 
 
+@pytest.mark.parametrize("failed", [{0: 0}, {1: 0}, {0: 0, 1: 0, 2: 1}])
+def test_a_video_whose_segments_are_all_committed_is_not_lost_to_a_late_verdict(failed: dict[int, int]) -> None:
+    store = store_of(committed={0, 1, 2}, failed=failed)
+    outcome = finalised(store)
+    assert outcome is not None
+    assert (outcome.state, outcome.reason) == ("Completed", "")
+    assert store.summaries == store_with_all().summaries
+
+
+def store_with_all() -> FakeJobStore:
+    store = store_of(committed={0, 1, 2})
+    finalised(store)
+    return store
+
+
+def test_a_late_verdict_on_a_committed_segment_does_not_settle_the_next_one() -> None:
+    assert finalised(store_of(committed={0, 2}, failed={0: 0})) is None
+
+
+def test_a_verdict_that_came_before_the_commits_were_read_is_seen_with_them() -> None:
+    """The other way round a commit in between would be lost, and with it its video."""
+    store = store_of(committed={0, 1, 2})
+    asked: list[str] = []
+
+    def noted(name: str) -> None:
+        asked.append(name)
+
+    store.trouble = noted
+    finalised(store)
+    assert asked.index("failures") < asked.index("committed")
+
+
 def test_a_segment_before_a_failed_one_must_still_be_run() -> None:
     assert finalised(store_of(committed={2}, failed={1: 0})) is None
 
@@ -94,6 +126,7 @@ def test_an_input_that_the_planner_refused_is_named_too() -> None:
 def test_what_was_stored_first_stands() -> None:
     store = store_of(committed={0, 1, 2})
     first = finalised(store)
+    del store.stored[0]
     store.failed[0] = SegmentFailure(0, 0, CORRUPT)  # by a worker that nobody waits for any more
     assert finalised(store) == stored_outcome(store, RUN) == first
     assert stored_outcome(store, replace(RUN, epoch=3)) is None

@@ -15,6 +15,7 @@ from videojob.manifests.kinds import Kind
 from videojob.manifests.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
+from videojob.results.document import Document
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.vision.values import ModelContract
 
@@ -230,12 +231,13 @@ class Sink(Protocol):
         """All stored segments of the epoch by ascending index; a consistent read, paged."""
         ...
 
-    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+    def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
         """In one transaction: the summary if absent, the run's state if its epoch still owns it, the outbox entry.
 
         Args:
             run: as `begin` returned it.
-            summary: canonical JSON, as `results.summary_codec.encode_summary` makes it.
+            summary: canonical JSON, as `results.summary_codec.encode_summary` makes it, or the document that it is made
+                of (`summary_document`), which takes less memory.
             notification: JSON message for the outbox, or None.
 
         Returns:
@@ -320,6 +322,12 @@ class JobStore(Sink, Protocol):
 
     def forgive(self, run: RunRecord) -> None:
         """Forgets the failures that may pass, and all doubts, so that those segments are open again."""
+        ...
+
+    def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
+        """What `results.summary_codec.facts_of` takes of this epoch's summary, however large it is; None when there is
+        none. Of very many failed inputs it may have the first ones only. A consistent read.
+        """
         ...
 
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:

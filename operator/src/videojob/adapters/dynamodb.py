@@ -30,8 +30,8 @@ from videojob.adapters.dynamodb_writes import TableWriter, blocking_item, failed
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
 from videojob.ports import CommitOutcome
-from videojob.results.codec import bytes_digest, canonical, parse
-from videojob.results.document import Document, mapping, text, whole
+from videojob.results.codec import canonical, canonical_document, document_digest
+from videojob.results.document import Document, text, whole
 from videojob.results.items import (
     SPILL_BYTES,
     Item,
@@ -180,12 +180,10 @@ class DynamoDbSink:
         ]
         return heapq.merge(*shards, key=lambda commit: commit.result.segment)
 
-    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
-        """See `ports.Sink.finalise`."""
-        document = mapping(parse(summary))
-        if canonical(document) != summary:
-            raise ValueError("the summary is not canonical JSON: it could not be given back byte for byte")
-        spilled = summary_item(run, document, bytes_digest(summary), self._settings.spill_bytes)
+    def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
+        """See `ports.Sink.finalise`; of a document one part is in memory as the client takes it."""
+        document = canonical_document(summary)
+        spilled = summary_item(run, document, document_digest(document), self._settings.spill_bytes)
         self._writer.put_all(spilled.parts)
         writes = [spilled.head] if notification is None else [spilled.head, outbox_item(run, notification)]
         try:

@@ -90,12 +90,14 @@ class RetryPolicy:
         give_up_s: no attempt starts later than this after the first, in seconds.
         first_wait_s, max_wait_s: bounds of the random, exponentially growing wait between attempts, in seconds.
         sleep: waits that many seconds.
+        answered: told of each call that came to its end.
     """
 
     give_up_s: float = 60.0
     first_wait_s: float = 0.05
     max_wait_s: float = 5.0
     sleep: Callable[[float], None] = time.sleep
+    answered: Callable[[], None] = lambda: None
 
 
 class Caller:
@@ -123,7 +125,9 @@ class Caller:
             SinkUnavailable: no answer in time. SinkError, SetupError: a retry does not help.
         """
         try:
-            return self._retrying(retry_if_exception(is_transient))(attempt)
+            answer = self._retrying(retry_if_exception(is_transient))(attempt)
+            self._policy.answered()
+            return answer
         except ClientError as error:
             if error_code(error) in {CONDITION_FAILED, TRANSACTION_CANCELLED} and not is_transient(error):
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from botocore.exceptions import ClientError
@@ -15,8 +15,8 @@ from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_writes import failed_condition
 from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import FailOutcome
-from videojob.results.document import text
-from videojob.results.items import join_items
+from videojob.results.document import Document, mapping, text
+from videojob.results.items import first_moved, join_items, part_prefix
 from videojob.results.keys import (
     BAD_PREFIX,
     BEHIND,
@@ -34,6 +34,7 @@ from videojob.results.keys import (
     segment_from_key,
     segment_partition,
     segment_sort_key,
+    summary_sort_key,
 )
 from videojob.results.plan_items import (
     doubt_from_item,
@@ -50,6 +51,7 @@ from videojob.results.plan_items import (
     video_from_item,
     video_item,
 )
+from videojob.results.summary_codec import FACTS
 from videojob.results.values import RunRecord
 
 _LOG = logging.getLogger(__name__)
@@ -163,6 +165,19 @@ class DynamoDbJobStore(DynamoDbSink):
         keys = [text(item["SK"]) for item in failed if may_be_forgiven(failure_from_item(item))]
         keys.extend(text(item["SK"]) for item in doubted)
         self._writer.remove_all(partition, keys)
+
+    @reads
+    def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
+        """See `ports.JobStore.finished_facts`."""
+        key = summary_sort_key(run.epoch)
+        item = self._reader.get(run.uid, key, ["digest", "parts", *(f"summary.{name}" for name in FACTS)])
+        if item is None:
+            return None
+        facts = dict(mapping(item["summary"]))
+        if "parts" in item and not facts["failed_inputs"] and facts["state"] != "Completed":
+            parts = self._reader.query(run.uid, part_prefix(key, text(item["digest"])), page_items=1)  # they are large
+            facts["failed_inputs"] = first_moved(parts, "summary/failed_inputs")
+        return facts
 
     @reads
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from videojob.adapters.dynamodb_calls import Caller
@@ -12,7 +12,7 @@ from videojob.results.keys import JOB_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import GetItemInputTypeDef, QueryInputTypeDef, ScanInputTypeDef
 
 _PAGE_ITEMS = 100
 """Whole items in one answer. A page of 1 MB, as it would come otherwise, takes twenty times that once it is parsed."""
@@ -32,10 +32,27 @@ class TableReader:
         self._client = client
         self._caller = caller
 
-    def get(self, partition: str, sort: str) -> dict[str, Document] | None:
-        """One item; None when it is not there."""
-        key = to_attributes({"PK": partition, "SK": sort})
-        answer = self._caller.call(lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
+    def get(self, partition: str, sort: str, paths: Sequence[str] = ()) -> dict[str, Document] | None:
+        """One item; None when it is not there.
+
+        Args:
+            partition: its key.
+            sort: its key.
+            paths: of attributes, as in "summary.state", to which the answer is limited; all without.
+        """
+        request: GetItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": to_attributes({"PK": partition, "SK": sort}),
+            "ConsistentRead": True,
+        }
+        if paths:
+            # By other names throughout: the service has some hundred reserved words.
+            names = {step: f"#n{at}" for at, step in enumerate(sorted({s for path in paths for s in path.split(".")}))}
+            request["ExpressionAttributeNames"] = {name: step for step, name in names.items()}
+            request["ProjectionExpression"] = ", ".join(
+                ".".join(names[step] for step in path.split(".")) for path in paths
+            )
+        answer = self._caller.call(lambda: self._client.get_item(**request))
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
     def query(

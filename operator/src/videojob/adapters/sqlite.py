@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import resources
@@ -20,8 +20,8 @@ from videojob.adapters.sink_errors import damaged, never_begun, other_summary, s
 from videojob.adapters.sqlite_rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
-from videojob.results.codec import bytes_digest, canonical, digest, parse
-from videojob.results.document import mapping
+from videojob.results.codec import bytes_digest, canonical_document, canonical_pieces, digest
+from videojob.results.document import Document
 from videojob.results.items import Item, commit_item, job_item, outbox_item, summary_item
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.write_cost import item_bytes, write_units
@@ -171,12 +171,11 @@ class SqliteSink:
                 raise damaged(f"segment {segment}", run, str(self._path))
             yield commit
 
-    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+    def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
         """See `ports.Sink.finalise`."""
-        document = mapping(parse(summary))
-        if canonical(document) != summary:
-            raise ValueError("the summary is not canonical JSON")
-        made = bytes_digest(summary)
+        document = canonical_document(summary)
+        data = b"".join(canonical_pieces(document))
+        made = bytes_digest(data)
         with self._transaction() as db:
             run_id = self._owned_run(db, run)
             row = db.execute("select digest from summaries where run_id = ?", (run_id,)).fetchone()
@@ -185,7 +184,7 @@ class SqliteSink:
                     raise other_summary(run, str(self._path))
                 return False
             db.execute(
-                "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, made, summary.decode())
+                "insert into summaries (run_id, digest, summary) values (?, ?, ?)", (run_id, made, data.decode())
             )
             if notification is not None:
                 db.execute("insert into outbox (run_id, notification) values (?, ?)", (run_id, notification))

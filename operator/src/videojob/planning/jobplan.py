@@ -4,9 +4,10 @@ one `PlanHead` over all. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from videojob.planning.guide import SegmentGuide, VideoGuide, guide_from_dict
@@ -131,6 +132,41 @@ class PlannedVideo:
         }
 
 
+class PlannedSegments(Collection[Segment]):
+    """The segments of many videos, in the numbers that they are made of: a job may have 10^5."""
+
+    def __init__(self) -> None:
+        self._videos: list[tuple[int, int, Sequence[int]]] = []
+        self._count = 0
+
+    def add(self, video: PlannedVideo) -> None:
+        """Those of one more video, behind all others."""
+        if video.segment_count:
+            self._videos.append((video.video, video.first_segment, _packed(video.cuts)))
+            self._count += video.segment_count
+
+    def __len__(self) -> int:
+        """How many."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Segment]:
+        """With job-wide indexes."""
+        for video, first, cuts in self._videos:
+            for at, (start, end) in enumerate(pairwise(chain((None,), cuts, (None,)))):
+                yield Segment(first + at, video, start, end)
+
+    def __contains__(self, segment: object) -> bool:
+        """Looks at all."""
+        return any(segment == one for one in self)
+
+
+def _packed(numbers: Sequence[int]) -> Sequence[int]:
+    try:
+        return array("q", numbers)
+    except OverflowError:
+        return numbers
+
+
 def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
     """The inverse of `PlannedVideo.as_dict`; raises KeyError, ValueError or TypeError on anything else."""
     info = values["info"]
@@ -192,17 +228,25 @@ def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:
     return info.frames_estimate
 
 
-def first_failures(failures: Sequence[SegmentFailure]) -> dict[int, SegmentFailure]:
-    """By video, the failure of its first bad segment: whichever was met first in time, this one stands."""
+def first_failures(
+    failures: Iterable[SegmentFailure], committed: Collection[int] = frozenset()
+) -> dict[int, SegmentFailure]:
+    """By video, the failure of its first bad segment: whichever was met first in time, this one stands.
+
+    Args:
+        failures: as they are stored.
+        committed: indexes of stored segments: a failure of one of these does not count. Another pod, which was late or
+            on a bad machine, met it, and the segment's result is there.
+    """
     found: dict[int, SegmentFailure] = {}
     for failure in failures:
         known = found.get(failure.video)
-        if known is None or failure.segment < known.segment:
+        if failure.segment not in committed and (known is None or failure.segment < known.segment):
             found[failure.video] = failure
     return found
 
 
-def is_settled(segment: Segment, committed: frozenset[int], failed: Mapping[int, SegmentFailure]) -> bool:
+def is_settled(segment: Segment, committed: Collection[int], failed: Mapping[int, SegmentFailure]) -> bool:
     """Whether nothing is left to do for a segment: it is committed, or lies at or behind its video's first bad one.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from videojob.planning.jobplan import ModelFacts
@@ -28,8 +28,8 @@ def describe(
     *,
     model: ModelFacts,
     settings: RunSettings,
-    videos: Sequence[DescribedVideo],
-    segments: Sequence[Segment],
+    videos: Iterable[DescribedVideo],
+    segments: Collection[Segment],
 ) -> JobDescription:
     """The description of a job, for `results.summary.summarise`.
 
@@ -38,9 +38,15 @@ def describe(
         name: of the VideoJob.
         model: that answered.
         settings: of the run.
-        videos: every input, by position.
-        segments: every planned one.
+        videos: every input, by position; what is known of one is not kept until the next.
+        segments: every planned one, once the videos were asked for.
     """
+    entries, failed, memories_ms = [], [], []
+    for video in videos:
+        entries.append(_entry(video))
+        memories_ms.append(settings.presence_gap_ms if video.info is None else track_memory_ms(settings, video.info))
+        if video.error is not None:
+            failed.append(FailedInput(video.video, video.uri, video.error))
     return JobDescription(
         identity=JobIdentity(namespace, name, model.name, model.version, model.labels),
         settings=ResultSettings(
@@ -50,13 +56,10 @@ def describe(
             sampling=sampling_text(settings.sampling),
             tracked=settings.track,
         ),
-        videos=tuple(_entry(video) for video in videos),
-        segments=tuple(segments),
-        failed=tuple(FailedInput(video.video, video.uri, video.error) for video in videos if video.error is not None),
-        track_memory_ms=tuple(
-            settings.presence_gap_ms if video.info is None else track_memory_ms(settings, video.info)
-            for video in videos
-        ),
+        videos=tuple(entries),
+        segments=segments,
+        failed=tuple(failed),
+        track_memory_ms=tuple(memories_ms),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
+from videojob.results.columns import PRESENCE, PresenceColumns
 from videojob.results.values import (
     ClassStats,
     Gap,
@@ -25,7 +26,6 @@ Document: TypeAlias = "Mapping[str, Document] | Sequence[Document] | str | int |
 Table: TypeAlias = "dict[str, list[int]]"
 
 _STATS = ("detections", "frames", "max_at_once", "score_sum_ppm", "score_max_ppm")
-_PRESENCE = ("class_id", "first_ms", "last_ms", "peak_ms", "peak_score_ppm", "x_min", "y_min", "x_max", "y_max")
 _FIRST_BOX = ("first_x_min", "first_y_min", "first_x_max", "first_y_max")
 _LAST_BOX = ("last_x_min", "last_y_min", "last_x_max", "last_y_max")
 _TRACKS = ("track_id", "class_id", "first_ms", "last_ms", *_FIRST_BOX, *_LAST_BOX)
@@ -82,10 +82,23 @@ def result_from_document(document: Mapping[str, Document]) -> SegmentResult:
     )
 
 
+def presence_columns(spans: Sequence[Presence]) -> dict[str, Document]:
+    """Presence intervals as columns, not copied if they are such already; empty when there are none."""
+    if not isinstance(spans, PresenceColumns):
+        return dict(presence_table(spans))
+    return dict(zip(PRESENCE, spans.table_columns(), strict=True)) if spans else {}
+
+
+def presence_from_columns(table: Document) -> PresenceColumns:
+    """The inverse of `presence_columns`; raises KeyError, TypeError or ValueError on anything else."""
+    columns = mapping(table)
+    return PresenceColumns.of_table([cast("Sequence[int]", items(columns[name])) for name in PRESENCE if columns])
+
+
 def presence_table(spans: Iterable[Presence]) -> Table:
     """Presence intervals as columns; empty when there are none."""
     return _table(
-        _PRESENCE,
+        PRESENCE,
         (
             (span.class_id, span.first_ms, span.last_ms, span.peak_ms, span.peak_score_ppm, *span.peak_box)
             for span in spans
@@ -98,7 +111,7 @@ def presence_from_table(table: Document) -> tuple[Presence, ...]:
     return tuple(
         Presence(class_id, first_ms, last_ms, peak_ms, peak_score_ppm, (x_min, y_min, x_max, y_max))
         for class_id, first_ms, last_ms, peak_ms, peak_score_ppm, x_min, y_min, x_max, y_max in _rows(
-            {"presence": table}, "presence", _PRESENCE
+            {"presence": table}, "presence", PRESENCE
         )
     )
 

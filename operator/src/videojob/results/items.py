@@ -17,13 +17,14 @@ two writers never mix their parts, and parts without a head are never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
 from videojob.planning.jobplan import NEWEST_KEYS
 from videojob.results.codec import bytes_digest, canonical
+from videojob.results.columns import Column
 from videojob.results.document import (
     Document,
     items,
@@ -60,6 +61,7 @@ SPILL_BYTES = 350_000
 _DIGEST_CHARS = 12
 _BESIDE_RESULT = frozenset({"PK", "SK", "digest", "timings"})
 
+_MANY_PARTS = 1000
 _HEAD_ROOM_BYTES = 16
 """For the attribute that counts the parts."""
 
@@ -85,6 +87,11 @@ def checked(item: Mapping[str, Document], content: bytes) -> bytes:
             f"item {item['SK']!r} does not match its digest: it says {stored:.12}, its content {found:.12}"
         )
     return content
+
+
+def part_prefix(sort_key: str, digest: str) -> str:
+    """What the sort keys of an item's parts begin with, before their numbers."""
+    return f"{sort_key}#{digest[:_DIGEST_CHARS]}"
 
 
 def job_item(run: RunRecord) -> Item:
@@ -205,20 +212,20 @@ def spill(item: Item, digest: str, max_bytes: int = SPILL_BYTES, keys: int = NEW
     size_bytes = item_bytes(item)
     if size_bytes <= max_bytes:
         return SpilledItem(item, ())
-    head = cast("Item", _copy(item))
-    chunks: list[tuple[str, list[Document]]] = []
-    for path, values in _by_urgency(head, max_bytes):
+    left = _Left(item)
+    chunks: list[tuple[str, Sequence[Document]]] = []
+    for path in _by_urgency(item, max_bytes):
         if size_bytes <= max_bytes - _HEAD_ROOM_BYTES:
             break
-        moved_bytes = _list_bytes(values)
+        values = left.take(path)
         # Three quarters leave room for the part's keys and path.
         chunks += [(path, chunk) for chunk in _chunks(values, max_bytes * 3 // 4)]
-        values.clear()
-        size_bytes -= moved_bytes - _list_bytes(values)
+        size_bytes -= _list_bytes(values) - _list_bytes([])
+    head = left.item
     # A list is filled again before the lists inside its elements are.
     chunks.sort(key=lambda chunk: chunk[0].count("/"))
     head["parts"] = len(chunks)
-    prefix = f"{item['SK']}#{digest[:_DIGEST_CHARS]}"
+    prefix = part_prefix(text(item["SK"]), digest)
     parts = tuple(
         {"PK": item["PK"], "SK": part_sort_key(prefix, number, keys), "path": path, "values": chunk}
         for number, (path, chunk) in enumerate(chunks, 1)
@@ -254,9 +261,25 @@ def join_items(stored: Iterable[Mapping[str, Document]]) -> Iterator[Item]:
             continue
         head = cast("Item", _copy(item))
         wanted, seen = whole(head.pop("parts", 0)), 0
-        prefix = f"{key}#{text(item['digest'])[:_DIGEST_CHARS]}#P"
+        prefix = part_prefix(key, text(item["digest"]))
     if head is not None:
         yield _finished(head, wanted, seen)
+
+
+def first_moved(parts: Iterable[Mapping[str, Document]], path: str) -> Sequence[Document]:
+    """What the first part holds that was moved from a path; () when there is none.
+
+    Args:
+        parts: of one item, by ascending sort key: those from fewer steps come first.
+        path: of a list, as in "summary/failed_inputs".
+    """
+    for part in parts:
+        found = text(part["path"])
+        if found == path:
+            return items(part["values"])
+        if found.count("/") > path.count("/"):
+            break
+    return ()
 
 
 def _finished(head: Item, wanted: int, seen: int) -> Item:
@@ -274,44 +297,87 @@ def _copy(value: Document) -> Document:
     return value
 
 
-def _by_urgency(head: Item, max_bytes: int) -> Iterator[tuple[str, list[Document]]]:
-    """Lists to move, with their paths: large columns, then lists of maps as wholes, then whatever is left."""
-    plain: list[tuple[str, list[Document]]] = []
-    nested: list[tuple[str, list[Document]]] = []
+class _Left:
+    """What is left of an item whose lists are taken out one by one; the item itself and all in it stay as they are.
+
+    Attributes:
+        item: the rest.
+    """
+
+    def __init__(self, item: Item) -> None:
+        self.item: Item = dict(item)
+        self._copies: dict[int, Document] = {id(self.item): self.item}
+
+    def take(self, path: str) -> Sequence[Document]:
+        """The list at a path, in whose place an empty one stays."""
+        place: Any = self.item
+        *steps, last = path.split("/")
+        for step in steps:
+            key = int(step) if isinstance(place, list) else step
+            if id(place[key]) not in self._copies:
+                copied: Any = dict(place[key]) if isinstance(place[key], Mapping) else list(place[key])
+                self._copies[id(copied)] = place[key] = copied
+            place = place[key]
+        key = int(last) if isinstance(place, list) else last
+        values: Sequence[Document] = place[key]
+        place[key] = []
+        return values
+
+
+def _part_number(number: int) -> str:
+    """Sorts as the number does; beyond three digits by a sign that sorts behind all digits."""
+    return f"{number:03d}" if number < _MANY_PARTS else f"~{number:06d}"
+
+
+def _by_urgency(head: Item, max_bytes: int) -> Iterator[str]:
+    """Paths of lists to move: large columns, then lists of maps as wholes, then whatever is left."""
+    large: list[tuple[int, str]] = []
+    nested: list[tuple[int, int, str]] = []
     for path, values in _lists(head, ""):
-        of_maps = any(isinstance(inner, Mapping | list) for inner in values)
-        (nested if of_maps else plain).append((path, values))
-    plain.sort(key=lambda found: (-_list_bytes(found[1]), found[0]))
-    nested.sort(key=lambda found: (found[0].count("/"), -_list_bytes(found[1]), found[0]))
-    large = [found for found in plain if _list_bytes(found[1]) >= max_bytes // 16]
-    yield from large
+        size_bytes = _list_bytes(values)
+        if _is_of_maps(values):
+            nested.append((path.count("/"), -size_bytes, path))
+        elif size_bytes >= max_bytes // 16:
+            large.append((-size_bytes, path))
+    yield from (path for _, path in sorted(large))
     moved: list[str] = []
-    for path, values in nested:
+    for _, _, path in sorted(nested):
         if not _is_inside(path, moved):
             moved.append(path)
-            yield path, values
-    for path, values in plain[len(large) :]:
-        if not _is_inside(path, moved):
-            yield path, values
+            yield path
+    # Of the small ones there may be very many, and rarely their turn comes.
+    small = [(-_list_bytes(values), path) for path, values in _lists(head, "") if not _is_of_maps(values)]
+    for size, path in sorted(small):
+        if -size < max_bytes // 16 and not _is_inside(path, moved):
+            yield path
+
+
+def _is_of_maps(values: Sequence[Document]) -> bool:
+    return not isinstance(values, Column) and any(isinstance(inner, Mapping | list | tuple) for inner in values)
 
 
 def _is_inside(path: str, outer: Iterable[str]) -> bool:
     return any(path.startswith(f"{prefix}/") for prefix in outer)
 
 
-def _lists(value: Document, path: str) -> Iterator[tuple[str, list[Document]]]:
+def _lists(value: Document, path: str) -> Iterator[tuple[str, Sequence[Document]]]:
     """Every list in the document with its path, as in "videos/0/presence/first_ms"."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _lists(inner, f"{path}/{name}" if path else name)
-    elif isinstance(value, list):
+    elif isinstance(value, Column):
+        yield path, value
+    elif isinstance(value, list | tuple):
         yield path, value
         for at, inner in enumerate(value):
-            if isinstance(inner, Mapping | list):
+            if isinstance(inner, Mapping | list | tuple | Column):
                 yield from _lists(inner, f"{path}/{at}")
 
 
-def _chunks(values: list[Document], max_bytes: int) -> Iterator[list[Document]]:
+def _chunks(values: Sequence[Document], max_bytes: int) -> Iterator[Sequence[Document]]:
+    if isinstance(values, Column):
+        yield from values.pieces(max_bytes, _list_bytes([0]) - item_bytes({"": 0}))
+        return
     chunk: list[Document] = []
     size_bytes = 0
     for value in values:
@@ -325,7 +391,7 @@ def _chunks(values: list[Document], max_bytes: int) -> Iterator[list[Document]]:
         yield chunk
 
 
-def _list_bytes(values: list[Document]) -> int:
+def _list_bytes(values: Sequence[Document]) -> int:
     return item_bytes({"": values})
 
 

@@ -8,11 +8,13 @@ with `results.merge.fold`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from videojob.planning.video import Segment
+from videojob.results.columns import PresenceColumns
 from videojob.results.completeness import checked_in_order
 from videojob.results.document import Document
 from videojob.results.merge import JobResults, fold, merge_stats
@@ -134,7 +136,8 @@ class VideoSummary:
         entry: how it is named.
         segments: how many it was cut into.
         frames, classes: totals; classes ascending by class_id.
-        presence: intervals by (class_id, first_ms). gaps: by start.
+        presence: intervals by (class_id, first_ms), as `PresenceColumns` where there may be very many.
+        gaps: by start.
     """
 
     video: int
@@ -142,7 +145,7 @@ class VideoSummary:
     segments: int
     frames: FrameCounts
     classes: tuple[ClassSummary, ...]
-    presence: tuple[Presence, ...]
+    presence: Sequence[Presence]
     gaps: tuple[Gap, ...]
 
 
@@ -174,7 +177,7 @@ class JobDescription:
     Attributes:
         identity, settings: see there.
         videos: every input, by position.
-        segments: every planned segment, in any order.
+        segments: every planned segment, in any order; asked for more than once.
         failed: inputs that could not be worked on; their segments are neither asked for nor counted.
         track_memory_ms: per video by position, how long its trackers remember (`planning.settings.track_memory_ms`);
             a video beyond them has the presence gap's.
@@ -183,7 +186,7 @@ class JobDescription:
     identity: JobIdentity
     settings: ResultSettings
     videos: tuple[VideoEntry, ...]
-    segments: tuple[Segment, ...]
+    segments: Collection[Segment]
     failed: tuple[FailedInput, ...] = ()
     track_memory_ms: tuple[int, ...] = ()
 
@@ -195,23 +198,34 @@ def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
         ResultsIncomplete: as `results.completeness.checked_in_order`; the message names what is wrong.
     """
     failed = {entry.video for entry in job.failed}
-    wanted = [segment for segment in job.segments if segment.video not in failed]
+    # A video is summed up as soon as its last segment came: only that is kept of it, its intervals with all others'.
+    left = Counter(segment.video for segment in job.segments if segment.video not in failed)
+    wanted = (segment for segment in job.segments if segment.video not in failed)
+    columns, sums = PresenceColumns(), _Sums()
     totals: dict[int, VideoTotals] = {}
+    videos: list[VideoSummary] = []
     for result in checked_in_order(wanted, (result for result in results if result.video not in failed)):
         if result.video not in totals:
             totals[result.video] = _new_totals(job, result.video)
         totals[result.video].add(result)
-    found = [video for _, video in sorted(totals.items())]
-    videos = tuple(_video_summary(job, video) for video in found)
+        left[result.video] -= 1
+        if not left[result.video]:
+            video = totals.pop(result.video)
+            presence = video.take_presence(columns)
+            lengths = _lengths(presence)
+            videos.append(_video_summary(job, video, presence, lengths))
+            sums.add(video, videos[-1], lengths)
+    videos.sort(key=lambda video: video.video)
     state, message = _state(videos, job.failed)
+    unique = sums.unique if job.settings.tracked else None
     return Summary(
         identity=job.identity,
         settings=job.settings,
         state=state,
         message=message,
-        frames=_frames(found),
-        classes=_job_classes(job, found, videos),
-        videos=videos,
+        frames=sums.frames,
+        classes=_classes(job.identity.labels, sums.classes, sums.lengths, unique),
+        videos=tuple(videos),
         failed_inputs=tuple(sorted(job.failed, key=lambda entry: entry.video)),
     )
 
@@ -247,41 +261,72 @@ def _new_totals(job: JobDescription, video: int) -> VideoTotals:
     return VideoTotals(video, gap_ms, UniqueCounter(memory_ms))
 
 
-def _video_summary(job: JobDescription, video: VideoTotals) -> VideoSummary:
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """Of one class's presence intervals: how many there are and how long they are together, in milliseconds."""
+
+    intervals: int = 0
+    present_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The whole job, grown video by video."""
+
+    frames: FrameCounts = field(default=FrameCounts(0, 0, 0, 0))
+    classes: tuple[ClassStats, ...] = ()
+    lengths: dict[int, _Lengths] = field(default_factory=dict)
+    unique: dict[int, int] = field(default_factory=dict)
+
+    def add(self, video: VideoTotals, summary: VideoSummary, lengths: Mapping[int, _Lengths]) -> None:
+        frames, more = self.frames, summary.frames
+        self.frames = FrameCounts(
+            frames.decoded + more.decoded,
+            frames.selected + more.selected,
+            frames.gated + more.gated,
+            frames.inferred + more.inferred,
+        )
+        self.classes = merge_stats([self.classes, video.class_totals])
+        for class_id, length in lengths.items():
+            known = self.lengths.get(class_id, _Lengths())
+            sums = known.intervals + length.intervals, known.present_ms + length.present_ms
+            self.lengths[class_id] = _Lengths(*sums)
+        for one in summary.classes:
+            self.unique[one.class_id] = self.unique.get(one.class_id, 0) + (one.unique or 0)
+
+
+def _lengths(presence: PresenceColumns) -> dict[int, _Lengths]:
+    classes, first_ms, last_ms, *_ = presence.table_columns()
+    intervals: Counter[int] = Counter()
+    present_ms: Counter[int] = Counter()
+    for class_id, begin_ms, end_ms in zip(classes, first_ms, last_ms, strict=True):
+        intervals[class_id] += 1
+        present_ms[class_id] += end_ms - begin_ms
+    return {class_id: _Lengths(count, present_ms[class_id]) for class_id, count in intervals.items()}
+
+
+def _video_summary(
+    job: JobDescription, video: VideoTotals, presence: PresenceColumns, lengths: Mapping[int, _Lengths]
+) -> VideoSummary:
+    selected, gated = video.frames_selected, video.frames_gated
     unique = None if video.unique is None else video.unique.counts
-    presence = video.presence
     return VideoSummary(
         video=video.video,
         entry=job.videos[video.video],
         segments=video.segments,
-        frames=_frames([video]),
-        classes=_classes(job.identity.labels, video.class_totals, presence, unique),
+        frames=FrameCounts(video.frames_decoded, selected, gated, selected - gated),
+        classes=_classes(job.identity.labels, video.class_totals, lengths, unique),
         presence=presence,
         gaps=video.gaps,
     )
 
 
-def _job_classes(
-    job: JobDescription, found: Sequence[VideoTotals], videos: Sequence[VideoSummary]
-) -> tuple[ClassSummary, ...]:
-    unique: dict[int, int] | None = {} if job.settings.tracked else None
-    if unique is not None:
-        for one in (item for video in videos for item in video.classes):
-            unique[one.class_id] = unique.get(one.class_id, 0) + (one.unique or 0)
-    totals = merge_stats(video.class_totals for video in found)
-    presence = (span for video in videos for span in video.presence)
-    return _classes(job.identity.labels, totals, presence, unique)
-
-
 def _classes(
     labels: Sequence[str],
     totals: Sequence[ClassStats],
-    presence: Iterable[Presence],
+    lengths: Mapping[int, _Lengths],
     unique: Mapping[int, int] | None,
 ) -> tuple[ClassSummary, ...]:
-    lengths_ms: dict[int, list[int]] = {}
-    for span in presence:
-        lengths_ms.setdefault(span.class_id, []).append(span.last_ms - span.first_ms)
     return tuple(
         ClassSummary(
             class_id=stats.class_id,
@@ -291,18 +336,12 @@ def _classes(
             max_at_once=stats.max_at_once,
             mean_score=decimal_ppm((2 * stats.score_sum_ppm + stats.detections) // (2 * stats.detections)),
             max_score=decimal_ppm(stats.score_max_ppm),
-            present_ms=sum(lengths_ms.get(stats.class_id, ())),
-            intervals=len(lengths_ms.get(stats.class_id, ())),
+            present_ms=lengths.get(stats.class_id, _Lengths()).present_ms,
+            intervals=lengths.get(stats.class_id, _Lengths()).intervals,
             unique=None if unique is None else unique.get(stats.class_id, 0),
         )
         for stats in totals
     )
-
-
-def _frames(videos: Sequence[VideoTotals]) -> FrameCounts:
-    selected = sum(video.frames_selected for video in videos)
-    gated = sum(video.frames_gated for video in videos)
-    return FrameCounts(sum(video.frames_decoded for video in videos), selected, gated, selected - gated)
 
 
 def _state(videos: Sequence[VideoSummary], failed: Sequence[FailedInput]) -> tuple[State, str]:

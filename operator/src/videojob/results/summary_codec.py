@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from videojob.results.codec import canonical, parse
+from videojob.results.codec import canonical_pieces, parse
 from videojob.results.document import (
     Document,
     gaps_document,
     gaps_from_document,
     items,
     mapping,
-    presence_from_table,
-    presence_table,
+    presence_columns,
+    presence_from_columns,
     text,
     whole,
 )
@@ -29,13 +29,16 @@ from videojob.results.summary import (
     VideoSummary,
 )
 
+FACTS = ("schema", "state", "message", "frames", "failed_inputs")
+"""Names of what `facts_of` takes."""
+
 SCHEMA = "videojob.dev/v1alpha1/summary"
 """Says what the document is; changes when its fields change their meaning."""
 
 
 def encode_summary(summary: Summary) -> bytes:
     """The summary's canonical JSON; equal summaries are equal bytes."""
-    return canonical(summary_document(summary))
+    return b"".join(canonical_pieces(summary_document(summary)))
 
 
 def decode_summary(data: bytes) -> Summary:
@@ -73,10 +76,20 @@ def summary_document(summary: Summary) -> dict[str, Document]:
     }
 
 
+def facts_of(document: Mapping[str, Document]) -> tuple[State, str, FrameCounts, tuple[FailedInput, ...]]:
+    """State, message, frames and failed inputs of a summary's document, which need not hold anything else.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    _check_schema(document)
+    failed = tuple(_failed(mapping(item)) for item in items(document["failed_inputs"]))
+    return _state(document["state"]), text(document["message"]), _frames(document["frames"]), failed
+
+
 def summary_from_document(document: Mapping[str, Document]) -> Summary:
     """The inverse of `summary_document`; raises KeyError, TypeError or ValueError on anything else."""
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"not a summary that this version can read: schema {document['schema']!r}, not {SCHEMA!r}")
+    state, message, frames, failed = facts_of(document)
     job, settings = mapping(document["job"]), mapping(document["settings"])
     return Summary(
         identity=JobIdentity(
@@ -93,13 +106,18 @@ def summary_from_document(document: Mapping[str, Document]) -> Summary:
             sampling=text(settings["sampling"]),
             tracked=bool(settings["tracked"]),
         ),
-        state=_state(document["state"]),
-        message=text(document["message"]),
-        frames=_frames(document["frames"]),
+        state=state,
+        message=message,
+        frames=frames,
         classes=tuple(_class(mapping(item)) for item in items(document["classes"])),
         videos=tuple(_video(mapping(item)) for item in items(document["videos"])),
-        failed_inputs=tuple(_failed(mapping(item)) for item in items(document["failed_inputs"])),
+        failed_inputs=failed,
     )
+
+
+def _check_schema(document: Mapping[str, Document]) -> None:
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"not a summary that this version can read: schema {document['schema']!r}, not {SCHEMA!r}")
 
 
 def _frames_document(frames: FrameCounts) -> dict[str, Document]:
@@ -156,7 +174,7 @@ def _video_document(video: VideoSummary) -> dict[str, Document]:
         "segments": video.segments,
         "frames": _frames_document(video.frames),
         "classes": [_class_document(item) for item in video.classes],
-        "presence": presence_table(video.presence),
+        "presence": presence_columns(video.presence),
         "gaps": gaps_document(video.gaps),
     }
 
@@ -170,7 +188,7 @@ def _video(values: Mapping[str, Document]) -> VideoSummary:
         segments=whole(values["segments"]),
         frames=_frames(values["frames"]),
         classes=tuple(_class(mapping(item)) for item in items(values["classes"])),
-        presence=presence_from_table(values["presence"]),
+        presence=presence_from_columns(values["presence"]),
         gaps=gaps_from_document(values["gaps"]),
     )
 

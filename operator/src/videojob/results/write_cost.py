@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from videojob.results.columns import Column
 from videojob.results.document import Document
 
 USD_PER_MILLION_WRITE_UNITS = 0.625
@@ -58,7 +59,8 @@ def _value_bytes(value: Document) -> int:
     if isinstance(value, Mapping):
         return 3 + len(value) + item_bytes(value)
     if isinstance(value, Sequence):
-        return 3 + len(value) + sum(_value_bytes(element) for element in value)
+        numbers = value.stored_bytes if isinstance(value, Column) else sum(map(_value_bytes, value))
+        return 3 + len(value) + numbers
     return 1
 
 

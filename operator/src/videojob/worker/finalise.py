@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import ResultsIncomplete, SinkError
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentFailure, first_failures, is_settled
+from videojob.planning.jobplan import (
+    ModelFacts,
+    PlanHead,
+    PlannedSegments,
+    PlannedVideo,
+    SegmentFailure,
+    first_failures,
+    is_settled,
+)
 from videojob.planning.settings import run_settings
 from videojob.ports import JobStore
 from videojob.results.describe import DescribedVideo, describe
-from videojob.results.summary import Summary, summarise
-from videojob.results.summary_codec import decode_summary, encode_summary
+from videojob.results.summary import FailedInput, Summary, summarise
+from videojob.results.summary_codec import facts_of, summary_document
 from videojob.results.values import RunRecord
 
 _MOST_NAMED = 3  # the summary and the report name all
@@ -37,19 +45,28 @@ class FinalOutcome:
 
 def outcome_of(summary: Summary) -> FinalOutcome:
     """A summary in the controller's words."""
-    failed = summary.failed_inputs
+    return _outcome(summary.state, summary.message, summary.frames.selected, summary.failed_inputs)
+
+
+def _outcome(state: str, message: str, frames: int, failed: Sequence[FailedInput]) -> FinalOutcome:
     reason = next((str(one.error.get("reason", "")) for one in failed), "")
     named = [f"{one.uri} ({one.error.get('reason')}: {one.error.get('message')})" for one in failed[:_MOST_NAMED]]
     more = ["…"] if len(failed) > _MOST_NAMED else []
-    message = f"{summary.message}: {'; '.join(named + more)}" if named else summary.message
-    return FinalOutcome(summary.state, message, summary.frames.selected, reason)
+    words = f"{message}: {'; '.join(named + more)}" if named else message
+    return FinalOutcome(state, words, frames, reason)
 
 
 def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
-    """What an earlier call of `finalise_run` stored; None when there was none. Raises SinkError, also for nonsense."""
-    stored = store.finished(run)
+    """What an earlier call of `finalise_run` stored; None when there was none. Raises SinkError, also for nonsense.
+
+    However large the summary is, little of it is read.
+    """
     try:
-        return None if stored is None else outcome_of(decode_summary(stored))
+        stored = store.finished_facts(run)
+        if stored is None:
+            return None
+        state, message, frames, failed = facts_of(stored)
+        return _outcome(state, message, frames.selected, failed)
     except (LookupError, TypeError, ValueError) as error:
         words = f"the stored summary is not as this program writes it: {type(error).__name__}: {error}"
         raise SinkError(words, uri=run.uid, hint="Delete the job's items, and create it again.") from error
@@ -78,34 +95,38 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
         return None
     if summary.state == "Failed" and any(one.error.get("retryable") is True for one in summary.failed_inputs):
         return outcome_of(summary)  # nothing was found, and a job that is resumed may find it: a summary would stand
-    outcome, encoded = outcome_of(summary), encode_summary(summary)
-    del summary  # of a large job it takes as much memory as what is made of it for the store
-    store.finalise(run, encoded, None)
+    outcome, document = outcome_of(summary), summary_document(summary)
+    del summary  # of thousands of videos it takes as much memory as what is made of it for the store
+    store.finalise(run, document, None)
     return outcome
 
 
 def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> Summary | None:
     """What the commits come to; None when segments are open."""
-    videos = list(store.planned_videos(run.uid, head.plan_id))
-    failed = first_failures(store.failures(run))
-    segments = [segment for video in videos for segment in video.segments]
-    committed = store.committed(run)
+    failures = store.failures(run)
+    committed = store.committed(run)  # after the failures: a commit that came between overrides its segment's
+    failed = first_failures(failures, committed)
+    segments = PlannedSegments()
+    description = describe(
+        job.metadata.namespace,
+        job.metadata.name,
+        model=store.model(run) or ModelFacts(job.spec.model.name, "", ()),
+        settings=run_settings(job.spec),
+        videos=_described(store.planned_videos(run.uid, head.plan_id), failed, segments),
+        segments=segments,
+    )
     if len(segments) != head.segments:
         raise ResultsIncomplete(f"the stored plan has {len(segments)} of its {head.segments} segments", uri=run.uid)
     if not all(is_settled(segment, committed, failed) for segment in segments):
         return None
-    model = store.model(run) or ModelFacts(job.spec.model.name, "", ())
-    description = describe(
-        job.metadata.namespace,
-        job.metadata.name,
-        model=model,
-        settings=run_settings(job.spec),
-        videos=[_described(video, failed) for video in videos],
-        segments=segments,
-    )
+    del committed
     return summarise(description, (commit.result for commit in store.commits(run)))
 
 
-def _described(video: PlannedVideo, failed: Mapping[int, SegmentFailure]) -> DescribedVideo:
-    failure = failed.get(video.video)
-    return DescribedVideo(video.video, video.uri, video.info, video.error if failure is None else failure.error)
+def _described(
+    videos: Iterable[PlannedVideo], failed: Mapping[int, SegmentFailure], segments: PlannedSegments
+) -> Iterator[DescribedVideo]:
+    for video in videos:
+        segments.add(video)
+        failure = failed.get(video.video)
+        yield DescribedVideo(video.video, video.uri, video.info, video.error if failure is None else failure.error)
