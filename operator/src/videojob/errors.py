@@ -15,6 +15,8 @@
     ├── TableNotAllowed           the results table is not one of this installation's
     ├── UnsupportedField          a field asks for what this version does not do on a cluster
     ├── NoPlacement               no allowed hardware can run the job
+    ├── JobTooLarge               more than one summary is made of
+    ├── FoldFailed                a summary could not be made, though everything for it is there
     ├── UsageError                the command line is wrong: nothing was started
     ├── SetupError                this machine lacks a part; the hint says how to get it
     ├── DeadlineExceeded          activeDeadlineSeconds is over
@@ -331,6 +333,18 @@ class NoPlacement(VideoJobError):
     """No allowed hardware can run the job."""
 
     reason = "NoPlacement"
+
+
+class JobTooLarge(VideoJobError):
+    """More segments, videos or appearances than one summary is made of."""
+
+    reason = "JobTooLarge"
+
+
+class FoldFailed(VideoJobError):
+    """The process that makes a job's summary ended without one, again and again."""
+
+    reason = "FoldFailed"
 
 
 class UsageError(VideoJobError):

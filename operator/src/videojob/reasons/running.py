@@ -49,6 +49,28 @@ system.
         details="`videojob results` reports it while a job is not finished.\n",
     ),
     failed(
+        "JobTooLarge",
+        "The job has more videos, segments or appearances than one summary is made of.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster="Divide its inputs among several VideoJobs.",
+        details="""\
+Too many videos or segments are found before a server is paid for
+([limits](../design/017-the-fold-has-its-own-process.md)). Too many appearances show at the end: everything is processed
+then, but the summary would take more memory than it may.
+Longer segments (`compute.segmentSeconds`), a longer `aggregation.presenceGap` and a higher threshold help, too.
+""",
+    ),
+    failed(
+        "FoldFailed",
+        "The summary could not be made, though all segments are processed.",
+        machine=ONLY_ON_A_CLUSTER,
+        cluster=f"The controller's log has the cause: report it. {NEW_JOB}",
+        details="""\
+The process that folds the segments' results was killed, hung or failed in three tries. `kubectl logs` of the controller
+has its words. Look for `OOMKilled` in its pod, too.
+""",
+    ),
+    failed(
         "InvalidManifest",
         "The manifest cannot be accepted.",
         machine="`videojob validate FILE` lists every problem with its line and field.",

@@ -27,6 +27,7 @@ from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.planning.guide import VideoGuide
 from videojob.planning.jobplan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
+from videojob.planning.limits import check_segments, check_videos
 from videojob.planning.segments import longest_ms
 from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.planning.video import Segment
@@ -91,6 +92,7 @@ class Planner:
             The head that stands; its `error` is set when not one input can be used.
 
         Raises:
+            JobTooLarge: one summary cannot be made of so many videos or segments.
             VideoJobError: the store or AWS cannot be used.
         """
         known = self.store.plan_head(self.file.uid, attempt)
@@ -107,6 +109,7 @@ class Planner:
         settings = run_settings(self.file.job.spec)
         plans = [one.plan for one in looked]
         segments = cut_videos(plans, settings.segment_ms)
+        check_segments(len(segments), self.file.job.spec.compute.segment_seconds)
         of_video: dict[int, list[Segment]] = {}
         for segment in segments:
             of_video.setdefault(segment.video, []).append(segment)
@@ -283,10 +286,11 @@ def _given_up(looked: _Looked, waited_s: float) -> _Looked:
 
 
 def _once(found: Iterable[_Item]) -> list[_Item]:
-    """Without those that the manifest names twice."""
+    """Without those that the manifest names twice. Raises JobTooLarge."""
     kept: dict[object, _Item] = {}
     for at, item in enumerate(found):
         kept.setdefault(at if isinstance(item, FailedInput) else (item.address, item.version), item)
+        check_videos(len(kept))
     return list(kept.values())
 
 

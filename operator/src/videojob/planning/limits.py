@@ -1,0 +1,30 @@
+"""How large a job on a cluster may be: what the fold of its results was measured with (`make soak`, docs/design/017).
+
+The planner asks before it stores a plan: whatever is let in can be folded in the memory that a fold has. A job on one
+machine is folded in that machine's memory, which nobody else needs, and has no such limits.
+"""
+
+from __future__ import annotations
+
+from videojob.errors import JobTooLarge
+
+MOST_SEGMENTS = 100_000
+"""Of one job. With ten appearances in each, which is far from every scene, its fold takes 60% of its memory."""
+
+MOST_VIDEOS = 20_000
+"""Of one job, those that cannot be used included: each takes a part of the summary whatever is seen in it."""
+
+
+def check_videos(count: int) -> None:
+    """Raises JobTooLarge for more videos than a job may have; asked while they are counted."""
+    if count > MOST_VIDEOS:
+        raise JobTooLarge(f"the job has more than {MOST_VIDEOS} videos, and one summary is made of no more")
+
+
+def check_segments(count: int, segment_s: int) -> None:
+    """Raises JobTooLarge for more segments than a job may have, which are `segment_s` long."""
+    if count > MOST_SEGMENTS:
+        raise JobTooLarge(
+            f"the job has {count} segments of about {segment_s} s, and one summary is made of at most {MOST_SEGMENTS}",
+            hint="Divide its inputs among several jobs, or raise compute.segmentSeconds.",
+        )
