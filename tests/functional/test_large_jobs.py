@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from support.large_folds import folded_large
 from support.large_jobs import Fold
+from videojob.controller.folds import FOLD_BYTES, FoldLimits
+from videojob.errors import JobTooLarge
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGMENTS = 100_000
@@ -55,3 +58,16 @@ def test_a_large_job_is_folded_within_a_controllers_means(videos: int, segments:
     assert found.cpu_s < LOOK_CPU_S
     # A request for a few commits would take the time that a page of many takes in memory.
     assert found.queries < segments / 20
+
+
+def test_a_fold_of_very_many_appearances_keeps_to_its_memory() -> None:
+    """600,000 of them: as objects they took more than the controller may have; `make soak` folds a million."""
+    found = folded_large(videos=4, segments=12_000, appearances=50)
+    assert found.told.summary_bytes > 30_000_000
+    assert found.peak_bytes < FOLD_BYTES
+
+
+def test_a_fold_that_needs_more_memory_than_it_may_have_says_so() -> None:
+    with pytest.raises(JobTooLarge, match="3000 segments cannot be made in") as caught:
+        folded_large(videos=2, segments=3000, appearances=50, limits=FoldLimits(memory_bytes=FOLD_BYTES // 3))
+    assert not caught.value.retryable

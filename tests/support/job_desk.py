@@ -15,6 +15,7 @@ from videojob.controller.observe import Observer
 from videojob.controller.reconcile import JobReconciler
 from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
+from videojob.errors import VideoJobError
 from videojob.manifests.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.manifests.names import server_name
 from videojob.manifests.server import server_deployment
@@ -23,6 +24,7 @@ from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
 from videojob.results.values import RunRecord
+from videojob.worker.fold import Folded, FoldRequest
 
 KEY = ("team", "entrance")
 MOST_LOOKS = 3
@@ -52,10 +54,43 @@ class OneTable(FakeJobStore):
         return frozenset(self.committed_segments)
 
 
+@dataclass
+class FakeFolds:
+    """Folds that end when a test says so.
+
+    Attributes:
+        asked: what waits, by job. ended: how it ended, to be taken once.
+    """
+
+    asked: dict[JobKey, FoldRequest] = field(default_factory=dict)
+    ended: dict[JobKey, Folded | VideoJobError] = field(default_factory=dict)
+
+    def ask(self, key: JobKey, request: FoldRequest) -> Folded | None:
+        ended = self.ended.pop(key, None)
+        if isinstance(ended, VideoJobError):
+            raise ended
+        if ended is None:
+            self.asked[key] = request
+        return ended
+
+    def has(self, key: JobKey) -> bool:
+        return key in self.asked
+
+    def forget(self, key: JobKey) -> None:
+        self.asked.pop(key, None)
+        self.ended.pop(key, None)
+
+    def end(self, key: JobKey, ended: Folded | VideoJobError) -> None:
+        """The job's fold ends so."""
+        del self.asked[key]
+        self.ended[key] = ended
+
+
 class JobDesk:
     """See the module.
 
     Attributes:
+        folds: what was asked to be folded.
         changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
         conflicted: how many more segments had two results.
     """
@@ -69,6 +104,7 @@ class JobDesk:
         self.conflicted: list[float] = []
         self.connected: list[str] = []
         self.demands = Demands()
+        self.folds = FakeFolds()
         self.use(catalogue)
 
     def use(self, catalogue: Catalogue) -> None:
@@ -83,6 +119,7 @@ class JobDesk:
             self.clock,
             observer,
             self.demands,
+            self.folds,
             self.changed.append,
             self.wrote.append,
             self.conflicted.append,

@@ -25,7 +25,7 @@ from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.api.videojob import VideoJob
 from videojob.planning.jobplan import PlanHead, PlannedVideo
 from videojob.planning.video import Segment
-from videojob.results.codec import digest
+from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import result_document, timings_document
 from videojob.results.items import Item
 from videojob.results.keys import SHARDS, segment_partition, segment_sort_key
@@ -73,8 +73,13 @@ class Fold:
     written_bytes: int
 
 
-def a_result(segment: Segment) -> SegmentResult:
-    """30 s of a busy place: two classes in every window, one of them nearly always there, and tracks."""
+def a_result(segment: Segment, appearances: int = 0) -> SegmentResult:
+    """30 s of a busy place: two classes in every window, one of them nearly always there, and tracks.
+
+    Args:
+        segment: which.
+        appearances: things that come and go within the segment, so that none joins another; 0 for the place above.
+    """
     first = segment.index * _WINDOWS
     start_ms = first * _WINDOW_MS
     score_ppm = 500_000 + segment.index % 400_000
@@ -89,7 +94,8 @@ def a_result(segment: Segment) -> SegmentResult:
         frames_selected=_WINDOWS * 250,
         frames_gated=10,
         windows=tuple(Window(index, 250, stats) for index in range(first, first + _WINDOWS)),
-        presence=(
+        presence=_appearances(start_ms, score_ppm, box, appearances)
+        or (
             Presence(0, start_ms, start_ms + 29_960, start_ms + 1500, score_ppm, box),
             Presence(1, start_ms + 4000, start_ms + 16_000, start_ms + 5000, 800_000, box),
         ),
@@ -99,6 +105,17 @@ def a_result(segment: Segment) -> SegmentResult:
     )
 
 
+def _appearances(start_ms: int, score_ppm: int, box: tuple[int, int, int, int], count: int) -> tuple[Presence, ...]:
+    """So many in 30 s, by turns of two classes: those of one class are further apart than any presence gap."""
+    step_ms = _WINDOWS * _WINDOW_MS // max(1, count)
+    spans = []
+    for at in range(count):
+        first_ms = start_ms + at * step_ms + 40
+        last_ms = first_ms + step_ms // 2
+        spans.append(Presence(at % 2, first_ms, last_ms, first_ms + 120, score_ppm + at, box))
+    return tuple(sorted(spans, key=lambda span: (span.class_id, span.first_ms)))
+
+
 @dataclass
 class MadeUpTable:
     """boto3's client for one planned job all of whose segments are committed.
@@ -106,12 +123,14 @@ class MadeUpTable:
     Attributes:
         videos: of the plan. head: over them.
         run: whose commits are asked for.
+        appearances: of each segment, see `a_result`.
         queries, read_bytes: so far.
         written: items that were put, by sort key, as the service gets them.
     """
 
     videos: list[PlannedVideo]
     run: RunRecord
+    appearances: int = 0
     queries: int = 0
     read_bytes: int = 0
     written: dict[str, bytes] = field(default_factory=dict)
@@ -120,9 +139,10 @@ class MadeUpTable:
     def head(self) -> PlanHead:
         return plan_head(self.videos, plan_id="plan")
 
-    def get_item(self, **_request: Any) -> dict[str, Any]:
-        """Nothing else is there."""
-        return {}
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        """What was put there, whole; nothing else is there."""
+        found = self.written.get(str(from_attributes(request["Key"])["SK"]))
+        return {} if found is None else {"Item": json.loads(found)}
 
     def query(self, **request: Any) -> dict[str, Any]:
         """One page."""
@@ -161,7 +181,7 @@ class MadeUpTable:
         for index in range(first, self.run.segments, SHARDS):
             while index >= self.videos[video].first_segment + self.videos[video].segment_count:
                 video += 1
-            yield _commit_item(self.run, self.videos[video], index)
+            yield _commit_item(self.run, self.videos[video], index, self.appearances)
 
     def batch_write_item(self, **request: Any) -> dict[str, Any]:
         """Takes everything."""
@@ -194,29 +214,33 @@ def _page(items: Iterable[Item], most: int) -> tuple[list[Item], str | None, int
     return found, None, size_bytes
 
 
-def _commit_item(run: RunRecord, video: PlannedVideo, index: int) -> Item:
+def _commit_item(run: RunRecord, video: PlannedVideo, index: int, appearances: int) -> Item:
     """As `results.items.commit_item` makes it of the video's segment with this job-wide index, but unmeasured."""
     at = index - video.first_segment
     start = video.cuts[at - 1] if at else None
     end = video.cuts[at] if at < len(video.cuts) else None
-    result = a_result(Segment(index, video.video, start, end))
     keys: Item = {
         "PK": segment_partition(run, index % SHARDS),
         "SK": segment_sort_key(index, run.keys),
-        "digest": digest(result),
     }
     timings = timings_document(SegmentTimings(wall_s=12.5, decode_s=3.25))
-    return keys | {"timings": timings} | result_document(result)
+    result = result_document(a_result(Segment(index, video.video, start, end), appearances))
+    return keys | {"digest": bytes_digest(canonical(result)), "timings": timings} | result
 
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=lambda item: str(item["SK"]))
 
 
-def a_store(videos: int, segments: int) -> tuple[DynamoDbJobStore, MadeUpTable, RunRecord]:
+def a_plan(videos: int, segments: int) -> tuple[list[PlannedVideo], RunRecord]:
     """A job of so many videos and, evenly spread over them, so many segments."""
     plan = planned_job(cuts=[segments // videos - 1] * videos)
-    run = RunRecord(UID, "team", "large", "plan-a", segments, epoch=1)
+    return plan, RunRecord(UID, "team", "large", "plan-a", segments, epoch=1)
+
+
+def a_store(videos: int, segments: int) -> tuple[DynamoDbJobStore, MadeUpTable, RunRecord]:
+    """The store of such a job."""
+    plan, run = a_plan(videos, segments)
     table = MadeUpTable(plan, run)
     return DynamoDbJobStore(DynamoDbSettings("results"), cast("DynamoDBClient", table)), table, run
 

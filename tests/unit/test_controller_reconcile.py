@@ -7,13 +7,23 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE
+from support.decisions import CATALOGUE, a_head
 from support.job_desk import KEY, SERVER, JobDesk
-from videojob.errors import ClusterRefused, ClusterUnavailable, SinkError
+from videojob.errors import (
+    ClusterRefused,
+    ClusterUnavailable,
+    FoldFailed,
+    JobTooLarge,
+    SinkError,
+    SinkUnavailable,
+    VideoJobError,
+)
 from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import ServerDemand
 from videojob.results.values import SegmentConflict
+from videojob.worker.finalise import FinalOutcome
+from videojob.worker.fold import Folded
 
 QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
 
@@ -283,3 +293,70 @@ def test_segments_with_two_results_are_shown_and_each_is_counted_once() -> None:
     desk.look()
     desk.look()
     assert (desk.status["conflictingSegments"], desk.conflicted) == (2, [1, 1])
+
+
+def to_fold(desk: JobDesk) -> None:
+    """All segments are committed, and the fold was asked for."""
+    desk.let_work()
+    desk.table.committed_segments = set(range(a_head().segments))
+    desk.clock.seconds += 60
+    desk.look()
+    assert list(desk.folds.asked) == [KEY]
+    assert desk.reason == "Aggregating"
+
+
+def test_a_look_does_not_wait_for_the_fold_and_those_after_it_ask_nothing_of_the_table() -> None:
+    desk = JobDesk()
+    to_fold(desk)
+    assert desk.demands.of(SERVER) == [], "no server is paid for it"
+    reads = desk.table.reads
+    for _ in range(3):
+        desk.clock.seconds += 60
+        assert desk.look() is not None
+    assert desk.table.reads == reads
+    request = desk.folds.asked[KEY]
+    assert (request.run.epoch, request.run.segments) == (1, a_head().segments)
+    desk.folds.end(KEY, Folded(FinalOutcome("PartiallyCompleted", "a gap", 77)))
+    desk.look()
+    assert desk.condition("Succeeded") == ("True", "PartiallyCompleted")
+    assert "a gap" in desk.status["message"]
+
+
+def test_a_fold_that_finds_open_segments_gives_the_job_back_to_its_workers() -> None:
+    desk = JobDesk()
+    to_fold(desk)
+    desk.folds.end(KEY, Folded(None))
+    desk.clock.seconds += 60
+    desk.look()
+    assert desk.reason == "Processing"
+
+
+@pytest.mark.parametrize("error", [JobTooLarge("too many appearances"), FoldFailed("its process was killed")])
+def test_a_fold_that_cannot_succeed_ends_the_job_with_its_reason(error: VideoJobError) -> None:
+    desk = JobDesk()
+    to_fold(desk)
+    desk.folds.end(KEY, error)
+    desk.look()
+    assert desk.condition("Succeeded") == ("False", error.reason)
+    assert error.message in desk.status["message"]
+    desk.look()
+    assert desk.folds.asked == {}
+
+
+def test_a_fold_whose_table_was_away_is_tried_again() -> None:
+    desk = JobDesk()
+    to_fold(desk)
+    desk.folds.end(KEY, SinkUnavailable("no answer"))
+    desk.look()
+    assert desk.condition("Succeeded") == ("Unknown", "Aggregating")
+    desk.clock.seconds += 60
+    desk.look()
+    assert list(desk.folds.asked) == [KEY]
+
+
+def test_the_fold_of_a_job_that_is_gone_is_forgotten() -> None:
+    desk = JobDesk()
+    to_fold(desk)
+    del desk.cluster.stored[VIDEOJOBS.plural, *KEY]
+    desk.look()
+    assert desk.folds.asked == {}

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from videojob.controller.canary import Canary
 from videojob.controller.claims import Claims
 from videojob.controller.demands import Demands, JobKey
+from videojob.controller.folds import FoldLimits, Folds
 from videojob.controller.handlers import Listeners, Watches, WatchTimes
 from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.observe import Observer
@@ -35,8 +36,9 @@ _LOG = logging.getLogger(__name__)
 Key = JobKey | ServerKey
 T = TypeVar("T")
 
-_STUCK_S = 900.0
-"""A look that takes longer hangs: each request in it has a deadline of seconds. To fold a large job takes minutes."""
+_STUCK_S = 600.0
+"""A look that takes longer hangs: each request in it has a deadline of seconds, and what takes minutes, the fold of a
+large job, is none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Outside:
         cluster: the API, for work. side: the same with short patience, for proofs of life.
         stores: the results tables.
         threads: for work. side_threads: for proofs of life, which must not wait behind the work.
+        fold_limits: how folds are run.
     """
 
     catalogue: Catalogue
@@ -82,6 +85,7 @@ class Outside:
     metrics: ControllerMetrics
     threads: Threads
     side_threads: Threads
+    fold_limits: FoldLimits = field(default_factory=FoldLimits)
 
 
 class Lead:
@@ -100,6 +104,7 @@ class Lead:
         look = ServerLook(cluster, catalogue, clock)
         observer = Observer(cluster, outside.stores, catalogue, look)
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
+        self._folds = Folds(self._folded, outside.fold_limits)
         installation = f"{catalogue.server_namespace}/{LEASE}"
         self._claims = Claims(cluster, clock, catalogue.controller_name, installation, outside.metrics.show_foreign)
         self._jobs = JobReconciler(
@@ -108,6 +113,7 @@ class Lead:
             clock,
             observer,
             self._demands,
+            self._folds,
             self._wake,
             wrote=self._wrote,
             conflicted=outside.metrics.conflicts.inc,
@@ -144,6 +150,7 @@ class Lead:
         finally:
             for task in (*beside, work, ending):
                 task.cancel()
+            self._folds.close()
             for watch in self._watches:
                 watch.stop()
 
@@ -151,6 +158,7 @@ class Lead:
         for watch in self._watches:
             watch.stop()
         self._work.close()
+        self._folds.close()  # whoever leads next folds anew; of this one nothing counts unless it is stored already
         finished = await work
         await asyncio.gather(*(asyncio.to_thread(watch.join, self._options.finish_s) for watch in self._watches[-1:]))
         return finished
@@ -222,6 +230,11 @@ class Lead:
                 self._work.add_paced(job)
         else:
             self._settled.pop(key, None)  # it may have been resumed, and then the ends of its Jobs count
+
+    def _folded(self, key: JobKey) -> None:
+        """From any thread: a job's fold has ended."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._work.add, key)
 
     def _wake(self, key: ServerKey) -> None:
         """From any thread: a server's demands changed."""

@@ -13,12 +13,16 @@ from pydantic import ValidationError
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.demands import Demands, JobKey
 from videojob.controller.events import EventPoster
+from videojob.controller.folds import Folding
 from videojob.controller.observe import Observer
 from videojob.errors import (
     ClusterError,
     ClusterRefused,
+    FoldFailed,
     ItemTooLarge,
+    JobTooLarge,
     ResultsIncomplete,
+    SetupError,
     SinkError,
     SinkUnavailable,
     VideoJobError,
@@ -37,12 +41,13 @@ from videojob.planning.pinning import place_for
 from videojob.planning.words import told
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
-from videojob.worker.finalise import finalise_run
+from videojob.worker.fold import FoldRequest
 
 _LOG = logging.getLogger(__name__)
 _STATUS_EVERY_S = 5.0
 _FOREIGN_S = 30.0
 """How often it is asked whether a namespace is still another installation's."""
+_FOLDING_POLL_S = 60.0  # a fold's end wakes its job; this is for a wake that was lost
 _METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
 
 
@@ -69,6 +74,7 @@ class JobReconciler:
     clock: Clock
     observer: Observer
     demands: Demands
+    folds: Folding
     changed: Callable[[ServerKey], None]
     wrote: Callable[[JobKey], None] = lambda _key: None
     conflicted: Callable[[float], None] = lambda _more: None
@@ -117,6 +123,8 @@ class JobReconciler:
         except ValidationError as error:
             self._cannot_read(key, raw, error)
             return None
+        if self._only_waits(key, job):
+            return _FOLDING_POLL_S
         observed, desired = self._decided(job)
         if _makes_children(desired) and (job.status is None or job.status.start_time is None):
             # From startTime on the spec may not change. Whoever reads the job after that makes its children, so that
@@ -167,12 +175,15 @@ class JobReconciler:
                 observed = replace(observed, results=ResultsSeen(run.epoch))
                 desired = decide(job, observed, self.catalogue, self.clock.now_s())
             if desired.finalise and observed.results is not None:
-                observed = replace(observed, results=self._finalised(job, observed, observed.results))
+                results = self._finalised(job, observed, observed.results)
+                if results is None:
+                    return observed, replace(desired, recheck_s=_FOLDING_POLL_S)
+                observed = replace(observed, results=results)
                 desired = decide(job, observed, self.catalogue, self.clock.now_s())
-        except (ItemTooLarge, ResultsIncomplete) as error:
+        except (ItemTooLarge, ResultsIncomplete, JobTooLarge, FoldFailed) as error:
             observed = replace(observed, store_refusal=error.as_dict())
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
-        except SinkError as error:
+        except (SinkError, SetupError) as error:
             observed = replace(observed, store_error=told(error))
             desired = decide(job, observed, self.catalogue, self.clock.now_s())
         return observed, desired
@@ -187,16 +198,31 @@ class JobReconciler:
         if observed.head is not None and observed.results is not None and observed.results.finished is None:
             self.observer.store(job).forgive(self.observer.run_record(job, observed.head, observed.results.epoch))
 
-    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsSeen) -> ResultsSeen:
+    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsSeen) -> ResultsSeen | None:
+        """What the table has once the commits are folded; None while they are."""
         head = observed.head
         if head is None:
             return results
         run: RunRecord = self.observer.run_record(job, head, results.epoch)
-        outcome = finalise_run(self.observer.store(job), job, head, run)
+        table, region = results_table(job, self.catalogue)
+        key = (job.metadata.namespace, job.metadata.name)
+        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region))
+        if folded is None:
+            return None
+        outcome = folded.outcome
         if outcome is None:
             return replace(results, open=True)
         told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(told, frames_done=outcome.frames)
+
+    def _only_waits(self, key: JobKey, job: VideoJob) -> bool:
+        """Whether a job's fold is in hand and its status says so: to read its commits again would tell nothing new."""
+        if job.metadata.deletion_timestamp is not None or not self.folds.has(key):
+            return False
+        status = job.status
+        return status is not None and any(
+            one.type == "Succeeded" and one.reason == "Aggregating" for one in status.conditions or ()
+        )
 
     def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
         changed = self.demands.set(key, desired.demand)
@@ -210,6 +236,7 @@ class JobReconciler:
             self.changed(server)
 
     def _forget(self, key: JobKey) -> None:
+        self.folds.forget(key)
         for server in self.demands.set(key, None):
             self.changed(server)
         with self._lock:

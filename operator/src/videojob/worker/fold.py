@@ -1,0 +1,87 @@
+"""What the controller and the process that folds a job tell each other, one line of JSON each.
+
+The controller asks on the process's stdin. The process tells on its stdout that it gets on, as often as it likes, and
+at last one answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from videojob.api.videojob import VideoJob
+from videojob.errors import VideoJobError, error_from_dict
+from videojob.planning.jobplan import PlanHead
+from videojob.results.values import RunRecord
+from videojob.worker.finalise import FinalOutcome
+
+MODULE = "videojob.worker.fold_process"
+"""What the process runs."""
+
+PROGRESS = b"{}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRequest:
+    """One job to fold: what `worker.finalise.finalise_run` takes.
+
+    Attributes:
+        job: as the user wrote it.
+        head: of the plan that was run.
+        run: as the table knows it.
+        table: of the results. region: its AWS region, None for the environment's.
+    """
+
+    job: VideoJob
+    head: PlanHead
+    run: RunRecord
+    table: str
+    region: str | None
+
+    def encode(self) -> bytes:
+        """Its line; `request_from_line` reads it back."""
+        values = {
+            "job": self.job.as_manifest(),
+            "head": asdict(self.head),
+            "run": asdict(self.run),
+            "table": self.table,
+            "region": self.region,
+        }
+        return json.dumps(values).encode() + b"\n"
+
+
+def request_from_line(line: bytes) -> FoldRequest:
+    """The inverse of `FoldRequest.encode`; raises KeyError, TypeError or ValueError on anything else."""
+    values = json.loads(line)
+    job = VideoJob.from_manifest(values["job"])
+    return FoldRequest(job, PlanHead(**values["head"]), RunRecord(**values["run"]), values["table"], values["region"])
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """How a fold ended: `outcome` is None when segments are open."""
+
+    outcome: FinalOutcome | None
+
+
+def answer_line(ended: Folded | VideoJobError) -> bytes:
+    """The last line; `ended_from_line` reads it back."""
+    if isinstance(ended, VideoJobError):
+        return json.dumps({"error": ended.as_dict()}).encode() + b"\n"
+    return json.dumps({"outcome": None if ended.outcome is None else asdict(ended.outcome)}).encode() + b"\n"
+
+
+def ended_from_line(line: bytes) -> Folded | VideoJobError | None:
+    """How it ended; None for a line that says that it gets on. Raises ValueError for nonsense."""
+    values: Mapping[str, Any] = json.loads(line)
+    if "error" in values:
+        return error_from_dict(values["error"])
+    if "outcome" not in values:
+        return None
+    outcome = values["outcome"]
+    try:
+        return Folded(None if outcome is None else FinalOutcome(**outcome))
+    except TypeError as error:
+        raise ValueError(f"not an outcome: {error}") from error

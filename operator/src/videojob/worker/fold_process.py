@@ -1,0 +1,84 @@
+"""The process that folds one job: `python -P -m videojob.worker.fold_process PARENT_PID MEMORY_BYTES`.
+
+Started by `controller.folds` and by nothing else: in the controller's pod, with its rights, and in memory that cannot
+grow into the controller's. It reads one request from stdin, folds that job, answers on stdout (see `worker.fold`) and
+ends. Killed at any moment it leaves nothing that counts: the summary is stored by one conditional transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+
+from videojob.adapters.dynamodb import DynamoDbSettings
+from videojob.adapters.dynamodb_calls import RetryPolicy
+from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.errors import JobTooLarge, VideoJobError
+from videojob.media.sandbox import die_with_parent, limit_heap
+from videojob.worker.finalise import finalise_run
+from videojob.worker.fold import PROGRESS, Folded, FoldRequest, answer_line, request_from_line
+from videojob.worker.logs import log_json
+from videojob.worker.process_control import ignore_stop_signals, keep_memory_private
+from videojob.worker.values import unexpected
+
+_LOG = logging.getLogger(__name__)
+_NICE = 10  # the controller and its watches come first
+_TELL_EVERY_S = 1.0
+_STORE_PATIENCE_S = 60.0
+
+
+def main() -> None:
+    """Folds what stdin asks for."""
+    parent_pid, memory_bytes = map(int, sys.argv[1:])
+    die_with_parent(parent_pid)
+    ignore_stop_signals()
+    keep_memory_private()
+    os.nice(_NICE)
+    limit_heap(memory_bytes)
+    request = request_from_line(sys.stdin.buffer.readline())
+    metadata = request.job.metadata
+    log_json({"component": "fold", "namespace": metadata.namespace, "job": metadata.name})
+    _tell(answer_line(_ended(request, memory_bytes)))
+
+
+def _ended(request: FoldRequest, memory_bytes: int) -> Folded | VideoJobError:
+    try:
+        return _folded(request)
+    except VideoJobError as error:
+        return error
+    except MemoryError:
+        return JobTooLarge(
+            f"the summary of {request.head.segments} segments cannot be made in {memory_bytes >> 20} MiB of memory:"
+            " they show too many appearances",
+            uri=request.run.uid,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job must hear of it by name
+        _LOG.exception("a fault of the program")
+        return unexpected(error, uri=request.run.uid)
+
+
+def _folded(request: FoldRequest) -> Folded:
+    told_s = time.monotonic()
+
+    def answered() -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s >= _TELL_EVERY_S:
+            told_s = time.monotonic()
+            _tell(PROGRESS)
+
+    retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, answered=answered)
+    settings = DynamoDbSettings(request.table, request.region, retry=retry)
+    with contextlib.closing(DynamoDbJobStore(settings)) as store:
+        return Folded(finalise_run(store, request.job, request.head, request.run))
+
+
+def _tell(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
