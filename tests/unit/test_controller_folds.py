@@ -37,9 +37,9 @@ FOREVER = (
 )
 
 
-def a_request(epoch: int = 1) -> FoldRequest:
-    run = replace(run_record("team.1", segments=3), epoch=epoch)
-    return FoldRequest(a_job(), a_head(segments=3), run, "results", "eu-central-1")
+def a_request(epoch: int = 1, segments: int = 3) -> FoldRequest:
+    run = replace(run_record("team.1", segments=segments), epoch=epoch)
+    return FoldRequest(a_job(), a_head(segments=segments), run, "results", "eu-central-1")
 
 
 @dataclass
@@ -49,13 +49,13 @@ class Desk:
     folds: Folds
     woken: SimpleQueue[JobKey] = field(default_factory=SimpleQueue)
 
-    def ended(self, key: JobKey = KEY, epoch: int = 1) -> Folded | VideoJobError:
+    def ended(self, key: JobKey = KEY, epoch: int = 1, segments: int = 3) -> Folded | VideoJobError:
         """How a job's fold ends, asked for until it has."""
-        assert self.folds.ask(key, a_request(epoch)) is None
+        assert self.folds.ask(key, a_request(epoch, segments)) is None
         assert self.woken.get(timeout=60) == key
         assert not self.folds.has(key)
         try:
-            found = self.folds.ask(key, a_request(epoch))
+            found = self.folds.ask(key, a_request(epoch, segments))
         except VideoJobError as error:
             return error
         assert found is not None
@@ -82,7 +82,7 @@ def desk() -> Iterator[Open]:
 
 
 def answers(ended: Folded | VideoJobError) -> str:
-    return f"import sys; sys.stdin.read(); sys.stdout.buffer.write({answer_line(ended)!r})"
+    return f"import sys; sys.stdin.readline(); sys.stdout.buffer.write({answer_line(ended)!r})"
 
 
 @pytest.mark.parametrize("ended", [DONE, Folded(None)])
@@ -128,6 +128,22 @@ def test_a_fold_that_never_has_an_answer_is_tried_some_times_and_then_fails(
     assert isinstance(ended, FoldFailed)
     assert words in ended.message
     assert tries.read_text() == "xxx"
+
+
+@pytest.mark.parametrize(("segments", "starts"), [(3, 1), (5000, 3)])
+def test_a_process_goes_on_to_the_next_job_unless_it_has_folded_a_large_one(
+    desk: Open, tmp_path: Path, segments: int, starts: int
+) -> None:
+    code = f"""
+import sys
+open(sys.argv[1], 'a').write('x')
+for _ in sys.stdin.buffer:
+    sys.stdout.buffer.write({answer_line(DONE)!r}); sys.stdout.buffer.flush()
+"""
+    one = desk(code, str(tmp_path / "starts"))
+    for epoch in (1, 2, 3):
+        assert one.ended(epoch=epoch, segments=segments) == DONE
+    assert (tmp_path / "starts").read_text() == "x" * starts
 
 
 def test_a_process_that_hangs_is_killed(desk: Open, tmp_path: Path) -> None:

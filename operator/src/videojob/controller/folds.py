@@ -1,4 +1,4 @@
-"""Folding jobs outside of the looks at them: one at a time, each in a process of its own (`worker.fold_process`).
+"""Folding jobs outside of the looks at them: one at a time, in a process of their own (`worker.fold_process`).
 
 A fold takes minutes and memory by the size of its job. So a look only asks for it, ends, and comes again when the fold
 has; the process may take so much memory and no more, and with it goes whatever it did. It runs in the controller's pod:
@@ -32,6 +32,9 @@ _CODE_BYTES = 32 << 20  # of that: pages of libraries, which no limit on data co
 _TRIES = 3
 _SILENT_S = 300.0
 _END_S = 5.0
+_KEPT_SEGMENTS = 2000
+"""A process that folded a job of at most so many goes on to the next one: starting takes longer than folding these."""
+_IDLE_S = 30.0  # after which one that nobody needs is ended
 
 
 class Folding(Protocol):
@@ -100,6 +103,7 @@ class Folds:
         self._waiting: dict[JobKey, _Asked] = {}
         self._ended: dict[JobKey, tuple[tuple[str, int], Folded | VideoJobError]] = {}
         self._in_hand: _Asked | None = None
+        self._process: subprocess.Popen[bytes] | None = None  # of the thread alone
         self._closed = False
         # Its processes end with this thread: the kernel binds a child's life to the thread that started it.
         self._thread = threading.Thread(target=self._serve, name="folds", daemon=True)
@@ -158,20 +162,32 @@ class Folds:
             _kill(in_hand)
 
     def _serve(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting)
-                if self._closed:
-                    return
-                key = next(iter(self._waiting))
-                asked = self._in_hand = self._waiting.pop(key)
-            ended = self._fold(asked)
-            with self._changed:
-                self._in_hand = None
-                if asked.is_over or self._closed:
-                    continue
-                self._ended[key] = asked.run, ended
-            self._wake(key)
+        try:
+            while (asked := self._next()) is not None:
+                ended = self._fold(asked)
+                with self._changed:
+                    self._in_hand = None
+                    if asked.is_over or self._closed:
+                        continue
+                    self._ended[asked.key] = asked.run, ended
+                self._wake(asked.key)
+        finally:
+            self._end_process()
+
+    def _next(self) -> _Asked | None:
+        """The fold whose turn it is; None once these are closed."""
+
+        def is_due() -> bool:
+            return self._closed or bool(self._waiting)
+
+        with self._changed:
+            if not self._changed.wait_for(is_due, _IDLE_S):
+                self._end_process()
+                self._changed.wait_for(is_due)
+            if self._closed:
+                return None
+            asked = self._in_hand = self._waiting.pop(next(iter(self._waiting)))
+            return asked
 
     def _fold(self, asked: _Asked) -> Folded | VideoJobError:
         about = {"namespace": asked.key[0], "job": asked.key[1], "segments": asked.request.head.segments}
@@ -197,23 +213,33 @@ class Folds:
         with self._changed:
             if asked.is_over:
                 raise _Mute("was not wanted any more")
-            asked.process = self._start()
-        process = asked.process
+            if self._process is None or self._process.poll() is not None:
+                self._end_process()
+                self._process = self._start()
+            process = asked.process = self._process
+        is_kept = False
         try:
-            stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-            stdin.write(asked.request.encode())
-            stdin.close()
-            return _answer(stdout, self._limits.silent_s)
+            cast("IO[bytes]", process.stdin).write(asked.request.encode())
+            ended = _answer(cast("IO[bytes]", process.stdout), self._limits.silent_s)
+            is_kept = isinstance(ended, Folded) and asked.request.head.segments <= _KEPT_SEGMENTS
+            return ended
         except _Mute as error:
             if str(error):
                 raise
             raise _Mute(_ending(process)) from None
         finally:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    cast("IO[bytes]", pipe).close()
+            if not is_kept:
+                self._end_process()
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                cast("IO[bytes]", pipe).close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [*self._limits.command, str(os.getpid()), str(self._limits.memory_bytes - _CODE_BYTES)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from videojob.errors import JobTooLarge
 
 MOST_SEGMENTS = 100_000
-"""Of one job. With ten appearances in each, which is far from every scene, its fold takes 60% of its memory."""
+"""Of one job: the largest that the fold was measured with, at ten appearances in each."""
 
 MOST_VIDEOS = 20_000
 """Of one job, those that cannot be used included: each takes a part of the summary whatever is seen in it."""

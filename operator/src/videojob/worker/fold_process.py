@@ -1,8 +1,8 @@
-"""The process that folds one job: `python -P -m videojob.worker.fold_process PARENT_PID MEMORY_BYTES`.
+"""The process that folds jobs: `python -P -m videojob.worker.fold_process PARENT_PID MEMORY_BYTES`.
 
 Started by `controller.folds` and by nothing else: in the controller's pod, with its rights, and in memory that cannot
-grow into the controller's. It reads one request from stdin, folds that job, answers on stdout (see `worker.fold`) and
-ends. Killed at any moment it leaves nothing that counts: the summary is stored by one conditional transaction.
+grow into the controller's. It reads requests from stdin, folds one job after the other, and answers on stdout (see
+`worker.fold`). Killed at any moment it leaves nothing that counts: one conditional transaction stores the summary.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from videojob.worker.process_control import ignore_stop_signals, keep_memory_pri
 from videojob.worker.values import unexpected
 
 _LOG = logging.getLogger(__name__)
-_NICE = 10  # the controller and its watches come first
+_NICE = 3  # the controller and its watches come first
 _TELL_EVERY_S = 1.0
 _STORE_PATIENCE_S = 60.0
 
 
 def main() -> None:
-    """Folds what stdin asks for."""
+    """Folds what stdin asks for, until it ends."""
     parent_pid, memory_bytes = map(int, sys.argv[1:])
     die_with_parent(parent_pid)
     ignore_stop_signals()
     keep_memory_private()
     os.nice(_NICE)
     limit_heap(memory_bytes)
-    request = request_from_line(sys.stdin.buffer.readline())
-    metadata = request.job.metadata
-    log_json({"component": "fold", "namespace": metadata.namespace, "job": metadata.name})
-    _tell(answer_line(_ended(request, memory_bytes)))
+    for line in sys.stdin.buffer:
+        request = request_from_line(line)
+        metadata = request.job.metadata
+        log_json({"component": "fold", "namespace": metadata.namespace, "job": metadata.name})
+        _tell(answer_line(_ended(request, memory_bytes)))
 
 
 def _ended(request: FoldRequest, memory_bytes: int) -> Folded | VideoJobError:
