@@ -64,7 +64,7 @@ Longer segments (`compute.segmentSeconds`), a longer `aggregation.presenceGap` a
         "FoldFailed",
         "The summary could not be made, though all segments are processed.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"The controller's log has the cause: report it. {NEW_JOB}",
+        cluster=f"The controller's log has the cause: report it, and cure it if you can. {RESUME}",
         details="""\
 The process that folds the segments' results was killed, hung or failed in three tries. `kubectl logs` of the controller
 has its words. Look for `OOMKilled` in its pod, too.
