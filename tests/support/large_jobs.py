@@ -161,7 +161,7 @@ class MadeUpTable:
             stored, last, size_bytes = _page(map(self._stored, keys), int(request.get("Limit", _NO_LIMIT)))
             answer = [json.loads(self.written[str(item["SK"])]) for item in stored]
         self.read_bytes += size_bytes
-        page: dict[str, Any] = {"Items": answer}
+        page: dict[str, Any] = {"Items": answer, "ResponseMetadata": {"HTTPHeaders": {}}}
         return page if last is None else page | {"LastEvaluatedKey": to_attributes({"SK": last})}
 
     def _stored(self, key: str) -> Item:

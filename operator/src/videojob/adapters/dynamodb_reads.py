@@ -12,10 +12,19 @@ from videojob.results.keys import JOB_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import GetItemInputTypeDef, QueryInputTypeDef, ScanInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        GetItemInputTypeDef,
+        QueryInputTypeDef,
+        QueryOutputTypeDef,
+        ScanInputTypeDef,
+    )
 
 _PAGE_ITEMS = 100
 """Whole items in one answer. A page of 1 MB, as it would come otherwise, takes twenty times that once it is parsed."""
+
+
+_PAGE_JSON_BYTES = 500_000
+"""Of an answer with whole items, aimed at; what is parsed takes some thirty times that."""
 
 
 class TableReader:
@@ -113,13 +122,19 @@ class TableReader:
         return next((str(from_attributes(item)["SK"]) for item in page["Items"]), None)
 
     def _pages(self, request: QueryInputTypeDef, projection: str | None) -> Iterator[dict[str, Document]]:
+        most_items = 0
         if projection is None:
-            request.setdefault("Limit", _PAGE_ITEMS)
+            # How large items are the first one tells: a hundred of a busy place take sixty times the memory of a quiet
+            # place's, and a fold reads four partitions side by side.
+            most_items = request.get("Limit", _PAGE_ITEMS)
+            request["Limit"] = 1
         else:
             request["ProjectionExpression"] = projection
         while True:
             page = self._caller.call(lambda: self._client.query(**request))
             items, last = page["Items"], page.get("LastEvaluatedKey")
+            if most_items:
+                request["Limit"] = min(most_items, _fitting(page, len(items)))
             del page
             items.reverse()
             while items:
@@ -142,3 +157,10 @@ class TableReader:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _fitting(page: QueryOutputTypeDef, items: int) -> int:
+    """How many items the next answer may have; as many as may be where none tells its size."""
+    headers = page.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    size_bytes = int(headers.get("content-length", "0"))
+    return max(1, _PAGE_JSON_BYTES * max(1, items) // size_bytes) if size_bytes else _PAGE_ITEMS
