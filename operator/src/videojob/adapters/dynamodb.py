@@ -173,11 +173,9 @@ class DynamoDbSink:
 
     @reads_each
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
-        """See `ports.Sink.commits`; one page per shard is in memory at a time."""
-        shards = [
-            map(commit_from_item, join_items(self._reader.query(segment_partition(run, shard), SEGMENT_PREFIX)))
-            for shard in range(SHARDS)
-        ]
+        """See `ports.Sink.commits`; one page per shard is in memory at a time, of as many items as fit."""
+        pages = (self._reader.query(segment_partition(run, at), SEGMENT_PREFIX, fits=True) for at in range(SHARDS))
+        shards = [map(commit_from_item, join_items(items)) for items in pages]
         return heapq.merge(*shards, key=lambda commit: commit.result.segment)
 
     def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:

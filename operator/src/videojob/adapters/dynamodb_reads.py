@@ -65,7 +65,13 @@ class TableReader:
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
     def query(
-        self, partition: str, prefix: str, projection: str | None = None, page_items: int = _PAGE_ITEMS
+        self,
+        partition: str,
+        prefix: str,
+        projection: str | None = None,
+        page_items: int = _PAGE_ITEMS,
+        *,
+        fits: bool = False,
     ) -> Iterator[dict[str, Document]]:
         """Items of a partition whose sort key starts so, ascending.
 
@@ -74,6 +80,7 @@ class TableReader:
             prefix: of the sort keys.
             projection: names of the attributes to return.
             page_items: whole items that are held at a time: fewer where they are large.
+            fits: the first answer has one item, and its size tells how many each of the others may have.
         """
         request: QueryInputTypeDef = {
             "TableName": self._table,
@@ -83,7 +90,7 @@ class TableReader:
         }
         if projection is None:
             request["Limit"] = page_items
-        return self._pages(request, projection)
+        return self._pages(request, projection, fits=fits)
 
     def keys(self, partition: str) -> Iterator[dict[str, Document]]:
         """The keys of all items of a partition."""
@@ -121,13 +128,17 @@ class TableReader:
         page = self._caller.call(lambda: self._client.query(**request))
         return next((str(from_attributes(item)["SK"]) for item in page["Items"]), None)
 
-    def _pages(self, request: QueryInputTypeDef, projection: str | None) -> Iterator[dict[str, Document]]:
+    def _pages(
+        self, request: QueryInputTypeDef, projection: str | None, *, fits: bool = False
+    ) -> Iterator[dict[str, Document]]:
         most_items = 0
-        if projection is None:
+        if fits:
             # How large items are the first one tells: a hundred of a busy place take sixty times the memory of a quiet
             # place's, and a fold reads four partitions side by side.
             most_items = request.get("Limit", _PAGE_ITEMS)
             request["Limit"] = 1
+        elif projection is None:
+            request.setdefault("Limit", _PAGE_ITEMS)
         else:
             request["ProjectionExpression"] = projection
         while True:

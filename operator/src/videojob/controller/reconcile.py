@@ -123,8 +123,11 @@ class JobReconciler:
         except ValidationError as error:
             self._cannot_read(key, raw, error)
             return None
-        if self._only_waits(key, job):
-            return _FOLDING_POLL_S
+        return _FOLDING_POLL_S if self._only_waits(key, job) else self._act(key, raw, job)
+
+    def _act(self, key: JobKey, raw: Object, job: VideoJob) -> float | None:
+        """Observes, decides and applies; returns when to look again."""
+        namespace, name = key
         observed, desired = self._decided(job)
         if _makes_children(desired) and (job.status is None or job.status.start_time is None):
             # From startTime on the spec may not change. Whoever reads the job after that makes its children, so that
