@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from support.segments import model_contract
 from videojob.errors import VideoJobError
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, Frame
 from videojob.ports import CommitOutcome, FrameRing, InferenceReply, ServerStatistics
+from videojob.results.document import Document
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.vision.values import ModelContract
 
@@ -171,7 +172,7 @@ class FakeSink:
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
         raise AssertionError("the runner does not read commits")
 
-    def finalise(self, run: RunRecord, summary: bytes, notification: str | None) -> bool:
+    def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
         raise AssertionError("the runner does not finalise")
 
     def summary(self, uid: str) -> bytes | None:
