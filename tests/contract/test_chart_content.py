@@ -78,7 +78,7 @@ def test_the_configuration_says_what_the_values_say(tmp_path: Path) -> None:
     values = {
         "models": {"face_detector": MODEL},
         "aws": {"region": "eu-central-1"},
-        "results": {"table": "films", "allowedTables": ["other"]},
+        "results": {"table": "films", "allowedTables": ["other"], "retentionDays": 7},
         "worker": {"maxWorkers": 7, "env": {"AWS_MAX_ATTEMPTS": "3"}},
         "triton": {"gpu": {"idleSeconds": 5}, "cpu": {"enabled": False}},
         "karpenter": KARPENTER,
@@ -90,6 +90,7 @@ def test_the_configuration_says_what_the_values_say(tmp_path: Path) -> None:
     assert read.models["face_detector"].source == S3Source("models", "face_detector/", None, "123456789012")
     assert (read.models["face_detector"].digest, read.results.region) == (DIGEST, "eu-central-1")
     assert (read.results.table, read.results.allowed_tables) == ("films", ("other",))
+    assert (read.results.retention_s, catalogue({}, tmp_path).results.retention_s) == (7 * 86_400, None)
     assert read.worker.env == {
         "AWS_MAX_ATTEMPTS": "3",
         "AWS_REGION": "eu-central-1",

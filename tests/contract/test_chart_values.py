@@ -44,6 +44,8 @@ def variant(**changes: Any) -> dict[str, Any]:
         ({"controller": {"env": {"A": 1}}}, "env"),
         ({"controller": {"terminationGracePeriodSeconds": 5}}, "terminationGracePeriodSeconds"),
         ({"results": {"table": "a b"}}, "table"),
+        ({"results": {"retentionDays": -1}}, "retentionDays"),
+        ({"results": {"retentionDays": 0.5}}, "retentionDays"),
         ({"aws": {"identity": "keys"}}, "identity"),
         ({"aws": {"region": "Frankfurt"}}, "region"),
         ({"aws": {"endpoints": {"s3": "minio:9000"}}}, "s3"),

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "models": {"face_detector": MODEL},
     "karpenter": KARPENTER,
     "aws": {"region": REGION},
+    "results": {"retentionDays": 7},
     "monitoring": {"serviceMonitor": {"enabled": True}},
 }
 CRDS = (
@@ -118,7 +119,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def make_aws(table_url: str, s3_url: str) -> None:
     """The table and the model's folder."""
-    settings = settings_for(table_url, table=TABLE)
+    settings = replace(settings_for(table_url, table=TABLE), retention_s=7 * 86_400)
     sink = DynamoDbSink(settings)
     sink.create_table()
     sink.close()
@@ -185,6 +186,7 @@ def test_a_healthy_installation_has_no_problem(world: World) -> None:
         "device plugin": "not checked",
         "identity": "not checked",
         f"table {TABLE}": "ok",
+        f"retention in {TABLE}": "ok",
         "model at s3://models/face_detector/": "ok",
         "GPU quota on-demand": "not checked",
         "GPU quota spot": "not checked",
@@ -200,7 +202,7 @@ def test_people_get_a_line_per_check_what_to_do_and_the_counts(world: World) -> 
     lines = done.out.splitlines()
     assert lines[0].startswith("ok           API server             Kubernetes v1.34.4 at https://127.0.0.1:")
     assert any(line.startswith("             -> `aws eks list-pod-identity-associations") for line in lines)
-    assert lines[-1] == "0 problems, 1 warning, 16 ok, 5 not checked"
+    assert lines[-1] == "0 problems, 1 warning, 17 ok, 5 not checked"
 
 
 def test_a_namespace_that_is_no_tenants_lacks_the_workers_account(world: World) -> None:
@@ -227,6 +229,7 @@ def test_a_table_or_model_that_is_not_there_is_found_and_what_cannot_be_reached_
     keys = {"AWS_ACCESS_KEY_ID": "somebodyelse"}  # DynamoDB Local keeps the tables of each apart
     found = world.doctor("-n", TEAM, **keys)
     assert found[f"table {TABLE}"]["level"] == "problem"
+    assert f"retention in {TABLE}" not in found
 
 
 def test_a_tenant_sees_what_a_tenant_may_and_the_rest_is_not_checked(world: World) -> None:

@@ -207,6 +207,8 @@ def test_nothing_is_left_of_folds_that_are_closed(desk: Open, tmp_path: Path) ->
 def test_request_and_answers_cross_the_pipe_as_they_are() -> None:
     request = a_request()
     assert request_from_line(request.encode()) == request
+    kept = replace(request, retention_s=604_800)
+    assert request_from_line(kept.encode()) == kept
     assert ended_from_line(b"{}\n") is None
     assert ended_from_line(answer_line(DONE)) == DONE
     with pytest.raises(ValueError, match="not an outcome"):

@@ -24,9 +24,11 @@ from support.doctor import (
 )
 from videojob.api.crd import crd
 from videojob.manifests.doctor.aws import (
+    ExpiryFacts,
     Missing,
     TableFacts,
     bucket_finding,
+    expiry_finding,
     quota_findings,
     table_finding,
 )
@@ -64,6 +66,7 @@ from videojob.manifests.doctor.surroundings import (
 )
 from videojob.manifests.doctor.values import Finding, NotRead
 from videojob.planning.catalogue import AcceleratorSettings
+from videojob.results.retention import EXPIRES_AT
 
 ROOT = Path(__file__).resolve().parents[2]
 EKS_VERSION = {"major": "1", "minor": "34+", "gitVersion": "v1.34.4-eks-1"}
@@ -560,6 +563,20 @@ def test_expressions_of_label_selectors(operator: str, values: list[str], expect
 )
 def test_the_table(found: TableFacts | Missing | NotRead, is_made: bool, expected: str) -> None:
     assert judged(table_finding("t", found, is_made=is_made)) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (ExpiryFacts("ENABLED", EXPIRES_AT), "ok: its time to live is ENABLED, by expires_at"),
+        (ExpiryFacts("ENABLING", EXPIRES_AT), "ok: its time to live is ENABLING, by expires_at"),
+        (ExpiryFacts("DISABLED", ""), "warning: its time to live is DISABLED"),
+        (ExpiryFacts("ENABLED", "other"), "warning: its time to live goes by the attribute other"),
+        (NotRead("no credentials"), "not checked: no credentials"),
+    ],
+)
+def test_whether_a_table_deletes_what_has_expired(found: ExpiryFacts | NotRead, expected: str) -> None:
+    assert judged(expiry_finding("t", found)) == expected
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,16 @@ def test_pods_read_the_file_that_the_controller_writes(tmp_path: Path) -> None:
     assert made["immutable"]
 
 
+def test_pods_are_told_how_long_items_are_kept_and_without_a_word_for_good(tmp_path: Path) -> None:
+    """A file that says nothing is that of an earlier release, byte for byte."""
+    results = replace(CATALOGUE.results, retention_s=604_800)
+    for catalogue, expected in ((CATALOGUE, None), (replace(CATALOGUE, results=results), 604_800)):
+        text = config_map(a_job(), catalogue)["data"]["job.json"]
+        assert ("retentionSeconds" in text) is (expected is not None)
+        (tmp_path / "job.json").write_text(text)
+        assert read_job_file(tmp_path / "job.json").retention_s == expected
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

@@ -15,6 +15,9 @@ results:
   allowedTables: {{ toJson .Values.results.allowedTables }}
   region: {{ .Values.aws.region | default (ternary "us-east-1" nil .Values.trial.enabled) | toJson }}
   createTable: {{ or .Values.results.createTable .Values.trial.enabled }}
+  {{- with .Values.results.retentionDays }}
+  retentionDays: {{ int . }}
+  {{- end }}
 worker:
   serviceAccount: {{ $worker.serviceAccount.name }}
   cpu: {{ $worker.cpu | quote }}

@@ -39,6 +39,19 @@ def table_state(table: str, region: str | None) -> tuple[str, str]:
     return _answer(ask)
 
 
+def time_to_live(table: str, region: str | None) -> tuple[str, str]:
+    """(status, attribute) of what deletes a DynamoDB table's items, as in ("ENABLED", "expires_at"); "" for none.
+
+    Raises Refused and Absent.
+    """
+
+    def ask() -> tuple[str, str]:
+        found = _client("dynamodb", region).describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        return found.get("TimeToLiveStatus", "DISABLED"), found.get("AttributeName", "")
+
+    return _answer(ask)
+
+
 def has_objects(bucket: str, prefix: str, region: str | None, owner: str | None) -> bool:
     """Whether anything lies below a prefix. Raises Refused and Absent."""
     extra = {"ExpectedBucketOwner": owner} if owner else {}

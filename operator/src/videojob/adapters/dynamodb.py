@@ -13,7 +13,8 @@ There are no counters and no item per frame. Progress is a consistent query.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from videojob.adapters.dynamodb_calls import Caller, RetryPolicy, cancellation_reasons
 from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_reads import TableReader
-from videojob.adapters.dynamodb_table import create_table
+from videojob.adapters.dynamodb_table import create_table, enable_expiry
 from videojob.adapters.dynamodb_values import to_attributes
 from videojob.adapters.dynamodb_writes import TableWriter, blocking_item, failed_condition
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
@@ -62,6 +63,7 @@ from videojob.results.keys import (
     segment_partition,
     summary_sort_key,
 )
+from videojob.results.retention import EXPIRES_AT, expiry_s
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class DynamoDbSettings:
         retry: see `RetryPolicy`.
         spill_bytes: items above this size are stored in parts.
         table_ready_s: how long a new table may take to become usable, in seconds.
+        retention_s: how long items are kept, see `results.retention`; None keeps them for good.
+        now_s: seconds since the epoch.
     """
 
     table: str
@@ -88,6 +92,8 @@ class DynamoDbSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     spill_bytes: int = SPILL_BYTES
     table_ready_s: int = 120
+    retention_s: int | None = None
+    now_s: Callable[[], float] = time.time
 
 
 def make_client(settings: DynamoDbSettings) -> DynamoDBClient:
@@ -126,7 +132,7 @@ class DynamoDbSink:
         self._client = make_client(settings) if client is None else client
         self._caller = Caller(settings.table, settings.retry)
         self._reader = TableReader(settings.table, self._client, self._caller)
-        self._writer = TableWriter(settings.table, self._client, self._caller)
+        self._writer = TableWriter(settings.table, self._client, self._caller, settings.retention_s, settings.now_s)
 
     @reads
     def begin(self, run: RunRecord) -> RunRecord:
@@ -182,10 +188,13 @@ class DynamoDbSink:
         """See `ports.Sink.finalise`; of a document one part is in memory as the client takes it."""
         document = canonical_document(summary)
         spilled = summary_item(run, document, document_digest(document), self._settings.spill_bytes)
-        self._writer.put_all(spilled.parts)
+        expires_s = self._finished_expiry_s(run)
+        self._writer.put_all(spilled.parts, expire=expires_s is not None)
         writes = [spilled.head] if notification is None else [spilled.head, outbox_item(run, notification)]
+        if expires_s is not None:
+            writes = [item | {EXPIRES_AT: expires_s} for item in writes]
         try:
-            self._finish(run, writes)
+            self._finish(run, writes, expires_s)
         except ClientError as error:
             return self._explain_cancelled(run, text(spilled.head["digest"]), error)
         return True
@@ -253,8 +262,10 @@ class DynamoDbSink:
         self._client.close()
 
     def create_table(self) -> None:
-        """See `dynamodb_table.create_table`."""
+        """See `dynamodb_table.create_table`, and with a retention `dynamodb_table.enable_expiry`."""
         create_table(self._table, self._client, self._caller, self._settings.table_ready_s)
+        if self._settings.retention_s is not None:
+            enable_expiry(self._table, self._client, self._caller)
 
     @reads
     def _check_epoch(self, run: RunRecord, job: Mapping[str, Document] | None) -> None:
@@ -274,15 +285,30 @@ class DynamoDbSink:
         """Starts the next epoch unless somebody else just did."""
         return self._writer.change(job_item(run), "#epoch = :before", {":before": run.epoch - 1})
 
-    def _finish(self, run: RunRecord, writes: Sequence[Item]) -> None:
-        """The transaction that finishes an epoch; `writes` starts with the summary's head."""
-        parts = [*map(self._writer.put_part, writes), self._finished_state(run, text(writes[0]["digest"]))]
-        self._writer.transact(parts, [*writes, job_item(run)])
+    @reads
+    def _finished_expiry_s(self, run: RunRecord) -> int | None:
+        """When a job that is finished now expires; None when it is kept.
 
-    def _finished_state(self, run: RunRecord, digest: str) -> TransactWriteItemTypeDef:
+        A job that began without a retention has commits that never expire, and without its state nobody finds them.
+        """
+        if self._settings.retention_s is None:
+            return None
+        job = self._reader.get(run.uid, JOB_KEY)
+        if job is None or EXPIRES_AT not in job:
+            return None
+        return expiry_s(summary_sort_key(run.epoch), self._settings.now_s(), self._settings.retention_s)
+
+    def _finish(self, run: RunRecord, writes: Sequence[Item], expires_s: int | None) -> None:
+        """The transaction that finishes an epoch; `writes` starts with the summary's head."""
+        state = self._finished_state(run, text(writes[0]["digest"]), expires_s)
+        self._writer.transact([*map(self._writer.put_part, writes), state], [*writes, job_item(run)])
+
+    def _finished_state(self, run: RunRecord, digest: str, expires_s: int | None) -> TransactWriteItemTypeDef:
         values: Item = {":state": "Finished", ":digest": digest, ":epoch": run.epoch, ":plan": run.plan_digest}
         values[":segments"] = run.segments
-        keys = ""
+        keys, expiry = "", f" REMOVE {EXPIRES_AT}"
+        if expires_s is not None:
+            expiry, values[":expires_at"] = f", {EXPIRES_AT} = :expires_at", expires_s
         if run.keys != FIRST_KEYS:
             keys, values[":keys"] = ", finished_keys = :keys", keys_document(run.epoch, run.keys)
         return {
@@ -290,7 +316,7 @@ class DynamoDbSink:
                 "TableName": self._table,
                 "Key": to_attributes({"PK": run.uid, "SK": JOB_KEY}),
                 "UpdateExpression": "SET #state = :state, finished_epoch = :epoch, finished_plan_digest = :plan,"
-                f" finished_segments = :segments, summary_digest = :digest{keys}",
+                f" finished_segments = :segments, summary_digest = :digest{keys}{expiry}",
                 "ConditionExpression": "epoch = :epoch",
                 "ExpressionAttributeNames": {"#state": "state"},
                 "ExpressionAttributeValues": to_attributes(values),

@@ -74,7 +74,8 @@ _DENIED = {
 
 _WHAT_TO_ALLOW = (
     "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, ConditionCheckItem, Query and BatchWriteItem on the"
-    " table (and CreateTable and DescribeTable for --create-table), and check its credentials."
+    " table (and CreateTable and DescribeTable to make it, DescribeTimeToLive and UpdateTimeToLive to let items"
+    " expire), and check its credentials."
 )
 
 

@@ -120,7 +120,7 @@ class DynamoDbJobStore(DynamoDbSink):
     def fail(self, run: RunRecord, failure: SegmentFailure) -> FailOutcome:
         """See `ports.JobStore.fail`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
-        item, segment = failure_item(run, failure), failure.segment
+        item, segment = self._writer.dated(failure_item(run, failure)), failure.segment
         commit = segment_partition(run, segment % SHARDS), segment_sort_key(segment, run.keys)
         try:
             self._writer.transact([self._writer.absent_part(*commit), self._writer.put_part(item)], [item])

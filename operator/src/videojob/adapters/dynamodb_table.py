@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, WaiterError
 
 from videojob.adapters.dynamodb_calls import Caller, error_code, table_mismatch
-from videojob.errors import SinkUnavailable
+from videojob.errors import SinkError, SinkUnavailable
+from videojob.results.retention import EXPIRES_AT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -33,6 +34,42 @@ def create_table(table: str, client: DynamoDBClient, caller: Caller, ready_s: in
     found = ", ".join(f"{key['AttributeName']} {kinds[key['AttributeName']]}" for key in description["KeySchema"])
     if found != "PK S, SK S":
         raise table_mismatch(table, found)
+
+
+def enable_expiry(table: str, client: DynamoDBClient, caller: Caller) -> None:
+    """Has the table delete what has expired; does nothing when it does.
+
+    Args:
+        table: its name.
+        client: the connection.
+        caller: repeats and counts.
+
+    Raises:
+        SinkUnavailable: no answer.
+        SinkError: it goes by another attribute, or this identity may not change it.
+    """
+    caller.call(lambda: _enable_expiry(table, client))
+
+
+def _enable_expiry(table: str, client: DynamoDBClient) -> None:
+    known = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if known.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
+        found = known.get("AttributeName")
+        if found != EXPIRES_AT:
+            raise SinkError(
+                f"the DynamoDB table {table!r} deletes items by the attribute {found!r}, not {EXPIRES_AT!r}",
+                uri=f"dynamodb:{table}",
+                hint=f"Name another table, set the time to live of this one to {EXPIRES_AT}, or ask for no retention.",
+            )
+        return
+    try:
+        client.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_AT}
+        )
+    except ClientError as error:
+        # Somebody else was faster, or an attempt whose answer was lost.
+        if error_code(error) != "ValidationException" or "already enabled" not in str(error):
+            raise
 
 
 def _create(table: str, client: DynamoDBClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,6 +15,7 @@ from videojob.adapters.dynamodb_calls import CONDITION_FAILED, NO_ANSWER, Caller
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.results.document import Document
 from videojob.results.items import Item
+from videojob.results.retention import dated
 from videojob.results.values import WriteUsage, add_usage
 from videojob.results.write_cost import item_bytes, write_units
 
@@ -39,12 +41,23 @@ class TableWriter:
         table: its name.
         client: the connection.
         caller: repeats and counts.
+        retention_s: how long items are kept, see `results.retention`; None does not date them.
+        now_s: seconds since the epoch.
     """
 
-    def __init__(self, table: str, client: DynamoDBClient, caller: Caller) -> None:
+    def __init__(
+        self,
+        table: str,
+        client: DynamoDBClient,
+        caller: Caller,
+        retention_s: int | None = None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self._table = table
         self._client = client
         self._caller = caller
+        self._retention_s = retention_s
+        self._now_s = now_s
         self._usage = WriteUsage()
         self._lock = threading.Lock()
 
@@ -53,8 +66,13 @@ class TableWriter:
         with self._lock:
             return replace(self._usage, throttled=self._caller.throttled)
 
+    def dated(self, item: Item) -> Item:
+        """The item as `put_if_absent`, `change` and `put_all` store it: with the time at which it expires, if any."""
+        return dated(item, self._now_s(), self._retention_s)
+
     def put_if_absent(self, item: Item) -> Mapping[str, Document] | None:
         """Stores the item unless its key is there; returns None, or the item that is there."""
+        item = self.dated(item)  # once for all attempts: an item of our own is known by being equal
         attributes, attempts = to_attributes(item), 0
 
         def attempt() -> PutItemOutputTypeDef:
@@ -89,6 +107,7 @@ class TableWriter:
             condition: in which "#name" stands for an attribute of `item`.
             known: values of the condition, as in {":before": 1}.
         """
+        item = self.dated(item)
         fields = {name: value for name, value in item.items() if name not in {"PK", "SK"}}
         changes = ", ".join(f"#{name} = :{name}" for name in fields)
         values = to_attributes({f":{name}": value for name, value in fields.items()} | dict(known))
@@ -114,9 +133,15 @@ class TableWriter:
         self._count([item], _units([answer["ConsumedCapacity"]]))
         return True
 
-    def put_all(self, items: Sequence[Item]) -> None:
-        """Stores items whose keys name their content, so that storing them again changes nothing."""
-        for batch in _batches(items):
+    def put_all(self, items: Sequence[Item], *, expire: bool = True) -> None:
+        """Stores items whose keys name their content, so that storing them again changes nothing but their expiry.
+
+        Args:
+            items: to store.
+            expire: date them.
+        """
+        for own in _batches(items):
+            batch = [self.dated(item) for item in own] if expire else own
             self._caller.drain(_puts(batch), self._write_batch)
             self._count(batch)
 
@@ -160,7 +185,7 @@ class TableWriter:
         self._count(written, _units(answer.get("ConsumedCapacity", [])))
 
     def put_part(self, item: Item) -> TransactWriteItemTypeDef:
-        """The part of a transaction that stores an item unless its key is there."""
+        """The part of a transaction that stores an item, as it is, unless its key is there; see `dated`."""
         return {
             "Put": {
                 "TableName": self._table,

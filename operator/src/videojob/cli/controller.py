@@ -101,7 +101,8 @@ async def _run(made: Controller) -> None:
 
 
 def _store(table: str, region: str | None, catalogue: Catalogue) -> JobStore:
-    store = DynamoDbJobStore(DynamoDbSettings(table, region, retry=RetryPolicy(give_up_s=_STORE_PATIENCE_S)))
+    retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S)
+    store = DynamoDbJobStore(DynamoDbSettings(table, region, retry=retry, retention_s=catalogue.results.retention_s))
     if catalogue.results.create_table and table == catalogue.results.table:
         store.create_table()
     return store

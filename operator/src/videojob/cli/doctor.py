@@ -14,11 +14,26 @@ from videojob.adapters.clock import SystemClock
 from videojob.api.crd import crd
 from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption, connected
 from videojob.cli.display import plural
-from videojob.cli.doctor_facts import FactReader, Installation, gateway_facts, model_facts, quota_facts, table_facts
+from videojob.cli.doctor_facts import (
+    FactReader,
+    Installation,
+    expiry_facts,
+    gateway_facts,
+    model_facts,
+    quota_facts,
+    table_facts,
+)
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.doctor.aws import bucket_finding, gateway_findings, quota_findings, table_finding
+from videojob.manifests.doctor.aws import (
+    Missing,
+    bucket_finding,
+    expiry_finding,
+    gateway_findings,
+    quota_findings,
+    table_finding,
+)
 from videojob.manifests.doctor.bottlerocket import ami_findings
 from videojob.manifests.doctor.images import image_findings
 from videojob.manifests.doctor.installation import (
@@ -150,6 +165,11 @@ def _aws_checks(made: Installation, catalogue: Catalogue, nodes: NodeFacts) -> I
     results = catalogue.results
     table = table_facts(made, results.table, results.region)
     yield table_finding(results.table, table, is_made=results.create_table)
+    if results.retention_s is not None:
+        for name in (results.table, *results.allowed_tables):
+            expiry = expiry_facts(made, name, results.region)
+            if not isinstance(expiry, Missing):
+                yield expiry_finding(name, expiry)
     if not catalogue.models:
         yield Finding(
             "models", "problem", "the catalogue has no model", "Set the chart's value models: docs/guides/models.md."

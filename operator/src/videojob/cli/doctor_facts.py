@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from videojob.adapters import aws_checks
 from videojob.controller.config import ConfigModel, catalogue_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.doctor.aws import GatewayFacts, Missing, TableFacts
+from videojob.manifests.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
 from videojob.manifests.doctor.installation import Right
 from videojob.manifests.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
 from videojob.manifests.doctor.surroundings import MonitoringFacts, QueueFacts
@@ -236,6 +236,11 @@ def _not_read(error: ClusterRefused) -> NotRead:
 def table_facts(installation: Installation, table: str, region: str | None) -> TableFacts | Missing | NotRead:
     """The results table."""
     return _of_aws(installation, "dynamodb", lambda: TableFacts(*aws_checks.table_state(table, region)))
+
+
+def expiry_facts(installation: Installation, table: str, region: str | None) -> ExpiryFacts | Missing | NotRead:
+    """By what a table deletes items."""
+    return _of_aws(installation, "dynamodb", lambda: ExpiryFacts(*aws_checks.time_to_live(table, region)))
 
 
 def model_facts(installation: Installation, source: S3Source) -> bool | Missing | NotRead:

@@ -254,7 +254,7 @@ def _received(drain: Drain, uri: str, received_bytes: int, total_bytes: int | No
 
 def _store(file: JobFile, drain: Drain) -> DynamoDbJobStore:
     retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, sleep=drain.pause)
-    return DynamoDbJobStore(DynamoDbSettings(file.table, file.region, retry=retry))
+    return DynamoDbJobStore(DynamoDbSettings(file.table, file.region, retry=retry, retention_s=file.retention_s))
 
 
 def _scratch() -> Path:

@@ -33,9 +33,11 @@ from videojob.planning.catalogue import (
 )
 from videojob.planning.gpus import gpu_models
 from videojob.planning.placement import bytes_of
+from videojob.results.retention import DAY_S
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+MOST_RETENTION_DAYS = 36_500
 
 
 class ResultsModel(Model):
@@ -45,6 +47,7 @@ class ResultsModel(Model):
     allowed_tables: Items[str] = ()
     region: str | None = None
     create_table: bool = False
+    retention_days: Annotated[int, Field(ge=0, le=MOST_RETENTION_DAYS)] = 0
 
 
 class WorkerModel(Model):
@@ -197,6 +200,7 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
             allowed_tables=config.results.allowed_tables,
             region=config.results.region,
             create_table=config.results.create_table,
+            retention_s=config.results.retention_days * DAY_S or None,
         ),
         worker=WorkerSettings(
             service_account=worker.service_account,

@@ -209,7 +209,7 @@ class JobReconciler:
         run: RunRecord = self.observer.run_record(job, head, results.epoch)
         table, region = results_table(job, self.catalogue)
         key = (job.metadata.namespace, job.metadata.name)
-        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region))
+        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.catalogue.results.retention_s))
         if folded is None:
             return None
         outcome = folded.outcome

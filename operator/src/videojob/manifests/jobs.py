@@ -43,7 +43,7 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
     model = catalogue.models[job.spec.model.name]
     table, region = results_table(job, catalogue)
     metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
-    file = {
+    file: dict[str, dict[str, Any]] = {
         "job": {
             "metadata": metadata,
             "spec": job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"suspend", "resumes"}),
@@ -56,6 +56,8 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
             "modelVersion": model.version,
         },
     }
+    if catalogue.results.retention_s is not None:
+        file["cluster"]["retentionSeconds"] = catalogue.results.retention_s
     text = json.dumps(file, sort_keys=True)
     return {
         "apiVersion": "v1",

@@ -50,6 +50,7 @@ from videojob.results.keys import (
     segment_sort_key,
     summary_sort_key,
 )
+from videojob.results.retention import EXPIRES_AT
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict
 from videojob.results.write_cost import item_bytes
 
@@ -59,7 +60,7 @@ SPILL_BYTES = 350_000
 """Items above this size are spilled; the service refuses them at 400 KB."""
 
 _DIGEST_CHARS = 12
-_BESIDE_RESULT = frozenset({"PK", "SK", "digest", "timings"})
+_BESIDE_RESULT = frozenset({"PK", "SK", "digest", "timings", EXPIRES_AT})
 
 _MANY_PARTS = 1000
 _HEAD_ROOM_BYTES = 16

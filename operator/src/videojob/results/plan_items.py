@@ -44,9 +44,10 @@ from videojob.results.keys import (
     segment_partition,
     segment_sort_key,
 )
+from videojob.results.retention import EXPIRES_AT
 from videojob.results.values import RunRecord
 
-_BESIDE_VIDEO = frozenset({"PK", "SK", "digest"})
+_BESIDE_VIDEO = frozenset({"PK", "SK", "digest", EXPIRES_AT})
 
 
 def head_item(uid: str, head: PlanHead) -> Item:

@@ -32,6 +32,7 @@ class FoldRequest:
         head: of the plan that was run.
         run: as the table knows it.
         table: of the results. region: its AWS region, None for the environment's.
+        retention_s: how long items are kept, see `results.retention`; None keeps them for good.
     """
 
     job: VideoJob
@@ -39,6 +40,7 @@ class FoldRequest:
     run: RunRecord
     table: str
     region: str | None
+    retention_s: int | None = None
 
     def encode(self) -> bytes:
         """Its line; `request_from_line` reads it back."""
@@ -48,6 +50,7 @@ class FoldRequest:
             "run": asdict(self.run),
             "table": self.table,
             "region": self.region,
+            "retention_s": self.retention_s,
         }
         return json.dumps(values).encode() + b"\n"
 
@@ -56,7 +59,8 @@ def request_from_line(line: bytes) -> FoldRequest:
     """The inverse of `FoldRequest.encode`; raises KeyError, TypeError or ValueError on anything else."""
     values = json.loads(line)
     job = VideoJob.from_manifest(values["job"])
-    return FoldRequest(job, PlanHead(**values["head"]), RunRecord(**values["run"]), values["table"], values["region"])
+    head, run = PlanHead(**values["head"]), RunRecord(**values["run"])
+    return FoldRequest(job, head, run, values["table"], values["region"], values["retention_s"])
 
 
 @dataclass(frozen=True, slots=True)

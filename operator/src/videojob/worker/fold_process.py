@@ -71,7 +71,7 @@ def _folded(request: FoldRequest) -> Folded:
             _tell(PROGRESS)
 
     retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, answered=answered)
-    settings = DynamoDbSettings(request.table, request.region, retry=retry)
+    settings = DynamoDbSettings(request.table, request.region, retry=retry, retention_s=request.retention_s)
     with contextlib.closing(DynamoDbJobStore(settings)) as store:
         return Folded(finalise_run(store, request.job, request.head, request.run))
 

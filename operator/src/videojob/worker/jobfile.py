@@ -26,6 +26,8 @@ class JobFile:
         table: the results table. region: its AWS region, None for the environment's.
         model_digest: "sha256:..." of the model that must answer.
         model_version: the version that must answer.
+        retention_s: how long items are kept, see `results.retention`; None keeps them for good, as do files of earlier
+            releases, which do not say.
     """
 
     job: VideoJob
@@ -34,6 +36,7 @@ class JobFile:
     region: str | None
     model_digest: str
     model_version: int
+    retention_s: int | None = None
 
 
 def read_job_file(path: Path) -> JobFile:
@@ -45,6 +48,7 @@ def read_job_file(path: Path) -> JobFile:
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         cluster = values["cluster"]
+        retention_s = cluster.get("retentionSeconds")
         return JobFile(
             job=VideoJob.from_manifest(values["job"]),
             uid=str(cluster["uid"]),
@@ -52,6 +56,7 @@ def read_job_file(path: Path) -> JobFile:
             region=None if cluster["region"] is None else str(cluster["region"]),
             model_digest=str(cluster["modelDigest"]),
             model_version=int(cluster["modelVersion"]),
+            retention_s=None if retention_s is None else int(retention_s),
         )
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise ManifestError(

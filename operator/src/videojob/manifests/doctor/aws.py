@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from videojob.manifests.doctor.values import Finding, NotRead, joined, ok, problem, unchecked, warning
 
 _KEYS = "PK S, SK S"
+_EXPIRES_AT = "expires_at"  # as `results.retention` has it
 _LEAST_VCPUS = 4
 """Of the smallest instances with a GPU that are any good here: g4dn.xlarge, g5.xlarge, g6.xlarge."""
 
@@ -18,6 +19,14 @@ class TableFacts:
 
     status: str
     keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryFacts:
+    """A DynamoDB table's time to live, in its own words: status, and the attribute that it goes by."""
+
+    status: str
+    attribute: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,20 @@ def table_finding(table: str, found: TableFacts | Missing | NotRead, *, is_made:
     if found.status not in {"ACTIVE", "UPDATING"}:
         return warning(check, f"it is {found.status}", "Wait until it is ACTIVE.")
     return ok(check, f"it is {found.status}, and has the keys {found.keys}")
+
+
+def expiry_finding(table: str, found: ExpiryFacts | NotRead) -> Finding:
+    """Whether a table deletes what has expired, where the installation has a retention."""
+    check = f"retention in {table}"
+    if isinstance(found, NotRead):
+        return unchecked(check, found.why, "Use an identity with dynamodb:DescribeTimeToLive.")
+    if found.status not in {"ENABLED", "ENABLING"}:
+        advice = "Switch it on, as docs/guides/dynamodb.md says: until then results.retentionDays deletes nothing."
+        return warning(check, f"its time to live is {found.status}", advice)
+    if found.attribute != _EXPIRES_AT:
+        advice = f"Set its time to live to {_EXPIRES_AT}: until then results.retentionDays deletes nothing."
+        return warning(check, f"its time to live goes by the attribute {found.attribute}", advice)
+    return ok(check, f"its time to live is {found.status}, by {found.attribute}")
 
 
 def bucket_finding(address: str, found: bool | Missing | NotRead) -> Finding:
