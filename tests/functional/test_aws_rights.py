@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from support.bad_videos import flipped
-from support.controller_world import QUICK, ControllerWorld, controller_world
+from support.controller_world import CONFIG, QUICK, ControllerWorld, controller_world
 from support.dynamodb import FaultyDynamoDb
 from support.dynamodb import faulty_proxy as table_proxy
 from support.pods import PodJob, job_manifest
@@ -34,8 +35,15 @@ from videojob.worker.batch import Ending
 NAMESPACE = "team"
 WORKER = statements("ResultsOfOwnNamespace")
 CONTROLLER = statements("ResultsOfAllNamespaces")
-OF_CREATING = {"dynamodb:CreateTable", "dynamodb:DescribeTable"}
-"""With `results.createTable`, as the guide says."""
+OF_CREATING = {
+    "dynamodb:CreateTable",
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
+    "dynamodb:UpdateTimeToLive",
+}
+"""With `results.createTable` and `results.retentionDays`, as the guide says."""
+RETENTION_S = 7 * 86_400
+_ITEM_WRITES = {"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +84,7 @@ def test_planner_and_workers_ask_for_what_their_policy_allows_and_keep_to_their_
     name = f"results-{uuid4().hex[:8]}"
     controller = PodJob(manifest, tmp_path / "pods", name, results_url, face_server.grpc_address)
     controller.store().create_table()
-    pods = replace(controller, url=table.url)
+    pods = replace(controller, url=table.url, more={"retentionSeconds": RETENTION_S})
 
     assert pods.plan().code == Ending.SETTLED
     head, run = controller.begin()
@@ -86,6 +94,7 @@ def test_planner_and_workers_ask_for_what_their_policy_allows_and_keep_to_their_
     assert len(controller.store().failures(run)) == 1
     assert len(controller.store().committed(run)) == head.segments - 1
 
+    assert _dated(table) == {True}
     rights = [right for operation, request in table.asked for right in table_rights(operation, request)]
     used = {action for action, _ in rights} | {bucket_right(method, path) for method, path, _ in buckets.seen}
     assert used == allowed(WORKER), "not one action more is allowed than asked for"
@@ -102,6 +111,11 @@ def test_planner_and_workers_ask_for_what_their_policy_allows_and_keep_to_their_
         assert not any(within(bucket_key(path), keys_of(WORKER, sid, other)) for other in ("tea", "team-b", "other"))
 
 
+def _dated(table: FaultyDynamoDb) -> set[bool]:
+    """Whether the items that were written have a time at which they expire."""
+    return {'"expires_at": {"N": ' in json.dumps(request) for name, request in table.asked if name in _ITEM_WRITES}
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerWorld]:
     with controller_world(tmp_path_factory.mktemp("world")) as made:
@@ -111,13 +125,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerWorld]
 def test_the_controller_asks_for_what_its_policy_allows(world: ControllerWorld) -> None:
     with table_proxy(world.table_url) as table:
         watched = replace(world, table_url=table.url)
-        with watched.controller(*QUICK) as running:
+        results = {**CONFIG["results"], "retentionDays": RETENTION_S // 86_400}
+        with watched.controller(*QUICK, config={**CONFIG, "results": results}) as running:
             uids = {world.start("lobby"), world.start("night")}
             for name in ("lobby", "night"):
                 running.wait(f"the end of {name}", partial(world.has_ended, name))
         rights = [right for operation, request in table.asked for right in table_rights(operation, request)]
+        assert _dated(table) == {True}
     used = {action for action, _ in rights}
-    assert used <= allowed(CONTROLLER) | OF_CREATING
+    assert OF_CREATING <= used <= allowed(CONTROLLER) | OF_CREATING
     # Parts of a summary that outgrows an item are written in batches; here it is small.
     assert allowed(CONTROLLER) - used <= {"dynamodb:BatchWriteItem"}
     assert {key.partition("#")[0] for _, key in rights if key is not None} == {f"team-a.{uid}" for uid in uids}

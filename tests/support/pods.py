@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class PodJob:
         manifest: as users write it. folder: for everything.
         table: of results. url: of DynamoDB.
         server: HOST:PORT of a Triton.
+        more: that its file says of the cluster.
     """
 
     manifest: dict[str, Any]
@@ -71,6 +72,7 @@ class PodJob:
     url: str
     server: str
     uid: str = "team.11111111-2222-3333-4444-555555555555"
+    more: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def job(self) -> VideoJob:
@@ -132,7 +134,7 @@ class PodJob:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "job.json"
         cluster: dict[str, object] = {"uid": self.uid, "table": self.table, "region": "us-east-1"}
-        cluster |= {"modelDigest": MODEL_DIGEST, "modelVersion": 1}
+        cluster |= {"modelDigest": MODEL_DIGEST, "modelVersion": 1, **self.more}
         file.write_text(json.dumps({"job": self.manifest, "cluster": cluster}))
         environment = os.environ | {
             "AWS_ENDPOINT_URL_DYNAMODB": self.url,

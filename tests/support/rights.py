@@ -70,7 +70,7 @@ def table_rights(operation: str, request: Wire) -> list[tuple[str, str | None]]:
             keys = [(_WRITES[kind], part.get("Item") or part["Key"]) for kind, part in parts]
         case "Query":
             return [(f"dynamodb:{operation}", _queried(request))]
-        case "CreateTable" | "DescribeTable":
+        case "CreateTable" | "DescribeTable" | "DescribeTimeToLive" | "UpdateTimeToLive":
             return [(f"dynamodb:{operation}", None)]
         case _:
             raise ValueError(f"an operation that no policy here knows: {operation}")
