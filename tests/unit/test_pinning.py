@@ -21,7 +21,7 @@ from support.decisions import (
     results,
     running,
 )
-from support.job_desk import JobDesk
+from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
 from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
@@ -31,6 +31,7 @@ from videojob.planning.catalogue import Accelerator, Catalogue, ServerVariant
 from videojob.planning.decide import decide
 from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey
 from videojob.planning.pinning import place_for
+from videojob.worker.fold import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")
 NEW = replace(OLD, version=2)
@@ -173,6 +174,8 @@ def test_an_upgrade_of_the_catalogue_leaves_workers_and_their_server_at_work(cat
     }
     desk.cluster.put(JOBS, now | done)
     desk.clock.seconds += 60
+    desk.look()
+    desk.folds.end(KEY, Folded(None))
     desk.look()
     second = [one for one in desk.jobs if one["metadata"]["name"].endswith("work-2")]
     assert len(second) == 1

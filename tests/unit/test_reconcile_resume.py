@@ -13,6 +13,7 @@ from videojob.errors import InputCorrupt, InputUnavailable, SinkUnavailable
 from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS
 from videojob.manifests.status import timestamp
 from videojob.planning.jobplan import SegmentDoubt, SegmentFailure
+from videojob.worker.fold import Folded
 
 
 def failed(desk: JobDesk) -> None:
@@ -25,6 +26,8 @@ def failed(desk: JobDesk) -> None:
     ended = {"type": "Failed", "status": "True", "reason": "MaxFailedIndexesExceeded", "message": "gave up"}
     desk.cluster.put(JOBS, work | {"status": {"failed": 1, "conditions": [ended]}})
     desk.clock.seconds += 10
+    desk.look()
+    desk.folds.end(KEY, Folded(None))  # segments are open
     desk.look()
     assert (desk.reason, "completionTime" in desk.status) == ("BackoffLimitExceeded", True)
     assert desk.demands.of(SERVER) == []

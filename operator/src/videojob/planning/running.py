@@ -99,13 +99,18 @@ class Run:
     def _may_be_settled(self, latest: JobSeen | None) -> bool:
         if self.results.open:
             return False
-        return len(self.results.committed) >= self.head.segments or (latest is not None and latest.finished is not None)
+        has_ended = latest is not None and latest.finished is not None and not self._is_history(latest)
+        return has_ended or len(self.results.committed) >= self.head.segments
+
+    def _is_history(self, job: JobSeen) -> bool:
+        """Whether a Job is of the time before the VideoJob was resumed, so that how it ended says nothing now."""
+        return life_of(job.attempt) < self.look.job.spec.resumes
 
     # Ways to a bad end.
 
     def _hopeless(self, latest: JobSeen | None) -> Desired | None:
-        if latest is not None and life_of(latest.attempt) < self.look.job.spec.resumes:
-            latest = None  # how it ended is history
+        if latest is not None and self._is_history(latest):
+            latest = None
         if latest is not None and latest.finished == "Failed" and not _is_over_one_video(latest):
             return self._job_failed(latest)
         if latest is not None and latest.finished == "Complete" and tries_of(latest.attempt) >= MAX_ATTEMPTS:
