@@ -43,7 +43,7 @@ class Run:
 
     Attributes:
         name: of its module. rows: those that it measured before it ended.
-        failure: its last words when it did not come to its end; "" when it did.
+        failure: its error when it did not come to its end; "" when it did.
     """
 
     name: str

@@ -51,7 +51,7 @@ def rows() -> Iterator[Row]:
 def _over(one: Soak, running: RunningController) -> Iterator[Row]:
     about = f"{OVER:,} VideoJobs that are over"
     looks = running.looks("done")
-    yield Row(f"{about}: looks at them by a controller that starts", looks, "", 0.0)
+    yield Row(f"{about}: reconciles of them by a controller that starts", looks, "", 0.0)
     yield Row(f"{about}: memory, peak", one.readings().rss_peak_bytes / MIB, "MiB", 250.0)
     before, began_s = one.readings(), time.monotonic()
     one.watched.read_until(began_s + 3 * RESYNC_S)

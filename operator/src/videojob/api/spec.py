@@ -243,7 +243,7 @@ class VideoJobSpec(Model):
     limits of time count anew. It only grows. A job that ended well stays as it is."""
     backoff_limit: Annotated[int, Field(ge=0, le=20), WHOLE] = 5
     """How often what failed and may pass is tried again: on one machine at once, on a cluster by another pod, after 10
-    s, 20 s, 40 s and so on. A video that cannot be had even then is given up and named, and the others go on; the job
+    s, 20 s, 40 s and so on. A video that cannot be read even then is given up and named, and the others go on; the job
     fails when the server or the table is to blame."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S), WHOLE] | None = None
     """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded. As for a batch Job,

@@ -22,7 +22,7 @@ from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
 STALE_S = 900.0
-"""A claim that nobody renewed for so long is anybody's. Looks at jobs renew it, and a resync looks at all of them."""
+"""A claim that nobody renewed for so long is anybody's. Reconciles renew it, and a resync reconciles all jobs."""
 _RENEW_S = 60.0
 _ASK_S = 15.0
 _FORGET_S = 180.0  # nobody looks any more at a VideoJob there

@@ -266,7 +266,7 @@ class Lead:
             listed = await self._resync()
 
     async def _resync(self) -> bool:
-        """Looks at everything that may need it, whatever was heard; returns whether it could be listed."""
+        """Reconciles everything that may need it, whatever was heard; returns whether it could be listed."""
         try:
             found = await self._outside.side_threads.run(self._all.listed)
         except VideoJobError as error:

@@ -82,7 +82,7 @@ def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]
 
 
 def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue, file: str = "") -> dict[str, Any]:
-    """The Job whose one pod looks at the videos; `file` names its ConfigMap, "" for what `config_map` makes now."""
+    """The Job whose one pod probes the videos; `file` names its ConfigMap, "" for what `config_map` makes now."""
     arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
     pod = job_pod(file or file_name(job, catalogue), arguments, catalogue, has_ring=False)
     spec = {

@@ -231,7 +231,7 @@ def _as_runs(values: Column) -> Column:
 
 
 def pack(samples: Samples) -> bytes:
-    """The columns, small; `unpack` reads them back. Each number is told by what it differs from the expected one."""
+    """The columns, small; `unpack` reads them back. Each number is stored as its difference from the expected one."""
     behind = np.append(0, (samples.at + samples.size)[:-1])
     steps = np.diff(samples.dts, prepend=0)
     columns = (samples.at - behind, samples.size, np.diff(steps, prepend=0), samples.later, samples.key)

@@ -191,7 +191,8 @@ class Run:
         minutes = round(self._bound_s / 60)
         words = (
             f"try {known.tries} of {stall.TRIES}: a server was paid for {minutes} minutes without a commit: "
-            f"{known.cause.rstrip('.')}. Workers are held and the server is let go for as long, then it is tried again"
+            f"{known.cause.rstrip('.')}. The workers are suspended and the server is released for as long; "
+            "then it is tried again"
         )
         server = Fact("False", "Stalled", "no server is paid for workers that commit nothing")
         says = works(self.look, "Stalled", words, server=server)

@@ -2,8 +2,8 @@
 
 What counts is time in which the job asks for a server, and a pod of that server has a node: somebody pays it. Waiting
 for capacity, for Kueue, for a resume or for the results table counts nothing, nor does time in which no controller
-looked. After one bound of it workers are held and the server is let go; after another bound of calm it is tried again,
-since the trouble may have passed. Three tries without a commit fail the job. A commit, or a resume, begins anew.
+looked. After one bound of it workers are suspended and the server is released; after another bound of calm it is tried
+again, since the problem may have passed. Three tries without a commit fail the job. A commit or a resume starts afresh.
 
 All that is remembered stands in the VideoJob's status: it changes when counting begins or ends, and else every few
 minutes, so that writes stay rare.

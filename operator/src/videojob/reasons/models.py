@@ -85,7 +85,7 @@ Little memory and a full `/dev/shm` (64 MB in a container by default) are the us
         cluster=f"Use a faster model or fewer workers per server. {RESUME}",
         retryable=True,
         details="""\
-It did not answer within a minute, three times. It is overloaded or hangs; with a server of your own, look at its queue.
+It did not answer within a minute, three times. It is overloaded or hangs; with a server of your own, check its queue.
 A model that takes seconds per frame needs a smaller input.
 """,
     ),

@@ -101,7 +101,7 @@ $ kubectl -n videojob-system logs -l videojob.dev/model=MODEL --all-containers -
     ),
     waiting(
         "Stalled",
-        "A server was billed for long without a commit: the workers are suspended and the server is let go.",
+        "A server was billed for long without a commit: the workers are suspended and the server is released.",
         "Cure what the message names; suspend and resume the job to retry at once.",
         """\
 While a server's pod has a node, somebody pays for it. When the job asks for a server and commits nothing for half an

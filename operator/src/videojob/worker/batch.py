@@ -4,7 +4,7 @@ What is settled already is left alone, so an index may run any number of times, 
 is data: it is stored, and the index goes on. A fault of the server, the store or the model ends the pod with an exit
 code that tells Kubernetes what to do (`Ending`).
 
-What may pass, or look different from another machine (a video that cannot be had now, a decoder that died, a fault of
+What may pass, or look different from another machine (a video that cannot be read now, a decoder that died, a fault of
 the program), is left open: the pod goes on with all else and ends with FAILED, and Kubernetes starts the index's next
 pod after a pause that doubles. Only the last pod that the index may have gives such a video up; of a decoder's death a
 second pod that meets the same is enough.

@@ -37,7 +37,7 @@ Leaves = Callable[[Segment, VideoJobError], bool]
 
 
 def is_away(error: VideoJobError | None) -> bool:
-    """Whether a video could not be had just now: all of its segments share that, and waiting may help."""
+    """Whether a video could not be read just now: all of its segments share that, and waiting may help."""
     return isinstance(error, InputError) and error.retryable
 
 
@@ -130,7 +130,7 @@ class Dispatcher:
         """A segment ended in an error: decides what follows from it.
 
         An error of the input, a worker that died again and again on it and a fault of the program end the video, not
-        the job; an error of the model, the server or the store ends the job. A video that cannot be had now is tried
+        the job; an error of the model, the server or the store ends the job. A video that cannot be read now is tried
         again when nothing else is left to do.
         """
         task = self._running.pop(segment)
@@ -159,7 +159,7 @@ class Dispatcher:
         self._pending.extend(waiting)
 
     def _leave(self, segment: Segment, error: VideoJobError) -> None:
-        """Of a video that cannot be had all that waits is left: to ask for each segment would cost minutes each."""
+        """Of a video that cannot be read all that waits is left: to ask for each segment would cost minutes each."""
         self._left[segment.index] = error
         if is_away(error):
             self._pending = deque(task for task in self._pending if task.segment.video != segment.video)

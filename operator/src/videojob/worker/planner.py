@@ -3,7 +3,7 @@
 It runs in a pod of its own, since a prefix may hold thousands of videos that nobody trusts. Started again it does the
 same again, and the first plan that was stored whole is the one that counts.
 
-An input that cannot be had now is asked for again when all others were looked at, with pauses that grow as those of
+An input that cannot be read now is asked for again when all others were probed, with pauses that grow as those of
 Kubernetes between pods; in this process, or the looks at all others would be lost. Then it is planned as failed.
 """
 
