@@ -94,9 +94,16 @@ def test_many_jobs_cost_little_more_than_the_writes_that_they_need_and_none_afte
     record_property("least_per_job", least / MANY)
     assert written <= MOST_OF_LEAST * least, (written, least)
 
+    wait_for_calm(world, running)
     silent = len(world.faults.seen)
     running.wait("three more lists of everything", lambda: len(lists(world, silent)) > 3)
     assert about(world, [*names, *uids], silent) == [], "no request for a job that is over"
+
+
+def wait_for_calm(world: ControllerWorld, running: RunningController) -> None:
+    """What follows from the ends of jobs has been done: their Jobs have ended, too, and everything was listed since."""
+    ended = len(world.faults.seen)
+    running.wait("what follows from the ends", lambda: len(lists(world, ended)) > 2)
 
 
 def lists(world: ControllerWorld, since: int) -> list[Request]:
@@ -121,6 +128,7 @@ def test_jobs_that_are_over_cost_a_controller_that_starts_no_request_each_and_go
     uids = [world.start(name) for name in over]
     world.start("goes", ttlSecondsAfterFinished=12)
     running.wait("all ends", lambda: all(map(world.has_ended, [*over, "goes"])))
+    wait_for_calm(world, running)
     running.kill()
     world.free_lease()
     since = len(world.faults.seen)
