@@ -64,7 +64,7 @@ def test_a_large_job_is_folded_within_a_controllers_means(videos: int, segments:
 def test_a_fold_of_very_many_appearances_keeps_to_its_memory() -> None:
     """300,000 of them, each of which took half a KB as objects do; `make soak` folds a million."""
     found = folded_large(videos=4, segments=2000, appearances=150)
-    assert found.told.summary_bytes > 15_000_000
+    assert found.told.summary_bytes > 14_000_000
     assert found.peak_bytes < FOLD_BYTES * 3 // 4
 
 

@@ -106,13 +106,14 @@ def a_result(segment: Segment, appearances: int = 0) -> SegmentResult:
 
 
 def _appearances(start_ms: int, score_ppm: int, box: tuple[int, int, int, int], count: int) -> tuple[Presence, ...]:
-    """So many in 30 s, by turns of two classes: those of one class are further apart than any presence gap."""
+    """So many in 30 s, by turns of some classes: those of one class are further apart than the presence gap."""
+    classes = max(2, count // 5)
     step_ms = _WINDOWS * _WINDOW_MS // max(1, count)
     spans = []
     for at in range(count):
         first_ms = start_ms + at * step_ms + 40
         last_ms = first_ms + step_ms // 2
-        spans.append(Presence(at % 2, first_ms, last_ms, first_ms + 120, score_ppm + at, box))
+        spans.append(Presence(at % classes, first_ms, last_ms, first_ms + 120, score_ppm + at, box))
     return tuple(sorted(spans, key=lambda span: (span.class_id, span.first_ms)))
 
 
