@@ -80,7 +80,7 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.planned_videos`."""
         partition = plan_partition(uid, plan_id)
         kinds = [
-            map(video_from_item, join_items(self._reader.query(partition, prefix)))
+            map(video_from_item, join_items(self._reader.query(partition, prefix, fits=True)))
             for prefix in (BAD_PREFIX, SEGMENT_PREFIX)
         ]
         return heapq.merge(*kinds, key=lambda video: video.video)

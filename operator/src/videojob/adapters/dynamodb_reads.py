@@ -23,7 +23,7 @@ _PAGE_ITEMS = 100
 """Whole items in one answer. A page of 1 MB, as it would come otherwise, takes twenty times that once it is parsed."""
 
 
-_PAGE_JSON_BYTES = 500_000
+_PAGE_JSON_BYTES = 200_000
 """Of an answer with whole items, aimed at; what is parsed takes some thirty times that."""
 
 

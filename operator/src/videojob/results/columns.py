@@ -20,6 +20,7 @@ PRESENCE = ("class_id", "first_ms", "last_ms", "peak_ms", "peak_score_ppm", "x_m
 
 _BLOCK = 1 << 15  # numbers that are looked at side by side
 _SHORT, _LONG = "i", "q"
+_SHORT_END, _LONG_END = 1 << 31, 1 << 63
 
 
 class Column(Sequence[int]):
@@ -133,7 +134,6 @@ class PresenceColumns(Sequence[Presence]):
         if len({len(column) for column in columns}) > 1:
             raise ValueError("the columns of a table have different lengths")
         made._columns = [_packed(column) for column in columns]
-        made._same_width()
         return made
 
     def append(self, span: Presence) -> None:
@@ -144,19 +144,21 @@ class PresenceColumns(Sequence[Presence]):
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
         except OverflowError:
-            for column in self._columns:
+            for at, column in enumerate(self._columns):
                 del column[rows:]
-            if self._columns[0].typecode == _LONG:
+                if not -_SHORT_END <= row[at] < _SHORT_END:
+                    self._widen(at)
+            if not all(-_LONG_END <= value < _LONG_END for value in row):
                 raise _beyond_measure(span) from None
-            self._widen()
             self.append(span)
 
     def extend(self, other: PresenceColumns) -> None:
         """All of the other's, whose numbers are copied as they are."""
-        if other._columns[0].typecode == _LONG:
-            self._widen()
-        for mine, column in zip(self._columns, other.table_columns(), strict=True):
+        for at, column in enumerate(other.table_columns()):
             for block in column.blocks():
+                if block.typecode == _LONG:
+                    self._widen(at)
+                mine = self._columns[at]
                 mine.extend(block if block.typecode == mine.typecode else array(mine.typecode, block))
 
     def part(self, start: int, stop: int) -> PresenceColumns:
@@ -200,13 +202,10 @@ class PresenceColumns(Sequence[Presence]):
         """As a list's."""
         return f"PresenceColumns({list(self)})"
 
-    def _widen(self) -> None:
-        """In place: whoever holds a part of these columns sees the same ones."""
-        self._columns[:] = [array(_LONG, column) for column in self._columns]
-
-    def _same_width(self) -> None:
-        if any(column.typecode == _LONG for column in self._columns):
-            self._widen()
+    def _widen(self, at: int) -> None:
+        """One column; whoever holds a part of these columns sees the same ones."""
+        if self._columns[at].typecode == _SHORT:
+            self._columns[at] = array(_LONG, self._columns[at])
 
 
 def _presence(row: tuple[int, ...]) -> Presence:
