@@ -171,7 +171,9 @@ class MadeUpTable:
 
     def _made_up(self, partition: str, after: str) -> Iterable[Item]:
         if "#plan#" in partition:
-            items = (item for video in self.videos for item in _sorted(video_item(UID, self.head, video).all))
+            head, least = self.head, int(after.split("#")[1]) if after else 0
+            videos = (video for video in self.videos if video.first_segment >= least)
+            items = (item for video in videos for item in _sorted(video_item(UID, head, video).all))
             return (item for item in items if str(item["SK"]) > after)
         shard = int(partition.rpartition("#")[2])
         at = int(after.removeprefix("SEG#")) if after else -1
