@@ -20,7 +20,7 @@ import pytest
 
 from support.apiserver import ApiServer
 from support.command import TIMEOUT_S, command_line
-from support.controller_world import CHILDREN, LEASE, QUICK, TEAM, ControllerWorld, controller_world
+from support.controller_world import CHILDREN, LEASE, TEAM, ControllerWorld, controller_world
 from support.controllers import RunningController
 from support.dynamodb import settings_for
 from support.played_jobs import TABLE
@@ -60,7 +60,7 @@ class Upgrade:
         """The previous release leads, with its own CRD."""
         ApiServer(self.world.client).install_crd(self.old.crd)
         self.world.client.delete(LEASE)
-        with self.world.controller(*QUICK, release=self.old) as leading:
+        with self.world.controller("--lease=2", release=self.old) as leading:
             leading.ready()
             yield leading
 
@@ -69,7 +69,7 @@ class Upgrade:
         """This release takes over, its CRD first, as the guide says."""
         ApiServer(self.world.client).install_crd(crd_text(CrdFormat.YAML))
         self.world.client.delete(LEASE)
-        with self.world.controller(*QUICK) as leading:
+        with self.world.controller("--lease=2") as leading:
             leading.ready()
             yield leading
 
