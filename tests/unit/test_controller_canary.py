@@ -49,6 +49,30 @@ def test_a_later_renewal_stands_for_the_ones_before_it_and_an_older_one_for_none
     assert canary.silent_s == 0.0
 
 
+def test_a_renewal_may_be_shown_before_its_own_request_is_answered() -> None:
+    canary, clock = listening()
+    canary.renewed("a")
+    for version in ("b", "c", "d"):
+        canary.heard_lease(shown(version))
+        canary.renewed(version)
+        clock.seconds += 5
+        assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+
+
+def test_renewals_in_one_second_have_one_version_and_are_seen_together() -> None:
+    canary, clock = listening()
+    for _ in range(3):
+        canary.renewed("a")
+        clock.seconds += 1
+    canary.heard_lease(shown("a"))
+    canary.renewed("a")
+    clock.seconds += 5
+    assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+    canary.renewed("b")
+    clock.seconds += 130
+    assert canary.deaf_s == pytest.approx(130, abs=0.01), "what was shown before proves nothing of what came after"
+
+
 def test_renewals_that_stay_unseen_make_the_process_deaf() -> None:
     canary, clock = listening()
     deaf_s: list[float] = []

@@ -18,6 +18,7 @@ from videojob.controller.demands import JobKey
 from videojob.ports import Clock
 
 _MOST_UNSEEN = 1000
+_MOST_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -31,14 +32,21 @@ class Canary:
     clock: Clock
     deaf_after_s: float = 120.0
     _renewals: deque[tuple[str, float]] = field(default_factory=deque)
+    _shown: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_SHOWN))
     _statuses: dict[JobKey, float] = field(default_factory=dict)
     _begun: bool = False
     _lock: Lock = field(default_factory=Lock)
 
     def renewed(self, version: str) -> None:
-        """The Lease was written, and has this resourceVersion since then; counts once there are watches."""
+        """The Lease was written, and has this resourceVersion since then; counts once there are watches.
+
+        A watch may show a renewal before its own request has been answered. Renewals in one second change nothing, and
+        have one version.
+        """
         with self._lock:
-            if self._begun and len(self._renewals) < _MOST_UNSEEN:
+            if version in self._shown:
+                self._renewals.clear()  # all others are older
+            elif self._begun and len(self._renewals) < _MOST_UNSEEN:
                 self._renewals.append((version, self.clock.monotonic_s()))
 
     def wrote(self, key: JobKey) -> None:
@@ -50,9 +58,10 @@ class Canary:
         """A watch showed the Lease. A renewal is seen when it is shown itself, or one that came after it."""
         version = str(body["metadata"]["resourceVersion"])
         with self._lock:
-            if any(version == one for one, _ in self._renewals):
-                while self._renewals.popleft()[0] != version:
-                    pass
+            self._shown.append(version)
+            last = max((at for at, (one, _) in enumerate(self._renewals) if one == version), default=-1)
+            for _ in range(last + 1):
+                self._renewals.popleft()
 
     def heard_job(self, key: JobKey) -> None:
         """A watch showed the VideoJob; which of its versions does not matter, since it is written again and again."""
