@@ -78,6 +78,7 @@ class Upgrade:
         uid = self.start(name)
         self.plan(self.child(leading, name, "planner"), self.old)
         work = self.child(leading, name, "worker")
+        leading.wait("the epoch in its status", lambda: "epoch" in self.world.status(name))
         for number in range(done):
             self.pod(work, self.old, number)
         return uid, work
