@@ -29,6 +29,7 @@ from videojob.errors import UsageError, VideoJobError
 from videojob.manifests.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
+from videojob.memory import peak_rss_bytes
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.reasons import Where, settle_on
@@ -42,7 +43,7 @@ from videojob.worker.logs import log_json
 from videojob.worker.planned import planned_batch
 from videojob.worker.planner import Planner
 from videojob.worker.pod import Drain, ended
-from videojob.worker.process_control import keep_memory_private, peak_rss_bytes
+from videojob.worker.process_control import keep_memory_private
 from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
 from videojob.worker.values import SegmentTools
 

@@ -22,9 +22,10 @@ from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.media.decoder import DecoderProcess
+from videojob.memory import peak_rss_bytes
 from videojob.ports import CommitOutcome
 from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
-from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private, peak_rss_bytes
+from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.values import Progress, SegmentTask, SegmentTools, unexpected
 

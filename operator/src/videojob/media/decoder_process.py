@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 
 import av
@@ -31,6 +30,7 @@ from videojob.media.picture import PictureWriter
 from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
+from videojob.memory import peak_rss_bytes
 from videojob.planning.sampling import FrameSelector
 from videojob.planning.video import video_info_from_dict
 
@@ -150,14 +150,8 @@ class _SegmentDecoder:
             last_ms=None if self._last_pts is None else time_ms(self._last_pts),
             gaps=self._gaps,
             busy_s=time.monotonic() - self._started_s - self._waited_s - self._video.waited_s,
-            peak_rss_bytes=_peak_rss_bytes(),
+            peak_rss_bytes=peak_rss_bytes(),
         )
-
-
-def _peak_rss_bytes() -> int:
-    """Highest resident memory of this process; what getrusage says would include the parent's from before the exec."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol.Message:

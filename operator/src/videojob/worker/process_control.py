@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -56,9 +55,3 @@ def ignore_stop_signals() -> None:
     """For a child: the parent alone decides when to stop."""
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def peak_rss_bytes() -> int:
-    """This process's highest resident memory so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -8,7 +8,6 @@ per run are only chosen where they gave the same as one by one, bit for bit.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -33,14 +32,9 @@ _TIMEOUT_S = 60.0
 _SAME_WITHIN = 1.03  # a smaller chunk wins unless a larger one is faster by more than measuring errs
 _BATCH_MS = 250.0  # a batch is about this much work: long against a request's own cost, short against a deadline
 _MEMORY_SHARE = 0.5  # of what is free goes to instances of the model; frames, decoders and the server need the rest
-_FORMAT = 2
+_FORMAT = 3
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
-_CGROUP = Path("/sys/fs/cgroup")
-_CGROUP_FILES = (
-    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
-    (_CGROUP / "memory" / "memory.limit_in_bytes", _CGROUP / "memory" / "memory.usage_in_bytes"),
-)
 _NUMPY_DTYPES = {"UINT8": "uint8", "FP32": "float32", "FP16": "float16"}
 
 
@@ -118,24 +112,6 @@ def timings_for(config: Mapping[str, Any], weights: Path, cache_folder: Path) ->
         return None
     _store(path, text)
     return _read(text)
-
-
-def free_memory_bytes() -> int:
-    """What this machine, or this container, could still give; nothing when nobody says."""
-    free = [_meminfo_bytes()]
-    for limit, used in _CGROUP_FILES:
-        # The number is missing, or the word "max", where there is no limit.
-        with contextlib.suppress(OSError, ValueError):
-            free.append(int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii")))
-    return max(0, min(free))
-
-
-def _meminfo_bytes() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
 
 
 def _read(text: str) -> Timings | None:

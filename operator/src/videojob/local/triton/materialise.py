@@ -25,7 +25,8 @@ from videojob.adapters.triton_config import embedded_config
 from videojob.adapters.triton_shim import write_shim
 from videojob.adapters.triton_variants import ONNX_BACKENDS
 from videojob.errors import ModelLoadFailed
-from videojob.local.triton.calibration import free_memory_bytes, make_plan, timings_for
+from videojob.local.triton.calibration import make_plan, timings_for
+from videojob.memory import free_memory_bytes
 
 
 @dataclass(frozen=True, slots=True)

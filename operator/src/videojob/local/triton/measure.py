@@ -7,7 +7,6 @@ measurement. CPU time is taken, not wall time: it does not mind what else runs o
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.adapters.triton_shim.onnx_engine import Array, OnnxEngine, providers
+from videojob.memory import peak_rss_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def measure(order: dict[str, Any]) -> Measurement:
         results[chunk] = engine.run({order["input"]: frames[:chunk]}, order["outputs"], batched=order["batched"])
         took_ms = 1000 * (time.process_time() - before_s) / chunk
         best[chunk] = min(best.get(chunk, took_ms), took_ms)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_bytes = peak_rss_bytes()
     # Kernels may add up in another order for more frames; which requests meet in a run is chance, boxes must not be.
     alone = range(max(best) if len(best) > 1 else 0)
     singly = [engine.run({order["input"]: frames[at : at + 1]}, order["outputs"], batched=True) for at in alone]
     best = {chunk: took for chunk, took in best.items() if chunk == 1 or _same(results[chunk], singly[:chunk])}
-    return Measurement(best, peak_kb * 1024, providers())
+    return Measurement(best, peak_bytes, providers())
 
 
 def _same(together: Sequence[Array], singly: Sequence[Sequence[Array]]) -> bool:
