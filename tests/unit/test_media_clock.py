@@ -51,3 +51,13 @@ def test_pictures_that_an_edit_list_hides_do_not_restart_the_clock() -> None:
 
 def test_packets_without_times_are_left_alone() -> None:
     assert run_on([*recording(0, 2), FakePacket(None, None)])[2] == (None, None)
+
+
+def test_a_time_of_presentation_that_cannot_be_is_replaced() -> None:
+    far = [FakePacket(9_000_000, 200, is_keyframe=True), FakePacket(-9_000_000, 240), FakePacket(360, 280)]
+    assert run_on([*recording(0, 5), *far])[5:] == [(280, 200), (None, 240), (360, 280)]
+
+
+def test_a_video_that_is_shown_late_from_its_start_keeps_its_times() -> None:
+    late = [FakePacket(90_000 + n * 40, n * 40, is_keyframe=n == 0) for n in range(5)]
+    assert run_on(late) == [(90_000 + n * 40, n * 40) for n in range(5)]
