@@ -3,7 +3,7 @@
 The clock of a recording may start again: streams that were joined without a care for their times, a camera that was
 restarted. A time then names two places, and everything that counts on growing times goes wrong. So a restarted clock
 is put forward: its pictures follow the last one before, one frame interval later, and none is lost. How long the real
-pause was nobody knows.
+pause was nobody knows. A time of presentation that damage put far from its picture's time of decoding is not used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Protocol
 
 _JUMP_S = 1
 """Decoding times that go back by more are a restart; by less, a muxer that counts badly, unless a keyframe says so."""
+
+_APART_S, _APART_PICTURES = 60, 64
+"""A picture is shown at most so long after it is decoded, and no codec holds back so many; beyond both it is damage."""
 
 
 class ClockPacket(Protocol):
@@ -48,11 +51,13 @@ class RunningClock:
     _last_dts: int | None = None
     _newest_pts: int | None = None
     _last_key_pts: int | None = None
+    _key_delay: int | None = None
 
     def run_on(self, packet: ClockPacket) -> None:
         """Sets the packet's times; call once for each, in decoding order."""
         if packet.is_discard or (packet.pts is None and packet.dts is None):
             return
+        self._check_presentation(packet)
         if self._starts_again(packet):
             self.offset += self._missing(packet)
         if packet.pts is not None:
@@ -63,6 +68,17 @@ class RunningClock:
         if packet.dts is not None:
             packet.dts += self.offset
             self._last_dts = packet.dts
+
+    def _check_presentation(self, packet: ClockPacket) -> None:
+        """Replaces a time that cannot be: a keyframe is as far behind its decoding as the last one, others get none."""
+        if packet.pts is None or packet.dts is None:
+            return
+        delay = packet.pts - packet.dts
+        if abs(delay) > max(_APART_S * self.ticks_per_s, _APART_PICTURES * self.interval):
+            if self._key_delay is not None:
+                packet.pts = packet.dts + self._key_delay if packet.is_keyframe else None
+        elif packet.is_keyframe:
+            self._key_delay = delay
 
     def _starts_again(self, packet: ClockPacket) -> bool:
         if self._last_dts is None or packet.dts is None:
