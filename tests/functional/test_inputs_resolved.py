@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.http_server import FileServer, Page, file_server
+from support.inputs import fetched, inputs, loopback_http
 from support.s3 import direct_client, moto_server, use_endpoint
-from videojob.adapters.inputs.addresses import AddressPolicy
 from videojob.adapters.inputs.http_files import HttpFiles
-from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import Input
 from videojob.errors import Cancelled, InputAddressForbidden, InputNotFound
 from videojob.ports import FetchedInput
@@ -33,19 +32,9 @@ def server() -> Iterator[FileServer]:
         yield running
 
 
-def inputs(*items: dict[str, object]) -> list[Input]:
-    return [Input.model_validate(item) for item in items]
-
-
-def loopback_http(progress: Progress = no_progress) -> HttpFiles:
-    """Takes every name for a server on loopback."""
-    policy = TransferPolicy(attempts=1)
-    return HttpFiles(policy, AddressPolicy(allow_private=True), lambda _host, _port: ["127.0.0.1"], progress)
-
-
 def resolve(items: list[Input], folder: Path) -> list[FetchedInput | FailedInput]:
     with loopback_http() as http, InputResolver(folder, folder / "cache", http=http) as resolver:
-        return list(resolver.resolve(items))
+        return fetched(resolver, items)
 
 
 def public_url(server: FileServer) -> str:
@@ -93,7 +82,7 @@ def test_a_bad_input_stays_in_its_place_and_the_others_go_on(tmp_path: Path) -> 
         HttpFiles(resolve=lambda _host, _port: ["10.0.0.7"]) as http,
         InputResolver(tmp_path, tmp_path / "cache", http=http) as resolver,
     ):
-        found = list(resolver.resolve(items))
+        found = fetched(resolver, items)
     assert [type(item) for item in found] == [FailedInput, FailedInput, FetchedInput]
     errors = [item.error for item in found if isinstance(item, FailedInput)]
     assert [type(error) for error in errors] == [InputNotFound, InputAddressForbidden]
@@ -130,7 +119,7 @@ def test_files_need_neither_network_nor_credentials(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     put_clips(tmp_path, "good.mp4")
     with InputResolver(tmp_path, tmp_path / "cache") as resolver:
-        (found,) = resolver.resolve(inputs({"file": {"path": "good.mp4"}}))
+        (found,) = fetched(resolver, inputs({"file": {"path": "good.mp4"}}))
     assert isinstance(found, FetchedInput)
 
 
@@ -154,4 +143,4 @@ def test_a_cancel_in_mid_download_ends_the_whole(server: FileServer, tmp_path: P
         InputResolver(tmp_path, tmp_path / "cache", http=http) as resolver,
         pytest.raises(Cancelled),
     ):
-        list(resolver.resolve(items))
+        fetched(resolver, items)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from support.fakes import FakeClock
+from support.inputs import fetched
 from support.job_stores import FakeJobStore
 from support.s3 import Faults, direct_client, faulty_proxy, use_endpoint
 from support.videos import Spec, write_video
@@ -92,7 +93,7 @@ def planned(file: JobFile, folder: Path) -> list[PlannedVideo]:
 
 def on_laptop(file: JobFile, folder: Path) -> tuple[VideoPlan, ...]:
     with InputResolver(folder, folder / "laptop") as resolver:
-        return probe_inputs(list(resolver.resolve(file.job.spec.inputs)), 2, 30_000)
+        return probe_inputs(fetched(resolver, file.job.spec.inputs), 2, 30_000)
 
 
 @pytest.mark.parametrize("bucket_name", ["planner", "versions"])

@@ -8,8 +8,9 @@ import secrets
 from pathlib import Path
 
 from videojob.api.videojob import VideoJob
+from videojob.local.earlier import EarlierPlans
 from videojob.local.values import JobPlan
-from videojob.planning.settings import PlannedInput, RunSettings, plan_digest
+from videojob.planning.settings import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.ports import Sink
 from videojob.results.values import RunRecord
 from videojob.vision.select import class_ids
@@ -39,7 +40,7 @@ def job_uid(job: VideoJob, output: Path) -> str:
 
 def make_plan(
     job: VideoJob,
-    output: Path,
+    plans: EarlierPlans,
     *,
     videos: tuple[VideoPlan, ...],
     settings: RunSettings,
@@ -47,7 +48,7 @@ def make_plan(
     engine_text: str,
     sink: Sink,
 ) -> JobPlan:
-    """Cuts the videos, registers the run with the sink and learns what an earlier run left.
+    """Cuts the videos, registers the run with the sink, and learns and takes over what earlier runs left.
 
     Raises:
         ManifestError: the model has no such class.
@@ -56,13 +57,20 @@ def make_plan(
     class_ids(contract.labels, settings.classes)
     segments = cut_videos(videos, settings.segment_ms)
     inputs = [PlannedInput(video.uri, video.version, video.error.reason if video.error else "") for video in videos]
+    uid = job_uid(job, plans.output)
+    newest = sink.newest(uid)
+    text = plan_text(inputs, segments, f"{contract.digest} {engine_text}", settings)
     run = sink.begin(
         RunRecord(
-            uid=job_uid(job, output),
+            uid=uid,
             namespace=job.metadata.namespace,
             name=job.metadata.name,
-            plan_digest=plan_digest(inputs, segments, f"{contract.digest} {engine_text}", settings),
+            plan_digest=digest_of(text),
             segments=len(segments),
         )
     )
-    return JobPlan(run, videos, segments, settings, contract, sink.committed(run), sink.finished(run))
+    plans.keep(run, text)
+    finished = sink.finished(run)
+    if finished is None:
+        plans.take_over(sink, run, text, newest)
+    return JobPlan(run, videos, segments, settings, contract, sink.committed(run), finished)

@@ -7,40 +7,51 @@ read the commits back, fold, finalise once. Killed at any moment and started aga
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from videojob.adapters.triton import connect
 from videojob.api.videojob import VideoJob
 from videojob.errors import ManifestError, NoFrames, VideoJobError
 from videojob.local.conclude import Conclusion
+from videojob.local.earlier import EarlierPlans
 from videojob.local.host import sole_use, usable_cpus
 from videojob.local.outputs import OutputConfig, finish_outputs
-from videojob.local.plan import make_plan
+from videojob.local.plan import job_uid, make_plan
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
+from videojob.local.reading import InputReading, reason_to_wait
 from videojob.local.server import RunningServer, repository_with, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, tasks_of
 from videojob.planning.settings import ignored_fields, run_settings
 from videojob.ports import Clock, Inference, Sink
-from videojob.worker.dispatch import Dispatcher
+from videojob.worker.dispatch import Dispatcher, is_away
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver
-from videojob.worker.probing import engine, probe_inputs
+from videojob.worker.probing import engine
 from videojob.worker.values import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """One run: the manifest, how to run it, who watches, and who may stop it."""
+    """One run: the manifest, how to run it, who watches, and who may stop it.
+
+    Attributes:
+        inputs: makes what brings the inputs, from the manifest's folder and that of downloads.
+        pause: waits that many seconds for inputs that are away.
+    """
 
     job: VideoJob
     options: RunOptions
     observer: RunObserver
     stop: StopRequest
     clock: Clock
+    inputs: Callable[[Path, Path], InputResolver] = InputResolver
+    pause: Callable[[float], None] = time.sleep
 
     def run(self) -> RunOutcome:
         """Runs the job to its end.
@@ -67,10 +78,12 @@ class LocalRun:
                 create_table(self.options.sink)
             sink = open_sink(self.options.sink)
             stack.callback(sink.close)
-            videos = self._look_at_inputs()
-            again = [video.error for video in videos if video.error is not None and video.error.retryable]
-            if again or all(video.info is None for video in videos):
-                return _nothing_to_do(videos, again)
+            videos = self._read_inputs(deadline_s)
+            wait = reason_to_wait(self.job.spec, videos, sink, job_uid(self.job, self.options.output))
+            if is_away(wait):
+                self.observer.notice("results of an earlier run have a video that is away, and stay: nothing is begun")
+            if wait is not None or all(video.info is None for video in videos):
+                return _nothing_to_do(videos, wait)
             self.observer.stage(f"Starting the server for {model.name}")
             server = stack.enter_context(serve(self.options, model.name, self._cpus()))
             version = "" if model.version is None else str(model.version)
@@ -96,17 +109,16 @@ class LocalRun:
                 finish_outputs(self._outputs(), plan, outcome.failed, self.observer.notice)
             return outcome
 
-    def _look_at_inputs(self) -> tuple[VideoPlan, ...]:
+    def _read_inputs(self, deadline_s: float | None) -> tuple[VideoPlan, ...]:
         self.observer.stage("Reading the inputs")
-        folder = self.options.manifest.resolve().parent
-        with InputResolver(folder, self.options.output / "inputs") as resolver:
-            inputs = list(resolver.resolve(self.job.spec.inputs))
-        return probe_inputs(inputs, self._cpus(), self.job.spec.compute.segment_seconds * 1000)
+        reading = InputReading(self.job.spec, self._cpus(), self.pause, self.clock, self.observer.notice, deadline_s)
+        with self.inputs(self.options.manifest.resolve().parent, self.options.output / "inputs") as resolver:
+            return reading.videos(resolver)
 
     def _plan(self, videos: tuple[VideoPlan, ...], inference: Inference, sink: Sink) -> JobPlan:
         plan = make_plan(
             self.job,
-            self.options.output,
+            EarlierPlans(self.options.output, self.options.sink, self.observer.notice),
             videos=videos,
             settings=run_settings(self.job.spec),
             contract=inference.contract,
@@ -159,10 +171,10 @@ class LocalRun:
         )
 
 
-def _nothing_to_do(videos: tuple[VideoPlan, ...], again: Sequence[VideoJobError]) -> RunOutcome:
-    """Nothing is begun: no input is good, or one could not be had now, and results without it would stand for good."""
+def _nothing_to_do(videos: tuple[VideoPlan, ...], wait: VideoJobError | None) -> RunOutcome:
+    """Nothing is begun; of several errors one that may pass is reported, because the job may do better then."""
     failed = tuple(video for video in videos if video.error is not None)
-    if again:
-        return RunOutcome("Failed", None, error=again[0], failed=failed, videos=videos)
-    error = failed[0].error if failed else NoFrames("the manifest's inputs hold no video")
+    errors = [video.error for video in failed if video.error is not None]
+    first = wait or next(filter(is_away, errors), next(iter(errors), None))
+    error = first or NoFrames("the manifest's inputs hold no video")
     return RunOutcome("Failed", None, error=error, failed=failed, videos=videos)

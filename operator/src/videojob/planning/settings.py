@@ -66,14 +66,25 @@ def plan_digest(
     inputs: Sequence[PlannedInput], segments: Sequence[Segment], model_digest: str, settings: RunSettings
 ) -> str:
     """sha256 hex over all that decides the results."""
+    return digest_of(plan_text(inputs, segments, model_digest, settings))
+
+
+def digest_of(text: str) -> str:
+    """The digest of a plan that `plan_text` describes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_text(
+    inputs: Sequence[PlannedInput], segments: Sequence[Segment], model_digest: str, settings: RunSettings
+) -> str:
+    """All that decides the results, as canonical JSON."""
     content = {
         "inputs": [asdict(item) for item in inputs],
         "segments": [asdict(segment) for segment in segments],
         "model": model_digest,
         "settings": asdict(settings),
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
 
 
 def run_settings(spec: VideoJobSpec) -> RunSettings:

@@ -125,13 +125,17 @@ and concerns only videos that cannot be read block by block ([inputs](inputs.md)
         retryable=True,
         details="""\
 Each read is retried several times before this. On one machine a download continues where it stopped. An object in an
-archive class of S3 has to be restored first.
+archive class of S3 has to be restored first. A prefix that cannot be listed is one input that cannot be read.
 
-On a cluster the planner asks for such an input again when it has looked at all others, after 10 s, 20 s, 40 s and so
-on, up to ten minutes; a worker's pod processes its other segments, and Kubernetes starts another pod for what is left
-after the same pauses. With the default `backoffLimit` of 5 that takes more than five minutes, with 8 more than half
-an hour. Pods that lose their node do not count. Then the video is given up, the message says for how long it was
-tried, and the job ends `PartiallyCompleted`. The job fails only when not one input can be read.
+Such an input is asked for again when all others were, after 10 s, 20 s, 40 s and so on, up to ten minutes, as often as
+`backoffLimit` says: with the default of 5 that takes more than five minutes, with 8 more than half an hour. Then the
+video is given up, the message says for how long it was tried, and the job ends `PartiallyCompleted`. It fails only when
+not one input can be read, and on one machine when finished results have a video that is away now: results without it
+would replace them.
+
+On one machine a rerun takes such a video up and keeps the segments of all others. On a cluster a worker's pod processes
+its other segments before a video comes again, and Kubernetes starts another pod for what is left after the same pauses.
+Pods that lose their node do not count.
 """,
     ),
     _input(

@@ -7,7 +7,7 @@ PartiallyCompleted. Only what makes every input impossible (no credentials, no r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,6 +64,9 @@ class Wanted:
     owner: str = ""
 
 
+Item = Wanted | FailedInput
+
+
 class InputResolver:
     """Resolves inputs; a context manager, since it keeps connections open.
 
@@ -97,36 +100,27 @@ class InputResolver:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._open.close()
 
-    def resolve(self, inputs: Sequence[Input]) -> Iterator[FetchedInput | FailedInput]:
-        """Each video of each input, fetched one after the other.
+    def fetch(self, wanted: Item) -> FetchedInput | FailedInput:
+        """One video that `expand` named.
 
         Raises:
             SetupError: AWS cannot be used from here, or the disk is full.
-            ManifestError: a prefix with more videos than a job may have.
         """
-        asked: set[tuple[str, str | None]] = set()
-        had: set[tuple[Path, str]] = set()
-        for wanted in self.expand(inputs):
-            if isinstance(wanted, FailedInput):
-                yield wanted
-            elif (wanted.address, wanted.version) not in asked:
-                asked.add((wanted.address, wanted.version))
-                found = self._fetch(wanted)
-                # Two spellings of one path, or a version and the prefix that it lies under, are one file here.
-                same = None if isinstance(found, FailedInput) else (found.path.resolve(), found.version)
-                if same is None or same not in had:
-                    had |= {same} if same else set()
-                    yield found
-
-    def _fetch(self, wanted: Wanted) -> FetchedInput | FailedInput:
+        if isinstance(wanted, FailedInput):
+            return wanted
         try:
             fetched = wanted.fetcher.fetch(wanted.address, wanted.version, self._cache_folder)
         except InputError as error:
             return FailedInput(wanted.uri, wanted.name, error)
         return replace(fetched, name=wanted.name)
 
-    def expand(self, inputs: Sequence[Input]) -> Iterator[Wanted | FailedInput]:
-        """Each video of each input, not fetched yet, those named twice too; raises what `resolve` raises."""
+    def expand(self, inputs: Sequence[Input]) -> Iterator[Item]:
+        """Each video of each input, not fetched yet, those named twice too.
+
+        Raises:
+            SetupError: AWS cannot be used from here.
+            ManifestError: a prefix with more videos than a job may have.
+        """
         for item in inputs:
             try:
                 videos = self._expand(item)
@@ -177,6 +171,27 @@ class InputResolver:
         if self._given_http is not None:
             return self._given_http
         return self._open.enter_context(HttpFiles(self._policy, progress=self._progress))
+
+
+def once(found: Iterable[Item], check: Callable[[int], None] = lambda _: None) -> list[Item]:
+    """Without those that the manifest names twice; `check` is called with how many there are so far, and may raise."""
+    kept: dict[Hashable, Item] = {}
+    for at, item in enumerate(found):
+        kept.setdefault(at if isinstance(item, FailedInput) else (item.address, item.version), item)
+        check(len(kept))
+    return list(kept.values())
+
+
+def distinct(found: Iterable[FetchedInput | FailedInput]) -> Iterator[FetchedInput | FailedInput]:
+    """Each file once: two spellings of one path, or a version and the prefix that it lies under, are one file here."""
+    had: set[tuple[Path, str]] = set()
+    for one in found:
+        if not isinstance(one, FailedInput):
+            same = (one.path.resolve(), one.version)
+            if same in had:
+                continue
+            had.add(same)
+        yield one
 
 
 def _names(name: str, uris: Sequence[str], *, several: bool) -> list[str]:

@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -34,21 +33,18 @@ from videojob.planning.video import Segment
 from videojob.ports import FetchedInput, JobStore
 from videojob.worker.dispatch import is_away
 from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
-from videojob.worker.inputs import FailedInput, InputResolver, Wanted
+from videojob.worker.inputs import FailedInput, InputResolver, Item, Wanted, once
 from videojob.worker.jobfile import JobFile
 from videojob.worker.pod import Drain
 from videojob.worker.probing import cut_videos, engine, guide_for, probe_patiently
 from videojob.worker.process_control import stop_signals_held
+from videojob.worker.rounds import Rounds
 from videojob.worker.values import VideoPlan, unexpected
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
 _PAUSES_S = (1.0, 4.0)  # before an input is looked at again that could not be had
-_FIRST_ROUND_S, _MOST_ROUND_S = 10.0, 600.0
-"""Pause before those that are still away are asked for once more; it doubles. As Kubernetes' Job controller waits
-before the next pod of an index (DefaultJobPodFailureBackOff and MaxJobPodFailureBackOff in pkg/controller/job)."""
 _TELL_EVERY = 100
-_Item = Wanted | FailedInput
 _POLL_S = 0.5  # how often a wait looks at the stop signal
 
 
@@ -150,7 +146,7 @@ class Planner:
             policy = TransferPolicy(max_bytes=most_copied_bytes(self.scratch_bytes), pause=self.drain.pause)
             resolver = InputResolver(self.scratch, self.scratch, policy=policy, progress=progress)
             stack.enter_context(resolver)
-            wanted = _once(resolver.expand(self.file.job.spec.inputs))
+            wanted = once(resolver.expand(self.file.job.spec.inputs), check_videos)
             _LOG.info("looking at the videos", extra={"videos": len(wanted)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
             probes = min(self.probes, max(1, len(wanted)))
@@ -161,28 +157,17 @@ class Planner:
             pool = ThreadPoolExecutor(idle.qsize())
             stack.callback(pool.shutdown, cancel_futures=True)
 
-            def look(items: Sequence[_Item]) -> Iterator[_Looked]:
+            def look(items: Sequence[Item]) -> Iterator[_Looked]:
                 with stop_signals_held():  # inherited by the threads and so by the decoders: stopping is for us
                     looks = [pool.submit(self._look_at, item, idle) for item in items]
                 return self._gathered(looks)
 
-            return _numbered(self._in_rounds(wanted, resolver, look))
+            return _numbered(self._rounds(resolver, look).run(wanted))
 
-    def _in_rounds(self, wanted: Sequence[_Item], resolver: InputResolver, look: _Looks) -> Iterator[_Looked]:
-        """Looks at all, and again at those that are away, later and later."""
-        began_s = self.drain.clock.monotonic_s()
-        found = dict(zip(wanted, look(wanted), strict=True))
-        for pause_s in _rounds(self.file.job.spec.backoff_limit):
-            away = [item for item in wanted if is_away(found[item].plan.error)]
-            if not away:
-                break
-            _LOG.warning("inputs are away", extra={"inputs": len(away), "again_in_s": pause_s})
-            self.drain.pause(pause_s)
-            wanted = _once(chain.from_iterable(_expanded(item, resolver) for item in wanted))
-            again = [item for item in wanted if item not in found or is_away(found[item].plan.error)]
-            found |= zip(again, look(again), strict=True)
-        waited_s = self.drain.clock.monotonic_s() - began_s
-        return (_given_up(found[item], waited_s) for item in wanted)
+    def _rounds(self, resolver: InputResolver, look: Callable[[Sequence[Item]], Iterator[_Looked]]) -> Rounds[_Looked]:
+        limit = self.file.job.spec.backoff_limit
+        pause, clock = self.drain.pause, self.drain.clock
+        return Rounds(resolver, look, lambda one: one.plan.error, limit, pause, clock, _say_away, check_videos)
 
     def _gathered(self, looks: Sequence[Future[_Looked]]) -> Iterator[_Looked]:
         for count, look in enumerate(looks, 1):
@@ -262,36 +247,8 @@ class Planner:
         return copy
 
 
-_Looks = Callable[[Sequence[_Item]], Iterator[_Looked]]
-
-
-def _rounds(backoff_limit: int) -> list[float]:
-    """Pauses before each further look at what is away, in seconds."""
-    return [min(_MOST_ROUND_S, _FIRST_ROUND_S * 2.0**number) for number in range(backoff_limit)]
-
-
-def _expanded(item: _Item, resolver: InputResolver) -> Iterable[_Item]:
-    """The same, or what a prefix holds that could not be listed before."""
-    if isinstance(item, FailedInput) and item.source is not None and is_away(item.error):
-        return resolver.expand([item.source])
-    return [item]
-
-
-def _given_up(looked: _Looked, waited_s: float) -> _Looked:
-    """The same; of what is away still the error says for how long it was asked for."""
-    error = looked.plan.error
-    if error is not None and is_away(error):
-        error.message = f"{error.message}; it was asked for again and again for {max(1, round(waited_s / 60))} min"
-    return looked
-
-
-def _once(found: Iterable[_Item]) -> list[_Item]:
-    """Without those that the manifest names twice. Raises JobTooLarge."""
-    kept: dict[object, _Item] = {}
-    for at, item in enumerate(found):
-        kept.setdefault(at if isinstance(item, FailedInput) else (item.address, item.version), item)
-        check_videos(len(kept))
-    return list(kept.values())
+def _say_away(errors: Sequence[VideoJobError], again_in_s: float) -> None:
+    _LOG.warning("inputs are away", extra={"inputs": len(errors), "again_in_s": again_in_s})
 
 
 def _numbered(found: Iterable[_Looked]) -> list[_Looked]:
