@@ -399,6 +399,10 @@ def test_who_met_an_error_first_stays_for_each_segment_and_reason(
     assert store.doubt(run, replace(first, pod="pod-2", since_s=200)) == first
     assert store.doubt(run, replace(first, reason="DecodeTimeout", pod="pod-2")).pod == "pod-2"
     assert store.doubt(run, replace(first, segment=4, pod="pod-2")).pod == "pod-2"
+    assert [(one.reason, one.pod) for one in store.doubts(run, 3)] == [
+        ("DecodeTimeout", "pod-2"),
+        ("DecoderCrashed", "pod-1"),
+    ]
     assert (store.failures(run), store.committed(run)) == ((), frozenset())
     proxy.rule = lambda name, before: Fault.DROP_ANSWER if name == "PutItem" and not before else None
     own = SegmentDoubt(5, "DecoderCrashed", "pod-1", 100)

@@ -21,7 +21,7 @@ class FakeJobStore:
     videos: list[PlannedVideo] = field(default_factory=list)
     stored: dict[int, SegmentCommit] = field(default_factory=dict)
     failed: dict[int, SegmentFailure] = field(default_factory=dict)
-    doubts: dict[tuple[int, str], SegmentDoubt] = field(default_factory=dict)
+    noted: dict[tuple[int, str], SegmentDoubt] = field(default_factory=dict)
     refused: dict[int, SegmentConflict] = field(default_factory=dict)
     facts: ModelFacts | None = None
     summaries: dict[int, bytes] = field(default_factory=dict)
@@ -114,7 +114,11 @@ class FakeJobStore:
 
     def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
         self._called("doubt")
-        return self.doubts.setdefault((doubt.segment, doubt.reason), doubt)
+        return self.noted.setdefault((doubt.segment, doubt.reason), doubt)
+
+    def doubts(self, run: RunRecord, segment: int) -> tuple[SegmentDoubt, ...]:
+        self._called("doubts")
+        return tuple(one for (at, _), one in sorted(self.noted.items()) if at == segment)
 
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         self._called("failures")
@@ -127,7 +131,7 @@ class FakeJobStore:
     def forgive(self, run: RunRecord) -> None:
         self._called("forgive")
         self.failed = {at: one for at, one in self.failed.items() if not may_be_forgiven(one)}
-        self.doubts.clear()
+        self.noted.clear()
 
     def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
         stored = self.summaries.get(run.epoch)

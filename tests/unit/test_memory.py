@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from videojob.memory import free_memory_bytes
+from videojob.memory import free_memory_bytes, memory_limit_bytes
 
 _GIB = 1 << 30
 
@@ -79,3 +79,17 @@ def test_the_child_of_a_large_process_does_not_call_itself_large() -> None:
         [sys.executable, "-c", large, code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert 1 << 20 < int(done.stdout) < 200 << 20
+
+
+@pytest.mark.parametrize(
+    ("files", "limit_bytes"),
+    [
+        ({"memory.max": 2 * _GIB}, 2 * _GIB),
+        ({"memory/memory.limit_in_bytes": 3 * _GIB}, 3 * _GIB),
+        ({"memory.max": "max"}, None),
+        ({"memory/memory.limit_in_bytes": 9223372036854771712}, None),
+        ({}, None),
+    ],
+)
+def test_the_limit_of_a_container(tmp_path: Path, files: dict[str, object], limit_bytes: int | None) -> None:
+    assert memory_limit_bytes(cgroup=written(tmp_path, files)) == limit_bytes

@@ -22,7 +22,7 @@ def failed(desk: JobDesk) -> None:
     desk.table.committed_segments = {0, 1, 2, 3}
     for segment, error in ((5, InputCorrupt("damaged")), (6, InputUnavailable("away"))):
         desk.table.failed[segment] = SegmentFailure(segment, segment, error.as_dict())
-    desk.table.doubts[7, "DecoderCrashed"] = SegmentDoubt(7, "DecoderCrashed", "pod-1", 1)
+    desk.table.noted[7, "DecoderCrashed"] = SegmentDoubt(7, "DecoderCrashed", "pod-1", 1)
     ended = {"type": "Failed", "status": "True", "reason": "MaxFailedIndexesExceeded", "message": "gave up"}
     desk.cluster.put(JOBS, work | {"status": {"failed": 1, "conditions": [ended]}})
     desk.clock.seconds += 10
@@ -60,7 +60,7 @@ def test_it_keeps_its_commits_and_forgets_what_may_have_passed(desk: JobDesk) ->
     assert "completionTime" not in desk.status
     assert (desk.status["startTime"], desk.status["resumes"], desk.status["epoch"]) == (begun, 1, 1)
     assert desk.status["resumeTime"] == timestamp(NOW_S + desk.clock.seconds)
-    assert (sorted(desk.table.failed), desk.table.doubts) == ([5], {})
+    assert (sorted(desk.table.failed), desk.table.noted) == ([5], {})
     assert names(desk) == ["1", "11"]
     (new,) = (one for one in desk.jobs if one["metadata"]["name"].endswith("-work-11"))
     assert new["spec"]["backoffLimitPerIndex"] == 9

@@ -13,6 +13,8 @@ _CGROUP_FILES = (
     ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes", ("total_inactive_file", "total_active_file")),
 )
 
+_NO_LIMIT_BYTES = 1 << 60  # the first version of cgroups has a number near 2**63 where there is no limit
+
 
 def peak_rss_bytes() -> int:
     """This process's highest resident memory so far.
@@ -44,6 +46,15 @@ def free_memory_bytes(*, meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _
             stat = _table(path.with_name("memory.stat"))
             free.append(limit_bytes - used_bytes + sum(stat.get(name, 0) for name in cache))
     return max(0, min(free))
+
+
+def memory_limit_bytes(*, cgroup: Path = _CGROUP) -> int | None:
+    """What this container may take at most; None when nobody says, or where there is no limit."""
+    for _, limit, _ in _CGROUP_FILES:
+        limit_bytes = _number(cgroup / limit)
+        if limit_bytes is not None and limit_bytes < _NO_LIMIT_BYTES:
+            return limit_bytes
+    return None
 
 
 def _number(path: Path) -> int | None:

@@ -312,6 +312,10 @@ class JobStore(Sink, Protocol):
         """
         ...
 
+    def doubts(self, run: RunRecord, segment: int) -> tuple[SegmentDoubt, ...]:
+        """All that `doubt` noted of a segment; a consistent read."""
+        ...
+
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
         """The stored failures of the epoch by ascending segment; a consistent read."""
         ...

@@ -26,6 +26,7 @@ from videojob.results.keys import (
     MODEL_KEY,
     SEGMENT_PREFIX,
     SHARDS,
+    doubt_sort_key,
     fail_sort_key,
     is_part_key,
     last_segment,
@@ -143,6 +144,12 @@ class DynamoDbJobStore(DynamoDbSink):
         """See `ports.JobStore.doubt`."""
         stored = self._writer.put_if_absent(doubt_item(run, doubt))
         return doubt if stored is None else doubt_from_item(stored)
+
+    @reads
+    def doubts(self, run: RunRecord, segment: int) -> tuple[SegmentDoubt, ...]:
+        """See `ports.JobStore.doubts`."""
+        items = self._reader.query(segment_partition(run, 0), doubt_sort_key(segment, "", run.keys))
+        return tuple(map(doubt_from_item, items))
 
     @reads
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:

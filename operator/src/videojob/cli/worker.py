@@ -33,7 +33,7 @@ from videojob.memory import peak_rss_bytes
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.planning.settings import run_settings
 from videojob.reasons import Where, settle_on
-from videojob.worker.batch import Batch, Ending, Turn
+from videojob.worker.batch import Batch, Ending
 from videojob.worker.engines import Engines
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.flow import in_flight_frames
@@ -45,6 +45,7 @@ from videojob.worker.planner import Planner
 from videojob.worker.pod import Drain, ended
 from videojob.worker.process_control import keep_memory_private
 from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
+from videojob.worker.turn import Turn
 from videojob.worker.values import SegmentTools
 
 app = typer.Typer(

@@ -43,7 +43,7 @@ class SegmentFailure:
     error: Mapping[str, Any]
 
 
-_MACHINES = frozenset({"DecodeTimeout", "DecoderCrashed", "InternalError"})
+_MACHINES = frozenset({"DecodeTimeout", "DecoderCrashed", "InternalError", "WorkerLost"})
 
 
 def may_be_forgiven(failure: SegmentFailure) -> bool:
@@ -57,7 +57,7 @@ class SegmentDoubt:
 
     Attributes:
         segment: which.
-        reason: of the error.
+        reason: of the error, or a word of `planning.silence`.
         pod: who met it first.
         since_s: when, in whole seconds since the epoch.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import RESUME, Reason, failed
+from videojob.reasons.row import RESUME_OR_ANEW, Reason, failed
 
 
 def _input(word: str, meaning: str, cure: str, details: str) -> Reason:
@@ -121,7 +121,7 @@ and concerns only videos that cannot be read block by block ([inputs](inputs.md)
         "InputUnavailable",
         "The object could not be read now: throttling, a server error, no answer, too slow.",
         machine="Run it again: finished segments are kept. Check the network if it comes back.",
-        cluster=f"Check that the nodes reach the address. {RESUME}",
+        cluster=f"Check that the nodes reach the address. {RESUME_OR_ANEW}",
         retryable=True,
         details="""\
 Each read is retried several times before this. On one machine a download continues where it stopped. An object in an

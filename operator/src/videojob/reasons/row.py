@@ -55,6 +55,11 @@ NOTHING = "Nothing: the progress column shows how far it is."
 RERUN = "Run it again: finished segments are kept."
 RESUME = "Then resume the VideoJob (`videojob resume NAME`): finished segments are kept."
 
+RESUME_OR_ANEW = (
+    "If the VideoJob failed, resume it (`videojob resume NAME`): finished segments are kept. If it ended "
+    "PartiallyCompleted, create a new one with this video alone."
+)
+
 
 def waiting(word: str, meaning: str, cluster: str, details: str = "") -> Reason:
     """A row for a job that waits, which a status shows, so on a cluster only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, failed
+from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, RESUME_OR_ANEW, failed
 
 RUNNING = (
     failed(
@@ -98,10 +98,15 @@ lets the decoder lock itself in, or an output folder that no other run works in.
         "WorkerLost",
         "A worker process died in the middle of a segment.",
         machine="Out of memory is the usual cause: run it again with fewer --workers.",
-        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME}",
+        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME_OR_ANEW}",
         retryable=True,
         details="""\
 It died again at each retry, so its video was given up. `dmesg` shows whether the kernel killed it for lack of memory.
+
+On a cluster it means that pods died in this segment without a word, as the kernel kills them at `worker.memoryLimit`,
+which the message names; `kubectl describe pod` says `OOMKilled`. Two pods must have died so, or one when no other pod
+may come (`backoffLimit`). A node that goes away counts for nothing. The other videos are processed, and the job ends
+`PartiallyCompleted`. Below `backoffLimit: 2` such a segment fails the job.
 """,
     ),
     failed(

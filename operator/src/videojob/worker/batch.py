@@ -7,7 +7,7 @@ code that tells Kubernetes what to do (`Ending`).
 What may pass, or look different from another machine (a video that cannot be read now, a decoder that died, a fault of
 the program), is left open: the pod goes on with all else and ends with FAILED, and Kubernetes starts the index's next
 pod after a pause that doubles. Only the last pod that the index may have gives such a video up; of a decoder's death a
-second pod that meets the same is enough.
+second pod that meets the same is enough. A segment in which pods die without a word is given up likewise (`Silence`).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Infe
 from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 from videojob.worker.runner import SegmentRunner
+from videojob.worker.silence import Silence
+from videojob.worker.turn import Turn
 from videojob.worker.values import SegmentOutcome, SegmentTask, SegmentTools, may_pass, unexpected
 
 _LOG = logging.getLogger(__name__)
@@ -62,26 +64,6 @@ class Ending(IntEnum):
     """The last pod met what no video is to blame for: its index fails, and the job with it."""
     STOPPED = 75
     """Asked to stop, or the server went away: nobody's fault, it does not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Which of its index's pods this one is.
-
-    Attributes:
-        pod: tells it from all others.
-        failures: of the index's pods before it, as Kubernetes counts them: without those that were taken away.
-        limit: failures of an index that are followed by another pod.
-    """
-
-    pod: str
-    failures: int
-    limit: int
-
-    @property
-    def is_last(self) -> bool:
-        """Whether no other pod comes when this one fails."""
-        return self.failures >= self.limit
 
 
 class VideoFiles(Protocol):
@@ -204,6 +186,7 @@ class Batch:
 
     def _run_all(self, runner: SegmentRunner, dispatcher: Dispatcher) -> None:
         videos = {video.video: video for video in self.videos}
+        silence = Silence(self.run, self.store, self.turn, self.clock)
         current: PlannedVideo | None = None
         try:
             while not self.stopping() and (task := dispatcher.next_task()) is not None:
@@ -211,7 +194,7 @@ class Batch:
                 if current is not None and current.video != video.video:
                     self.files.drop(current)
                 current = video
-                error = self._run_one(runner, task, video)
+                error = self._run_one(runner, task, video, silence)
                 if error is None:
                     dispatcher.succeeded(task.segment.index)
                 elif not self._go_on(dispatcher, task.segment, error):
@@ -224,12 +207,25 @@ class Batch:
         elif dispatcher.left:
             self._outcome = replace(self._outcome, ending=Ending.FAILED, error=dispatcher.left[0])
 
-    def _run_one(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
+    def _run_one(
+        self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo, silence: Silence
+    ) -> VideoJobError | None:
         """Runs a segment unless another worker found its video bad before it; returns what went wrong."""
         segment = task.segment
         if self._standing(video.first_segment, segment.index):
             _LOG.info("segment not needed", extra={"segment": segment.index, "uri": video.uri})
             return None
+        killer = silence.verdict(segment)
+        if killer is not None:
+            killer.uri = video.uri
+            return killer
+        error = self._try(runner, task, video)
+        if error is not None:
+            silence.outlived(segment, error)
+        return error
+
+    def _try(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
+        segment = task.segment
         _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
         try:
             fetched = self.files.get(video)
