@@ -194,6 +194,30 @@ def test_a_worker_killed_in_mid_segment_leaves_nothing_and_its_index_runs_again(
     assert summary_of(pods, head, run) == undisturbed
 
 
+def test_a_segment_whose_pods_are_killed_costs_its_video_and_not_the_job(pods: PodJob, videos: str) -> None:
+    client = direct_client(videos)
+    for name in ("a.mp4", "b.mp4"):
+        client.put_object(Bucket="videos", Key=f"deadly/{name}", Body=sample_path("carphone.mp4").read_bytes())
+    pods = replace(pods, manifest=job_manifest("deadly/", sampling=SPARSE))
+    head, run = begun(pods)
+    busy = replace(pods, manifest=job_manifest("deadly/", sampling={"everyNthFrame": 1}))
+    for failures in range(3):
+        with busy.worker(0, batch=2, failures=failures) as process:
+            until(process, "segment begins")
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(timeout=60) == -signal.SIGKILL
+        assert pods.store().failures(run) == ()
+    assert pods.index(0, batch=2, failures=3).code == Ending.SETTLED
+    stored = summary_of(pods, head, run)
+    assert stored is not None
+    summary = decode_summary(stored)
+    assert summary.state == "PartiallyCompleted"
+    assert [one.entry.uri for one in summary.videos] == ["s3://videos/deadly/b.mp4"]
+    (failed,) = summary.failed_inputs
+    assert (failed.uri, failed.error["reason"]) == ("s3://videos/deadly/a.mp4", "WorkerLost")
+    assert "2 pods that began this segment died in it without a word" in str(failed.error["message"])
+
+
 @pytest.mark.parametrize("is_written", [False, True], ids=["before", "behind"])
 @pytest.mark.parametrize("write", range(4), ids=["model", "segment 0", "segment 1", "segment 2"])
 def test_a_worker_may_die_at_each_of_its_writes(
