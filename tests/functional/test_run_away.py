@@ -104,8 +104,8 @@ def test_a_video_that_is_away_at_first_is_asked_for_again_and_is_in_the_results(
     outcome = laptop.run(back_after=2)
     assert (outcome.state, outcome.segments_run, reasons(outcome)) == ("Completed", 3, [])
     assert laptop.paused_s == [10, 20]
-    assert "InputUnavailable" in laptop.said.notices[0]
-    assert "asked for again in 10 s" in laptop.said.notices[0]
+    assert laptop.said.notices[0].startswith("http://web.example")
+    assert "InputUnavailable, asked for again in 10 s" in laptop.said.notices[0]
 
 
 def test_a_video_that_stays_away_is_given_up_and_a_rerun_takes_it_up_with_the_others_kept(laptop: Laptop) -> None:

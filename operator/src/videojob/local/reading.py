@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from videojob.api.spec import S3Input, VideoJobSpec
 from videojob.errors import VideoJobError
 from videojob.ports import Clock, FetchedInput, Sink
+from videojob.printable import printable
 from videojob.results.summary_codec import decode_summary
 from videojob.worker.dispatch import is_away
 from videojob.worker.inputs import FailedInput, InputResolver, Item, distinct, once
@@ -60,8 +61,11 @@ class InputReading:
         return probe_inputs(list(distinct(found)), self.cpus, self.spec.compute.segment_seconds * 1000)
 
     def _say_away(self, errors: Sequence[VideoJobError], again_in_s: float) -> None:
-        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-        self.notice(f"{errors[0]}{more}: asked for again in {again_in_s:.0f} s")
+        # Without the advice of the error: that is for what was given up, and this run asks again by itself.
+        first, others = errors[0], len(errors) - 1
+        more = f" and {others} more" if others else ""
+        name, message = printable(first.uri or ""), printable(first.message)
+        self.notice(f"{name}{more}: {first.reason}, asked for again in {again_in_s:.0f} s: {message}")
 
 
 def _error_of(found: FetchedInput | FailedInput) -> VideoJobError | None:
