@@ -122,6 +122,13 @@ def test_a_namespace_that_may_not_be_listed_is_told_of(tmp_path: Path, values: s
     assert firing(tmp_path, "VideoJobNamespaceRefused", series, 900) is fires
 
 
+@pytest.mark.parametrize(("values", "fires"), [("1x40", True), ("0x40", False), ("1x10 0x30", False)])
+def test_a_release_that_another_one_keeps_from_serving_is_told_of(tmp_path: Path, values: str, *, fires: bool) -> None:
+    assert (
+        firing(tmp_path, "VideoJobScopeForeign", {f'videojob_scope_foreign{{{OURS}, pod="c"}}': values}, 900) is fires
+    )
+
+
 @pytest.mark.parametrize(("failed", "fires"), [(0, False), (1, False), (10, True)])
 def test_a_server_that_fails_is_told_of_by_its_model(tmp_path: Path, failed: int, *, fires: bool) -> None:
     series = triton("request_success", "0+100x60") | triton("request_failure", f"0+{failed}x60")

@@ -14,6 +14,7 @@ from support.cluster.processes import wait_for
 from support.command import videojob
 from support.decisions import a_catalogue
 from support.releases import VALUES, Cluster, running_cluster
+from videojob.manifests.names import scope_name, scope_places
 from videojob.manifests.server import server_deployment
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
@@ -49,6 +50,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         ("watch", "coordination.k8s.io/leases", NAMESPACE, "videojob-controller"),
         ("create", "coordination.k8s.io/leases", "team-a", ""),
         ("update", "coordination.k8s.io/leases", "team-a", "videojob-claim-videojob"),
+        ("create", "coordination.k8s.io/leases", "default", ""),
+        ("update", "coordination.k8s.io/leases", "default", "videojob-scope-videojob"),
+        ("create", "events", NAMESPACE, ""),
         ("watch", "coordination.k8s.io/leases", "", "videojob-controller"),
         ("watch", "apiextensions.k8s.io/customresourcedefinitions", "", ""),
         ("update", "coordination.k8s.io/leases", NAMESPACE, "videojob-controller"),
@@ -94,6 +98,8 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
         ("watch", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
         ("delete", "coordination.k8s.io/leases", "team-a", "videojob-claim-videojob"),
         ("update", "coordination.k8s.io/leases", "team-a", "videojob-claim-another"),
+        ("update", "coordination.k8s.io/leases", "team-a", "videojob-scope-videojob"),
+        ("update", "coordination.k8s.io/leases", "default", "videojob-scope-another"),
         ("get", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
         ("delete", "nodes", "", "a"),
         ("patch", "nodes", "", "a"),
@@ -190,6 +196,19 @@ def test_with_these_rights_the_switch_stops_servers_without_a_controller(release
     assert replicas_after(timedelta(minutes=29)) == 2
     assert replicas_after(timedelta(minutes=31)) == 0
     client.delete(path)
+
+
+@pytest.mark.parametrize(
+    "tenants", [["team-b", "team-a"], ["team-a", NAMESPACE], [NAMESPACE]], ids=["two", "its own, too", "its own"]
+)
+def test_a_namespaced_release_may_hold_the_lease_of_its_scope_and_no_other(tenants: list[str]) -> None:
+    values = {"scope": "namespaced", "tenants": [{"namespace": one} for one in tenants]}
+    roles = of_kind(render(values), "Role")
+    wanted = scope_name("videojob", tenants, NAMESPACE)
+    for place in scope_places(tenants, NAMESPACE):
+        rules = [rule for one in roles if one["metadata"]["namespace"] == place for rule in one["rules"]]
+        named = [rule for rule in rules if any("-scope-" in name for name in rule.get("resourceNames", ()))]
+        assert [(rule["resourceNames"], rule["verbs"]) for rule in named] == [([wanted], ["get", "update"])]
 
 
 def test_no_rule_has_a_wildcard_or_reads_secrets() -> None:

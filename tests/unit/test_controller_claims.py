@@ -11,7 +11,8 @@ import pytest
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import JobDesk
-from videojob.controller.claims import STALE_S, Claims
+from videojob.controller.claims import Claims
+from videojob.controller.scope import STALE_S, Scope
 from videojob.manifests.kinds import LEASES
 
 TEAM = "team-a"
@@ -25,20 +26,32 @@ A_JOB = a_job_of(TEAM)
 
 
 class Installations:
-    """Several on one cluster, which share its claims and nothing else."""
+    """Several on one cluster, each with a scope of its own, which share its claims and nothing else."""
 
     def __init__(self) -> None:
         self.cluster, self.clock = FakeCluster(), FakeClock()
         self.told: list[tuple[str, str, str]] = []
+        self.scopes: list[Scope] = []
 
     def one(self, namespace: str, name: str = "videojob") -> Claims:
         def told(served: str, holder: str) -> None:
             self.told.append((namespace, served, holder))
 
-        return Claims(self.cluster, self.clock, name, f"{namespace}/videojob-controller", told)
+        installation = f"{namespace}/videojob-controller"
+        scope = Scope(self.cluster, self.clock, f"videojob-scope-{name}.{namespace}", ("default",), installation)
+        assert scope.step()
+        self.scopes.append(scope)
+        return Claims(self.cluster, self.clock, name, scope, told)
+
+    def pass_s(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        for scope in self.scopes:
+            scope.step()
 
     def writes(self) -> int:
-        return sum(verb in {"create", "replace"} for verb, *_ in self.cluster.calls)
+        """Of claims."""
+        wrote = {"create", "replace"}
+        return sum(verb in wrote and name.startswith("videojob-claim-") for verb, _, name in self.cluster.calls)
 
 
 @pytest.fixture
@@ -54,7 +67,7 @@ def test_the_first_of_two_serves_a_namespace_and_the_other_names_it(world: Insta
     first, second = world.one("platform"), world.one("team-b-system")
     for _ in range(20):
         assert answers([first, second]) == [True, False]
-        world.clock.seconds += 30
+        world.pass_s(30)
     assert second.foreign == {TEAM: "platform/videojob-controller"}
     assert first.foreign == {}
     assert world.told == [("team-b-system", TEAM, "platform/videojob-controller")]
@@ -70,7 +83,10 @@ def test_processes_of_one_installation_go_on_with_its_claims(world: Installation
 
 def test_installations_of_different_names_serve_the_same_namespace(world: Installations) -> None:
     assert answers([world.one("platform"), world.one("platform-2", "trial")]) == [True, True]
-    assert len(world.cluster.stored) == 2
+    assert [name for name in world.cluster.names(LEASES) if "claim" in name] == [
+        "videojob-claim-trial",
+        "videojob-claim-videojob",
+    ]
 
 
 def test_the_claim_of_one_that_is_gone_is_taken_when_it_has_stood_unrenewed(world: Installations) -> None:
@@ -79,7 +95,7 @@ def test_the_claim_of_one_that_is_gone_is_taken_when_it_has_stood_unrenewed(worl
     held = []
     for _ in range(int(STALE_S / 30) + 2):
         held.append(heir.holds(A_JOB))
-        world.clock.seconds += 30
+        world.pass_s(30)
     assert held == sorted(held)
     assert held[-1]
     assert not held[int(STALE_S / 30) - 1]
@@ -95,7 +111,7 @@ def test_a_look_costs_no_request_while_the_answer_is_fresh(world: Installations)
     for _ in range(100):
         assert claims.holds(A_JOB)
     assert len(world.cluster.calls) == made
-    world.clock.seconds += 61
+    world.pass_s(61)
     assert claims.holds(A_JOB)
     assert world.writes() == 2
 
@@ -119,7 +135,7 @@ def test_a_claim_goes_with_the_videojobs_and_moves_to_one_that_stays(world: Inst
 def test_a_namespace_that_nobody_looks_at_any_more_is_not_named_for_ever(world: Installations) -> None:
     other, mine = world.one("platform"), world.one("mine")
     assert answers([other, mine]) == [True, False]
-    world.clock.seconds += 600
+    world.pass_s(600)
     assert mine.foreign == {}
 
 

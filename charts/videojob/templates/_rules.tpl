@@ -45,6 +45,30 @@
   resources: [leases]
   resourceNames: [videojob-claim-{{ .Values.controllerName }}]
   verbs: [get, update]
+{{- if eq .Values.scope "namespaced" }}
+{{ include "videojob.rules.scope" . }}
+{{- end }}
+{{- end -}}
+
+{{/* Where installations of one scope agree on which of them serves it: in `default` for the whole cluster. */}}
+{{- define "videojob.rules.scope" -}}
+# Which release serves this scope; the others serve nothing.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "videojob.scopeLease" . }}]
+  verbs: [get, update]
+{{- end -}}
+
+{{/* Name of that Lease, as manifests/names.py makes it: the release's own namespace makes no other scope. */}}
+{{- define "videojob.scopeLease" -}}
+{{- $name := printf "videojob-scope-%s" .Values.controllerName -}}
+{{- if eq .Values.scope "namespaced" -}}
+{{- $names := list -}}
+{{- range (include "videojob.tenants" . | fromJson).tenants -}}{{- $names = append $names .namespace -}}{{- end -}}
+{{- $others := without $names .Release.Namespace | default (list .Release.Namespace) | sortAlpha -}}
+{{- $name = printf "%s.%s" $name ($others | join "," | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* In the release's namespace. */}}
@@ -59,9 +83,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
+# What it tells people of itself; what the scheduler and Karpenter tell it.
 - apiGroups: [""]
   resources: [events]
-  verbs: [list]
+  verbs: [create, list]
 # All kinds are watched in the same namespaces.
 - apiGroups: [videojob.dev]
   resources: [videojobs]

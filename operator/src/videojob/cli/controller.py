@@ -23,6 +23,7 @@ from videojob.controller.config import read_config
 from videojob.controller.handlers import WatchTimes
 from videojob.controller.lead import LeadOptions
 from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.scope import STALE_S
 from videojob.controller.stores import Stores
 from videojob.planning.catalogue import Catalogue
 from videojob.ports import JobStore
@@ -46,6 +47,9 @@ def controller(
     resync: Annotated[float, typer.Option(min=1, help="Seconds between looks at everything.")] = 300.0,
     canary: Annotated[float, typer.Option(min=0.1, help="Seconds between proofs that events come.")] = 10.0,
     lease: Annotated[float, typer.Option(min=1, help="Seconds that a lease holds.")] = 30.0,
+    stale: Annotated[
+        float, typer.Option(min=1, help="Seconds until an installation that renews nothing is gone.")
+    ] = STALE_S,
     inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 45.0,
 ) -> None:
     """Run the operator: watches VideoJobs and brings each to its end."""
@@ -68,6 +72,7 @@ def controller(
         canary_every_s=canary,
         renew_after_s=2 * canary,
         deaf_after_s=12 * canary,
+        stale_s=stale,
         times=WatchTimes(inactivity_s=inactivity),
     )
     options = ControllerOptions(

@@ -4,6 +4,9 @@ A claim is a Lease in the namespace whose VideoJobs are served. A controller tak
 first of them, and leaves the namespace alone while another installation has it: so two releases of one name, whatever
 their scopes, never act on one VideoJob, even where neither may read the other's namespace. It goes with the VideoJobs.
 It is judged as the controller's own Lease is: by how long its record was seen unchanged, never by anybody's clock.
+
+Installations of one scope do not even divide it: one of them serves all of it (`controller.scope`). It says so in its
+claims, and its heir need not wait as long for those.
 """
 
 from __future__ import annotations
@@ -12,20 +15,18 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from videojob.api.videojob import API_VERSION, KIND
+from videojob.controller.scope import Scope
 from videojob.manifests.kinds import LEASES
-from videojob.manifests.names import APP, MANAGED_BY, MANAGER, claim_name
-from videojob.manifests.status import timestamp
+from videojob.manifests.leases import LABELS, holder_of, lease
+from videojob.manifests.names import SCOPE, claim_name
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
-STALE_S = 900.0
-"""A claim that nobody renewed for so long is anybody's. Reconciles renew it, and a resync reconciles all jobs."""
-_RENEW_S = 60.0
-_ASK_S = 15.0
-_FORGET_S = 180.0  # nobody looks any more at a VideoJob there
+_RENEWALS = 15
+_QUESTIONS = 60
+_FORGETS = 5
 
 
 @dataclass(slots=True)
@@ -44,14 +45,14 @@ class Claims:
 
     Attributes:
         controller_name: whose VideoJobs are served.
-        installation: "namespace/name" of this installation's Lease, the same for all its processes.
+        scope: whether this installation serves at all.
         told: hears of each namespace that another installation has begun or ceased to serve, and which.
     """
 
     cluster: Cluster
     clock: Clock
     controller_name: str
-    installation: str
+    scope: Scope
     told: Callable[[str, str], None] = lambda _namespace, _holder: None
     _known: dict[str, _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,37 +60,47 @@ class Claims:
     def holds(self, job: Object) -> bool:
         """Whether this installation serves the VideoJob's namespace; takes or renews the claim when that is due.
 
+        A claim that was not renewed for `Scope.stale_s` is anybody's: a resync, which reconciles all jobs, is sooner.
+
         The claim belongs to the VideoJob for which it was written last, so that none is left when the last has gone.
 
         Raises:
             ClusterError: that could not be found out.
         """
+        if not self.scope.holds:
+            return False
         now_s, namespace = self.clock.monotonic_s(), str(job["metadata"]["namespace"])
         with self._lock:
             known = self._known.get(namespace, _Known())
-        mine = known.holder == self.installation
-        if known.holder and now_s - known.asked_s < (_RENEW_S if mine else _ASK_S):
+        mine = known.holder == self._installation
+        if known.holder and now_s - known.asked_s < self.scope.stale_s / (_RENEWALS if mine else _QUESTIONS):
             return mine
         found = self._ask(job, known, now_s)
         with self._lock:
             before, self._known[namespace] = known.holder, found
         self._tell(namespace, before, found.holder)
-        return found.holder == self.installation
+        return found.holder == self._installation
 
     def gone(self, namespace: str) -> None:
         """A VideoJob there has gone, perhaps the one that the claim belongs to: the next look writes the claim anew."""
         with self._lock:
             known = self._known.get(namespace)
-            if known is not None and known.holder == self.installation:
-                known.asked_s = -_RENEW_S
+            if known is not None and known.holder == self._installation:
+                known.asked_s = -self.scope.stale_s
 
     @property
     def foreign(self) -> dict[str, str]:
         """The installations that serve namespaces with VideoJobs for this one, by namespace."""
-        since_s = self.clock.monotonic_s() - _FORGET_S
+        if not self.scope.holds:
+            return {}
+        since_s = self.clock.monotonic_s() - self.scope.stale_s / _FORGETS  # nobody looks there any more
         with self._lock:
             known = [(name, one) for name, one in self._known.items() if one.asked_s >= since_s]
-        return {name: one.holder for name, one in known if one.holder != self.installation}
+        return {name: one.holder for name, one in known if one.holder != self._installation}
+
+    @property
+    def _installation(self) -> str:
+        return self.scope.installation
 
     def _ask(self, job: Object, known: _Known, now_s: float) -> _Known:
         stored = self.cluster.get(LEASES, str(job["metadata"]["namespace"]), claim_name(self.controller_name))
@@ -97,10 +108,19 @@ class Claims:
             return self._take(job, None, now_s)
         version = str(stored["metadata"]["resourceVersion"])
         unchanged_s = known.unchanged_s if version == known.version else now_s
-        holder = str(stored["spec"].get("holderIdentity") or "")
-        if holder in {"", self.installation} or now_s - unchanged_s >= STALE_S:
+        holder = holder_of(stored)
+        if holder in {"", self._installation} or now_s - unchanged_s >= self._patience_s(stored):
             return self._take(job, stored, now_s)
         return _Known(holder, now_s, version, unchanged_s)
+
+    def _patience_s(self, stored: Object) -> float:
+        """For how long a claim must stand unrenewed before it is anybody's.
+
+        One of this scope is nobody's who serves, as soon as whoever wrote it must have asked again and found that out.
+        """
+        about = stored["metadata"].get("annotations") or {}
+        is_heir = self.scope.guarded and about.get(SCOPE) == self.scope.name
+        return self.scope.stale_s * (2 / _RENEWALS if is_heir else 1)
 
     def _take(self, job: Object, stored: Object | None, now_s: float) -> _Known:
         """Writes the claim; where another one was faster, it is theirs until the next time."""
@@ -112,34 +132,26 @@ class Claims:
                 self.cluster.replace(LEASES, record)
         except (AlreadyThere, ClusterConflict):
             raced = self.cluster.get(LEASES, namespace, claim_name(self.controller_name))
-            holder = "" if raced is None else str(raced["spec"].get("holderIdentity") or "")
+            holder = "" if raced is None else holder_of(raced)
             version = "" if raced is None else str(raced["metadata"]["resourceVersion"])
             return _Known(holder or "somebody else", now_s, version, now_s)
-        return _Known(self.installation, now_s)
+        return _Known(self._installation, now_s)
 
-    def _record(self, job: Object, stored: Object | None) -> dict[str, Any]:
-        now = timestamp(self.clock.now_s()).replace("Z", ".000000Z")
-        labels = {APP: MANAGER, MANAGED_BY: MANAGER}
+    def _record(self, job: Object, stored: Object | None) -> Object:
         about = job["metadata"]
-        fresh = {"name": claim_name(self.controller_name), "namespace": about["namespace"], "labels": labels}
+        fresh = {"name": claim_name(self.controller_name), "namespace": about["namespace"], "labels": dict(LABELS)}
         owner = {"apiVersion": API_VERSION, "kind": KIND, "name": about["name"], "uid": about["uid"]}
-        before = {} if stored is None else stored["spec"]
-        taken = before.get("holderIdentity") != self.installation
-        spec = {
-            "holderIdentity": self.installation,
-            "leaseDurationSeconds": int(STALE_S),
-            "renewTime": now,
-            "acquireTime": now if taken else before.get("acquireTime", now),
-            "leaseTransitions": int(before.get("leaseTransitions") or 0) + (1 if taken and stored is not None else 0),
-        }
-        metadata = (fresh if stored is None else dict(stored["metadata"])) | {"ownerReferences": [owner]}
-        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+        before = fresh if stored is None else stored["metadata"]
+        notes = dict(before.get("annotations") or {}) | {SCOPE: self.scope.name}
+        metadata = dict(before) | {"annotations": notes, "ownerReferences": [owner]}
+        spec = {} if stored is None else stored["spec"]
+        return lease(metadata, spec, self._installation, self.scope.stale_s, self.clock.now_s())
 
     def _tell(self, namespace: str, before: str, holder: str) -> None:
-        if holder == before or (not before and holder == self.installation):
+        if holder == before or (not before and holder == self._installation):
             return
         about = {"of": namespace, "holder": holder}
-        if holder == self.installation:
+        if holder == self._installation:
             _LOG.info("this controller serves a namespace that another one served", extra=about)
             self.told(namespace, "")
         else:

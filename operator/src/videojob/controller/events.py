@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.manifests.events import event_of
+from videojob.manifests.events import event_of, installation_event
 from videojob.manifests.kinds import EVENTS
 from videojob.planning.desired import EventWanted
-from videojob.ports import AlreadyThere, Clock, Cluster
+from videojob.ports import AlreadyThere, Clock, Cluster, Object
 
 _MOST_REMEMBERED = 10_000
 
@@ -33,14 +34,24 @@ class EventPoster:
             ClusterError: the API server does not answer, or refuses.
         """
         for one in wanted:
-            event = event_of(job, one, self.clock.now_s())
-            key = (job.metadata.namespace, str(event["metadata"]["name"]))
-            with self._lock:
-                if key in self._posted:
-                    continue
-            with contextlib.suppress(AlreadyThere):  # posted before this controller was started anew
-                self.cluster.create(EVENTS, event)
-            with self._lock:
-                self._posted[key] = None
-                if len(self._posted) > _MOST_REMEMBERED:
-                    self._posted.popitem(last=False)
+            self._once(event_of(job, one, self.clock.now_s()))
+
+    def post_about(self, about: Mapping[str, Any], wanted: EventWanted) -> None:
+        """Posts something about an object of the installation itself, every half an hour while it is asked to.
+
+        Raises:
+            ClusterError: the API server does not answer, or refuses.
+        """
+        self._once(installation_event(about, wanted, self.clock.now_s()))
+
+    def _once(self, event: Object) -> None:
+        key = (str(event["metadata"]["namespace"]), str(event["metadata"]["name"]))
+        with self._lock:
+            if key in self._posted:
+                return
+        with contextlib.suppress(AlreadyThere):  # posted before this controller was started anew
+            self.cluster.create(EVENTS, event)
+        with self._lock:
+            self._posted[key] = None
+            if len(self._posted) > _MOST_REMEMBERED:
+                self._posted.popitem(last=False)

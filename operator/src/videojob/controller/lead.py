@@ -6,6 +6,7 @@ Everything that is remembered about jobs and servers is made anew each time: ano
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,15 @@ from typing import Any, TypeVar
 from videojob.controller.canary import Canary
 from videojob.controller.claims import Claims
 from videojob.controller.demands import Demands, JobKey
+from videojob.controller.events import EventPoster
 from videojob.controller.folds import FoldLimits, Folds
 from videojob.controller.handlers import Listeners, Watches, WatchTimes
 from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.notices import Notices
 from videojob.controller.observe import Observer
 from videojob.controller.reconcile import JobReconciler
 from videojob.controller.resync import Resync
+from videojob.controller.scope import STALE_S, Scope
 from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
@@ -27,7 +31,7 @@ from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
 from videojob.errors import ClusterRefused, VideoJobError
 from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
-from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, server_name
+from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
 from videojob.ports import Clock, Cluster
@@ -52,6 +56,7 @@ class LeadOptions:
         canary_every_s: how often it is checked that the watches show what was written.
         renew_after_s: something unseen for so long, the watches are begun anew and everything is looked at.
         deaf_after_s: unseen for so long, the process is of no use any more: the liveness probe fails.
+        stale_s: how long a scope or a namespace stays that of an installation which renews nothing.
         finish_s: how long looks in hand may go on at the end.
         times: see `WatchTimes`.
     """
@@ -62,6 +67,7 @@ class LeadOptions:
     canary_every_s: float = 10.0
     renew_after_s: float = 20.0
     deaf_after_s: float = 120.0
+    stale_s: float = STALE_S
     finish_s: float = 6.0
     times: WatchTimes = field(default_factory=WatchTimes)
 
@@ -105,8 +111,9 @@ class Lead:
         observer = Observer(cluster, outside.stores, catalogue, look)
         self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
         self._folds = Folds(self._folded, outside.fold_limits)
-        installation = f"{catalogue.server_namespace}/{LEASE}"
-        self._claims = Claims(cluster, clock, catalogue.controller_name, installation, outside.metrics.show_foreign)
+        self._scope = _scope_of(outside, options, self._scope_is)
+        self._claims = Claims(cluster, clock, catalogue.controller_name, self._scope, outside.metrics.show_foreign)
+        self._notices = Notices(EventPoster(outside.side, clock), catalogue.server_namespace)
         self._jobs = JobReconciler(
             cluster,
             catalogue,
@@ -125,6 +132,7 @@ class Lead:
         )
         self._all = Resync(cluster, catalogue.namespaces, self._servers.keys)
         self._settled: dict[JobKey, str] = {}
+        self._serves = asyncio.Event()
         self._watches: list[WatchThread] = []
         self._renewed_s = clock.monotonic_s()
 
@@ -132,10 +140,13 @@ class Lead:
         """Works until `over`; returns whether no look is left in the middle."""
         owner = await self._outside.side_threads.run(self._own_reference)
         self._servers.owner = owner
+        self._notices.owner = owner
+        await self._outside.side_threads.run(self._scope.step)  # ahead of the first look
         await self._outside.side_threads.run(self._delete_old_canary)
         beside = [
             asyncio.create_task(self._listen(), name="canary"),
             asyncio.create_task(self._resync_often(), name="resync"),
+            asyncio.create_task(self._keep_scope(), name="scope"),
         ]
         work = asyncio.create_task(self._work.run(self._options.finish_s), name="work")
         ending = asyncio.create_task(over.wait(), name="over")
@@ -173,14 +184,17 @@ class Lead:
 
     @property
     def refused(self) -> str:
-        """Which namespaces are another installation's; "" when none is. From any thread."""
+        """Which installation serves what this one should; "" when it serves all of it itself. From any thread."""
+        if self._scope.refused:
+            return self._scope.refused
         foreign = sorted(self._claims.foreign.items())
         return ", ".join(f"namespace {one} is served by {holder}" for one, holder in foreign)
 
     def _look(self, key: Key) -> float | None:
         if isinstance(key, ServerKey):
             return self._servers.reconcile(key)
-        return self._jobs.reconcile(key)
+        again_s = self._jobs.reconcile(key)
+        return again_s if self._scope.holds else None  # once it serves its scope, everything is reconciled
 
     def _wrote(self, key: JobKey) -> None:
         self._outside.metrics.status_writes.inc()
@@ -262,8 +276,24 @@ class Lead:
         if not self._watches:
             self._start_watch()
         while True:
-            await asyncio.sleep(self._options.resync_s if listed else _RESYNC_AGAIN_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._serves.wait(), self._options.resync_s if listed else _RESYNC_AGAIN_S)
+            self._serves.clear()
             listed = await self._resync()
+
+    async def _keep_scope(self) -> None:
+        """Renews the scope's Lease, or waits for it; once it comes, everything is reconciled."""
+        while True:
+            await asyncio.sleep(self._scope.pause_s)
+            served = self._scope.holds
+            if await self._outside.side_threads.run(self._scope.step) and not served:
+                self._serves.set()
+
+    def _scope_is(self, holder: str) -> None:
+        """From any thread: which other installation serves the scope, "" for none any more."""
+        self._outside.metrics.scope_foreign.set(1 if holder else 0)
+        if holder:
+            self._notices.post(self._scope.refused)
 
     async def _resync(self) -> bool:
         """Reconciles everything that may need it, whatever was heard; returns whether it could be listed."""
@@ -307,6 +337,14 @@ class Lead:
 
 
 _RESYNC_AGAIN_S = 5.0
+
+
+def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None]) -> Scope:
+    catalogue = outside.catalogue
+    own = catalogue.server_namespace
+    name = scope_name(catalogue.controller_name, catalogue.namespaces, own)
+    places = scope_places(catalogue.namespaces, own)
+    return Scope(outside.side, outside.clock, name, places, f"{own}/{LEASE}", options.stale_s, told)
 
 
 def _name(key: Key) -> dict[str, str]:

@@ -8,12 +8,11 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from videojob.errors import ClusterError
 from videojob.manifests.kinds import LEASES
+from videojob.manifests.leases import holder_of, lease
 from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER
-from videojob.manifests.status import timestamp
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class Lease:
             self._held = False
             try:
                 stored = self.cluster.get(LEASES, self.namespace, LEASE)
-                if stored is not None and stored["spec"].get("holderIdentity") == self.identity:
+                if stored is not None and holder_of(stored) == self.identity:
                     self.cluster.replace(LEASES, self._record(stored, holder=""))
             except (ClusterError, ClusterConflict) as error:
                 _LOG.warning("the lease was not released", extra={"error": str(error)})
@@ -91,7 +90,7 @@ class Lease:
         version = str(stored["metadata"]["resourceVersion"])
         if version != self._seen:
             self._seen, self._seen_s = version, now_s
-        holder = stored["spec"].get("holderIdentity") or ""
+        holder = holder_of(stored)
         free = holder in {"", self.identity} or now_s - self._seen_s >= self.length_s
         self.holder = "" if holder == self.identity else holder
         if not free:
@@ -116,20 +115,5 @@ class Lease:
         self.renewed(str(written["metadata"]["resourceVersion"]))
         return True
 
-    def _record(self, stored: Object, holder: str) -> dict[str, Any]:
-        now = timestamp(self.clock.now_s()).replace("Z", ".000000Z")
-        before = stored["spec"]
-        taken = holder and before.get("holderIdentity") != holder
-        spec = {
-            "holderIdentity": holder,
-            "leaseDurationSeconds": int(self.length_s),
-            "renewTime": now,
-            "acquireTime": now if taken else before.get("acquireTime", now),
-            "leaseTransitions": int(before.get("leaseTransitions") or 0) + (1 if taken else 0),
-        }
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": dict(stored["metadata"]),
-            "spec": spec,
-        }
+    def _record(self, stored: Object, holder: str) -> Object:
+        return lease(stored["metadata"], stored["spec"], holder, self.length_s, self.clock.now_s())

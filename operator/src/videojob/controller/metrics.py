@@ -63,6 +63,11 @@ NAMESPACES_FOREIGN = Measure(
     "1 for each namespace that another installation of the same controllerName serves; the log names it.",
     ("tenant",),
 )
+SCOPE_FOREIGN = Measure(
+    "videojob_scope_foreign",
+    Gauge,
+    "1 while another installation of the same controllerName serves the same scope, so that this one serves nothing.",
+)
 LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the lease.")
 
 MEASURES = (
@@ -76,6 +81,7 @@ MEASURES = (
     CANARY_SILENT_S,
     NAMESPACES_REFUSED,
     NAMESPACES_FOREIGN,
+    SCOPE_FOREIGN,
     LEADER,
 )
 
@@ -95,6 +101,7 @@ class ControllerMetrics:
         self.canary_silent_s = self._gauge(CANARY_SILENT_S)
         self.namespaces_refused = self._gauge(NAMESPACES_REFUSED)
         self.namespaces_foreign = self._gauge(NAMESPACES_FOREIGN)
+        self.scope_foreign = self._gauge(SCOPE_FOREIGN)
         self.leader = self._gauge(LEADER)
 
     def show_refused(self, namespaces: Iterable[str]) -> None:

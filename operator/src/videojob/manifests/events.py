@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
@@ -13,28 +14,47 @@ COMPONENT = "videojob-controller"
 _MOST_CHARACTERS = 1000  # the API server takes 1024
 
 
+_PERIOD_S = 1800  # an Event lasts an hour
+
+
 def event_of(job: VideoJob, wanted: EventWanted, now_s: float) -> dict[str, Any]:
     """An Event, named by its words: the same news about the same generation of a job is one Event.
 
     The generation is in it because what is said may happen again: a job is held, let go and held once more.
     """
     metadata = job.metadata
-    words = f"{metadata.uid} {metadata.generation} {wanted.reason} {wanted.message}"
+    about = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": metadata.name,
+        "namespace": metadata.namespace,
+        "uid": metadata.uid,
+    }
+    return _event(about, wanted, f"{metadata.uid} {metadata.generation}", now_s)
+
+
+def installation_event(about: Mapping[str, Any], wanted: EventWanted, now_s: float) -> dict[str, Any]:
+    """An Event about an object of the installation itself; the same news is one Event in half an hour.
+
+    Args:
+        about: the object, as in "involvedObject".
+        wanted: what is to be said.
+        now_s: seconds since the epoch.
+    """
+    return _event(about, wanted, f"{about.get('uid', '')} {int(now_s / _PERIOD_S)}", now_s)
+
+
+def _event(about: Mapping[str, Any], wanted: EventWanted, what: str, now_s: float) -> dict[str, Any]:
+    words = f"{what} {wanted.reason} {wanted.message}"
     when = timestamp(now_s)
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{metadata.name}.{hashlib.sha256(words.encode()).hexdigest()[:16]}",
-            "namespace": metadata.namespace,
+            "name": f"{about['name']}.{hashlib.sha256(words.encode()).hexdigest()[:16]}",
+            "namespace": about["namespace"],
         },
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-        },
+        "involvedObject": dict(about),
         "type": wanted.type,
         "reason": wanted.reason,
         "message": wanted.message[:_MOST_CHARACTERS],

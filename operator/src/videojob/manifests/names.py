@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -30,9 +31,13 @@ OLD_CANARY = f"{GROUP}/canary"
 LEASE = "videojob-controller"
 """The Lease that the controller renews while it lives, in its own namespace."""
 IDLE_SINCE = f"{GROUP}/idle-since"
+SCOPE = f"{GROUP}/scope"
+"""Annotation of a claim: name of the Lease of its holder's scope."""
 CONTAINER = "videojob"
 SERVER_CONTAINER = "triton"
 
+_EVERYWHERE = "default"
+"""The one namespace that every cluster has and no chart excludes: what holds for all namespaces is agreed on there."""
 _NAME_CHARACTERS = 36
 _MODEL_CHARACTERS = 28
 _GPU = r"[a-z0-9]{1,16}"
@@ -44,6 +49,25 @@ COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
 def claim_name(controller_name: str) -> str:
     """Name of the Lease that says which installation of that controllerName serves a namespace; the chart knows it."""
     return f"videojob-claim-{controller_name}"
+
+
+def scope_name(controller_name: str, namespaces: Collection[str], own: str) -> str:
+    """Name of the Lease that says which installation of that controllerName serves a scope; the chart knows it.
+
+    Args:
+        controller_name: whose VideoJobs are served.
+        namespaces: that are served; empty for all.
+        own: the installation's, which the chart adds for its test and which makes no other scope.
+    """
+    name = f"videojob-scope-{controller_name}"
+    return f"{name}.{_hash(','.join(scope_places(namespaces, own)))}" if namespaces else name
+
+
+def scope_places(namespaces: Collection[str], own: str) -> tuple[str, ...]:
+    """The namespaces in which that Lease may lie, in the order in which they are asked; see `scope_name`."""
+    if not namespaces:
+        return (_EVERYWHERE,)
+    return tuple(sorted({*namespaces} - {own})) or (own,)
 
 
 def results_uid(metadata: Metadata) -> str:
