@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.chart_matrix import TENANTS
-from support.charts import CHART, NAMESPACE, of_kind, render
+from support.charts import CHART, NAMESPACE, config_text, of_kind, render
 from support.cluster.processes import wait_for
 from support.command import videojob
 from support.decisions import a_catalogue
@@ -52,6 +53,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         ("update", "coordination.k8s.io/leases", "team-a", "videojob-claim-videojob"),
         ("create", "coordination.k8s.io/leases", "default", ""),
         ("update", "coordination.k8s.io/leases", "default", "videojob-scope-videojob"),
+        ("get", "rbac.authorization.k8s.io/roles", "default", "videojob-system-videojob-scope"),
         ("create", "events", NAMESPACE, ""),
         ("watch", "coordination.k8s.io/leases", "", "videojob-controller"),
         ("watch", "apiextensions.k8s.io/customresourcedefinitions", "", ""),
@@ -100,6 +102,7 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
         ("update", "coordination.k8s.io/leases", "team-a", "videojob-claim-another"),
         ("update", "coordination.k8s.io/leases", "team-a", "videojob-scope-videojob"),
         ("update", "coordination.k8s.io/leases", "default", "videojob-scope-another"),
+        ("get", "rbac.authorization.k8s.io/roles", "team-a", "a"),
         ("get", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
         ("delete", "nodes", "", "a"),
         ("patch", "nodes", "", "a"),
@@ -209,6 +212,9 @@ def test_a_namespaced_release_may_hold_the_lease_of_its_scope_and_no_other(tenan
         rules = [rule for one in roles if one["metadata"]["namespace"] == place for rule in one["rules"]]
         named = [rule for rule in rules if any("-scope-" in name for name in rule.get("resourceNames", ()))]
         assert [(rule["resourceNames"], rule["verbs"]) for rule in named] == [([wanted], ["get", "update"])]
+        owner = yaml.safe_load(config_text(render(values)))["scopeOwner"]
+        assert owner in [one["metadata"]["name"] for one in roles if one["metadata"]["namespace"] == place]
+        assert [rule["resourceNames"] for rule in rules if "roles" in rule["resources"]] == [[owner]]
 
 
 def test_no_rule_has_a_wildcard_or_reads_secrets() -> None:

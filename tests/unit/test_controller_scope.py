@@ -14,7 +14,7 @@ from videojob.controller.events import EventPoster
 from videojob.controller.notices import Notices
 from videojob.controller.scope import STALE_S, Place, Scope, Verdict, judge
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import EVENTS, LEASES, Kind
+from videojob.manifests.kinds import EVENTS, LEASES, ROLES, Kind
 from videojob.manifests.names import scope_name, scope_places
 from videojob.ports import Object
 
@@ -190,6 +190,21 @@ def test_two_that_hold_it_in_two_places_neither_both_serve_nor_both_refuse() -> 
     world.cluster.put(LEASES, {"metadata": metadata, "spec": {"holderIdentity": THERE}})
     assert not world.one.step()
     assert world.two.step()
+
+
+def test_the_lease_belongs_to_the_role_beside_it_as_it_is_now() -> None:
+    world = World()
+    world.one.owner = "videojob-scope"
+
+    def owners() -> list[str]:
+        return [one["uid"] for one in world.cluster.stored["leases", "default", NAME]["metadata"]["ownerReferences"]]
+
+    assert world.one.step()
+    assert owners() == []
+    for _ in range(2):
+        role = world.cluster.put(ROLES, {"metadata": {"name": "videojob-scope", "namespace": "default"}})
+        assert world.one.step()
+        assert owners() == [role["metadata"]["uid"]]
 
 
 HOLDERS = ["", HERE, THERE]

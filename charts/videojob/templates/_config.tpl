@@ -10,6 +10,7 @@ image: {{ include "videojob.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 namespaces: {{ toJson $namespaces }}
 controllerName: {{ .Values.controllerName | quote }}
+scopeOwner: {{ ternary (include "videojob.scopeRole" .) "" .Values.rbac.create | quote }}
 results:
   table: {{ .Values.results.table | quote }}
   allowedTables: {{ toJson .Values.results.allowedTables }}

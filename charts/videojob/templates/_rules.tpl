@@ -57,6 +57,16 @@
   resources: [leases]
   resourceNames: [{{ include "videojob.scopeLease" . }}]
   verbs: [get, update]
+# The Role of this rule, which that Lease belongs to: it goes with the release.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles]
+  resourceNames: [{{ include "videojob.scopeRole" . }}]
+  verbs: [get]
+{{- end -}}
+
+{{/* Name of the Role with these rules. */}}
+{{- define "videojob.scopeRole" -}}
+{{ include "videojob.clustername" . }}-{{ ternary "scope" "jobs" (eq .Values.scope "cluster") }}
 {{- end -}}
 
 {{/* Name of that Lease, as manifests/names.py makes it: the release's own namespace makes no other scope. */}}

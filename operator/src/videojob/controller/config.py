@@ -158,6 +158,7 @@ class ConfigModel(Model):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     namespaces: Items[str] = ()
     controller_name: ControllerName = DEFAULT_CONTROLLER
+    scope_owner: str = ""
     results: ResultsModel = ResultsModel()
     worker: WorkerModel = WorkerModel()
     triton: TritonModel
@@ -191,6 +192,7 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
         image_pull_policy=config.image_pull_policy,
         namespaces=config.namespaces,
         controller_name=config.controller_name,
+        scope_owner=config.scope_owner,
         server_namespace=config.triton.namespace,
         server_service_account=config.triton.service_account,
         server_priority_class=config.triton.priority_class_name,

@@ -344,7 +344,16 @@ def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None
     own = catalogue.server_namespace
     name = scope_name(catalogue.controller_name, catalogue.namespaces, own)
     places = scope_places(catalogue.namespaces, own)
-    return Scope(outside.side, outside.clock, name, places, f"{own}/{LEASE}", options.stale_s, told)
+    return Scope(
+        outside.side,
+        outside.clock,
+        name,
+        places,
+        f"{own}/{LEASE}",
+        owner=catalogue.scope_owner,
+        stale_s=options.stale_s,
+        told=told,
+    )
 
 
 def _name(key: Key) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import LEASES
+from videojob.manifests.kinds import LEASES, ROLES
 from videojob.manifests.leases import LABELS, holder_of, lease
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
@@ -77,6 +77,7 @@ class Scope:
     Attributes:
         name: of the Lease. places: namespaces in which it may lie, in an order that is the same for all.
         installation: "namespace/name" of this installation's own Lease, the same for all its processes.
+        owner: name of the Role beside the Lease, with which it goes when the installation is removed; "" for none.
         stale_s: how long a record that is not renewed holds.
         told: told, at each step without it, which installation serves the scope, and "" once that has ceased.
     """
@@ -86,6 +87,7 @@ class Scope:
     name: str
     places: tuple[str, ...]
     installation: str
+    owner: str = ""
     stale_s: float = STALE_S
     told: Callable[[str], None] = lambda _holder: None
     _holder: str = ""
@@ -173,12 +175,25 @@ class Scope:
         return replace(place, holder="", usable=False)
 
     def _write(self, namespace: str, stored: Object | None) -> None:
+        fresh = {"name": self.name, "namespace": namespace, "labels": dict(LABELS)}
+        metadata = dict(fresh if stored is None else stored["metadata"]) | {"ownerReferences": self._owners(namespace)}
+        spec = {} if stored is None else stored["spec"]
+        made = lease(metadata, spec, self.installation, self.stale_s, self.clock.now_s())
         if stored is None:
-            metadata = {"name": self.name, "namespace": namespace, "labels": dict(LABELS)}
-            self.cluster.create(LEASES, lease(metadata, {}, self.installation, self.stale_s, self.clock.now_s()))
+            self.cluster.create(LEASES, made)
         else:
-            made = lease(stored["metadata"], stored["spec"], self.installation, self.stale_s, self.clock.now_s())
             self.cluster.replace(LEASES, made)
+
+    def _owners(self, namespace: str) -> list[dict[str, str]]:
+        """Asked for each time: a Lease of an owner that was made anew would be collected as garbage."""
+        try:
+            role = self.cluster.get(ROLES, namespace, self.owner) if self.owner else None
+        except ClusterRefused:
+            role = None
+        if role is None:
+            return []
+        uid = str(role["metadata"]["uid"])
+        return [{"apiVersion": ROLES.api, "kind": "Role", "name": self.owner, "uid": uid}]
 
     def _settle(self, verdict: Verdict, now_s: float) -> None:
         before, self._holder, self._asked = self._holder, verdict.holder, True

@@ -176,6 +176,7 @@ class Catalogue:
         image: of planner and worker pods. image_pull_policy: as Kubernetes spells it.
         namespaces: that are watched; empty for all.
         controller_name: the VideoJobs that are served are those of this name.
+        scope_owner: the Role beside the scope's Lease, with which that goes; "" for none.
         server_namespace: where servers run.
         server_service_account: of the servers. server_priority_class: of their pods; "" for the cluster's default.
         accelerators: settings by kind of hardware; one that is missing is not offered.
@@ -191,6 +192,7 @@ class Catalogue:
     worker: WorkerSettings = WorkerSettings()
     namespaces: tuple[str, ...] = ()
     controller_name: str = DEFAULT_CONTROLLER
+    scope_owner: str = ""
     image_pull_policy: str = "IfNotPresent"
     server_service_account: str = "videojob-triton"
     server_priority_class: str = ""
