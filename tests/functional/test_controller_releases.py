@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import httpx
@@ -115,7 +116,7 @@ def test_of_two_releases_of_one_scope_one_serves_everything_and_the_other_takes_
         for tenant in tenants:
             releases.make_job(tenant)
         for tenant in tenants:
-            leading.wait(f"workers in {tenant}", lambda tenant=tenant: releases.works(tenant))
+            leading.wait(f"workers in {tenant}", partial(releases.works, tenant))
         demand_one_server(releases, first, second)
         assert set(releases.claims(*tenants).values()) == {installation(first)}
         assert refusing.metric("videojob_scope_foreign") == 1
@@ -127,7 +128,7 @@ def test_of_two_releases_of_one_scope_one_serves_everything_and_the_other_takes_
         refusing.wait("the second takes over", lambda: refusing.ok("/readyz"))
         releases.world.played.works = True
         for tenant in tenants:
-            refusing.wait(f"the end in {tenant}", lambda tenant=tenant: releases.has_ended(tenant))
+            refusing.wait(f"the end in {tenant}", partial(releases.has_ended, tenant))
         assert set(releases.claims(*tenants).values()) == {installation(second)}
         assert refusing.metric("videojob_scope_foreign") == 0
 
@@ -152,7 +153,7 @@ def test_releases_of_two_names_serve_their_own_videojobs_side_by_side(releases: 
         for name, running in zip(RELEASES, named, strict=True):
             tenant = f"of-{name}"
             releases.make_job(tenant, controllerName=name)
-            running.wait(f"the end in {tenant}", lambda tenant=tenant: releases.has_ended(tenant))
+            running.wait(f"the end in {tenant}", partial(releases.has_ended, tenant))
             assert releases.claims(tenant) == {f"{tenant}/videojob-claim-{name}": installation(name)}
         releases.make_job("of-nobody")
         releases.make_job("of-both", controllerName=RELEASES[0])
