@@ -178,6 +178,7 @@ class _ProxyServer(ThreadingHTTPServer):
 class _Proxy(BaseHTTPRequestHandler):
     server: _ProxyServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each short answer waits 40 ms for the client's word on its headers
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
