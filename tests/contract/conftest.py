@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.apiserver import ApiServer, running_apiserver
+from support.dynamodb import AWS_ENVIRONMENT, FaultyDynamoDb, dynamodb_local, faulty_proxy
 from videojob.api.crd import crd_yaml
 
 
@@ -16,3 +17,24 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with running_apiserver(tmp_path_factory.mktemp("apiserver")) as running:
         running.install_crd(crd_yaml())
         yield running
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    """A DynamoDB; each test makes a table of its own."""
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials for that DynamoDB in the environment, and nothing of the machine's own."""
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def proxy(dynamodb_url: str, aws: None) -> Iterator[FaultyDynamoDb]:
+    """A proxy of the test's own before that DynamoDB."""
+    with faulty_proxy(dynamodb_url) as proxy:
+        yield proxy

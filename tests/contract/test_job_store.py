@@ -12,15 +12,7 @@ import numpy as np
 import pytest
 from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-from support.dynamodb import (
-    AWS_ENVIRONMENT,
-    Fault,
-    FaultyDynamoDb,
-    count_reads,
-    dynamodb_local,
-    faulty_proxy,
-    settings_for,
-)
+from support.dynamodb import Fault, FaultyDynamoDb, count_reads, settings_for
 from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
@@ -39,20 +31,6 @@ from videojob.results.values import Presence, RunRecord
 UID = "team.uid-1"
 DAY_CUTS = 2879
 """Of a video of 24 hours in segments of 30 s."""
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDynamoDb]:
-    for name, value in AWS_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with faulty_proxy(dynamodb_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

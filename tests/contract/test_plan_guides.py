@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-import pytest
-
-from support.dynamodb import AWS_ENVIRONMENT, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
+from support.dynamodb import FaultyDynamoDb, settings_for
 from support.plans import good_video, plan_head
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.planning.guide import GuidePart, VideoGuide
 
 UID = "team.uid-1"
-
-
-@pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDynamoDb]:
-    for name, value in AWS_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with dynamodb_local() as url, faulty_proxy(url) as proxy:
-        yield proxy
 
 
 def a_part(first: int, stop: int) -> GuidePart:

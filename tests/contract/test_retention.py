@@ -5,14 +5,13 @@ Whatever the order of things, a job's state outlives its commits: without it nob
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
+from support.dynamodb import Fault, FaultyDynamoDb, settings_for
 from support.plans import bad_video, good_video, plan_head
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
@@ -72,20 +71,6 @@ class Table:
         answer = make_client(self.settings).describe_time_to_live(TableName=self.settings.table)
         found = answer["TimeToLiveDescription"]
         return found["TimeToLiveStatus"], found.get("AttributeName", "")
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyDynamoDb]:
-    for name, value in AWS_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with faulty_proxy(dynamodb_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, Rule, dynamodb_local, faulty_proxy, settings_for
+from support.dynamodb import Fault, FaultyDynamoDb, Rule, settings_for
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink, make_client
 from videojob.adapters.dynamodb_calls import RetryPolicy
@@ -22,25 +22,8 @@ from videojob.ports import CommitOutcome, Sink
 from videojob.results.codec import digest
 from videojob.results.values import Presence, RunRecord, SegmentCommit
 
+pytestmark = pytest.mark.usefixtures("aws")
 IMPATIENT = RetryPolicy(give_up_s=0.2, first_wait_s=0.01, max_wait_s=0.02)
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in AWS_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def proxy(dynamodb_url: str) -> Iterator[FaultyDynamoDb]:
-    with faulty_proxy(dynamodb_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -269,7 +252,8 @@ def test_table_that_never_becomes_usable_is_given_up_in_time(proxy: FaultyDynamo
 
 def test_store_that_is_down_makes_no_table(proxy: FaultyDynamoDb) -> None:
     proxy.rule = always(Fault.SERVER_ERROR)
-    impatient = DynamoDbSink(settings_for(proxy.url, retry=IMPATIENT))
+    several = replace(IMPATIENT, give_up_s=2.0)  # time for several calls on a machine that is busy
+    impatient = DynamoDbSink(settings_for(proxy.url, retry=several))
     with closing(impatient) as sink, pytest.raises(SinkUnavailable):
         sink.create_table()
     assert proxy.seen.count("CreateTable") > 3

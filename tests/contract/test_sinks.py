@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
+from support.dynamodb import settings_for
 from support.results import job_description, planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.sqlite import SqliteSink
@@ -30,21 +30,14 @@ _LARGE = 12_000
 """Presence intervals that make an item of about 400 KB."""
 
 
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "dynamodb"])
-def open_sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenSink]:
+def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSink]:
     """Opens one more sink on the same, initially empty store."""
     with ExitStack() as opened:
         if request.param == "sqlite":
             yield lambda: opened.enter_context(closing(SqliteSink(tmp_path / "results.db")))
             return
-        for name, value in AWS_ENVIRONMENT.items():
-            monkeypatch.setenv(name, value)
+        request.getfixturevalue("aws")
         settings = settings_for(request.getfixturevalue("dynamodb_url"))
         with closing(DynamoDbSink(settings)) as sink:
             sink.create_table()

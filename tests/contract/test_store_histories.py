@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, dynamodb_local, faulty_proxy, settings_for
+from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, faulty_proxy, settings_for
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
@@ -215,13 +215,12 @@ class Pods:
 
 
 @pytest.fixture(scope="module")
-def pods() -> Iterator[Pods]:
+def pods(dynamodb_url: str) -> Iterator[Pods]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
-        url = opened.enter_context(dynamodb_local())
-        proxy = opened.enter_context(faulty_proxy(url))
+        proxy = opened.enter_context(faulty_proxy(dynamodb_url))
         for name, value in AWS_ENVIRONMENT.items():
             patch.setenv(name, value)
-        direct = replace(settings_for(url), spill_bytes=SPILL_BYTES)
+        direct = replace(settings_for(dynamodb_url), spill_bytes=SPILL_BYTES)
         with closing(DynamoDbJobStore(direct)) as store:
             store.create_table()
 
