@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SCRIPTS := $(shell grep -l "^.!.*python3" scripts/*)
+unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes, each of which would compile the package anew
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ifeq ($(origin KUBECONFIG),command line)
