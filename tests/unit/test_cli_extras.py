@@ -12,7 +12,7 @@ import sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {names!r}:
+        if {{name, name.partition(".")[0]}} & set({names!r}):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing())
@@ -54,3 +54,9 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_has_it(
 def test_a_pod_imports_nothing_of_the_commands_for_people() -> None:
     done = without((*CLUSTER, "rich.live", "videojob.cli.app", "videojob.local"), "worker", "run", "--help")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_controller_imports_nothing_of_the_commands_for_people() -> None:
+    done = without(("videojob.cli.app", "videojob.cli.doctor", "videojob.local"), "controller", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "videojob controller [OPTIONS]" in done.stdout

@@ -16,13 +16,13 @@ from videojob.cli.doctor import doctor
 from videojob.cli.failures import Commands
 from videojob.cli.logs import logs
 from videojob.cli.models import app as models_app
+from videojob.cli.operator_command import operator_command
 from videojob.cli.results import report, results
 from videojob.cli.run import run
 from videojob.cli.suspend import resume, suspend
 from videojob.cli.validate import validate_files, validation_json, validation_text
 from videojob.cli.watch import watch
 from videojob.cli.worker import app as worker_app
-from videojob.errors import SetupError
 
 
 class MainCommands(Commands):
@@ -39,19 +39,7 @@ class MainCommands(Commands):
         Raises:
             SetupError: it is the operator, whose packages are not installed.
         """
-        return _controller() if cmd_name == "controller" else super().get_command(ctx, cmd_name)
-
-
-def _controller() -> Any:
-    try:
-        from videojob.cli.controller import controller  # noqa: PLC0415 (an extra)
-    except ModuleNotFoundError as error:
-        raise SetupError(
-            f"the operator needs {error.name}, which is not installed", hint="pip install 'videojob[controller]'"
-        ) from error
-    alone = typer.Typer(add_completion=False)
-    alone.command(name="controller", hidden=True)(controller)
-    return typer.main.get_command(alone)
+        return operator_command() if cmd_name == "controller" else super().get_command(ctx, cmd_name)
 
 
 app = typer.Typer(

@@ -1,7 +1,7 @@
 """Entry point of the `videojob` command. Every error of the tree ends here: one message on stderr and an exit code.
 
 What runs in pods is imported without the commands for people: a job has thousands of pods, and each pays for what it
-imports.
+imports. A controller that is started again should lead soon.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NoReturn
 from videojob.cli.failures import exit_code, setup_error, tell_failure
 from videojob.errors import VideoJobError
 
-_WORKER, _SWITCH = "worker", "stop-servers"
+_WORKER, _SWITCH, _CONTROLLER = "worker", "stop-servers", "controller"
 
 
 def main() -> None:
@@ -23,6 +23,8 @@ def main() -> None:
                 _worker()
             case [command] if command == _SWITCH:
                 _switch()
+            case [command] if command == _CONTROLLER:
+                _controller()
             case _:
                 _everything()
     except VideoJobError as error:
@@ -41,6 +43,12 @@ def _switch() -> None:
     from videojob.cli.stop_servers import app  # noqa: PLC0415 - alone, and no command for people
 
     app(args=sys.argv[2:], prog_name=f"videojob {_SWITCH}")
+
+
+def _controller() -> None:
+    from videojob.cli.operator_command import operator_command  # noqa: PLC0415 - alone
+
+    operator_command()(args=sys.argv[2:], prog_name=f"videojob {_CONTROLLER}")
 
 
 def _everything() -> None:
