@@ -7,13 +7,16 @@ it took is in the property `again_s` of each test.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
 
 from support.api_faults import ApiFaults, Break, CutShort, Fault, Refuse, Request, Swallow
+from support.apiserver import fresh_apiserver
 from support.controller_world import ControllerWorld, controller_world
 from support.controllers import RunningController
 
@@ -23,7 +26,6 @@ LASTS_S = 3.0
 OUTAGE_S = 90.0
 QUICK = ("--canary=1", "--lease=3")
 """Proofs of life ten times as often as usual, so that a fault may be as much shorter; the lease is lost in it."""
-USUAL = ()
 WATCHED = ("videojobs", "jobs", "deployments", "leases")
 PARTLY = b'{"type": "MODIFIED", "object": {"kind": "VideoJ'
 
@@ -35,10 +37,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerWorld]
 
 
 @pytest.fixture(scope="module")
-def running(world: ControllerWorld, request: pytest.FixtureRequest) -> Iterator[RunningController]:
-    """One process with these flags that lives through all its faults, one after the other."""
+def running(world: ControllerWorld) -> Iterator[RunningController]:
+    """One process that lives through all its faults, one after the other."""
+    with watching_controller(world, *QUICK) as made:
+        yield made
+
+
+@contextmanager
+def watching_controller(world: ControllerWorld, *flags: str) -> Iterator[RunningController]:
+    """A controller with these flags that has all its watches."""
     before = len(world.faults.seen)
-    with world.controller(*request.param, ends_well=False) as made:  # kopf logs what ends a watch with its traceback
+    with world.controller(*flags, ends_well=False) as made:  # kopf logs what ends a watch with its traceback
         made.ready()
         for kind in WATCHED:
             made.wait(f"a watch of {kind}", partial(world.faults.count, partial(is_watch_of, kind), before))
@@ -117,7 +126,6 @@ def lives_through(world: ControllerWorld, running: RunningController, trouble: T
     return again_s
 
 
-@pytest.mark.parametrize("running", [QUICK], indirect=True, ids=["quick"])
 @pytest.mark.parametrize("about", TROUBLES)
 def test_a_controller_works_again_soon_after(
     world: ControllerWorld, running: RunningController, about: str, record_property: Callable[[str, object], None]
@@ -127,13 +135,33 @@ def test_a_controller_works_again_soon_after(
     assert running.ok("/healthz")
 
 
-@pytest.mark.parametrize("running", [USUAL], indirect=True, ids=["usual"])
-@pytest.mark.parametrize("about", ["503", "watches silent"])
+USUAL = {"503": replace(TROUBLES["503"], lasts_s=OUTAGE_S), "watches silent": TROUBLES["watches silent"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[float]]]:
+    """Seconds as of `lives_through` with the usual times, of a controller in a world of its own for each trouble.
+
+    They take minutes, nearly all of which are waits: those of the other tests pass meanwhile.
+    """
+    with ExitStack() as stack:
+        made = {
+            about: stack.enter_context(controller_world(tmp_path_factory.mktemp("usual"), fresh_apiserver))
+            for about in USUAL
+        }
+        pool = stack.enter_context(ThreadPoolExecutor(len(USUAL)))
+        yield {about: pool.submit(lives_through_as_usual, world, about) for about, world in made.items()}
+
+
+def lives_through_as_usual(world: ControllerWorld, about: str) -> float:
+    with watching_controller(world) as running:
+        again_s = lives_through(world, running, USUAL[about], about, "usual")
+        assert running.ok("/healthz")
+    return again_s
+
+
+@pytest.mark.parametrize("about", USUAL)
 def test_a_controller_with_the_usual_times_works_again_within_a_minute(
-    world: ControllerWorld, running: RunningController, about: str, record_property: Callable[[str, object], None]
+    usual: Mapping[str, Future[float]], about: str, record_property: Callable[[str, object], None]
 ) -> None:
-    trouble = TROUBLES[about]
-    if trouble.lasts_s:
-        trouble = replace(trouble, lasts_s=OUTAGE_S)
-    record_property("again_s", round(lives_through(world, running, trouble, about, f"usual-{len(about)}"), 1))
-    assert running.ok("/healthz")
+    record_property("again_s", round(usual[about].result(), 1))

@@ -23,7 +23,7 @@ from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.planning.jobplan import ModelFacts
 from videojob.results.values import RunRecord
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.1
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 _MANAGED = "app.kubernetes.io/managed-by=videojob"
 TABLE = "videojob-results"
@@ -65,7 +65,11 @@ class PlayedCluster:
                     return
 
     def _look(self, store: DynamoDbJobStore) -> None:
-        jobs = self.client.get("/apis/batch/v1/jobs", params={"labelSelector": _MANAGED}).json()["items"]
+        unfinished = {
+            "labelSelector": _MANAGED,
+            "fieldSelector": "status.successful=0",
+        }  # not all that ever was, each time
+        jobs = self.client.get("/apis/batch/v1/jobs", params=unfinished).json()["items"]
         for job in jobs:
             if job["spec"].get("suspend") or job.get("status", {}).get("conditions") or _is_going(job):
                 continue
