@@ -117,6 +117,7 @@ def test_of_two_releases_of_one_scope_one_serves_everything_and_the_other_takes_
             releases.make_job(tenant)
         for tenant in tenants:
             leading.wait(f"workers in {tenant}", partial(releases.works, tenant))
+        leading.wait("its server", lambda: releases.servers(first))
         demand_one_server(releases, first, second)
         assert set(releases.claims(*tenants).values()) == {installation(first)}
         assert refusing.metric("videojob_scope_foreign") == 1
