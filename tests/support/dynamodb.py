@@ -55,6 +55,8 @@ def dynamodb_local() -> Iterator[str]:
     command = [
         "java",
         "-Xmx512m",
+        "-XX:TieredStopAtLevel=1",  # it lives for minutes: compiling its code well costs more than it brings
+        "-XX:+UseSerialGC",
         "-Djava.library.path=lib",
         "-cp",
         "lib/*",
