@@ -12,9 +12,10 @@ from support.command import manifest
 from support.fakes import FakeClock
 from support.reports import run_facts
 from support.results import segment_commit, segment_result
-from support.segments import job_plan
+from support.segments import job_plan, segment_task, video_plan
 from videojob.adapters.sqlite import SqliteSink
 from videojob.api.load import load_manifests
+from videojob.errors import InputUnavailable, ProcessingFault, VideoJobError
 from videojob.local.conclude import Conclusion, description
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import RUN_FILE, read_facts, write_facts
@@ -39,21 +40,25 @@ def finished_plan(sink: Sink, conclusion: Conclusion) -> JobPlan:
     return replace(plan, run=run, committed=sink.committed(run), finished=summary)
 
 
-def concluded(output: Path, work: WorkDone) -> tuple[RunOutcome, list[str]]:
-    """Ends such a run; returns what it came to and what was said."""
-    said: list[str] = []
-    options = RunOptions(manifest(output, "clip-0.mp4"), output, SinkConfig("sqlite", path=output / "results.sqlite3"))
-    conclusion = Conclusion(
+def conclusion_of(options: RunOptions, plan: JobPlan, work: WorkDone, said: list[str]) -> Conclusion:
+    return Conclusion(
         load_manifests(options.manifest)[0],
         options,
-        job_plan(),
+        plan,
         work,
-        outputs=OutputConfig(output),
+        outputs=OutputConfig(options.output),
         server="a test",
         started_s=1.0,
         clock=FakeClock(),
         notice=said.append,
     )
+
+
+def concluded(output: Path, work: WorkDone) -> tuple[RunOutcome, list[str]]:
+    """Ends such a run; returns what it came to and what was said."""
+    said: list[str] = []
+    options = RunOptions(manifest(output, "clip-0.mp4"), output, SinkConfig("sqlite", path=output / "results.sqlite3"))
+    conclusion = conclusion_of(options, job_plan(), work, said)
     with closing(SqliteSink(output / "results.sqlite3")) as sink:
         conclusion = replace(conclusion, plan=finished_plan(sink, conclusion))
         return conclusion.outcome(Dispatcher([], 0), sink), said
@@ -104,3 +109,29 @@ def test_results_that_came_out_otherwise_are_counted_in_outcome_and_record(tmp_p
     facts = recorded(tmp_path)
     assert facts is not None
     assert facts.kept_other == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(ProcessingFault("ZeroDivisionError: by zero"), "PartiallyCompleted"), (InputUnavailable("no answer"), "Failed")],
+)
+def test_a_fault_of_the_program_in_one_video_leaves_the_results_of_the_others(
+    tmp_path: Path, error: VideoJobError, state: str
+) -> None:
+    options = RunOptions(
+        manifest(tmp_path, "clip-0.mp4"), tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3")
+    )
+    plan = job_plan(videos=(video_plan(0), video_plan(1)))
+    tasks = [segment_task(segment.index, video=segment.video) for segment in plan.segments]
+    dispatcher = Dispatcher(tasks, 0)
+    with closing(SqliteSink(tmp_path / "results.sqlite3")) as sink:
+        plan = replace(plan, run=sink.begin(plan.run))
+        while (task := dispatcher.next_task()) is not None:
+            if task.segment.video == 0:
+                dispatcher.failed(task.segment.index, error)
+            else:
+                sink.commit(plan.run, segment_commit(segment_result(plan.segments[task.segment.index])))
+                dispatcher.succeeded(task.segment.index)
+        outcome = replace(conclusion_of(options, plan, WorkDone(), []), plan=plan).outcome(dispatcher, sink)
+    assert outcome.state == state
+    assert [video.error for video in outcome.failed] == [error]

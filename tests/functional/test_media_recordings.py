@@ -11,7 +11,7 @@ import pytest
 
 from support import bad_videos as bad
 from support.decoding import decode, request_for
-from support.videos import Spec, picture_number
+from support.videos import Spec, picture_number, write_video
 from videojob.errors import InputCorrupt
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.video import Gate, Sampling
@@ -99,3 +99,28 @@ def test_a_join_that_looks_like_a_loss_is_named_and_stepped_over(decoder: Decode
         # The picture that is lost may be one that was not asked for, and then is not decoded.
         assert len(report.gaps) == (sampling.frames_per_second is None)
         assert times[-1] > 5000
+
+
+HOURS_20_S = 72_000
+YEARS_40_S = 40 * 365 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("name", "jump_s", "ticks_per_s"),
+    [
+        ("jump.mkv", HOURS_20_S, 1000),
+        ("jump.mkv", YEARS_40_S, 1000),
+        ("jump.mp4", HOURS_20_S, 1000),
+        ("jump.flv", HOURS_20_S, 1000),
+    ],
+)
+def test_a_clock_that_jumps_ahead_loses_no_picture_and_leaves_a_rate_over_0(
+    decoder: DecoderProcess, tmp_path: Path, name: str, jump_s: int, ticks_per_s: int
+) -> None:
+    seconds = [Fraction(number, 25) + (jump_s if number >= 20 else 0) for number in range(50)]
+    spec = Spec(frames=50, time_base=Fraction(1, ticks_per_s), pts=lambda number: int(seconds[number] * ticks_per_s))
+    info = decoder.probe(write_video(tmp_path / name, spec), name)
+    assert info.frame_rate
+    frames, report = decode(decoder, request_for(tmp_path / name, info))
+    assert [frame.time_ms for frame in frames] == [int(second * 1000) for second in seconds]
+    assert report.gaps == ()

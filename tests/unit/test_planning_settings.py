@@ -98,6 +98,8 @@ def test_sampling_in_words(sampling: Sampling, text: str) -> None:
         (Sampling(every_nth_frame=250), Fraction(25), 20_000),
         (Sampling(keyframes_only=True), Fraction(25), 20_000),
         (Sampling(), None, 2000),
+        (Sampling(), Fraction(0), 2000),
+        (Sampling(), Fraction(1, 300), 600_000),
     ],
 )
 def test_a_track_outlives_two_sampled_frames(sampling: Sampling, rate: Fraction | None, memory_ms: int) -> None:

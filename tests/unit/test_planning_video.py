@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.video_values import video_info
+from videojob.planning.rates import short_rate
 from videojob.planning.video import video_info_from_dict
 
 
@@ -28,6 +29,35 @@ def test_times_are_rounded_half_up(pts: int, start: int, base: Fraction) -> None
 def test_a_probed_video_survives_json(rate: Fraction | None) -> None:
     info = video_info(frame_rate=rate, sample_aspect=Fraction(4, 3), cut_pts=(1, 2, 3), start_pts=-5)
     assert video_info_from_dict(info.as_dict()) == info
+
+
+def test_a_rate_of_0_that_an_earlier_release_stored_is_no_rate() -> None:
+    assert video_info_from_dict(video_info(frame_rate=Fraction(0)).as_dict()).frame_rate is None
+
+
+@pytest.mark.parametrize("name", ["time_base", "sample_aspect", "frame_rate"])
+@pytest.mark.parametrize("value", ["0/5", "1/0", "-1/25", "nan", ""])
+def test_what_would_later_divide_by_0_is_not_read(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        video_info_from_dict(video_info().as_dict() | {name: value})
+
+
+@settings(deadline=None)
+@given(st.fractions(Fraction(1, 10**12), Fraction(10**6), max_denominator=10**12).filter(bool))
+def test_a_short_rate_is_near_the_rate_and_never_0(rate: Fraction) -> None:
+    short = short_rate(rate)
+    assert short is not None
+    assert abs(short - rate) <= rate / 1000
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25), Fraction(1, 1001), Fraction(1, 86400)])
+def test_a_rate_of_a_simple_interval_stays_as_it_is(rate: Fraction) -> None:
+    assert short_rate(rate) == rate
+
+
+@pytest.mark.parametrize("rate", [Fraction(0), Fraction(-25)])
+def test_no_rate_is_none(rate: Fraction) -> None:
+    assert short_rate(rate) is None
 
 
 @pytest.mark.parametrize(

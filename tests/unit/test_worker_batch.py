@@ -236,10 +236,10 @@ def test_a_fault_of_the_program_concerns_its_video_alone_and_has_its_name() -> N
     outcome = Pod({0: [ZeroDivisionError("by zero")]}, store=store).work()
     assert (outcome.ending, outcome.committed, outcome.left) == (Ending.FAILED, 5, 1)
     assert outcome.error is not None
-    assert (outcome.error.reason, outcome.error.segment) == ("InternalError", 0)
+    assert (outcome.error.reason, outcome.error.segment) == ("ProcessingFault", 0)
     assert "ZeroDivisionError: by zero" in str(outcome.error)
     last = Pod({0: [ZeroDivisionError("by zero")]}, failures=1, store=store, name="pod-2").work()
-    assert (last.ending, store.failed[0].error["reason"]) == (Ending.SETTLED, "InternalError")
+    assert (last.ending, store.failed[0].error["reason"]) == (Ending.SETTLED, "ProcessingFault")
 
 
 def test_no_segment_is_begun_after_the_stop_signal() -> None:

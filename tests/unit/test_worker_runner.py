@@ -17,7 +17,7 @@ from videojob.errors import (
     InferenceTimeout,
     InputChanged,
     ManifestError,
-    ResultsIncomplete,
+    ProcessingFault,
     SinkUnavailable,
     VideoJobError,
 )
@@ -254,7 +254,7 @@ def test_a_file_that_was_replaced_is_noticed_and_nothing_is_stored(tmp_path: Pat
 
 def test_frames_that_got_lost_on_the_way_are_noticed() -> None:
     bench = Bench(FakeDecoder(EVERY, reported=41))
-    with pytest.raises(ResultsIncomplete, match="sent 41 frames"):
+    with pytest.raises(ProcessingFault, match="sent 41 frames"):
         bench.run()
 
 

@@ -21,6 +21,7 @@
     ├── SetupError                this machine lacks a part; the hint says how to get it
     ├── DeadlineExceeded          activeDeadlineSeconds is over
     ├── WorkerLost                a worker process died in the middle of a segment
+    ├── ProcessingFault           a fault of the program that one video brought out: the others are processed
     └── Cancelled                 a signal asked for the stop: nothing is lost, a rerun goes on
 
 `reason` is a stable CamelCase word: it is what `kubectl get vj` shows, what a script may test for and what the
@@ -291,6 +292,12 @@ class WorkerLost(VideoJobError):
     """A worker process died in the middle of a segment."""
 
     reason = "WorkerLost"
+
+
+class ProcessingFault(VideoJobError):
+    """Probing or processing one video ended in an error that nobody foresaw."""
+
+    reason = "ProcessingFault"
 
 
 class Cancelled(VideoJobError):

@@ -21,7 +21,7 @@ from videojob.results.summary import JobDescription, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
 from videojob.worker.dispatch import Dispatcher
-from videojob.worker.values import VideoPlan, may_pass
+from videojob.worker.values import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Conclusion:
         if self.plan.finished is not None:
             return self._as_before(self.plan.finished, sink)
         # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
-        again = [failure.error for failure in dispatcher.failures if may_pass(failure.error)]
+        # A fault of the program is: it would come back at each run, and no other video would ever have a result.
+        again = [failure.error for failure in dispatcher.failures if failure.error.retryable]
         if again:
             return replace(outcome, error=again[0])
         results = (commit.result for commit in sink.commits(self.plan.run))

@@ -27,7 +27,7 @@ from videojob.ports import CommitOutcome
 from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
 from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private
 from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import Progress, SegmentTask, SegmentTools, unexpected
+from videojob.worker.values import Progress, SegmentTask, SegmentTools, fault_in_video
 
 _LOG = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Messa
         return Failed(task.segment.index, error.as_dict())
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
         _LOG.exception("segment %d", task.segment.index)
-        fault = unexpected(error, uri=task.info.uri, segment=task.segment.index)
+        fault = fault_in_video(error, task.info.uri, task.segment.index)
         return Failed(task.segment.index, fault.as_dict())
     result = outcome.commit.result
     return Done(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from videojob.worker.dispatch import is_away
 from videojob.worker.inputs import FailedInput, InputResolver, Item, distinct, once
 from videojob.worker.probing import probe_inputs
 from videojob.worker.rounds import Rounds
-from videojob.worker.values import VideoPlan
+from videojob.worker.values import VideoPlan, fault_in_video
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class InputReading:
         """
 
         def fetch(items: Sequence[Item]) -> list[FetchedInput | FailedInput]:
-            return [resolver.fetch(item) for item in items]
+            return [_fetched(resolver, item) for item in items]
 
         rounds = Rounds(
             resolver,
@@ -66,6 +69,16 @@ class InputReading:
         more = f" and {others} more" if others else ""
         name, message = printable(first.uri or ""), printable(first.message)
         self.notice(f"{name}{more}: {first.reason}, asked for again in {again_in_s:.0f} s: {message}")
+
+
+def _fetched(resolver: InputResolver, item: Item) -> FetchedInput | FailedInput:
+    try:
+        return resolver.fetch(item)
+    except VideoJobError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+        _LOG.exception("a fault of the program at %s", item.uri)
+        return FailedInput(item.uri, item.name, fault_in_video(error, item.uri))
 
 
 def _error_of(found: FetchedInput | FailedInput) -> VideoJobError | None:

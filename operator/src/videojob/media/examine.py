@@ -19,6 +19,7 @@ from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
 from videojob.media.sandbox import check_room
 from videojob.media.video_file import VideoFile
+from videojob.planning.rates import short_rate
 from videojob.planning.video import VideoInfo
 
 # How many packets may go by between the first keyframe and the first picture, and before a keyframe behind a seek.
@@ -143,7 +144,7 @@ def _extent_by_index(source: Source) -> _Extent:
     if span <= 0:
         return _Extent(Fraction(0), count, None)
     duration_s = span * count / (count - 1)
-    return _Extent(duration_s, count, (count / duration_s).limit_denominator(1001))
+    return _Extent(duration_s, count, short_rate(count / duration_s))
 
 
 def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> _Extent:
@@ -156,7 +157,7 @@ def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> 
         declared = known + (1 / rate if rate else Fraction(0))
     measured = _measured_rate(source, start_pts, declared)
     if measured and not (rate and rate * 3 / 4 <= measured <= rate * 4 / 3):
-        rate = measured.limit_denominator(1001)
+        rate = short_rate(measured)
     return _Extent(declared, 0, rate)
 
 

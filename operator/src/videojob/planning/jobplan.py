@@ -43,7 +43,7 @@ class SegmentFailure:
     error: Mapping[str, Any]
 
 
-_MACHINES = frozenset({"DecodeTimeout", "DecoderCrashed", "InternalError", "WorkerLost"})
+_MACHINES = frozenset({"DecodeTimeout", "DecoderCrashed", "InternalError", "ProcessingFault", "WorkerLost"})
 
 
 def may_be_forgiven(failure: SegmentFailure) -> bool:

@@ -119,7 +119,7 @@ def track_memory_ms(settings: RunSettings, info: VideoInfo) -> int:
         step_ms = 1000 / sampling.frames_per_second
     elif sampling.keyframes_only:
         step_ms = _KEYFRAME_STEP_MS
-    elif info.frame_rate is not None:
+    elif info.frame_rate:
         step_ms = 1000 * (sampling.every_nth_frame or 1) / info.frame_rate
     else:
         step_ms = Fraction(0)

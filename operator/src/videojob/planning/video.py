@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from videojob.planning.rates import positive, rate_or_none
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
@@ -87,7 +89,6 @@ class VideoInfo:
 
 def video_info_from_dict(values: dict[str, Any]) -> VideoInfo:
     """The inverse of `VideoInfo.as_dict`; raises KeyError, ValueError or TypeError on anything else."""
-    rate = values["frame_rate"]
     return VideoInfo(
         uri=str(values["uri"]),
         size_bytes=int(values["size_bytes"]),
@@ -97,11 +98,11 @@ def video_info_from_dict(values: dict[str, Any]) -> VideoInfo:
         width=int(values["width"]),
         height=int(values["height"]),
         rotation_deg=int(values["rotation_deg"]),
-        sample_aspect=Fraction(str(values["sample_aspect"])),
-        time_base=Fraction(str(values["time_base"])),
+        sample_aspect=positive(values["sample_aspect"], "the pixel aspect"),
+        time_base=positive(values["time_base"], "the time base"),
         start_pts=int(values["start_pts"]),
         duration_ms=int(values["duration_ms"]),
-        frame_rate=None if rate is None else Fraction(str(rate)),
+        frame_rate=rate_or_none(values["frame_rate"]),
         frames_estimate=int(values["frames_estimate"]),
         cut_pts=tuple(int(value) for value in values["cut_pts"]),
         # Plans of the release before have no places.

@@ -110,6 +110,18 @@ may come (`backoffLimit`). A node that goes away counts for nothing. The other v
 """,
     ),
     failed(
+        "ProcessingFault",
+        "The program met something in this video that it does not expect; the other videos are processed.",
+        machine="Report it with its message and the video's properties, and leave the video out until it is mended.",
+        cluster="Report it with its message and the video's properties, and leave the video out until it is mended.",
+        details="""\
+It is a fault of the program, which this video brings out: the message names it, and the log has its trace (on one
+machine the terminal). The job ends `PartiallyCompleted`, and a rerun with the same settings keeps that outcome. With a
+version in which the fault is mended, run this video as a job of its own. `ffmpeg -i FILE -c copy whole.mkv` often makes
+a file that does not bring it out.
+""",
+    ),
+    failed(
         "InternalError",
         "An unexpected error occurred.",
         machine="Run it again; if it comes back, report it with its message, the manifest and run.json.",

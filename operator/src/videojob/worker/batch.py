@@ -45,7 +45,7 @@ from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_awa
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.silence import Silence
 from videojob.worker.turn import Turn
-from videojob.worker.values import SegmentOutcome, SegmentTask, SegmentTools, may_pass, unexpected
+from videojob.worker.values import SegmentOutcome, SegmentTask, SegmentTools, fault_in_video, may_pass
 
 _LOG = logging.getLogger(__name__)
 _TRIES_MORE = 1
@@ -239,7 +239,7 @@ class Batch:
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
             _LOG.exception("a fault of the program", extra={"segment": segment.index, "uri": video.uri})
-            return unexpected(error, uri=video.uri, segment=segment.index)
+            return fault_in_video(error, video.uri, segment.index)
         self._settled(done, video)
         return None
 

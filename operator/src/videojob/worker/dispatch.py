@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from videojob.errors import Cancelled, DecoderCrashed, DecodeTimeout, InputError, VideoJobError, WorkerLost
+from videojob.errors import (
+    Cancelled,
+    DecoderCrashed,
+    DecodeTimeout,
+    InputError,
+    ProcessingFault,
+    VideoJobError,
+    WorkerLost,
+)
 from videojob.planning.video import Segment
 from videojob.worker.values import SegmentTask
 
@@ -48,7 +56,7 @@ def is_machines(error: VideoJobError) -> bool:
 
 def concerns_video(error: VideoJobError) -> bool:
     """Whether the video is to be given up for it, rather than the job."""
-    return isinstance(error, InputError | WorkerLost) or type(error) is VideoJobError
+    return isinstance(error, InputError | WorkerLost | ProcessingFault) or type(error) is VideoJobError
 
 
 def _nobody(_segment: Segment, _error: VideoJobError) -> bool:

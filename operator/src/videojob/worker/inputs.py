@@ -20,7 +20,7 @@ from videojob.adapters.inputs.local_files import LocalFiles, shown_path
 from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import FileInput, HttpInput, Input, S3Input
-from videojob.errors import InputError
+from videojob.errors import InputError, VideoJobError
 from videojob.ports import FetchedInput, InputFetcher
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FailedInput:
 
     uri: str
     name: str
-    error: InputError
+    error: VideoJobError
     source: Input | None = None
 
 

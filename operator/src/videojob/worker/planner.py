@@ -39,7 +39,7 @@ from videojob.worker.pod import Drain
 from videojob.worker.probing import cut_videos, engine, guide_for, probe_patiently
 from videojob.worker.process_control import stop_signals_held
 from videojob.worker.rounds import Rounds
-from videojob.worker.values import VideoPlan, unexpected
+from videojob.worker.values import VideoPlan, fault_in_video
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
@@ -195,7 +195,7 @@ class Planner:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
             _LOG.exception("a fault of the program", extra={"uri": item.uri})
-            plan = VideoPlan(0, item.uri, item.name, "", None, None, unexpected(error, uri=item.uri))
+            plan = VideoPlan(0, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
             return _Looked(plan, item.address, item.owner)
         finally:
             idle.put(decoder)

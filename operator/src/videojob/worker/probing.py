@@ -18,7 +18,7 @@ from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import FetchedInput
 from videojob.worker.inputs import FailedInput
 from videojob.worker.process_control import stop_signals_held
-from videojob.worker.values import VideoPlan, file_stamp
+from videojob.worker.values import VideoPlan, fault_in_video, file_stamp
 
 _LOG = logging.getLogger(__name__)
 _CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segments can be near the length asked for
@@ -35,6 +35,11 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, seg
         process = idle.get()
         try:
             return _probe_one(process, video, item, segment_ms)
+        except VideoJobError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+            _LOG.exception("a fault of the program", extra={"uri": item.uri})
+            return VideoPlan(video, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
         finally:
             idle.put(process)
 

@@ -18,7 +18,7 @@ from videojob.errors import (
     InferenceTimeout,
     InputChanged,
     InvalidModelOutput,
-    ResultsIncomplete,
+    ProcessingFault,
     ServerError,
     VideoJobError,
 )
@@ -321,7 +321,7 @@ class _Pipe:
     def _check_sums(self, result: SegmentResult, report: DecodeReport) -> None:
         counted = (result.frames_selected, result.frames_gated)
         if counted != (report.frames_selected, report.frames_gated):
-            raise ResultsIncomplete(
+            raise ProcessingFault(
                 f"the decoder sent {report.frames_selected} frames, {report.frames_gated} of them still, "
                 f"and {counted[0]} and {counted[1]} arrived"
             )

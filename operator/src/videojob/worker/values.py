@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.errors import VideoJobError
+from videojob.errors import ProcessingFault, VideoJobError
 from videojob.media.values import PagedSource
 from videojob.planning.guide import SegmentGuide
 from videojob.planning.settings import RunSettings
@@ -157,18 +157,24 @@ class SegmentTools:
     observers: ObserverFactory = no_observers
 
 
-def unexpected(error: Exception, *, uri: str | None = None, segment: int | None = None) -> VideoJobError:
+def unexpected(error: Exception, *, uri: str | None = None) -> VideoJobError:
     """A fault of the program as an error of the tree; its traceback is for the log."""
-    found = VideoJobError(
-        f"{type(error).__name__}: {error}",
-        uri=uri,
-        segment=segment,
-        hint="This is a fault of the program: please report it with the video's properties.",
-    )
+    found = VideoJobError(_named(error), uri=uri, hint="This is a fault of the program: please report it.")
     found.__cause__ = error
     return found
 
 
+def fault_in_video(error: Exception, uri: str, segment: int | None = None) -> ProcessingFault:
+    """A fault of the program that one video brought out; its traceback is for the log."""
+    found = ProcessingFault(_named(error), uri=uri, segment=segment)
+    found.__cause__ = error
+    return found
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def may_pass(error: VideoJobError) -> bool:
     """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
-    return error.retryable or type(error) is VideoJobError
+    return error.retryable or isinstance(error, ProcessingFault) or type(error) is VideoJobError
