@@ -66,3 +66,30 @@ def test_any_bytes_get_a_demuxer_or_an_error(head: bytes) -> None:
     except InputError:
         return
     assert demuxer
+
+
+OTHERS = [
+    (b"\x00\x00\x01\xba\x44\x00", "MPEG program stream", "-c copy"),
+    (b"IMKH\x01\x01", "Hikvision", "-c copy"),
+    (b"DHAV\xfd\x00", "Dahua", "-c copy"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media", "-c copy"),
+    (b"\x00\x00\x00\x01\x67", "without a container", "-c copy"),
+    (b"GIF89a", "GIF", "libx264"),
+    (b"\xff\xd8\xff\xe0", "JPEG", "single picture"),
+]
+
+
+@pytest.mark.parametrize(("start", "name", "hint"), OTHERS)
+def test_a_format_that_is_not_read_is_named_with_the_command_that_converts_it(
+    start: bytes, name: str, hint: str
+) -> None:
+    with pytest.raises(InputNotVideo, match=name) as caught:
+        sniff.demuxer_for(start + bytes(400), "clip")
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("behind", "torn"), [(b"\x47\x01\x00\x10", 4), (bytes(100), 0), (b"", 0), (b"\x47" + bytes(186), 187)]
+)
+def test_a_torn_packet_stands_in_step_with_those_before_it(behind: bytes, torn: int) -> None:
+    assert len(sniff.torn_packet(ts(188, 0)[-188 * 5 :] + behind, 188)) == torn

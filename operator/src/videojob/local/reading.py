@@ -29,7 +29,7 @@ class InputReading:
         cpus: videos that are probed side by side.
         pause: waits that many seconds.
         clock: the time.
-        notice: called with a sentence when inputs are away.
+        notice: called with a sentence when inputs are away, or when something of a video is left out.
         deadline_s: monotonic time past which nothing is waited for; None for never.
     """
 
@@ -61,7 +61,11 @@ class InputReading:
             until_s=self.deadline_s,
         )
         found = rounds.run(once(resolver.expand(self.spec.inputs)))
-        return probe_inputs(list(distinct(found)), self.cpus, self.spec.compute.segment_seconds * 1000)
+        videos = probe_inputs(list(distinct(found)), self.cpus, self.spec.compute.segment_seconds * 1000)
+        for video in videos:
+            for words in () if video.info is None else video.info.notices:
+                self.notice(f"{printable(video.uri)}: {printable(words)}")
+        return videos
 
     def _say_away(self, errors: Sequence[VideoJobError], again_in_s: float) -> None:
         # Without the advice of the error: that is for what was given up, and this run asks again by itself.

@@ -15,12 +15,12 @@ from typing import TypeAlias
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition
+from av.stream import Discard
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from videojob.errors import InputContainerInvalid, NoVideoStream
-from videojob.media import h264, sniff, structure
+from videojob.media import h264, sniff, streams, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 from videojob.media.sandbox import check_room
@@ -39,6 +39,7 @@ _DEMUXER_OPTIONS = {
     "max_streams": "64",
     "max_pixels": str(MAX_PIXELS),
 }
+_TS_PID, _TS_HEADER_BYTES = 0x1FFF, 4
 _PER_DEMUXER = {
     sniff.MOV: {"enable_drefs": "0", "use_absolute_path": "0"},
 }
@@ -55,6 +56,7 @@ class Source:
         is_cut_short: the container declares more bytes than the file has.
         complaints: what FFmpeg logs while the file is open.
         video: the file itself.
+        notices: sentences that a person should read, such as that another video stream is left out.
     """
 
     container: InputContainer
@@ -64,6 +66,7 @@ class Source:
     is_cut_short: bool
     complaints: Complaints
     video: VideoFile
+    notices: tuple[str, ...] = ()
 
     @property
     def codec(self) -> str:
@@ -148,6 +151,7 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
     demuxer = sniff.demuxer_for(video.head(uri), uri)
     with video.reading() as file:
         is_cut_short = structure.check(file, video.size_bytes(), demuxer, uri)
+        torn = structure.torn_packet(file, video.size_bytes()) if demuxer == sniff.MPEG_TS else b""
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
     with collected() as complaints:
@@ -162,7 +166,16 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
             _check_refused(complaints, uri)
             stream = _video_stream(container, uri)
             time_base = stream.time_base or Fraction(1, av.time_base)
-            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints, video)
+            is_cut_short = is_cut_short or _is_part_of(torn, stream)
+            notices = streams.left_out(stream, container)
+            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints, video, notices)
+
+
+def _is_part_of(torn: bytes, stream: VideoStream) -> bool:
+    """Whether a transport stream's torn packet belongs to a stream, or may do so."""
+    if len(torn) < _TS_HEADER_BYTES:
+        return bool(torn)
+    return int.from_bytes(torn[1:3], "big") & _TS_PID == stream.id
 
 
 def _check_refused(complaints: Complaints, uri: str) -> None:
@@ -172,10 +185,10 @@ def _check_refused(complaints: Complaints, uri: str) -> None:
 
 
 def _video_stream(container: InputContainer, uri: str) -> VideoStream:
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not streams:
+    candidates = streams.ranked(container)
+    if not candidates:
         raise NoVideoStream("the container has no video stream", uri=uri)
-    stream = streams[0]
+    stream = candidates[0]
     for other in container.streams:
         if other is not stream:
             other.discard = Discard.all

@@ -6,7 +6,7 @@ Never reads the whole file: one packet per possible cut, found by seeking, and t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -77,6 +77,7 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             frames_estimate=extent.frames or round(extent.duration_s * (extent.rate or 0)),
             cut_pts=tuple(pts for pts, _ in cuts),
             cut_bytes=() if any(at is None for _, at in cuts) else tuple(at for _, at in cuts if at is not None),
+            notices=source.notices,
         )
 
 
@@ -141,10 +142,23 @@ def _extent_by_index(source: Source) -> _Extent:
     entries = source.stream.index_entries
     count = len(entries)
     span = (entries[-1].timestamp - entries[0].timestamp) * source.time_base
+    shown = count - _cut_off(source, range(count)) - _cut_off(source, range(count - 1, -1, -1))
     if span <= 0:
-        return _Extent(Fraction(0), count, None)
+        return _Extent(Fraction(0), max(shown, 1), None)
     duration_s = span * count / (count - 1)
-    return _Extent(duration_s, count, short_rate(count / duration_s))
+    return _Extent(duration_s * shown / count, max(shown, 1), short_rate(count / duration_s))
+
+
+def _cut_off(source: Source, places: Iterable[int]) -> int:
+    """Pictures that an edit list cuts off, from one end of the index on; in decoding order others may be among them."""
+    entries = source.stream.index_entries
+    cut_off = shown = 0
+    for place in places:
+        if entries[place].is_discard:
+            cut_off, shown = cut_off + 1, 0
+        elif (shown := shown + 1) > _REORDER_DEPTH:
+            break
+    return cut_off
 
 
 def _extent_by_header(source: Source, start_pts: int, rate: Fraction | None) -> _Extent:

@@ -11,6 +11,9 @@ from videojob.errors import FormatNotAllowed, InputNotVideo
 HEAD_BYTES = 4096
 """How much of a file's beginning `demuxer_for` wants to see."""
 
+TAIL_PACKETS = 6
+"""How many packets of a file's end `torn_packet` wants to see."""
+
 MOV = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA = "matroska,webm"
 AVI = "avi"
@@ -20,6 +23,7 @@ OGG = "ogg"
 
 _MOV_FIRST_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx"))
 _TS_SYNC = 0x47
+_TS_PACKET_BYTES = 188
 # So many in a row, from the start of the file on; or anywhere in its beginning.
 _TS_FEW_SYNCS = 3
 _TS_MANY_SYNCS = 5
@@ -41,6 +45,30 @@ _PLAYLISTS: tuple[tuple[bytes, str], ...] = (
     (b"rtsptext", "a QuickTime stream reference"),
     (b"file ", "an FFmpeg concat script"),
 )
+_REMUX = (
+    "Convert it without loss: `ffmpeg -fflags +genpts -i FILE -map 0:v:0 -c copy FILE.mkv`; where that complains of "
+    "timestamps, `ffmpeg -i FILE -map 0:v:0 -c:v libx264 -crf 18 FILE.mp4`."
+)
+_TRANSCODE = "Convert it: `ffmpeg -i FILE -map 0:v:0 -c:v libx264 -crf 18 FILE.mp4`."
+_PICTURE = "A single picture is no video; remove it from the inputs."
+_MEDIA_FILE = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02"
+_OTHERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x00\x00\x01\xba", "an MPEG program stream (MPG, VOB)", _REMUX),
+    (b"IMKH", "a Hikvision recording, an MPEG program stream behind a header of its own", _REMUX),
+    (b"DHAV", "a Dahua recording (DAV)", _REMUX),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (WMV, ASF)", _REMUX),
+    (b".RMF", "RealMedia", _TRANSCODE),
+    (_MEDIA_FILE, "MXF", _REMUX),
+    (b"DKIF", "IVF", _REMUX),
+    (b"GIF8", "a GIF animation", _TRANSCODE),
+    (b"\x00\x00\x01\xb3", "an MPEG video stream without a container", _REMUX),
+    (b"\x00\x00\x00\x01", "an H.264 or HEVC stream without a container", _REMUX),
+    (b"\x00\x00\x01", "a video stream without a container", _REMUX),
+    (b"\xff\xd8\xff", "a JPEG picture", _PICTURE),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture", _PICTURE),
+    (b"BM", "a BMP picture", _PICTURE),
+)
+"""Formats that people have and that are not read: how they begin, what they are, what to do about it."""
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,7 +81,8 @@ def demuxer_for(head: bytes, uri: str) -> str:
 
     Raises:
         FormatNotAllowed: a playlist or script, which would make a demuxer open something else.
-        InputNotVideo: empty, text, or nothing that a supported container starts with.
+        InputNotVideo: empty, text, or nothing that a supported container starts with; where it is of a known kind,
+            with its name and the command that converts it.
     """
     if not head:
         raise InputNotVideo("the file is empty", uri=uri)
@@ -70,6 +99,7 @@ def demuxer_for(head: bytes, uri: str) -> str:
     _refuse_playlists(head, uri)
     if ts_layout(head) is not None:
         return MPEG_TS
+    _refuse_others(head, uri)
     raise InputNotVideo(f"{_description(head)} is not the start of a supported container", uri=uri)
 
 
@@ -89,6 +119,21 @@ def ts_layout(head: bytes) -> tuple[int, int] | None:
     return None
 
 
+def torn_packet(tail: bytes, length: int) -> bytes:
+    """What there is of a transport stream's last packet when the file ends within it; empty when it does not.
+
+    Bytes that are no packet may stand behind a complete stream: a packet begins in step with those before it.
+
+    Args:
+        tail: the file's last `TAIL_PACKETS` packets, or all of it when it is shorter.
+        length: of a packet, see `ts_layout`.
+    """
+    for at in range(max(length, len(tail) - _TS_PACKET_BYTES + 1), len(tail)):
+        if all(byte == _TS_SYNC for byte in tail[at % length : at + 1 : length]):
+            return tail[at:]
+    return b""
+
+
 def _refuse_playlists(head: bytes, uri: str) -> None:
     text = _as_text(head).lstrip().lower()
     if text.startswith(b"<"):
@@ -98,6 +143,14 @@ def _refuse_playlists(head: bytes, uri: str) -> None:
     for mark, what in _PLAYLISTS:
         if text.startswith(mark):
             raise FormatNotAllowed(f"the file is {what}", uri=uri)
+
+
+def _refuse_others(head: bytes, uri: str) -> None:
+    for start, what, hint in _OTHERS:
+        if head.startswith(start):
+            raise InputNotVideo(f"the file is {what}, which is not read", uri=uri, hint=hint)
+    if head[8:12] == b"WEBP" and head.startswith(b"RIFF"):
+        raise InputNotVideo("the file is a WebP picture, which is not read", uri=uri, hint=_PICTURE)
 
 
 def _as_text(head: bytes) -> bytes:

@@ -25,7 +25,7 @@ _RIFF_HEADER_BYTES = 8
 
 
 def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> bool:
-    """Whether the container declares more bytes than the file has.
+    """Whether the container declares more bytes than the file has; of a transport stream see `torn_packet`.
 
     Args:
         file: the video, at its start.
@@ -45,10 +45,17 @@ def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> bool:
         return _matroska_end(file) > size
     if demuxer == sniff.AVI:
         return _check_avi(file, uri) > size
-    if demuxer == sniff.MPEG_TS:
-        length, start = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
-        return (size - start) % length != 0
     return False
+
+
+def torn_packet(file: BinaryIO, size: int) -> bytes:
+    """What there is of a transport stream's last packet when the file ends within it; else empty."""
+    file.seek(0)
+    length, start = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
+    if (size - start) % length == 0:
+        return b""
+    file.seek(max(0, size - sniff.TAIL_PACKETS * length))
+    return sniff.torn_packet(file.read(sniff.TAIL_PACKETS * length), length)
 
 
 def _check_avi(file: BinaryIO, uri: str) -> int:

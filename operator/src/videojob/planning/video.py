@@ -33,6 +33,7 @@ class VideoInfo:
         frames_estimate: how many frames there probably are; an estimate, container counts lie.
         cut_pts: presentation times of keyframes where the video may be cut, ascending, without the first frame.
         cut_bytes: where in the file each of these keyframes begins, ascending; empty when nothing tells.
+        notices: sentences that a person should read, such as that a second video stream is left out.
     """
 
     uri: str
@@ -51,6 +52,7 @@ class VideoInfo:
     frames_estimate: int
     cut_pts: tuple[int, ...]
     cut_bytes: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -84,6 +86,7 @@ class VideoInfo:
             "frames_estimate": self.frames_estimate,
             "cut_pts": list(self.cut_pts),
             "cut_bytes": list(self.cut_bytes),
+            "notices": list(self.notices),
         }
 
 
@@ -105,8 +108,9 @@ def video_info_from_dict(values: dict[str, Any]) -> VideoInfo:
         frame_rate=rate_or_none(values["frame_rate"]),
         frames_estimate=int(values["frames_estimate"]),
         cut_pts=tuple(int(value) for value in values["cut_pts"]),
-        # Plans of the release before have no places.
+        # Plans of the releases before have no places, and no notices.
         cut_bytes=tuple(int(value) for value in values.get("cut_bytes", ())),
+        notices=tuple(str(value) for value in values.get("notices", ())),
     )
 
 

@@ -106,7 +106,11 @@ that does not exist unless the identity may list the bucket. A pre-signed http a
         "InputNotVideo",
         "The file is empty, text, or of no known container.",
         "Check what the file is; MP4/MOV, MKV/WebM, AVI, MPEG-TS, FLV and OGG are supported",
-        "`file NAME` says what it is. Error pages saved as `video.mp4` are a usual cause.\n",
+        """\
+`file NAME` says what it is. Error pages saved as `video.mp4` are a usual cause. For kinds that are not read, such as
+MPG, VOB, WMV, GIF and the recordings of Hikvision and Dahua, the message names the kind and the command that converts
+it.
+""",
     ),
     _input(
         "InputTooLarge",

@@ -178,6 +178,8 @@ class Planner:
                 _LOG.warning("input refused", extra={"uri": found.plan.uri, "reason": error.reason})
                 if error.retryable and not is_away(error):
                     raise error  # a full disk, or no access to AWS: no video is to blame
+            for words in () if found.plan.info is None else found.plan.info.notices:
+                _LOG.warning("something is left out", extra={"uri": found.plan.uri, "what": words})
             if count % _TELL_EVERY == 0:
                 _LOG.info("still looking", extra={"done": count, "videos": len(looks)})
             yield found

@@ -1,0 +1,45 @@
+"""Files with several video streams, made on the spot."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from support.videos import numbered_picture
+
+_TICK = Fraction(1, 90_000)
+
+
+def with_streams(path: Path, *streams: tuple[str, int, int], default: int | None = None) -> Path:
+    """A file with a video stream for each (codec, pictures, first number); `default` is the one that players show."""
+    with av.open(str(path), "w") as container:
+        made = []
+        for codec, frames, first in streams:
+            stream = container.add_stream(codec, rate=25)
+            assert isinstance(stream, VideoStream)
+            stream.width, stream.height = (160, 96)
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24" if codec == "png" else "yuv420p"
+            stream.codec_context.gop_size = 10
+            stream.codec_context.thread_count = 1
+            made.append((stream, frames, first))
+        if default is not None:
+            for stream, _, _ in made:
+                stream.disposition = Disposition.default if stream.index == default else Disposition(0)
+        container.start_encoding()
+        packets = []
+        for stream, frames, first in made:
+            for number in range(frames):
+                frame = av.VideoFrame.from_ndarray(numbered_picture(first + number, (160, 96)), format="rgb24")
+                frame = frame.reformat(format=stream.pix_fmt)
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        # Side by side, as a recorder writes them.
+        packets.sort(key=lambda packet: (packet.dts or 0) * (packet.time_base or _TICK))
+        for packet in packets:
+            container.mux(packet)
+    return path
