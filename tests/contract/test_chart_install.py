@@ -30,8 +30,9 @@ def test_install_upgrade_rollback_and_uninstall_leave_nothing_but_the_crd(cluste
     assert cluster.missing(render(narrow)) == []
     gone = [f"ClusterRole{part}/{NAMESPACE}-videojob-jobs" for part in ("", "Binding")]
     gone += [f"PriorityClass/{NAMESPACE}-videojob-servers"]
+    gone += [f"Role{part}/default/{NAMESPACE}-videojob-scope" for part in ("", "Binding")]
     gone += [f"ValidatingAdmissionPolicy{part}/{NAMESPACE}-videojob-excluded" for part in ("", "Binding")]
-    assert cluster.missing(render(VALUES)) == gone
+    assert sorted(cluster.missing(render(VALUES))) == sorted(gone)
 
     cluster.helm("rollback", "videojob", "1")
     assert cluster.missing(render(VALUES)) == []
