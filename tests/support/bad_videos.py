@@ -236,10 +236,3 @@ def cover_only(path: Path) -> Path:
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     return path
-
-
-def encrypted(path: Path) -> Path:
-    """An MP4 whose sample description says that its pictures are encrypted."""
-    data = sound_bytes(path.parent)
-    start, _ = box(data, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-    return patched(path, data, start + 16 + 4, b"encv")

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support import bad_videos as bad
+from support import forged_videos as forged
+from support import protected_videos as protected
 from videojob.errors import (
     FormatNotAllowed,
     InputContainerInvalid,
     InputCorrupt,
+    InputEncrypted,
     InputError,
     InputNotVideo,
     NoFrames,
@@ -69,7 +72,18 @@ REFUSED: list[tuple[str, Maker, type[InputError]]] = [
     ("only_ftyp.mp4", content(FTYP), InputContainerInvalid),
     ("noise_in_matroska.mkv", content(EBML_THEN_NOISE), InputContainerInvalid),
     ("unknown_codec.mp4", bad.unknown_codec, InputContainerInvalid),
-    ("encrypted.mp4", bad.encrypted, InputContainerInvalid),
+    ("encrypted.mp4", protected.common_encryption, InputEncrypted),
+    ("encrypted_in_fragments.mp4", protected.fragmented_encryption, InputEncrypted),
+    ("from_a_shop.mp4", protected.shop_encryption, InputEncrypted),
+    ("encrypted.mkv", protected.matroska_encryption, InputEncrypted),
+    ("encrypted.webm", protected.encrypted_vp8, InputEncrypted),
+    ("scrambled.ts", protected.scrambled, InputEncrypted),
+    ("sample_aes.ts", protected.sample_aes, InputEncrypted),
+    ("declares_samples.mp4", forged.samples_of_one_size, InputContainerInvalid),
+    *((f"declares_{name}.mp4", forged.entries(name.encode()), InputContainerInvalid) for name in forged.TABLES),
+    ("declares_edits.mp4", forged.edits, InputContainerInvalid),
+    ("declares_in_a_fragment.mp4", forged.run_of_a_fragment, InputContainerInvalid),
+    ("declares_sound.mp4", forged.plain_sound, InputContainerInvalid),
     ("boxes_in_boxes.mp4", bad.boxes_all_the_way_down, InputContainerInvalid),
     ("sound.mp4", bad.sound_only, NoVideoStream),
     ("sound.mkv", bad.sound_only, NoVideoStream),

@@ -3,7 +3,8 @@
     VideoJobError                 reason, message, place (uri, segment, time), hint, retryable
     ├── ManifestError             the manifest is wrong: fix it, not retryable
     ├── InputError                the video is wrong, or cannot be had
-    │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge
+    │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge,
+    │   │   InputEncrypted
     │   ├── InputUnavailable                (the only retryable one)
     │   ├── NoVideoStream, NoFrames, ResolutionLimitExceeded
     │   ├── DecodeTimeout, DecoderCrashed, FormatNotAllowed, InputAddressForbidden
@@ -78,6 +79,12 @@ class InputCorrupt(InputError):
     """A stretch of the video cannot be decoded and onCorruption is Fail."""
 
     reason = "InputCorrupt"
+
+
+class InputEncrypted(InputError):
+    """The pictures are encrypted or scrambled."""
+
+    reason = "InputEncrypted"
 
 
 class InputChanged(InputError):

@@ -20,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from videojob.errors import InputContainerInvalid, NoVideoStream
-from videojob.media import h264, sniff, streams, structure
+from videojob.media import declared, encryption, h264, sniff, streams, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 from videojob.media.sandbox import check_room
@@ -134,7 +134,9 @@ def opened(video: VideoFile, uri: str) -> Iterator[Source]:
     Raises:
         InputNotFound, InputUnavailable: its bytes cannot be had.
         InputNotVideo, FormatNotAllowed: see `sniff.demuxer_for`.
-        InputContainerInvalid: the demuxer cannot make sense of it, or there is no decoder for what is in it.
+        InputContainerInvalid: the demuxer cannot make sense of it, its header declares more than the file can hold, or
+            there is no decoder for what is in it.
+        InputEncrypted: its pictures are.
         NoVideoStream: there is no picture in it, or only a cover picture.
         ResolutionLimitExceeded: the header claims a picture larger than `limits.MAX_SIDE`.
     """
@@ -152,6 +154,8 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
     with video.reading() as file:
         is_cut_short = structure.check(file, video.size_bytes(), demuxer, uri)
         torn = structure.torn_packet(file, video.size_bytes()) if demuxer == sniff.MPEG_TS else b""
+        indexes = declared.check(file, video.size_bytes(), uri) if demuxer == sniff.MOV else []
+        encryption.check(file, video.size_bytes(), demuxer, indexes, uri)
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
     with collected() as complaints:
@@ -203,6 +207,6 @@ def _check_header(stream: VideoStream, uri: str) -> None:
         raise InputContainerInvalid(
             "the video's codec is not one that can be decoded",
             uri=uri,
-            hint="Transcode the video to H.264, HEVC, VP9 or AV1; an encrypted one must be decrypted first.",
+            hint="Transcode the video to H.264, HEVC, VP9 or AV1.",
         )
     check_size(context.width, context.height, uri)

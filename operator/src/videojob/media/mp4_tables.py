@@ -153,6 +153,9 @@ def _places(tables: dict[bytes, bytes], size: Column) -> Column:
     if (groups[:, 2] != 1).any() or groups[0, 0] != 1:
         raise NoTables("several sample descriptions")
     lengths = np.diff(np.append(groups[:, 0] - 1, len(chunks)))
+    if (lengths < 0).any():
+        # Nothing is made of numbers that the table itself has no room for.
+        raise ValueError("another number of chunks")
     per_chunk = np.repeat(groups[:, 1], lengths)
     if per_chunk.sum() != len(size):
         raise ValueError("another number of samples")

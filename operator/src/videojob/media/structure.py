@@ -85,7 +85,7 @@ def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
 
 
 def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
-    for start, stop in _at_path(file, moov, _TO_REFERENCES):
+    for start, stop in at_path(file, moov, _TO_REFERENCES):
         # Version, flags and count come before the entries, each a box with version and flags of its own.
         for _, entry, _ in boxes(file, start + 8, stop):
             file.seek(entry)
@@ -94,29 +94,30 @@ def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
 
 
 def _check_descriptions(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
-    for track in _at_path(file, moov, _TO_TRACKS):
-        handlers = [_bytes_at(file, start + 8, 4) for start, _ in _at_path(file, track, _TO_HANDLER)]
+    for track in at_path(file, moov, _TO_TRACKS):
+        handlers = [bytes_at(file, start + 8, 4) for start, _ in at_path(file, track, _TO_HANDLER)]
         if b"vide" not in handlers:
             continue
-        for start, stop in _at_path(file, track, _TO_DESCRIPTIONS):
+        for start, stop in at_path(file, track, _TO_DESCRIPTIONS):
             for _, entry, _ in boxes(file, start + 8, stop):
-                size = _bytes_at(file, entry + 24, 4)
+                size = bytes_at(file, entry + 24, 4)
                 check_size(int.from_bytes(size[:2], "big"), int.from_bytes(size[2:], "big"), uri)
 
 
-def _bytes_at(file: BinaryIO, position: int, count: int) -> bytes:
+def bytes_at(file: BinaryIO, position: int, count: int) -> bytes:
+    """Some of the file; fewer bytes where it ends."""
     file.seek(position)
-    return file.read(count)
+    return file.read(max(0, count))
 
 
-def _at_path(file: BinaryIO, inside: tuple[int, int], path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+def at_path(file: BinaryIO, inside: tuple[int, int], path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """Contents of all boxes at a path; `inside` is the content of its first box."""
     if len(path) == 1:
         yield inside
         return
     for kind, start, stop in boxes(file, *inside):
         if kind == path[1]:
-            yield from _at_path(file, (start, min(stop, inside[1])), path[1:])
+            yield from at_path(file, (start, min(stop, inside[1])), path[1:])
 
 
 def boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:

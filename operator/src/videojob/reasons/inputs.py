@@ -92,6 +92,16 @@ The message has the time. A job with gaps ends `PartiallyCompleted`. `ffmpeg -v 
 damaged.
 """,
     ),
+    _input(
+        "InputEncrypted",
+        "The video's pictures are encrypted.",
+        "Decrypt the video with its key, or record it without protection",
+        """\
+The container says so: Common Encryption or FairPlay in an MP4, a scrambled transport stream (pay television, or a
+recorder that stored it without a card), SAMPLE-AES of HLS, ContentEncryption in Matroska or WebM. Nothing was decoded.
+For an MP4 whose key you have: `ffmpeg -decryption_key KEY -i FILE -map 0:v:0 -c copy clear.mp4`.
+""",
+    ),
     failed(
         "InputNotFound",
         "There is no such file, object or version, or it may not be read.",

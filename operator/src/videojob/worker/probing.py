@@ -67,11 +67,16 @@ def _probe_one(decoder: DecoderProcess, video: int, item: FetchedInput | FailedI
 
 
 def probe_patiently(decoder: DecoderProcess, item: FetchedInput, segment_ms: int) -> VideoInfo:
-    """A second look after a crash or silence: the machine may have been at fault, and the verdict is final."""
+    """A second look after a crash or silence: the machine may have been at fault, and the verdict is final.
+
+    A decoder that lives to tell why it cannot go on has come to a verdict: it would come to the same one again.
+    """
     cut_every_ms = min(_CUT_EVERY_MS, segment_ms // 2)
     try:
         return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
     except (DecodeTimeout, DecoderCrashed):
+        if decoder.pid is not None:
+            raise
         return decoder.probe(item.path, item.uri, cut_every_ms=cut_every_ms, pages=item.pages)
 
 

@@ -1,0 +1,91 @@
+"""What only looks encrypted is decoded; what declares too much costs nothing; neither is asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support import forged_videos as forged
+from support import protected_videos as protected
+from support.decoding import decode, request_for
+from support.refused_videos import Maker
+from support.videos import Spec, write_video
+from videojob.errors import DecoderCrashed, DecodeTimeout, InputContainerInvalid, InputEncrypted
+from videojob.media.decoder import DecoderProcess
+from videojob.ports import FetchedInput
+from videojob.worker.probing import probe_patiently
+
+CLEAR: list[tuple[str, Maker, int]] = [
+    ("marked.mp4", protected.marked_but_clear, 60),
+    ("signed.mkv", lambda path: protected.matroska_encryption(path, algorithm=0), 30),
+    ("keys_came_late.ts", lambda path: protected.scrambled(path, 0, 0.3, Spec(frames=250)), 152),
+]
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[DecoderProcess]:
+    process = DecoderProcess(progress_timeout_s=20)
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize(("name", "make", "pictures"), CLEAR, ids=[name for name, _, _ in CLEAR])
+def test_what_only_looks_encrypted_is_decoded(
+    decoder: DecoderProcess, tmp_path: Path, name: str, make: Maker, pictures: int
+) -> None:
+    path = tmp_path / name
+    make(path)
+    frames, _ = decode(decoder, request_for(path, decoder.probe(path, name)))
+    assert len(frames) >= pictures
+
+
+SCHEMES: list[tuple[str, Maker, str]] = [
+    ("cenc.mp4", protected.common_encryption, "MP4 protection, scheme cenc"),
+    ("aes.mkv", protected.matroska_encryption, "Matroska ContentEncryption, AES"),
+    ("pay.ts", protected.scrambled, "transport_scrambling_control"),
+    ("hls.ts", protected.sample_aes, "SAMPLE-AES"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "scheme"), SCHEMES, ids=[name for name, _, _ in SCHEMES])
+def test_the_scheme_is_named(decoder: DecoderProcess, tmp_path: Path, name: str, make: Maker, scheme: str) -> None:
+    path = tmp_path / name
+    make(path)
+    with pytest.raises(InputEncrypted, match=scheme):
+        decoder.probe(path, name)
+
+
+def test_samples_that_only_the_header_has_take_no_memory(tmp_path: Path) -> None:
+    path = forged.samples_of_one_size(tmp_path / "small.mp4")
+    # What a decoder needs for itself is less; for the samples it would need 1.9 GB.
+    process = DecoderProcess(heap_bytes=512 << 20)
+    try:
+        with pytest.raises(InputContainerInvalid, match="80000000 samples in its stsz table"):
+            process.probe(path, "small.mp4")
+        assert process.pid is not None
+        assert psutil.Process(process.pid).memory_info().rss < 200 << 20
+    finally:
+        process.close()
+
+
+@pytest.mark.parametrize(("lives", "looks"), [(True, 1), (False, 2)])
+def test_a_verdict_is_asked_for_once_and_a_crash_twice(tmp_path: Path, *, lives: bool, looks: int) -> None:
+    class Decoder(DecoderProcess):
+        asked = 0
+
+        @property
+        def pid(self) -> int | None:
+            return 1 if lives else None
+
+        def probe(self, *_args: object, **_named: object) -> None:  # type: ignore[override]
+            self.asked += 1
+            raise DecoderCrashed("decoding needs more than 3072 MiB of memory")
+
+    decoder = Decoder()
+    path = write_video(tmp_path / "clip.mp4", Spec(frames=2))
+    with pytest.raises((DecoderCrashed, DecodeTimeout)):
+        probe_patiently(decoder, FetchedInput("clip.mp4", path, ""), 30_000)
+    assert decoder.asked == looks
