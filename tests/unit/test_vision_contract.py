@@ -156,3 +156,23 @@ def test_the_digest_holds_what_decides_boxes_and_nothing_else(change: dict[str, 
 )
 def test_other_parameters_are_another_model(change: dict[str, str]) -> None:
     assert contract_from_config(config(change)).digest != contract_from_config(config()).digest
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"sequence_batching": {}}, "sequence model"),
+        ({"sequence_batching": {"direct": {}, "max_sequence_idle_microseconds": "5"}}, "sequence model"),
+        ({"model_transaction_policy": {"decoupled": True}}, "decoupled"),
+    ],
+)
+def test_a_model_that_does_not_answer_each_frame_by_itself_and_once_is_refused(
+    fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ModelSignatureMismatch, match=words) as caught:
+        contract_from_config(config(**fields))
+    assert (caught.value.uri, caught.value.retryable) == ("people", False)
+
+
+def test_a_transaction_policy_that_is_not_decoupled_is_that_of_every_model() -> None:
+    assert contract_from_config(config(model_transaction_policy={})) == contract_from_config(config())

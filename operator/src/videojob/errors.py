@@ -10,7 +10,8 @@
     │   ├── DecodeTimeout, DecoderCrashed, FormatNotAllowed, InputAddressForbidden
     ├── ModelError                the model is wrong, or does not fit
     │   ├── ModelNotFound, ModelLoadFailed, ModelSignatureMismatch, InvalidModelOutput
-    ├── ServerError               the inference server: ServerUnavailable, ServerStartFailed, InferenceTimeout
+    ├── ServerError               the inference server
+    │   ├── ServerUnavailable, ServerStartFailed, InferenceTimeout, RequestTooLarge
     ├── SinkError                 the result store: SinkUnavailable, StaleEpoch, ItemTooLarge, ResultsIncomplete
     ├── ClusterError              Kubernetes: ClusterUnavailable, ClusterRefused
     ├── TableNotAllowed           the results table is not one of this installation's
@@ -193,6 +194,12 @@ class InferenceTimeout(ServerError):
     """A request passed its deadline."""
 
     reason = "InferenceTimeout"
+
+
+class RequestTooLarge(ServerError):
+    """The server, or a proxy before it, takes no message as large as a request with this model's frames."""
+
+    reason = "RequestTooLarge"
 
 
 class SinkError(VideoJobError):

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import service_pb2
 
-from videojob.adapters.triton_policy import RetryPolicy, details, final_error, is_passing
+from videojob.adapters.triton_policy import RetryPolicy, details, final_error, is_no_grpc, is_passing
 from videojob.ports import ServerStatistics
 
 _LOG = logging.getLogger(__name__)
@@ -195,8 +195,8 @@ class TritonChannel:
             except grpc.RpcError as error:
                 failures += 1
                 delay_s = self.options.retry.delay_s(0, failures)
-                restricted = _RESTRICTED in details(error)
-                if restricted or not is_passing(error) or time.monotonic() + delay_s > deadline_s:
+                is_final = _RESTRICTED in details(error) or is_no_grpc(error) or not is_passing(error)
+                if is_final or time.monotonic() + delay_s > deadline_s:
                     raise final_error(error, model=model, address=self.url, attempts=failures) from error
                 _LOG.debug("%s at %s: %s; again in %.1f s", method, self.url, details(error), delay_s)
                 time.sleep(delay_s)

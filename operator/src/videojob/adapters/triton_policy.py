@@ -11,15 +11,27 @@ from videojob.errors import (
     InferenceTimeout,
     ModelNotFound,
     ModelSignatureMismatch,
+    RequestTooLarge,
     ServerError,
     ServerUnavailable,
     VideoJobError,
 )
+from videojob.vision.contract import DECOUPLED_HINT
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _UNKNOWN_REGION = "shared memory region"
 _QUEUE_FULL = "maximum queue size"
 _STUB_DIED = "stub process"
+# The words of gRPC for C++ and Go, for Java, Rust and .NET, and of a proxy that speaks HTTP; their status differs.
+_TOO_LARGE = (
+    "message larger than max",
+    "message exceeds maximum size",
+    "message length too large",
+    "message exceeds the maximum configured",
+    "http2 header with status: 413",
+)
+_NO_HTTP2 = ("http1.x server", "expected settings frame as the first frame")
+_DECOUPLED = "decoupled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,18 @@ def is_passing(error: grpc.RpcError) -> bool:
     """Whether the same request may succeed in a moment."""
     code = _code(error)
     if code in _PASSING:
-        return True
+        return not is_too_large(error)
     return code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN} and _STUB_DIED in details(error).lower()
+
+
+def is_too_large(error: grpc.RpcError) -> bool:
+    """Whether the server, or a proxy before it, takes no message as large as this request: it never will."""
+    return not is_timeout(error) and any(words in details(error).lower() for words in _TOO_LARGE)
+
+
+def is_no_grpc(error: grpc.RpcError) -> bool:
+    """Whether something answers at the address that does not speak gRPC, as a server's HTTP port."""
+    return any(words in details(error).lower() for words in _NO_HTTP2)
 
 
 def is_timeout(error: grpc.RpcError) -> bool:
@@ -87,26 +109,42 @@ def is_answer(error: grpc.RpcError) -> bool:
 
 def final_error(error: grpc.RpcError, *, model: str, address: str, attempts: int) -> VideoJobError:
     """The error to raise when nothing more will be tried."""
-    code, words = _code(error), details(error)
+    words = details(error)
     tried = f"after {attempts} attempt{'s' if attempts > 1 else ''}"
-    if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return ModelSignatureMismatch(
-            f"the server refused the request: {words}", uri=model, hint="Compare config.pbtxt with the model's tensors."
-        )
-    if code is grpc.StatusCode.NOT_FOUND:
-        return ModelNotFound(f"the server at {address} says: {words}", uri=model, hint="Load the model there.")
     if is_timeout(error):
         return InferenceTimeout(
             f"the server at {address} did not answer in time, {tried}",
             uri=model,
             hint="It is overloaded or hangs: check its queue, or give it more instances.",
         )
+    if is_no_grpc(error):
+        hint = "Give the port of Triton's gRPC, by default 8001, and not that of its HTTP, 8000."
+        return ServerError(f"what answers at {address} does not speak gRPC: {words}", uri=model, hint=hint)
     if is_passing(error):
         return ServerUnavailable(
             f"no answer from the server at {address}, {tried}: {words}",
             uri=model,
             hint="Check that it runs and that this address leads to it.",
         )
+    return _rejection(error, model=model, address=address)
+
+
+def _rejection(error: grpc.RpcError, *, model: str, address: str) -> VideoJobError:
+    """The error for a request that the server would not take a second time either."""
+    code, words = _code(error), details(error)
+    if is_too_large(error):
+        return RequestTooLarge(f"the server at {address} takes no message as large as this: {words}", uri=model)
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return ModelSignatureMismatch(
+            f"the server refused the request: {words}", uri=model, hint="Compare config.pbtxt with the model's tensors."
+        )
+    if code is grpc.StatusCode.NOT_FOUND:
+        return ModelNotFound(f"the server at {address} says: {words}", uri=model, hint="Load the model there.")
+    if code is grpc.StatusCode.UNIMPLEMENTED and _DECOUPLED in words.lower():
+        return ModelSignatureMismatch(f"the server refused the request: {words}", uri=model, hint=DECOUPLED_HINT)
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        hint = "Check that the address is that of Triton's own gRPC, and that a proxy before it passes all its methods."
+        return ServerError(f"what answers at {address} is no Triton: {words} ({code.name})", uri=model, hint=hint)
     return ServerError(f"the server at {address} failed: {words} ({code.name})", uri=model)
 
 

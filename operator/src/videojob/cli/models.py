@@ -16,6 +16,7 @@ from videojob.cli.terminal import cell, console, write_json
 from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, require_tools
+from videojob.vision.contract import refuse_other_protocols
 from videojob.vision.values import ModelContract, PixelInput
 
 app = typer.Typer(help="The models that can be run on this machine.", no_args_is_help=True)
@@ -200,7 +201,9 @@ def digest(
     folder = Path(model)
     # Through the look-up, so that a name that is none is told with those there are.
     folder = folder if (folder / CONFIG_NAME).is_file() else look_up(model, repository).folder
-    if not read_model(folder.resolve()).versions:
+    found_model = read_model(folder.resolve())
+    refuse_other_protocols(found_model.config)
+    if not found_model.versions:
         raise ModelNotFound("the model has no weights yet", uri=str(folder), hint="Run `videojob models build`.")
     found = model_digest(folder)
     if as_json:

@@ -23,7 +23,7 @@ from videojob.local.plan import job_uid, make_plan
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
 from videojob.local.reading import InputReading, reason_to_wait
-from videojob.local.server import RunningServer, repository_with, serve
+from videojob.local.server import RunningServer, check_model, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, tasks_of
@@ -72,8 +72,8 @@ class LocalRun:
             self.observer.notice(f"{name} has no meaning on this machine and is ignored")
         with contextlib.ExitStack() as stack:
             # What is quickly known to be wrong comes before downloads that may take hours.
-            if self.options.triton_url is None:
-                repository_with(self.options, model.name)
+            version = "" if model.version is None else str(model.version)
+            check_model(self.options, model.name, version)
             if self.options.create_table:
                 create_table(self.options.sink)
             sink = open_sink(self.options.sink)
@@ -86,7 +86,6 @@ class LocalRun:
                 return _nothing_to_do(videos, wait)
             self.observer.stage(f"Starting the server for {model.name}")
             server = stack.enter_context(serve(self.options, model.name, self._cpus()))
-            version = "" if model.version is None else str(model.version)
             inference = connect(server.address, model.name, version, options=server.options())
             stack.callback(inference.close)
             plan = self._plan(videos, inference, sink)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videojob.adapters.model_repository import find_model
+from videojob.adapters.triton import connect
 from videojob.adapters.triton_channel import TritonOptions
+from videojob.errors import VideoJobError
 from videojob.local.models.paths import cache_folder, ensure_built
 from videojob.local.triton.server import EmbeddedTriton
 from videojob.local.values import RunOptions
+
+_LOOK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,25 @@ def repository_with(options: RunOptions, model: str) -> Path:
         return ensure_built(model)
     find_model(options.model_repository, model)
     return options.model_repository
+
+
+def check_model(options: RunOptions, model: str, version: str) -> None:
+    """Tells what is wrong with the model for good, while no input is brought here and no server started.
+
+    A server that does not answer within a moment is not waited for: it may come while the inputs do.
+
+    Raises:
+        ModelError, SetupError: the model is not there, or its configuration is not one that a worker can use.
+        ServerError: what answers at the address cannot serve it.
+    """
+    if options.triton_url is None:
+        find_model(repository_with(options, model), model).contract()
+        return
+    try:
+        connect(options.triton_url, model, version, options=TritonOptions(connect_timeout_s=_LOOK_S)).close()
+    except VideoJobError as error:
+        if not error.retryable:
+            raise
 
 
 @contextlib.contextmanager

@@ -79,6 +79,18 @@ Little memory and a full `/dev/shm` (64 MB in a container by default) are the us
 """,
     ),
     failed(
+        "RequestTooLarge",
+        "The inference server takes no request as large as this model's frames are.",
+        machine="Raise the limit on received gRPC messages of the server, or of the proxy before it.",
+        cluster=f"Raise the limit on received gRPC messages of the proxy before the server. {RESUME}",
+        details="""\
+Triton itself takes messages of up to 2 GiB. A proxy, a service mesh or another server often takes no more than 4 MiB,
+which is less than a 1280 x 1280 frame in single precision. Besides raising the limit, you can use the model with a
+smaller input (`--long-side`) or with bytes as its input instead of floats. A retry does not help, so the job ends at
+once.
+""",
+    ),
+    failed(
         "InferenceTimeout",
         "The inference server did not answer a request in time.",
         machine="Run it again with fewer --workers: finished segments are kept.",

@@ -58,6 +58,9 @@ PARAMETER_KEYS = (
 )
 """Every key of `parameters` that means something here, but for `decoder_<option>`."""
 
+DECOUPLED_HINT = "Set model_transaction_policy { decoupled: false }: a frame gets exactly one answer."
+"""What to do about a model that answers as often as it likes."""
+
 _OPTION_PREFIX = "decoder_"
 # Looking a word up, rather than comparing it, keeps its Literal type.
 _LAYOUTS: dict[str, Literal["NHWC", "NCHW"]] = {"NHWC": "NHWC", "NCHW": "NCHW"}
@@ -77,6 +80,7 @@ def contract_from_config(config: Mapping[str, Any], version: str = "") -> ModelC
     Raises:
         ModelSignatureMismatch: a parameter is missing or contradicts the tensors; names it and what would be right.
     """
+    refuse_other_protocols(config)
     reader = _Reader(config)
     reader.refuse_misspelt_keys()
     pixels = _pixel_input(reader)
@@ -114,6 +118,23 @@ def contract_from_config(config: Mapping[str, Any], version: str = "") -> ModelC
         # Batch size and instances differ from machine to machine and change no box: a resumed job must not mind them.
         digest=hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest(),
     )
+
+
+def refuse_other_protocols(config: Mapping[str, Any]) -> None:
+    """Refuses a model that does not answer each request by itself and once; `config` as for `contract_from_config`.
+
+    Raises:
+        ModelSignatureMismatch: it is a sequence model, or decoupled.
+    """
+    name = str(config.get("name", "")) or None
+    if "sequence_batching" in config:
+        hint = "Replace sequence_batching by dynamic_batching: frames go to the server side by side, each for itself."
+        raise ModelSignatureMismatch(
+            "the model is a sequence model, which keeps state between frames", uri=name, hint=hint
+        )
+    if config.get("model_transaction_policy", {}).get("decoupled"):
+        message = "the model is decoupled: it may answer a frame any number of times"
+        raise ModelSignatureMismatch(message, uri=name, hint=DECOUPLED_HINT)
 
 
 class _Reader:

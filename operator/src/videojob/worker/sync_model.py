@@ -27,6 +27,7 @@ from videojob.adapters.triton_shim import write_shim
 from videojob.adapters.triton_variants import ONNX_BACKENDS, Variant, variant_config
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
 from videojob.planning.catalogue import Accelerator, Backend
+from videojob.vision.contract import refuse_other_protocols
 
 Bring = Callable[[Path], None]
 """Puts a model's folder, as its source has it, into an empty folder."""
@@ -108,6 +109,7 @@ def copy_folder(source: Path) -> Bring:
 
 def _render(folder: Path, wanted: WantedModel) -> None:
     model = read_model(folder)
+    refuse_other_protocols(model.config)
     if wanted.version not in model.versions:
         there = ", ".join(map(str, model.versions)) or "none"
         raise ModelNotFound(
