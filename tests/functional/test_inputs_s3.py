@@ -171,6 +171,21 @@ def test_a_prefix_gives_its_videos_over_all_pages_in_natural_order(moto: str, mo
     assert [item.size_bytes for item in found[:4]] == [0, 1, 2, 0]
 
 
+def test_an_empty_prefix_is_the_whole_bucket_and_other_videos_are_told_of(moto: str) -> None:
+    client = direct_client(moto)
+    client.create_bucket(Bucket="whole")
+    for key in ("a.mp4", "deep/er/b.mkv", "old/c.mpg", "old/notes.txt"):
+        client.put_object(Bucket="whole", Key=key, Body=b"x")
+    told: list[str] = []
+    found = objects().expand("whole", "", told.append)
+    assert [item.uri for item in found] == ["s3://whole/a.mp4", "s3://whole/deep/er/b.mkv"]
+    (words,) = told
+    assert words == (
+        "s3://whole/: left out are 1 file with other extensions (old/c.mpg); "
+        "name each as an input of its own to have it read"
+    )
+
+
 @pytest.mark.parametrize(("bucket", "prefix"), [("plain", "empty/"), ("no-such-bucket", "a/")])
 def test_a_prefix_without_videos_is_not_found(bucket: str, prefix: str) -> None:
     with pytest.raises(InputNotFound):

@@ -108,7 +108,8 @@ def test_every_problem_is_told_in_the_order_of_its_place() -> None:
         ("backoff_limit: 1", "spec.backoff_limit", 3, "no field", "Did you mean backoffLimit?"),
         ("xyz: 1", "spec.xyz", 3, "no field", "Known are inputs, model,"),
         ("image: nginx", "spec.image", 3, "no field", "no pod settings"),
-        ("budget: {maxCost: 2.50}", "spec.budget.maxCost", 12, "found a number (2.5)", 'write it in quotes, "2.5"'),
+        ("budget: {maxCost: 2.50}", "spec.budget.maxCost", 12, "found a number (2.50)", 'write it in quotes, "2.50"'),
+        ("onCorruption: off", "spec.onCorruption", 3, "off is not one of the words", "Write Fail or Skip."),
         ("budget: {maxCost: '$5'}", "spec.budget.maxCost", 12, "'$5' does not fit", 'such as "0.35"'),
         ("budget: {}", "spec.budget.maxCost", 3, "missing", "Add it."),
         ("budget: 5", "spec.budget", 3, "found a number (5)", "a group of fields"),
@@ -134,6 +135,23 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_right(
     assert (problem.file, problem.line, problem.column, problem.field) == ("job.yaml", 8, column, field)
     assert what in problem.what
     assert fix in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("no", "found true or false (no)"),
+        ("On", "found true or false (On)"),
+        ("007", "YAML readers disagree"),
+        ("null", "found nothing (null)"),
+        ("1e3", "found a number (1e3)"),
+        ("1.50", "found a number (1.50)"),
+    ],
+)
+def test_a_label_that_yaml_takes_for_something_else_is_shown_as_it_is_written(word: str, what: str) -> None:
+    problem = the_problem(GOOD_TEXT.replace("face_detector", f"m, classes: [{word}]"))
+    assert what in problem.what
+    assert f'"{word}"' in problem.fix
 
 
 def test_a_bad_item_is_one_problem_not_also_a_missing_item() -> None:

@@ -23,6 +23,34 @@ def test_a_folder_gives_its_own_videos_in_natural_order(tmp_path: Path) -> None:
     assert LocalFiles(tmp_path).expand("clips") == ["clips/clip2.MP4", "clips/clip10.mp4"]
 
 
+def test_what_a_folder_has_and_is_not_taken_is_told(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mpg", "c.WMV", "d.dav", "e.vob", "notes.txt", ".x.mpg", "day1/a.mp4", ".git/b.mp4"):
+        write(tmp_path / "clips" / name)
+    told: list[str] = []
+    assert LocalFiles(tmp_path, told.append).expand("clips") == ["clips/a.mp4"]
+    (words,) = told
+    assert words == (
+        "clips: left out are 4 files with other extensions (b.mpg, c.WMV, d.dav, …) and 1 subfolder (day1); "
+        "name each as an input of its own to have it read"
+    )
+
+
+def test_nothing_is_told_of_a_folder_that_is_taken_whole(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mkv", "notes.txt"):
+        write(tmp_path / "clips" / name)
+    told: list[str] = []
+    LocalFiles(tmp_path, told.append).expand("clips")
+    assert told == []
+
+
+def test_a_folder_of_other_videos_alone_is_told_too(tmp_path: Path) -> None:
+    write(tmp_path / "clips" / "b.mpg")
+    told: list[str] = []
+    with pytest.raises(InputNotFound, match="holds no video file"):
+        LocalFiles(tmp_path, told.append).expand("clips")
+    assert told[0].startswith("clips: left out are 1 file with other extensions (b.mpg)")
+
+
 def test_a_named_file_may_have_any_extension(tmp_path: Path) -> None:
     write(tmp_path / "recording.dat")
     assert LocalFiles(tmp_path).expand("recording.dat") == ["recording.dat"]

@@ -30,6 +30,7 @@ GOOD = (
             "spec.inputs": [
                 {"name": "a", "s3": {"bucket": "my.videos-1", "key": "x y/ä.mp4", "versionId": "null"}},
                 {"name": "b", "s3": {"bucket": "videos", "prefix": "2026/", "expectedBucketOwner": "012345678901"}},
+                {"name": "all", "s3": {"bucket": "archive", "prefix": ""}},
                 {"http": {"url": "https://media.example.com/a.mp4"}},
             ],
             "spec.model": {

@@ -20,9 +20,9 @@ _FOREIGN = frozenset(
 )
 
 
-def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    if isinstance(value, bool):
+def _shown(value: object, written: str | None = None) -> str:
+    text = written or (repr(value) if isinstance(value, str) else str(value))
+    if isinstance(value, bool) and not written:
         text = text.lower()
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
@@ -35,12 +35,13 @@ def is_consequence(error: ErrorDetails) -> bool:
     return isinstance(value, Sized) and len(value) >= least
 
 
-def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[str, str]:
+def explain(error: ErrorDetails, root: type[BaseModel], written: str | None = None) -> tuple[str, str]:
     """What is wrong and what would be right, from one of pydantic's errors.
 
     Args:
         error: of `ValidationError.errors()`.
         root: the model that was validated, to find the names that could have been meant.
+        written: the value as the text has it, where it was read as something else than text: `no` is false.
 
     Returns:
         (what, fix); `fix` may be empty.
@@ -54,15 +55,15 @@ def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[str, str]:
         case "extra_forbidden":
             answer = _unknown_field(error["loc"], root)
         case "literal_error":
-            what = f"{_shown(value)} is not one of the words allowed here"
-            answer = what, _suggest_word(value, str(context["expected"]))
+            what = f"{_shown(value, written)} is not one of the words allowed here"
+            answer = what, _suggest_word(written or value, str(context["expected"]))
         case "string_pattern_mismatch":
             wording = WORDING.get(str(context["pattern"]), f"text that matches {context['pattern']}")
             answer = f"{_shown(value)} does not fit", f"Wanted is {wording}."
         case _ if kind.endswith("_type"):
-            answer = _wrong_type(kind.removesuffix("_type"), value)
+            answer = _wrong_type(kind.removesuffix("_type"), value, written)
         case _:
-            answer = _out_of_bounds(kind, value, context)
+            answer = _out_of_bounds(kind, value, context, written)
     return answer
 
 
@@ -115,18 +116,21 @@ _TYPE_WORDS = {
 }
 
 
-def _wrong_type(wanted: str, value: object) -> tuple[str, str]:
+def _wrong_type(wanted: str, value: object, written: str | None) -> tuple[str, str]:
     found = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "fields"}
-    what = f"found {found.get(type(value), 'something else')} ({_shown(value)})" if value != {} else "found nothing"
+    shown = _shown(value, written)
+    what = f"found {found.get(type(value), 'something else')} ({shown})"
+    if value is None or value == {}:
+        what = f"found nothing ({shown})" if written else "found nothing"
     fix = f"Wanted is {_TYPE_WORDS.get(wanted, wanted)}."
-    if wanted == "string" and isinstance(value, (int, float)):
-        fix = f'Wanted is text: write it in quotes, "{_shown(value)}".'
+    if wanted == "string" and (isinstance(value, (int, float)) or (value is None and written)):
+        fix = f'Wanted is text: write it in quotes, "{shown}".'
     elif wanted in ("int", "bool") and isinstance(value, str):
         fix = f"Wanted is {_TYPE_WORDS[wanted]}, without quotes."
     return what, fix
 
 
-def _out_of_bounds(kind: str, value: object, context: dict[str, Any]) -> tuple[str, str]:
+def _out_of_bounds(kind: str, value: object, context: dict[str, Any], written: str | None) -> tuple[str, str]:
     size = len(value) if isinstance(value, (str, list, tuple, dict)) else 0
     texts = {
         "string_too_long": (f"this text has {size} characters", f"At most {context.get('max_length')} are allowed."),
@@ -139,7 +143,7 @@ def _out_of_bounds(kind: str, value: object, context: dict[str, Any]) -> tuple[s
             f"At most {context.get('max_length')} are allowed.",
         ),
         "too_short": ("there are too few items", f"At least {context.get('min_length')} must be there."),
-        "greater_than_equal": (f"{_shown(value)} is too small", f"The least is {context.get('ge')}."),
-        "less_than_equal": (f"{_shown(value)} is too large", f"The most is {context.get('le')}."),
+        "greater_than_equal": (f"{_shown(value, written)} is too small", f"The least is {context.get('ge')}."),
+        "less_than_equal": (f"{_shown(value, written)} is too large", f"The most is {context.get('le')}."),
     }
     return texts.get(kind, (f"{_shown(value)} is not accepted ({kind})", ""))

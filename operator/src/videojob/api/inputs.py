@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from videojob.api.base import Model
 from videojob.api.rules import exactly_one_of, needs
-from videojob.api.text import Account, Bucket, DnsLabel, FilePath, HttpUrl, ObjectKey, VersionId
+from videojob.api.text import Account, Bucket, DnsLabel, FilePath, HttpUrl, KeyPrefix, ObjectKey, VersionId
 
 
 class S3Input(Model):
@@ -16,8 +16,9 @@ class S3Input(Model):
     """The bucket's name."""
     key: ObjectKey | None = None
     """Key of one video."""
-    prefix: ObjectKey | None = None
-    """Beginning of the keys of many videos: each object below it with a video's extension, in natural order."""
+    prefix: KeyPrefix | None = None
+    """Beginning of the keys of many videos: each object below it with a video's extension, in natural order. "" stands
+    for all of the bucket."""
     version_id: VersionId | None = None
     """Version of the object; without it the newest one at the start of the job is pinned."""
     expected_bucket_owner: Account | None = None

@@ -106,7 +106,7 @@ def _job(tree: Tree, file: str) -> VideoJob | list[ManifestProblem]:
 
 def _problem(detail: ErrorDetails, tree: Tree, file: str) -> ManifestProblem:
     place = tree.place(detail["loc"])
-    what, fix = explain(detail, VideoJob)
+    what, fix = explain(detail, VideoJob, tree.words.get(detail["loc"]))
     return ManifestProblem(file, place.line, place.column, field_text(detail["loc"]), what, fix)
 
 
@@ -118,7 +118,8 @@ def _kind_problem(tree: Tree, file: str) -> ManifestProblem | None:
         found: Plain = tree.value.get(field)
         if found != wanted:
             place = tree.place((field,))
-            what = "this field is missing" if found is None else f"{str(found)[:60]!r} is not known here"
+            written = tree.words.get((field,), str(found))
+            what = "this field is missing" if found is None else f"{written[:60]!r} is not known here"
             return ManifestProblem(file, place.line, place.column, field, what, _header_hint())
     return None
 

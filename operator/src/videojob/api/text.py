@@ -26,6 +26,7 @@ TABLE = r"^[A-Za-z0-9_.-]+$"
 INSTANCE_TYPE = r"^[a-z0-9-]+\.[a-z0-9-]+$"
 TOPIC_ARN = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$"
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+PRINTABLE_OR_NOTHING = r"^[^\x00-\x1f\x7f]*$"
 TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 REASON = r"^[A-Z][A-Za-z0-9]*$"
 
@@ -62,6 +63,7 @@ WORDING = {
     INSTANCE_TYPE: 'an EC2 instance type such as "g6.xlarge"',
     TOPIC_ARN: 'the ARN of an SNS topic, such as "arn:aws:sns:eu-central-1:123456789012:done"',
     PRINTABLE: "text in one line, without control characters",
+    PRINTABLE_OR_NOTHING: "text in one line, without control characters",
     TIMESTAMP: 'a time such as "2026-01-31T12:00:00Z"',
     REASON: 'one CamelCase word such as "Completed"',
     HTTP_URL: "an http or https URL with a full host name and no user name: https://host.example/path/video.mp4",
@@ -97,6 +99,11 @@ TopicArn = Annotated[str, StringConstraints(pattern=TOPIC_ARN, min_length=1, max
 ObjectKey = Annotated[
     str,
     StringConstraints(pattern=PRINTABLE, min_length=1, max_length=1024),
+    never(PARENT_SEGMENT, "must not have a .. between slashes"),
+]
+KeyPrefix = Annotated[
+    str,
+    StringConstraints(pattern=PRINTABLE_OR_NOTHING, max_length=1024),
     never(PARENT_SEGMENT, "must not have a .. between slashes"),
 ]
 VersionId = Annotated[str, StringConstraints(pattern=PRINTABLE, min_length=1, max_length=1024)]

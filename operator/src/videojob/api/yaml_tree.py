@@ -68,10 +68,12 @@ class Tree:
     Attributes:
         value: the document as plain values.
         places: where each value stands, by its path; for a field that is its name.
+        words: what is written, by its path, for each value that is no text: `no` is false, and `1.50` is 1.5.
     """
 
     value: Plain
     places: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    words: dict[tuple[str | int, ...], str] = field(default_factory=dict)
 
     def place(self, path: tuple[str | int, ...]) -> Place:
         """Where the value at `path` stands, or the nearest enclosing one that is written down."""
@@ -133,16 +135,17 @@ class _Reader:
         self._events = events
         self._values = 0
         self._places: dict[_Path, Place] = {}
+        self._words: dict[_Path, str] = {}
 
     def documents(self) -> list[Tree]:
         """All documents that hold something."""
         trees = []
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
-                self._places = {}
+                self._places, self._words = {}, {}
                 value = self._value(next(self._events), ())
                 if value is not None:
-                    trees.append(Tree(value, self._places))
+                    trees.append(Tree(value, self._places, self._words))
         return trees
 
     def _value(self, event: yaml.Event, path: _Path) -> Plain:
@@ -154,7 +157,10 @@ class _Reader:
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
         assert isinstance(event, yaml.ScalarEvent), event  # noqa: S101 - nothing else can begin a value
-        return _scalar(event, place)
+        value = _scalar(event, place)
+        if not isinstance(value, str):
+            self._words[path] = event.value
+        return value
 
     def _refuse(self, event: yaml.Event, place: Place, path: _Path) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:

@@ -60,7 +60,10 @@ class InputReading:
             self._say_away,
             until_s=self.deadline_s,
         )
-        found = rounds.run(once(resolver.expand(self.spec.inputs)))
+        wanted = once(resolver.expand(self.spec.inputs))
+        for words in resolver.take_left_out():
+            self.notice(words)
+        found = rounds.run(wanted)
         videos = probe_inputs(list(distinct(found)), self.cpus, self.spec.compute.segment_seconds * 1000)
         for video in videos:
             for words in () if video.info is None else video.info.notices:

@@ -7,6 +7,7 @@ other files or the network. Here a file gets one of a few self-contained demuxer
 from __future__ import annotations
 
 from videojob.errors import FormatNotAllowed, InputNotVideo
+from videojob.media import foreign
 
 HEAD_BYTES = 4096
 """How much of a file's beginning `demuxer_for` wants to see."""
@@ -45,30 +46,6 @@ _PLAYLISTS: tuple[tuple[bytes, str], ...] = (
     (b"rtsptext", "a QuickTime stream reference"),
     (b"file ", "an FFmpeg concat script"),
 )
-_REMUX = (
-    "Convert it without loss: `ffmpeg -fflags +genpts -i FILE -map 0:v:0 -c copy FILE.mkv`; where that complains of "
-    "timestamps, `ffmpeg -i FILE -map 0:v:0 -c:v libx264 -crf 18 FILE.mp4`."
-)
-_TRANSCODE = "Convert it: `ffmpeg -i FILE -map 0:v:0 -c:v libx264 -crf 18 FILE.mp4`."
-_PICTURE = "A single picture is no video; remove it from the inputs."
-_MEDIA_FILE = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02"
-_OTHERS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x00\x00\x01\xba", "an MPEG program stream (MPG, VOB)", _REMUX),
-    (b"IMKH", "a Hikvision recording, an MPEG program stream behind a header of its own", _REMUX),
-    (b"DHAV", "a Dahua recording (DAV)", _REMUX),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (WMV, ASF)", _REMUX),
-    (b".RMF", "RealMedia", _TRANSCODE),
-    (_MEDIA_FILE, "MXF", _REMUX),
-    (b"DKIF", "IVF", _REMUX),
-    (b"GIF8", "a GIF animation", _TRANSCODE),
-    (b"\x00\x00\x01\xb3", "an MPEG video stream without a container", _REMUX),
-    (b"\x00\x00\x00\x01", "an H.264 or HEVC stream without a container", _REMUX),
-    (b"\x00\x00\x01", "a video stream without a container", _REMUX),
-    (b"\xff\xd8\xff", "a JPEG picture", _PICTURE),
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture", _PICTURE),
-    (b"BM", "a BMP picture", _PICTURE),
-)
-"""Formats that people have and that are not read: how they begin, what they are, what to do about it."""
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -99,8 +76,8 @@ def demuxer_for(head: bytes, uri: str) -> str:
     _refuse_playlists(head, uri)
     if ts_layout(head) is not None:
         return MPEG_TS
-    _refuse_others(head, uri)
-    raise InputNotVideo(f"{_description(head)} is not the start of a supported container", uri=uri)
+    what, advice = foreign.describe(head, uri)
+    raise InputNotVideo(f"the file is {what}, which is not read", uri=uri, hint=advice)
 
 
 def ts_layout(head: bytes) -> tuple[int, int] | None:
@@ -145,22 +122,9 @@ def _refuse_playlists(head: bytes, uri: str) -> None:
             raise FormatNotAllowed(f"the file is {what}", uri=uri)
 
 
-def _refuse_others(head: bytes, uri: str) -> None:
-    for start, what, hint in _OTHERS:
-        if head.startswith(start):
-            raise InputNotVideo(f"the file is {what}, which is not read", uri=uri, hint=hint)
-    if head[8:12] == b"WEBP" and head.startswith(b"RIFF"):
-        raise InputNotVideo("the file is a WebP picture, which is not read", uri=uri, hint=_PICTURE)
-
-
 def _as_text(head: bytes) -> bytes:
     """The bytes without byte order mark and without the zeros of UTF-16."""
     for mark in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return head[len(mark) :].replace(b"\x00", b"")
     return head
-
-
-def _description(head: bytes) -> str:
-    printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
-    return "text" if printable == len(head) else f"{head[:4].hex(' ')}"

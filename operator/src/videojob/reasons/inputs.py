@@ -117,9 +117,10 @@ that does not exist unless the identity may list the bucket. A pre-signed http a
         "The file is empty, text, or of no known container.",
         "Check what the file is; MP4/MOV, MKV/WebM, AVI, MPEG-TS, FLV and OGG are supported",
         """\
-`file NAME` says what it is. Error pages saved as `video.mp4` are a usual cause. For kinds that are not read, such as
-MPG, VOB, WMV, GIF and the recordings of Hikvision and Dahua, the message names the kind and the command that converts
-it.
+Where the first bytes tell a known format, the message names it and the command that makes a readable video of it:
+recordings of Dahua (`.dav`) and Hikvision, MPEG program streams (`.mpg`, `.vob`), Windows Media, GIF, bare H.264. It
+encodes H.264 in a program stream again, because a copy would have wrong times. Error pages saved as `video.mp4` are
+another usual cause, and data that are still encrypted.
 """,
     ),
     _input(

@@ -91,7 +91,8 @@ class InputResolver:
         self._policy = policy or TransferPolicy()
         self._progress = progress
         self._given_http = http
-        self._files = LocalFiles(manifest_folder)
+        self._left_out: list[str] = []
+        self._files = LocalFiles(manifest_folder, self._left_out.append)
         self._open = ExitStack()
 
     def __enter__(self) -> InputResolver:
@@ -152,9 +153,15 @@ class InputResolver:
             version = None if source.version_id is None else f"version:{source.version_id}"
             uri = f"s3://{source.bucket}/{source.key}"
             return [Wanted(uri, uri, name, version, objects, owner)]
-        uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "")]
+        uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "", self._left_out.append)]
         names = _names(name, uris, several=True)
         return [Wanted(uri, uri, own, None, objects, owner) for uri, own in zip(uris, names, strict=True)]
+
+    def take_left_out(self) -> list[str]:
+        """Sentences about what folders and prefixes held and was not taken, since the last call."""
+        words = list(self._left_out)
+        self._left_out.clear()
+        return words
 
     def fetcher_of(self, address: str, owner: str = "") -> InputFetcher:
         """What fetches an address that was expanded before, here or in another process."""

@@ -147,6 +147,8 @@ class Planner:
             resolver = InputResolver(self.scratch, self.scratch, policy=policy, progress=progress)
             stack.enter_context(resolver)
             wanted = once(resolver.expand(self.file.job.spec.inputs), check_videos)
+            for words in resolver.take_left_out():
+                _LOG.warning("not every file is taken", extra={"left_out": words})
             _LOG.info("looking at the videos", extra={"videos": len(wanted)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
             probes = min(self.probes, max(1, len(wanted)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from videojob.adapters.inputs.naming import looks_like_video, natural_key
+from videojob.adapters.inputs.naming import left_out_text, looks_like_video, may_be_video, natural_key
 from videojob.errors import InputChanged, InputError, InputNotFound
 from videojob.ports import FetchedInput, Paging
 from videojob.printable import printable
@@ -23,10 +24,12 @@ class LocalFiles:
 
     Args:
         base: the manifest's folder, where relative paths start.
+        left_out: told of what is not taken from a folder, though it may be or hold a video.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, left_out: Callable[[str], None] = lambda _: None) -> None:
         self._base = base
+        self._left_out = left_out
 
     def expand(self, path: str) -> list[str]:
         """The files that `path` stands for, each named as the manifest would name it.
@@ -41,9 +44,15 @@ class LocalFiles:
         try:
             if not full.is_dir():
                 return [path]
-            children = [child.name for child in full.iterdir() if looks_like_video(child.name) and child.is_file()]
+            entries = list(full.iterdir())
+            children = [child.name for child in entries if looks_like_video(child.name) and child.is_file()]
+            others = [printable(child.name) for child in entries if may_be_video(child.name) and child.is_file()]
+            folders = [printable(child.name) for child in entries if child.name[0] != "." and child.is_dir()]
         except OSError as error:
             raise _not_found(path, full, error) from error
+        left_out = left_out_text(shown_path(path), others, folders)
+        if left_out:
+            self._left_out(left_out)
         if not children:
             raise InputNotFound(
                 f"the folder {_place(full.resolve())} holds no video file",

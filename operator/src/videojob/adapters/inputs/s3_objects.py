@@ -8,7 +8,7 @@ of the bucket goes with every call. Credentials, region and endpoint come from t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from videojob.adapters.inputs.naming import looks_like_video, natural_key
+from videojob.adapters.inputs.naming import left_out_text, looks_like_video, may_be_video, natural_key
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.adapters.inputs.ranges import RangedObject
 from videojob.adapters.inputs.transfer import (
@@ -39,6 +39,7 @@ from videojob.errors import (
     VideoJobError,
 )
 from videojob.ports import FetchedInput, Paging
+from videojob.printable import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -131,8 +132,13 @@ class S3Objects:
         self._progress = progress
         self._expected_owner = expected_owner
 
-    def expand(self, bucket: str, prefix: str) -> list[Listed]:
+    def expand(self, bucket: str, prefix: str, left_out: Callable[[str], None] = lambda _: None) -> list[Listed]:
         """The videos under a prefix, by extension (`naming.VIDEO_EXTENSIONS`), in natural order of their keys.
+
+        Args:
+            bucket: its name.
+            prefix: beginning of the keys; "" for all of the bucket.
+            left_out: told of what is not taken, though it may be a video.
 
         Raises:
             InputNotFound: no bucket, or no video under the prefix.
@@ -141,6 +147,7 @@ class S3Objects:
         """
         uri = f"s3://{bucket}/{prefix}"
         found: dict[str, int] = {}
+        others: list[str] = []
         seen = 0
         paginator = self._client.get_paginator("list_objects_v2")
         owner = {"ExpectedBucketOwner": self._expected_owner} if self._expected_owner else {}
@@ -153,9 +160,14 @@ class S3Objects:
                     seen += 1
                     if looks_like_video(item["Key"]):
                         found[item["Key"]] = item["Size"]
+                    elif may_be_video(item["Key"]):
+                        others.append(printable(item["Key"].removeprefix(prefix)))
                 if len(found) > MAX_OBJECTS:
                     hint = "Split the job by longer prefixes."
                     raise ManifestError(f"more than {MAX_OBJECTS:,} videos under the prefix", uri=uri, hint=hint)
+        words = left_out_text(printable(uri), others)
+        if words:
+            left_out(words)
         if not found:
             raise InputNotFound(
                 f"no video under the prefix ({seen} objects, judged by extension)",
