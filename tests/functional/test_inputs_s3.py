@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from support.s3 import Faults, direct_client, faulty_proxy, moto_server, use_endpoint
+from support.s3 import Faults, Refusal, direct_client, faulty_proxy, moto_server, use_endpoint
 from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
 from videojob.adapters.inputs.transfer import TransferPolicy
-from videojob.errors import InputChanged, InputNotFound, InputTooLarge, InputUnavailable, SetupError
+from videojob.errors import (
+    CredentialsRejected,
+    InputAccessDenied,
+    InputChanged,
+    InputNotFound,
+    InputTooLarge,
+    InputUnavailable,
+    SetupError,
+)
 
 CONTENT = bytes(range(256)) * 12_288  # 3 MiB
 OWNER = "123456789012"  # moto's account
@@ -104,13 +112,6 @@ def test_another_content_than_the_plans_is_refused(tmp_path: Path) -> None:
         objects().fetch("s3://plain/day/clip.mp4", 'etag:"0"', tmp_path)
 
 
-@pytest.mark.parametrize("uri", ["s3://plain/nothing.mp4", "s3://no-such-bucket/a.mp4"])
-def test_a_missing_object_is_not_found(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(InputNotFound) as caught:
-        objects().fetch(uri, None, tmp_path)
-    assert caught.value.uri == uri
-
-
 @pytest.mark.parametrize("name", ["a.mp4", "é ü/☂ +&=%2F?.mp4", "deep/" + "é" * 300 + ".mp4", "...", "a/ "])
 def test_any_key_makes_a_file(moto: str, tmp_path: Path, name: str) -> None:
     direct_client(moto).put_object(Bucket="plain", Key=name, Body=b"x")
@@ -120,10 +121,84 @@ def test_any_key_makes_a_file(moto: str, tmp_path: Path, name: str) -> None:
 
 
 def test_denied_access_says_what_may_be_missing(proxy: Faults, tmp_path: Path) -> None:
-    proxy.statuses.append(403)
-    with pytest.raises(InputNotFound) as caught:
+    proxy.statuses.extend([403, 403])
+    with pytest.raises(InputAccessDenied) as caught:
         objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
     assert "s3:GetObject" in caught.value.hint
+
+
+KMS_WORDS = (
+    "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: kms:Decrypt on resource: "
+    "arn:aws:kms:us-east-1:123456789012:key/1 because no identity-based policy allows the kms:Decrypt action"
+)
+EXPIRED = Refusal(400, "ExpiredToken", "The provided token has expired.")
+
+
+def test_expired_credentials_are_no_fault_of_one_input(proxy: Faults, tmp_path: Path) -> None:
+    proxy.refusal = EXPIRED
+    found = objects()
+    with pytest.raises(CredentialsRejected, match="The provided token has expired") as caught:
+        found.fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert (isinstance(caught.value, SetupError), caught.value.retryable) == (True, True)
+    with pytest.raises(CredentialsRejected, match="ExpiredToken"):
+        found.expand("plain", "day/")
+    assert [method for method, _, _ in proxy.seen].count("GET") == 2
+
+
+def test_a_key_that_may_not_be_used_is_told_in_s3s_words(proxy: Faults, tmp_path: Path) -> None:
+    found = objects()
+    for methods in (("GET",), ("HEAD", "GET")):
+        proxy.refusal = Refusal(403, "AccessDenied", KMS_WORDS, methods)
+        with pytest.raises(InputAccessDenied) as caught:
+            found.fetch("s3://plain/day/clip.mp4", None, tmp_path)
+        assert KMS_WORDS in caught.value.message
+        assert "kms:Decrypt" in caught.value.hint
+
+
+def test_a_bucket_whose_requester_pays_is_read_by_who_agrees_to_that(proxy: Faults, tmp_path: Path) -> None:
+    proxy.refusal = Refusal(403, "AccessDenied", "Access Denied", unless="x-amz-request-payer")
+    with pytest.raises(InputAccessDenied) as caught:
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert "requesterPays: true" in caught.value.hint
+    pays = S3Objects(s3_client(1), expected_owner=OWNER, requester_pays=True)
+    assert pays.fetch("s3://plain/day/clip.mp4", None, tmp_path).path.read_bytes() == CONTENT
+    assert [one.uri for one in pays.expand("plain", "day/")] == ["s3://plain/day/clip.mp4"]
+    proxy.refusal = Refusal(403, "AccessDenied", "Access Denied")
+    with pytest.raises(InputAccessDenied) as caught:
+        pays.fetch("s3://plain/day/clip.mp4", None, tmp_path / "anew")
+    assert "requesterPays" not in caught.value.hint
+
+
+def test_what_was_deleted_is_told_from_what_never_was(moto: str, tmp_path: Path) -> None:
+    client = direct_client(moto)
+    old = client.put_object(Bucket="versioned", Key="gone.mp4", Body=b"old")["VersionId"]
+    marker = client.delete_object(Bucket="versioned", Key="gone.mp4")["VersionId"]
+    found = objects()
+    for version in (None, f"version:{marker}"):
+        with pytest.raises(InputNotFound, match="delete marker") as caught:
+            found.fetch("s3://versioned/gone.mp4", version, tmp_path)
+        assert "list-object-versions" in caught.value.hint
+    assert found.fetch("s3://versioned/gone.mp4", f"version:{old}", tmp_path).path.read_bytes() == b"old"
+
+
+def test_bucket_key_and_version_that_are_not_there_are_told_apart(moto: str, tmp_path: Path) -> None:
+    direct_client(moto).put_object(Bucket="versioned", Key="kept.mp4", Body=b"kept")
+    found = objects()
+    for uri, version, words in (
+        ("s3://plain/nothing.mp4", None, "no object with this key"),
+        ("s3://no-such-bucket/a.mp4", None, "no such bucket"),
+        ("s3://versioned/kept.mp4", "version:3HL4kqtJvjVBH40Nrjfkd", "no such version"),
+    ):
+        with pytest.raises(InputNotFound, match=words) as caught:
+            found.fetch(uri, version, tmp_path)
+        assert caught.value.uri == uri
+
+
+def test_a_refusal_that_a_second_request_does_not_meet_may_pass(proxy: Faults, tmp_path: Path) -> None:
+    proxy.refusal = Refusal(400, "", "", ("HEAD",))
+    with pytest.raises(InputUnavailable, match="and then sent it") as caught:
+        objects().fetch("s3://plain/day/clip.mp4", None, tmp_path)
+    assert caught.value.retryable
 
 
 def test_the_expected_owner_goes_with_every_call(proxy: Faults, tmp_path: Path) -> None:

@@ -56,6 +56,29 @@ def direct_client(url: str) -> S3Client:
     )
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of S3 that gives nothing; to HEAD it comes without the body that has the code and the sentence.
+
+    Attributes:
+        methods: that are refused.
+        unless: a header that lets a request through.
+        headers: of the answer.
+    """
+
+    status: int
+    code: str
+    sentence: str
+    methods: tuple[str, ...] = ("HEAD", "GET")
+    unless: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        """As S3 writes it."""
+        return f"<Error><Code>{self.code}</Code><Message>{self.sentence}</Message></Error>".encode()
+
+
 @dataclass
 class Faults:
     """What the proxy does wrong, and what it saw.
@@ -65,6 +88,7 @@ class Faults:
         statuses: error codes to answer the next requests with.
         cuts: each ends one GET body after so many bytes.
         away: paths that are answered with 503 for as long as they stand here.
+        refusal: stands between all requests that it is for and S3.
         seen: (method, path, headers) so far.
     """
 
@@ -72,6 +96,7 @@ class Faults:
     statuses: deque[int] = field(default_factory=deque)
     cuts: deque[int] = field(default_factory=deque)
     away: set[str] = field(default_factory=set)
+    refusal: Refusal | None = None
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -104,6 +129,10 @@ class _Proxy(BaseHTTPRequestHandler):
             return
         if self.path.partition("?")[0] in faults.away:
             self._answer(503, {}, b"")
+            return
+        refusal = faults.refusal
+        if refusal is not None and self.command in refusal.methods and refusal.unless not in self.headers:
+            self._answer(refusal.status, {"Content-Type": "application/xml", **refusal.headers}, refusal.body)
             return
         upstream = self.server.upstream  # type: ignore[attr-defined]
         link = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=10)

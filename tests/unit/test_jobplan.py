@@ -180,3 +180,9 @@ def test_a_failure_and_a_model_come_back_from_their_items() -> None:
     assert failure_from_item(failure_item(RUN, failed)) == failed
     model = ModelFacts("face_detector", "3", ("face", "Gesicht ü"), "digest")
     assert model_from_item(model_item(RUN, model)) == model
+
+
+def test_who_pays_for_reading_is_stored_only_where_it_is_the_reader() -> None:
+    pays = replace(good_video(0), requester_pays=True)
+    assert planned_video_from_dict(pays.as_dict()) == pays
+    assert "requester_pays" not in good_video(0).as_dict()

@@ -10,7 +10,7 @@ import pytest
 from support.fakes import FakeClock
 from support.segments import segment_task
 from videojob.api.spec import VideoJobSpec
-from videojob.errors import InputNotFound, ProcessingFault, SetupError
+from videojob.errors import CredentialsRejected, InputNotFound, ProcessingFault, SetupError
 from videojob.local.reading import InputReading
 from videojob.ports import FetchedInput
 from videojob.worker.dispatch import Dispatcher, Verdict
@@ -50,8 +50,9 @@ def test_a_fault_while_one_input_is_fetched_leaves_the_others_alone() -> None:
     assert "ZeroDivisionError: by zero (s3://films/odd.mp4)" in str(errors[0])
 
 
-def test_what_makes_every_input_impossible_is_raised_at_once() -> None:
-    with Fetching(SetupError("no credentials")) as resolver, pytest.raises(SetupError):
+@pytest.mark.parametrize("error", [SetupError("no credentials"), CredentialsRejected("expired")])
+def test_what_makes_every_input_impossible_is_raised_at_once(error: SetupError) -> None:
+    with Fetching(error) as resolver, pytest.raises(type(error)):
         reading(["odd.mp4", "gone.mp4"]).videos(resolver)
 
 

@@ -6,7 +6,7 @@
     │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge,
     │   │   InputEncrypted
     │   ├── InputUnavailable                (the only retryable one)
-    │   ├── NoVideoStream, NoFrames, ResolutionLimitExceeded
+    │   ├── NoVideoStream, NoFrames, ResolutionLimitExceeded, InputAccessDenied
     │   ├── DecodeTimeout, DecoderCrashed, FormatNotAllowed, InputAddressForbidden
     ├── ModelError                the model is wrong, or does not fit
     │   ├── ModelNotFound, ModelLoadFailed, ModelSignatureMismatch, InvalidModelOutput
@@ -21,6 +21,7 @@
     ├── FoldFailed                a summary could not be made, though everything for it is there
     ├── UsageError                the command line is wrong: nothing was started
     ├── SetupError                this machine lacks a part; the hint says how to get it
+    │   ├── CredentialsRejected
     ├── DeadlineExceeded          activeDeadlineSeconds is over
     ├── WorkerLost                a worker process died in the middle of a segment
     ├── ProcessingFault           a fault of the program that one video brought out: the others are processed
@@ -56,6 +57,12 @@ class InputNotFound(InputError):
     """No such object."""
 
     reason = "InputNotFound"
+
+
+class InputAccessDenied(InputError):
+    """The object, or the key that it is encrypted with, may not be used by who reads."""
+
+    reason = "InputAccessDenied"
 
 
 class InputUnavailable(InputError):
@@ -294,6 +301,12 @@ class SetupError(VideoJobError):
     """A part is missing on this machine."""
 
     reason = "SetupIncomplete"
+
+
+class CredentialsRejected(SetupError):
+    """AWS rejects the credentials, whatever is asked for: they are expired or invalid."""
+
+    reason = "CredentialsRejected"
 
 
 class DeadlineExceeded(VideoJobError):

@@ -23,6 +23,8 @@ class S3Input(Model):
     """Version of the object; without it the newest one at the start of the job is pinned."""
     expected_bucket_owner: Account | None = None
     """AWS account that must own the bucket; a request to another owner's bucket fails."""
+    requester_pays: bool = False
+    """Agree to pay for what is read, where the bucket's owner makes the requester pay; without it S3 denies access."""
 
     RULES: ClassVar = (exactly_one_of("key", "prefix"), needs("versionId", "key"))
 

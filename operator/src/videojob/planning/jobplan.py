@@ -78,6 +78,7 @@ class PlannedVideo:
         name: what the user calls it, "" when nothing.
         version: what pins its content, "" when it could not be had.
         owner: AWS account that must own its bucket, "" when that is not checked.
+        requester_pays: whoever reads it agrees to pay.
         info: as probed, without the places where it may be cut; None when it failed.
         cuts: presentation times where it is cut, ascending.
         first_segment: job-wide index of its first segment.
@@ -96,6 +97,7 @@ class PlannedVideo:
     first_segment: int = 0
     error: Mapping[str, Any] | None = None
     guide: VideoGuide | None = None
+    requester_pays: bool = False
 
     @property
     def segment_count(self) -> int:
@@ -129,6 +131,7 @@ class PlannedVideo:
             "error": None if self.error is None else dict(self.error),
             # Its parts are stored apart: a pod reads those of its own segments.
             "guide": None if self.guide is None else self.guide.as_dict(),
+            **({"requester_pays": True} if self.requester_pays else {}),
         }
 
 
@@ -183,6 +186,7 @@ def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
         first_segment=int(values["first_segment"]),
         error=values["error"],
         guide=None if guide is None else guide_from_dict(guide),
+        requester_pays=values.get("requester_pays") is True,
     )
 
 

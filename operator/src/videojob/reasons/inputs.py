@@ -103,13 +103,30 @@ For an MP4 whose key you have: `ffmpeg -decryption_key KEY -i FILE -map 0:v:0 -c
 """,
     ),
     failed(
+        "InputAccessDenied",
+        "S3 denies access to the object, or to the key that it is encrypted with.",
+        machine="Allow this identity what the message names, then run it again.",
+        cluster="Allow the workers' role what the message names, for a new VideoJob.",
+        details="""\
+The message quotes S3. Usual causes are a missing `s3:GetObject`, a missing `kms:Decrypt` on the key (in the identity's
+policy and, across accounts, in the key's own), a bucket of another account than `expectedBucketOwner`, and a bucket
+whose requester pays: set `requesterPays: true` at the input then, and your account is billed for what is read. S3 also
+answers so for an object that does not exist, unless the identity may list the bucket.
+
+```console
+$ aws sts get-caller-identity
+$ aws s3api head-object --bucket BUCKET --key KEY --request-payer requester
+```
+""",
+    ),
+    failed(
         "InputNotFound",
         "There is no such file, object or version, or it may not be read.",
         machine="Check the path or key, and that this identity may read it.",
         cluster="Check the key, and that the workers' role may read it, for a new VideoJob.",
         details="""\
-On one machine relative paths start at the manifest's folder, not at the current one. S3 answers "denied" for an object
-that does not exist unless the identity may list the bucket. A pre-signed http address may have expired.
+On one machine relative paths start at the manifest's folder, not at the current one. The message says whether S3 lacks
+the bucket, the key or the version, or has a delete marker in its place. A pre-signed http address may have expired.
 """,
     ),
     _input(

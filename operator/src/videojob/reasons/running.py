@@ -95,6 +95,18 @@ lets the decoder lock itself in, or an output folder that no other run works in.
 """,
     ),
     failed(
+        "CredentialsRejected",
+        "AWS rejects the credentials: they are expired, invalid, or from a machine whose clock is wrong.",
+        machine="Log in to AWS again, for example with `aws sso login`, then run it again: what is here is kept.",
+        cluster=f"Check the Pod Identity or IRSA role of the workers' service account. {RESUME}",
+        retryable=True,
+        details="""\
+No input could be read with them, so the job does not begin with those that it had. `aws sts get-caller-identity` says
+whether they are valid. A copied session token (`AWS_SESSION_TOKEN`) ends after hours; a profile with SSO or a role
+renews itself while a job runs.
+""",
+    ),
+    failed(
         "WorkerLost",
         "A worker process died in the middle of a segment.",
         machine="Out of memory is the usual cause: run it again with fewer --workers.",

@@ -15,8 +15,8 @@ from pathlib import Path
 from videojob.planning.jobplan import PlannedVideo
 from videojob.ports import FetchedInput, InputFetcher, Paging
 
-FetcherOf = Callable[[str, str], InputFetcher]
-"""(address, expected bucket owner) to what fetches it."""
+FetcherOf = Callable[[PlannedVideo], InputFetcher]
+"""What fetches a video of the plan."""
 
 SCRATCH_BYTES = 4 << 30
 """Limit of the scratch folder where nobody says another."""
@@ -85,7 +85,7 @@ class FetchedFiles:
         return self._here[video.video]
 
     def _fetched(self, video: PlannedVideo) -> FetchedInput:
-        fetcher = self._fetcher_of(video.address, video.owner)
+        fetcher = self._fetcher_of(video)
         info = video.info
         segment_bytes = 0 if info is None else info.size_bytes // max(1, video.segment_count)
         paging = replace(self._paging, block_bytes=block_bytes(segment_bytes))

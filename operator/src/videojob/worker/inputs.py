@@ -21,6 +21,7 @@ from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import FileInput, HttpInput, Input, S3Input
 from videojob.errors import InputError, VideoJobError
+from videojob.planning.jobplan import PlannedVideo
 from videojob.ports import FetchedInput, InputFetcher
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Wanted:
         version: the pin that the manifest demands, or None.
         fetcher: brings it here.
         owner: AWS account that must own its bucket, "" when that is not checked.
+        requester_pays: reading it agrees to pay for that.
     """
 
     address: str
@@ -62,6 +64,7 @@ class Wanted:
     version: str | None
     fetcher: InputFetcher
     owner: str = ""
+    requester_pays: bool = False
 
 
 Item = Wanted | FailedInput
@@ -147,15 +150,15 @@ class InputResolver:
                 assert_never(source)
 
     def _expand_s3(self, source: S3Input, name: str) -> list[Wanted]:
-        objects = S3Objects(self._s3, self._policy, self._progress, source.expected_bucket_owner)
-        owner = source.expected_bucket_owner or ""
+        owner, pays = source.expected_bucket_owner or "", source.requester_pays
+        objects = self._objects(owner, requester_pays=pays)
         if source.key is not None:
             version = None if source.version_id is None else f"version:{source.version_id}"
             uri = f"s3://{source.bucket}/{source.key}"
-            return [Wanted(uri, uri, name, version, objects, owner)]
+            return [Wanted(uri, uri, name, version, objects, owner, pays)]
         uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "", self._left_out.append)]
         names = _names(name, uris, several=True)
-        return [Wanted(uri, uri, own, None, objects, owner) for uri, own in zip(uris, names, strict=True)]
+        return [Wanted(uri, uri, own, None, objects, owner, pays) for uri, own in zip(uris, names, strict=True)]
 
     def take_left_out(self) -> list[str]:
         """Sentences about what folders and prefixes held and was not taken, since the last call."""
@@ -163,11 +166,14 @@ class InputResolver:
         self._left_out.clear()
         return words
 
-    def fetcher_of(self, address: str, owner: str = "") -> InputFetcher:
-        """What fetches an address that was expanded before, here or in another process."""
-        if address.startswith("s3://"):
-            return S3Objects(self._s3, self._policy, self._progress, owner or None)
+    def fetcher_of(self, video: PlannedVideo) -> InputFetcher:
+        """What fetches a video that was expanded before, here or in another process."""
+        if video.address.startswith("s3://"):
+            return self._objects(video.owner, requester_pays=video.requester_pays)
         return self._http
+
+    def _objects(self, owner: str, *, requester_pays: bool) -> S3Objects:
+        return S3Objects(self._s3, self._policy, self._progress, owner or None, requester_pays=requester_pays)
 
     @cached_property
     def _s3(self) -> S3Client:

@@ -56,6 +56,7 @@ class _Looked:
     address: str
     owner: str
     guide: VideoGuide | None = None
+    requester_pays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ class Planner:
             return _Looked(VideoPlan(0, item.uri, item.name, "", None, None, item.error), "", "")
         decoder = idle.get()
         try:
-            return self._patiently(item, decoder)
+            return replace(self._patiently(item, decoder), requester_pays=item.requester_pays)
         except VideoJobError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
@@ -283,6 +284,7 @@ def _planned(looked: _Looked, segments: Sequence[Segment]) -> PlannedVideo:
         first_segment=segments[0].index if segments else 0,
         error=None if plan.error is None else plan.error.as_dict(),
         guide=looked.guide,
+        requester_pays=looked.requester_pays,
     )
 
 

@@ -2,7 +2,8 @@
 
 `HeadObject` gives the version id, or in a bucket without versions the ETag; every read asks for exactly that one
 (`VersionId`, `If-Match`), so an object that is replaced while a job runs is noticed and never mixed. The expected owner
-of the bucket goes with every call. Credentials, region and endpoint come from the usual AWS settings.
+of the bucket goes with every call, and so does the consent to pay. Credentials, region and endpoint come from the usual
+AWS settings.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 import boto3
 import botocore.exceptions
@@ -22,6 +23,7 @@ from botocore.config import Config
 from videojob.adapters.inputs.naming import left_out_text, looks_like_video, may_be_video, natural_key
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.adapters.inputs.ranges import RangedObject
+from videojob.adapters.inputs.s3_errors import is_mute, s3_error, s3_errors_named
 from videojob.adapters.inputs.transfer import (
     Body,
     Download,
@@ -30,19 +32,13 @@ from videojob.adapters.inputs.transfer import (
     cache_entry,
     no_progress,
 )
-from videojob.errors import (
-    InputChanged,
-    InputNotFound,
-    InputUnavailable,
-    ManifestError,
-    SetupError,
-    VideoJobError,
-)
+from videojob.errors import InputChanged, InputNotFound, InputUnavailable, ManifestError
 from videojob.ports import FetchedInput, Paging
 from videojob.printable import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 MAX_OBJECTS = 10_000
 _CONNECT_TIMEOUT_S = 10
@@ -63,11 +59,15 @@ class Listed:
     size_bytes: int
 
 
-class _Where(TypedDict):
+class _Terms(TypedDict):
+    ExpectedBucketOwner: NotRequired[str]
+    RequestPayer: NotRequired[Literal["requester"]]
+
+
+class _Where(_Terms):
     Bucket: str
     Key: str
     VersionId: NotRequired[str]
-    ExpectedBucketOwner: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def s3_client(attempts: int = _ATTEMPTS) -> S3Client:
     try:
         return boto3.session.Session().client("s3", config=config)
     except botocore.exceptions.BotoCoreError as error:
-        raise _error(error, "s3") from error
+        raise s3_error(error, "s3") from error
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -118,6 +118,7 @@ class S3Objects:
         policy: limits and patience.
         progress: told while a download runs.
         expected_owner: 12-digit account that must own the bucket; None: not checked.
+        requester_pays: agrees to pay for what is read, where the bucket asks for that.
     """
 
     def __init__(
@@ -126,11 +127,14 @@ class S3Objects:
         policy: TransferPolicy | None = None,
         progress: Progress = no_progress,
         expected_owner: str | None = None,
+        *,
+        requester_pays: bool = False,
     ) -> None:
         self._client = client
         self._policy = policy or TransferPolicy()
         self._progress = progress
         self._expected_owner = expected_owner
+        self._requester_pays = requester_pays
 
     def expand(self, bucket: str, prefix: str, left_out: Callable[[str], None] = lambda _: None) -> list[Listed]:
         """The videos under a prefix, by extension (`naming.VIDEO_EXTENSIONS`), in natural order of their keys.
@@ -143,6 +147,7 @@ class S3Objects:
         Raises:
             InputNotFound: no bucket, or no video under the prefix.
             InputUnavailable: S3 does not answer, retries included.
+            InputAccessDenied, CredentialsRejected: as `fetch`.
             ManifestError: more than MAX_OBJECTS videos.
         """
         uri = f"s3://{bucket}/{prefix}"
@@ -150,9 +155,8 @@ class S3Objects:
         others: list[str] = []
         seen = 0
         paginator = self._client.get_paginator("list_objects_v2")
-        owner = {"ExpectedBucketOwner": self._expected_owner} if self._expected_owner else {}
-        with _errors_named(uri):
-            for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **owner):  # type: ignore[arg-type]
+        with self._errors_named(uri):
+            for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **self._terms()):
                 if "IsTruncated" not in page:
                     # An answer that was cut off before its first byte would pass for an empty bucket.
                     raise InputUnavailable("the list of objects did not come whole", uri=uri)
@@ -185,7 +189,9 @@ class S3Objects:
             folder: the cache.
 
         Raises:
-            InputNotFound: no such object or version, or the access is denied.
+            InputNotFound: no such bucket, object or version, or it was deleted.
+            InputAccessDenied: it may not be read, or its key not be used.
+            CredentialsRejected: AWS rejects the credentials, for every object.
             InputChanged: another content than `version`, or replaced during the download.
             InputTooLarge: over the limit.
             InputUnavailable: S3 does not answer, retries included.
@@ -210,8 +216,8 @@ class S3Objects:
     def _find(self, uri: str, version: str | None) -> _Found:
         bucket, key = split_uri(uri)
         where = self._where(bucket, key, version)
-        with _errors_named(uri):
-            head = self._client.head_object(**where)
+        with self._errors_named(uri):
+            head = self._head(where, uri)
         etag = head["ETag"]
         found = _pin(head.get("VersionId"), etag)
         if version not in {None, _NULL_VERSION, found}:
@@ -220,12 +226,32 @@ class S3Objects:
         return _Found(pinned, etag, found, head["ContentLength"])
 
     def _where(self, bucket: str, key: str, version: str | None) -> _Where:
-        where = _Where(Bucket=bucket, Key=key)
+        where = cast("_Where", {"Bucket": bucket, "Key": key} | self._terms())
         if version is not None and version.startswith("version:"):
             where["VersionId"] = version.removeprefix("version:")
-        if self._expected_owner:
-            where["ExpectedBucketOwner"] = self._expected_owner
         return where
+
+    def _terms(self) -> _Terms:
+        """What goes with every call."""
+        terms = _Terms()
+        if self._expected_owner:
+            terms["ExpectedBucketOwner"] = self._expected_owner
+        if self._requester_pays:
+            terms["RequestPayer"] = "requester"
+        return terms
+
+    def _head(self, where: _Where, uri: str) -> HeadObjectOutputTypeDef:
+        """The object's headers. An answer to HEAD has no body: when S3 refuses it without a word, a GET asks why."""
+        try:
+            return self._client.head_object(**where)
+        except botocore.exceptions.ClientError as error:
+            if is_mute(error):
+                self._client.get_object(**where, Range="bytes=0-0")["Body"].close()
+                raise InputUnavailable("S3 refused to describe the object, and then sent it", uri=uri) from error
+            raise
+
+    def _errors_named(self, uri: str) -> AbstractContextManager[None]:
+        return s3_errors_named(uri, requester_pays=self._requester_pays)
 
     @contextmanager
     def _body(self, uri: str, found: _Found, offset: int) -> Iterator[Body]:
@@ -237,7 +263,7 @@ class S3Objects:
 
     @contextmanager
     def _pieces(self, uri: str, found: _Found, span: str) -> Iterator[Iterator[bytes]]:
-        with _errors_named(uri):
+        with self._errors_named(uri):
             answer = self._client.get_object(**found.where, IfMatch=found.etag, Range=f"bytes={span}")
             # Not `with answer["Body"]`: that gives the bare response, which does not notice a short body.
             with closing(answer["Body"]) as stream:
@@ -247,58 +273,3 @@ class S3Objects:
 def _pin(version_id: str | None, etag: str) -> str:
     pin = f"version:{version_id}"
     return f"etag:{etag}" if version_id is None or pin == _NULL_VERSION else pin
-
-
-@contextmanager
-def _errors_named(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise _error(error, uri) from error
-
-
-_SETUP_ERRORS = (
-    botocore.exceptions.NoCredentialsError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.CredentialRetrievalError,
-    botocore.exceptions.SSOError,
-    botocore.exceptions.ProfileNotFound,
-    botocore.exceptions.NoRegionError,
-    botocore.exceptions.ParamValidationError,
-    botocore.exceptions.ConfigParseError,
-    botocore.exceptions.ConfigNotFound,
-)
-
-
-def _error(error: Exception, uri: str) -> VideoJobError:
-    """Our word for what boto3 raised: the one place where S3's codes are read."""
-    if isinstance(error, botocore.exceptions.ClientError):
-        return _service_error(error, uri)
-    if isinstance(error, botocore.exceptions.ParamValidationError):
-        return InputNotFound(f"not a bucket and key that S3 can have: {error}", uri=uri, hint="Correct the manifest.")
-    if isinstance(error, _SETUP_ERRORS):
-        hint = "Log in to AWS, for example with `aws sso login` or AWS_PROFILE, and set AWS_DEFAULT_REGION."
-        return SetupError(f"AWS cannot be used from here: {error}", uri=uri, hint=hint)
-    return InputUnavailable(f"S3 cannot be read: {error}", uri=uri)
-
-
-def _service_error(error: botocore.exceptions.ClientError, uri: str) -> VideoJobError:
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status == 412:
-        return InputChanged("the object was replaced while it was read", uri=uri)
-    if status == 404:
-        return InputNotFound(f"S3 has no such bucket, object or version ({code})", uri=uri, hint="Check the manifest.")
-    if code == "InvalidObjectState":
-        hint = "Restore the object from its archive class first."
-        return InputUnavailable("the object is archived", uri=uri, hint=hint, retryable=False)
-    if code in {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
-        return SetupError(f"AWS refused the credentials ({code})", uri=uri, hint="Log in to AWS again.", retryable=True)
-    if status == 403:
-        hint = (
-            "Either it does not exist (S3 says so only to who may list the bucket), or s3:GetObject is missing, or the "
-            "bucket belongs to another account than expected."
-        )
-        return InputNotFound(f"S3 denied access ({code or status})", uri=uri, hint=hint)
-    transient = status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout", "Throttling"}
-    return InputUnavailable(f"S3 answered {code or status}", uri=uri, retryable=transient)
