@@ -25,6 +25,7 @@ from videojob.ports import Sink
 from videojob.results.run_facts import RunFacts
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
+from videojob.results.values import Gap
 from videojob.worker.dispatch import Dispatcher
 
 
@@ -135,3 +136,26 @@ def test_a_fault_of_the_program_in_one_video_leaves_the_results_of_the_others(
         outcome = replace(conclusion_of(options, plan, WorkDone(), []), plan=plan).outcome(dispatcher, sink)
     assert outcome.state == state
     assert [video.error for video in outcome.failed] == [error]
+
+
+def test_a_video_without_one_intact_picture_is_told_as_an_input_that_failed(tmp_path: Path) -> None:
+    options = RunOptions(
+        manifest(tmp_path, "clip-0.mp4"), tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3")
+    )
+    plan = job_plan(videos=(video_plan(0), video_plan(1)))
+    tasks = [segment_task(segment.index, video=segment.video) for segment in plan.segments]
+    dispatcher = Dispatcher(tasks, 0)
+    with closing(SqliteSink(tmp_path / "results.sqlite3")) as sink:
+        plan = replace(plan, run=sink.begin(plan.run))
+        while (task := dispatcher.next_task()) is not None:
+            result = segment_result(plan.segments[task.segment.index])
+            if task.segment.video == 0:
+                gap = Gap(0, 1000, "a packet is damaged")
+                nothing = segment_result(plan.segments[task.segment.index], windows=0, gaps=(gap,))
+                result = replace(nothing, frames_gated=0)
+            sink.commit(plan.run, segment_commit(result))
+            dispatcher.succeeded(task.segment.index)
+        conclusion = replace(conclusion_of(options, plan, WorkDone(), []), plan=plan)
+        outcome = conclusion.outcome(dispatcher, sink)
+    assert outcome.state == "PartiallyCompleted"
+    assert [(video.video, video.error.reason) for video in outcome.failed if video.error] == [(0, "InputCorrupt")]

@@ -61,11 +61,119 @@ def test_a_gap_never_reaches_back_over_a_picture_given_out() -> None:
 def test_damage_right_before_a_keyframe_costs_nothing() -> None:
     tracker = GapTracker()
     assert tracker.admits(80)
-    tracker.begin(120, "between blocks")
+    tracker.lose(120, "between blocks")
     tracker.keyframe(120)
     assert tracker.admits(120)
     tracker.finish(200)
     assert tracker.gaps == []
+
+
+def test_a_gap_starts_at_the_lowest_time_of_what_is_decoded_from_the_damaged_packet_on() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.begin(160, "the picture that the next three refer to")
+    for pts in (80, 40, 120):
+        tracker.packet(pts)
+    assert not any(tracker.admits(pts) for pts in (40, 80, 120, 160))
+    tracker.keyframe(320)
+    tracker.packet(240)
+    assert [tracker.admits(pts) for pts in (240, 320)] == [False, True]
+    tracker.finish(400)
+    assert tracker.gaps == [(40, 320, "the picture that the next three refer to")]
+
+
+def test_more_damage_before_the_start_of_a_gap_moves_its_start() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.begin(160, "first")
+    tracker.begin(80, "second")
+    tracker.keyframe(320)
+    tracker.begin(60, "third")
+    assert not tracker.admits(60)
+    assert tracker.admits(320)
+    tracker.finish(400)
+    assert tracker.gaps == [(60, 320, "first")]
+
+
+def test_damage_to_a_picture_that_leads_a_keyframe_ends_at_it() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.keyframe(160)
+    tracker.begin(80, "leads it")
+    tracker.packet(40)
+    tracker.packet(200)
+    assert [tracker.admits(pts) for pts in (40, 80, 160, 200)] == [False, False, True, True]
+    tracker.finish(240)
+    assert tracker.gaps == [(40, 160, "leads it")]
+
+
+def test_a_damaged_keyframe_ends_no_gap() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.keyframe(80)
+    tracker.begin(80, "it cannot be decoded")
+    tracker.packet(120)
+    assert not any(tracker.admits(pts) for pts in (80, 120))
+    tracker.keyframe(160)
+    assert tracker.admits(160)
+    tracker.finish(200)
+    assert tracker.gaps == [(80, 160, "it cannot be decoded")]
+
+
+def test_pictures_that_are_missing_may_be_presented_before_those_that_wait_in_the_decoder() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.packet(120)
+    tracker.lose(40, "packets are missing")
+    tracker.packet(240)
+    assert not tracker.admits(120)
+    tracker.keyframe(400)
+    assert tracker.admits(400)
+    tracker.finish(440)
+    assert tracker.gaps == [(40, 400, "packets are missing")]
+
+
+def test_a_place_where_pictures_may_be_missing_is_a_gap_only_when_there_is_room_for_one() -> None:
+    for keyframe, gaps in ((40, []), (80, [(40, 80, "packets are missing")])):
+        tracker = GapTracker(interval=40)
+        tracker.keyframe(0)
+        assert tracker.admits(0)
+        tracker.lose(40, "packets are missing")
+        tracker.keyframe(keyframe)
+        assert tracker.admits(keyframe)
+        tracker.finish(200)
+        assert tracker.gaps == gaps
+
+
+def test_where_pictures_refresh_bit_by_bit_a_gap_ends_with_the_first_whole_one() -> None:
+    tracker = GapTracker(interval=40)
+    tracker.keyframe(0)
+    assert tracker.admits(0)
+    tracker.begin(40, "damaged")
+    tracker.keyframe(120, is_entry=False)
+    assert tracker.is_open
+    tracker.packet(160)
+    assert not tracker.admits(80)
+    assert tracker.admits(200)
+    tracker.finish(240)
+    assert tracker.gaps == [(40, 200, "damaged")]
+
+
+def test_a_gap_is_settled_when_nothing_can_move_its_start_any_more() -> None:
+    tracker = GapTracker(interval=40)
+    assert tracker.admits(0)
+    tracker.begin(40, "damaged")
+    settled = [tracker.has_settled]
+    for number in range(64):
+        tracker.packet(80 + 40 * number)
+    settled.append(tracker.has_settled)
+    assert settled == [False, True]
+    assert tracker.settled == [(40, 41, "damaged")]
 
 
 def test_two_gaps_apart_stay_two() -> None:

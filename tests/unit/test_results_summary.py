@@ -147,6 +147,31 @@ def test_gap_makes_it_partial_and_is_named() -> None:
     assert summary.videos[0].gaps == (Gap(20_100, 20_400, "InputCorrupt"),)
 
 
+def _emptied(result: SegmentResult, gaps: tuple[Gap, ...] = ()) -> SegmentResult:
+    return replace(
+        result, frames_decoded=0, frames_selected=0, frames_gated=0, windows=(), presence=(), tracks=(), gaps=gaps
+    )
+
+
+def test_a_video_without_one_intact_picture_is_an_input_that_failed() -> None:
+    job, found = two_videos()
+    for number in (3, 4):
+        gap = Gap(1000 * number, 1000 * number + 900, "a packet is damaged")
+        found[number] = _emptied(found[number], (gap,))
+    summary = summarise(job, found)
+    assert (summary.state, summary.message) == ("PartiallyCompleted", "1 of 2 inputs failed")
+    assert [video.video for video in summary.videos] == [0]
+    (failure,) = summary.failed_inputs
+    assert (failure.video, failure.error["reason"], failure.error["time_ms"]) == (1, "InputCorrupt", 3000)
+
+
+def test_a_video_with_one_intact_picture_is_kept_beside_its_gaps() -> None:
+    found = results()
+    found[0] = replace(found[0], gaps=(Gap(0, 900, "a packet is damaged"),))
+    found[1] = _emptied(found[1])
+    assert not summarise(job_description(), found).failed_inputs
+
+
 def test_bad_video_among_good_ones_makes_it_partial_whatever_it_left_behind() -> None:
     job, found = two_videos()
     job = replace(job, failed=(failed(1),))

@@ -17,7 +17,7 @@ from videojob.planning.jobplan import ModelFacts
 from videojob.ports import Clock, Sink
 from videojob.results.describe import DescribedVideo, describe
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import JobDescription, summarise
+from videojob.results.summary import JobDescription, Summary, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
 from videojob.worker.dispatch import Dispatcher
@@ -71,12 +71,15 @@ class Conclusion:
         usage = self.usage(sink)
         facts = self._record(usage)
         report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
+        # An input of which nothing was intact shows only now, when all its segments are there.
+        found = _errors(summary)
+        outcome = self._so_far(tuple(replace(one, error=one.error or found.get(one.video)) for one in videos))
         return replace(outcome, state=summary.state, summary=encoded, write_units=usage.write_units, report=report)
 
     def _as_before(self, encoded: bytes, sink: Sink) -> RunOutcome:
         """An earlier run finished this very plan: its summary stands, whatever this one would have met."""
         summary = decode_summary(encoded)
-        errors = {failed.video: error_from_dict(failed.error) for failed in summary.failed_inputs}
+        errors = _errors(summary)
         videos = tuple(replace(video, error=errors.get(video.video)) for video in self.plan.videos)
         facts = self._record(self.usage(sink))
         report = write_report(sink, self.plan.run, facts, self.clock, self.options.output / REPORT_FILE)
@@ -129,6 +132,10 @@ def _existing(folder: Path | None) -> Path | None:
 def _with_failures(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> tuple[VideoPlan, ...]:
     failures: dict[int, VideoJobError] = {failure.video: failure.error for failure in dispatcher.failures}
     return tuple(replace(video, error=failures.get(video.video, video.error)) for video in videos)
+
+
+def _errors(summary: Summary) -> dict[int, VideoJobError]:
+    return {failed.video: error_from_dict(failed.error) for failed in summary.failed_inputs}
 
 
 def description(job: VideoJob, plan: JobPlan, videos: tuple[VideoPlan, ...]) -> JobDescription:

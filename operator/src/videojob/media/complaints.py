@@ -11,13 +11,20 @@ from contextlib import contextmanager
 
 import av.logging
 
+# A decoder that goes on behind damage says so while it decodes the packet, long before it gives out the picture.
+_DAMAGED = re.compile(
+    r"concealing \d+|error while decoding MB|decode_slice_header error|reference picture missing"
+    r"|Missing reference picture|Could not find ref with POC"
+)
+_BROKEN_UNIT = re.compile(r"Error parsing NAL unit #(\d+)")
 _PICTURE_SIZE = re.compile(r"Picture size (\d+)x(\d+) (?:is invalid|exceeds)")
 
 
 @contextmanager
 def collected() -> Iterator[Complaints]:
-    """FFmpeg's error messages from here to the end of the block."""
-    av.logging.set_level(av.logging.ERROR)
+    """FFmpeg's messages from here to the end of the block."""
+    # What a decoder conceals is no error to it, but information.
+    av.logging.set_level(av.logging.INFO)
     # Two damaged places may cause the same words.
     av.logging.set_skip_repeated(False)
     try:
@@ -28,7 +35,7 @@ def collected() -> Iterator[Complaints]:
 
 
 class Complaints:
-    """Error messages, as `collected` gathers them.
+    """FFmpeg's messages, as `collected` gathers them.
 
     Args:
         log: (level, part of FFmpeg, message); grows meanwhile.
@@ -39,9 +46,31 @@ class Complaints:
 
     def take(self, source: str) -> str | None:
         """The last message of one part of FFmpeg since the previous call; None when it was content."""
+        if not self._log:
+            return None
         words = [message.strip() for level, name, message in self._log if name == source and level <= av.logging.ERROR]
         self._log.clear()
         return words[-1] if words else None
+
+    def forget(self) -> None:
+        """Leaves behind what was said so far; call before a packet is decoded."""
+        if self._log:
+            self._log.clear()
+
+    def of_damage(self) -> str | None:
+        """What the decoder said of damage since `forget`; None when it was content."""
+        for _, _, message in self._log:
+            if _DAMAGED.search(message):
+                return message.strip()
+        return None
+
+    def broken_unit(self) -> int | None:
+        """Which unit of a packet the decoder could not read, as it said since `forget`."""
+        for _, _, message in self._log:
+            found = _BROKEN_UNIT.search(message)
+            if found:
+                return int(found[1])
+        return None
 
     def refused_size(self) -> tuple[int, int] | None:
         """(width, height) of a picture that FFmpeg found too large, since the last `take`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import av
 from av.container import InputContainer
@@ -20,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from videojob.errors import InputContainerInvalid, NoVideoStream
-from videojob.media import declared, encryption, h264, sniff, streams, structure
+from videojob.media import declared, encryption, h264, hevc, sniff, streams, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 from videojob.media.sandbox import check_room
@@ -108,6 +108,25 @@ class Source:
             self.video.check()
             yield packet
 
+    def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
+        """The pictures that come out when a packet goes in.
+
+        Raises:
+            av.FFmpegError: it cannot be decoded.
+        """
+        self.complaints.forget()
+        try:
+            return self.stream.decode(packet)
+        except av.FFmpegError:
+            broken = self.complaints.broken_unit() if packet.size and self.codec == "hevc" else None
+            if broken is None:
+                raise
+            rest = hevc.without_messages(bytes(packet), self.stream.codec_context.extradata, broken)
+            if rest is None:
+                raise
+            self.complaints.forget()
+            return self.stream.decode(_copied(packet, rest)) if rest else []
+
     def is_entry(self, packet: VideoPacket) -> bool:
         """Whether decoding can begin at a packet without losing a picture that is presented behind it."""
         if not packet.is_keyframe or packet.is_corrupt:
@@ -125,6 +144,14 @@ class Source:
         if self.has_presentation_times and picture.pts is not None:
             return picture.pts
         return picture.dts
+
+
+def _copied(packet: VideoPacket, data: bytes) -> VideoPacket:
+    """Other bytes at the packet's place."""
+    copy = cast("VideoPacket", Packet(data))
+    copy.stream, copy.time_base = packet.stream, packet.time_base
+    copy.pts, copy.dts, copy.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+    return copy
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
             if packet.is_keyframe and packet.size and not packet.is_discard and time is not None:
                 beginning.keyframe(time)
             try:
-                for frame in source.stream.decode(packet):
+                for frame in source.decode(packet):
                     return frame, _start(source.time_of(frame) or 0, beginning, damaged_at)
             except av.FFmpegError as this:
                 error = this

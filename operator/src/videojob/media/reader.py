@@ -23,7 +23,8 @@ from videojob.errors import DecodeTimeout, InputCorrupt
 from videojob.media import sniff
 from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
-from videojob.media.corruption import Beginning, GapTracker
+from videojob.media.corruption import Beginning, GapTracker, Loss
+from videojob.media.losses import LossMarks
 from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.planning.lookahead import Planned, plan
@@ -64,8 +65,8 @@ class SegmentReader:
         self._skip_corrupt = request.skip_corrupt
         self._on_packet = on_packet
         self._wants = wants
-        self._tracker = GapTracker()
         self._interval = _interval_ticks(request)
+        self._tracker = GapTracker(self._interval)
         self._beginning = Beginning(source.may_begin_anywhere)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
@@ -77,7 +78,15 @@ class SegmentReader:
     @property
     def gaps(self) -> tuple[DecodeGap, ...]:
         """What could not be decoded, after the last picture."""
-        return tuple(self._gap(*gap) for gap in self._tracker.gaps)
+        return tuple(self._gap(*gap) for gap in self._inside(self._tracker.gaps))
+
+    def _inside(self, gaps: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+        """What of some gaps lies in the segment; the rest is its neighbours' to tell."""
+        first, stop = self._segment.start_pts, self._segment.end_pts
+        for start, end, reason in gaps:
+            inside = start if first is None else max(start, first), end if stop is None else min(end, stop)
+            if inside[0] < inside[1]:
+                yield *inside, reason
 
     def _gap(self, start: int, end: int, reason: str) -> DecodeGap:
         start_ms = max(0, self._info.time_ms(start))
@@ -111,6 +120,13 @@ class SegmentReader:
                 latest = pts if latest is None else max(latest, pts)
                 yield latest, picture
         self._tracker.finish(self._end_of_segment())
+        self._refuse_gaps()
+
+    def _refuse_gaps(self) -> None:
+        """Raises InputCorrupt where the request says to skip nothing, and a gap in the segment is certain."""
+        if not self._skip_corrupt and self._tracker.has_settled:
+            for start, _, reason in self._inside(self._tracker.settled):
+                raise InputCorrupt(reason, uri=self._info.uri, time_ms=max(0, self._info.time_ms(start)))
 
     def _decoded(self, *, seek: bool) -> Iterator[Picture]:
         start = self._segment.start_pts
@@ -118,20 +134,34 @@ class SegmentReader:
         for planned in self._planned(packets):
             packet = planned.packet
             self._on_packet()
-            if packet.opaque is not None:
-                self._lost(self._behind_packets(), str(packet.opaque))
+            loss = cast("Loss | None", packet.opaque)
             is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
-            if planned.is_fresh or (is_key and self._tracker.is_open):
+            if loss is not None and loss.since is not None:
+                self._missing(loss.since, loss.reason)
+            if planned.is_fresh or (is_key and self._tracker.is_open and not packet.is_corrupt):
                 yield from self._drained()
-            if is_key and packet.pts is not None:
-                self._beginning.keyframe(packet.pts)
-                if self._segment.start_pts is None:
-                    self._tracker.begins_at = self._beginning.keyframe_at
-                self._tracker.keyframe(packet.pts)
+            self._track(packet, loss, is_key=is_key)
             yield from self._sound(self._decode(packet))
         yield from self._drained()
         if self._source.is_cut_short and self._segment.end_pts is None:
             self._lost(self._behind_packets(), "the file ends before its container does")
+
+    def _track(self, packet: VideoPacket, loss: Loss | None, *, is_key: bool) -> None:
+        """Takes down what a packet that is about to be decoded says of gaps."""
+        pts = packet.pts
+        if is_key and pts is not None:
+            self._beginning.keyframe(pts)
+            if self._segment.start_pts is None:
+                self._tracker.begins_at = self._beginning.keyframe_at
+        if loss is not None and loss.is_torn:
+            self._lost(self._next_pts() if pts is None else pts, loss.reason)
+        elif loss is not None and not packet.size:
+            # The demuxer came to no good end.
+            self._lost(self._behind_packets(), loss.reason)
+        elif pts is not None and is_key:
+            self._tracker.keyframe(pts, is_entry=not self._tracker.is_open or self._source.is_entry(packet))
+        elif pts is not None:
+            self._tracker.packet(pts)
 
     def _planned(self, packets: Iterator[VideoPacket]) -> Iterator[Planned[VideoPacket]]:
         """What is to be decoded, the decoder set for each packet."""
@@ -151,7 +181,10 @@ class SegmentReader:
             pts = self._time_of(frame)
             if frame.is_corrupt:
                 self._lost(pts, "a picture is damaged")
-            if self._tracker.admits(pts):
+            is_admitted = self._tracker.admits(pts)
+            if self._tracker.gaps or not is_admitted:
+                self._refuse_gaps()
+            if is_admitted:
                 yield pts, frame
 
     def _time_of(self, frame: av.VideoFrame) -> int:
@@ -174,14 +207,15 @@ class SegmentReader:
                 self._last_packet_pts = max(self._last_packet_pts, packet.pts)
         if self._bytes_left < 0:
             raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
-        if packet.is_corrupt:
-            self._lost(self._next_pts() if packet.pts is None else packet.pts, "a packet is damaged")
+        error: av.FFmpegError | None = None
         try:
-            return self._source.stream.decode(packet)
-        except av.FFmpegError as error:
-            lost_pts = self._next_pts() if packet.pts is None else packet.pts
-            self._lost(lost_pts, f"a packet cannot be decoded: {error.strerror}", error)
-            return []
+            frames = self._source.decode(packet)
+            complaint = self._source.complaints.of_damage()
+        except av.FFmpegError as this:
+            frames, error, complaint = [], this, f"a packet cannot be decoded: {this.strerror}"
+        if complaint:
+            self._lost(self._next_pts() if packet.pts is None else packet.pts, complaint, error)
+        return frames
 
     def _drained(self) -> Iterator[Picture]:
         """What the decoder still holds; it then starts anew."""
@@ -196,14 +230,18 @@ class SegmentReader:
         context.flush_buffers()
 
     def _lost(self, pts: int, reason: str, error: av.FFmpegError | None = None) -> None:
-        """Something at `pts` is gone; what lies outside the segment is its neighbour's to tell."""
+        """The picture at `pts` is damaged; in a neighbour of the segment, too, as it may be referred to from here."""
         check_room(self._info.width * self._info.height, error)
-        is_first = self._segment.start_pts is None
-        if not self._segment.contains(pts) or (is_first and not self._beginning.is_damage(pts)):
-            return
-        if not self._skip_corrupt:
-            raise InputCorrupt(reason, uri=self._info.uri, time_ms=max(0, self._info.time_ms(pts)))
-        self._tracker.begin(pts, reason)
+        if self._is_damage(pts):
+            self._tracker.begin(pts, reason)
+
+    def _missing(self, since: int, reason: str) -> None:
+        """Pictures from `since` on may be gone before the packet that comes."""
+        if self._is_damage(since):
+            self._tracker.lose(since, reason)
+
+    def _is_damage(self, pts: int) -> bool:
+        return self._segment.start_pts is not None or self._beginning.is_damage(pts)
 
     def _end_of_segment(self) -> int:
         if self._segment.end_pts is not None:
@@ -224,7 +262,8 @@ class SegmentReader:
             first = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
             if first is not None and first.pts is not None and first.pts <= start:
                 # Damage that was stepped over on the way here is none of this segment's.
-                first.opaque = None
+                if not first.is_corrupt:
+                    first.opaque = None
                 return itertools.chain((first,), packets)
             target -= step * 4**attempt
         raise CannotSeek
@@ -232,10 +271,11 @@ class SegmentReader:
     def _demuxed(self) -> Iterator[VideoPacket]:
         """Packets, the empty one included that makes the decoder give out its last pictures.
 
-        One that comes behind damage to the container carries the words for it.
+        One that is damaged, or comes behind damage to the container, carries its `Loss`.
         """
         packets = self._source.packets()
         clock = RunningClock(self._interval, max(1, int(1 / self._info.time_base)))
+        marks = LossMarks(self._source, self._interval, self._first_possible)
         while True:
             try:
                 packet = next(packets)
@@ -244,14 +284,13 @@ class SegmentReader:
             except av.FFmpegError as error:
                 # The generator is spent, and so the empty packet is still owed.
                 packet = _empty_packet(self._source.stream)
-                packet.opaque = f"the container cannot be read on: {error.strerror}"
+                packet.opaque = Loss(f"the container cannot be read on: {error.strerror}", None, is_torn=False)
                 yield packet
                 return
             # The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none.
             words = self._source.complaints.take(sniff.MATROSKA)
-            if words is not None:
-                packet.opaque = f"the container is damaged: {words}"
             clock.run_on(packet)
+            marks.mark(packet, words)
             yield packet
 
 

@@ -88,8 +88,8 @@ from the camera or recorder. For a file that is damaged elsewhere, try the remux
         machine="Set onCorruption: Skip and run it again: the damaged stretch is then named as a gap.",
         cluster="Create a new VideoJob with onCorruption: Skip: the damaged stretch is then named as a gap.",
         details="""\
-The message has the time. A job with gaps ends `PartiallyCompleted`. `ffmpeg -v error -i FILE -f null -` lists what is
-damaged.
+The message has the time. A job with gaps ends `PartiallyCompleted`. A video without one intact picture is refused with
+`Skip`, too. `ffmpeg -v error -i FILE -f null -` lists what is damaged.
 """,
     ),
     _input(

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from videojob.errors import InputCorrupt
 from videojob.planning.video import Segment
 from videojob.results.columns import PresenceColumns
 from videojob.results.completeness import checked_in_order
@@ -194,10 +195,13 @@ class JobDescription:
 def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
     """Checks that the results are complete and sums them up, one after the other.
 
+    A video of which nothing but gaps is left is an input that failed.
+
     Raises:
         ResultsIncomplete: as `results.completeness.checked_in_order`; the message names what is wrong.
     """
     failed = {entry.video for entry in job.failed}
+    failed_inputs = list(job.failed)
     # A video is summed up as soon as its last segment came: only that is kept of it, its intervals with all others'.
     left = Counter(segment.video for segment in job.segments if segment.video not in failed)
     wanted = (segment for segment in job.segments if segment.video not in failed)
@@ -211,12 +215,15 @@ def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
         left[result.video] -= 1
         if not left[result.video]:
             video = totals.pop(result.video)
+            if video.gaps and not video.frames_decoded:
+                failed_inputs.append(_nothing_intact(job.videos[video.video].uri, video))
+                continue
             presence = video.take_presence(columns)
             lengths = _lengths(presence)
             videos.append(_video_summary(job, video, presence, lengths))
             sums.add(video, videos[-1], lengths)
     videos.sort(key=lambda video: video.video)
-    state, message = _state(videos, job.failed)
+    state, message = _state(videos, failed_inputs)
     unique = sums.unique if job.settings.tracked else None
     return Summary(
         identity=job.identity,
@@ -226,7 +233,7 @@ def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
         frames=sums.frames,
         classes=_classes(job.identity.labels, sums.classes, sums.lengths, unique),
         videos=tuple(videos),
-        failed_inputs=tuple(sorted(job.failed, key=lambda entry: entry.video)),
+        failed_inputs=tuple(sorted(failed_inputs, key=lambda entry: entry.video)),
     )
 
 
@@ -251,6 +258,17 @@ def class_label(labels: Sequence[str], class_id: int) -> str:
 def decimal_ppm(value_ppm: int) -> str:
     """Parts per million as a decimal string with six digits."""
     return f"{value_ppm // 1_000_000}.{value_ppm % 1_000_000:06d}"
+
+
+def _nothing_intact(uri: str, video: VideoTotals) -> FailedInput:
+    first = video.gaps[0]
+    error = InputCorrupt(
+        f"not one picture that was asked for is intact: {first.reason}",
+        uri=uri,
+        time_ms=first.start_ms,
+        hint="Nothing of it can be used: export the recording again from its source.",
+    )
+    return FailedInput(video.video, uri, error.as_dict())
 
 
 def _new_totals(job: JobDescription, video: int) -> VideoTotals:
