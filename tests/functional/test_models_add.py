@@ -220,3 +220,35 @@ def test_a_graph_inside_a_graph_keeps_what_it_reads_from_outside(workshop: Works
     graph.node.append(helper.make_node("If", ["yes"], ["predictions"], **branches))
     workshop.add(model, outputs=("predictions",))
     assert find_model(workshop.repository, "cars").versions == (1,)
+
+
+def test_what_the_exporter_wrote_into_the_file_is_taken(workshop: Workshop) -> None:
+    model = answering(YOLO, GraphInput(height="height", width="width"))
+    names = "{0: 'person', 1: 'traffic light', 2: \"dog's\"}"
+    helper.set_model_props(model, {"names": names, "stride": "64", "imgsz": "[480, 1280]", "task": "detect"})
+    done = workshop.add(model, labels=None)
+    contract = done.model.contract()
+    assert contract.labels == ("person", "traffic light", "dog's")
+    assert (contract.pixels.long_side, contract.pixels.stride) == (1280, 64)
+    assert done.notes[0] == "The labels are those in the ONNX file: person, traffic light, dog's."
+
+
+def test_options_come_before_what_the_exporter_wrote(workshop: Workshop) -> None:
+    model = answering(YOLO, GraphInput(height="height", width="width"))
+    helper.set_model_props(model, {"names": "['a', 'b', 'c']", "stride": "64", "imgsz": "1280"})
+    done = workshop.add(model, pixels=PixelOptions(long_side=640, stride=32))
+    contract = done.model.contract()
+    assert contract.labels == LABELS
+    assert (contract.pixels.long_side, contract.pixels.stride) == (640, 32)
+    assert "those of --labels" in done.notes[0] or "names of --labels count" in done.notes[0]
+
+
+@pytest.mark.parametrize("unknown", [-1, 0])
+def test_a_length_that_is_none_is_a_free_axis(workshop: Workshop, unknown: int) -> None:
+    model = answering(YOLO, GraphInput(height="height", width="width"))
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.HasField("dim_param"):
+                dim.dim_value = unknown
+    contract = workshop.add(model).model.contract()
+    assert (contract.pixels.width, contract.max_batch) == (0, 16)

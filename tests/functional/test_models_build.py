@@ -140,3 +140,12 @@ def test_without_the_tools_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SetupError, match="needs onnx") as caught:
         paths.require_tools()
     assert "videojob[local]" in caught.value.hint
+
+
+def test_a_persons_own_model_of_that_name_is_not_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "face_detector"
+    folder.mkdir()
+    (folder / "config.pbtxt").write_text('parameters { key: "decoder" value { string_value: "yolo" } }\n')
+    with pytest.raises(SetupError, match="somebody's own"):
+        build("face_detector", tmp_path)
+    assert "yolo" in (folder / "config.pbtxt").read_text()

@@ -63,6 +63,16 @@ def test_an_added_model_is_listed_and_shown(export: Path) -> None:
         assert text in shown.out
 
 
+def test_a_table_into_a_pipe_is_not_cut(export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    (export.parent / "names.txt").write_text("\n".join(letter * 40 for letter in "abc"), encoding="utf-8")
+    assert videojob(*added(export)).code == 0
+    repository = export.parent / "repository"
+    listed = videojob("models", "list", "--repository", repository)
+    assert len(listed.out.splitlines()) == 2
+    assert f"{'a' * 40}, {'b' * 40}, {'c' * 40}" in listed.out
+
+
 def test_scripts_get_documents(export: Path) -> None:
     done = videojob(*added(export, "--json"))
     assert done.document["model"]["labels"] == ["person", "car", "dog"]

@@ -12,7 +12,15 @@ from onnx import ModelProto, TensorProto, helper
 
 from support.onnx_graphs import GraphInput, answering, averaging, mixing_frames
 from support.workshop import YOLO, Workshop
-from videojob.errors import InvalidModelOutput, ModelError, ModelLoadFailed, ModelNotFound, ModelSignatureMismatch
+from videojob.errors import (
+    InvalidModelOutput,
+    ModelError,
+    ModelLoadFailed,
+    ModelNotFound,
+    ModelSignatureMismatch,
+    SetupError,
+    VideoJobError,
+)
 from videojob.local.models.add import PixelOptions
 
 
@@ -56,12 +64,46 @@ def old_operators() -> ModelProto:
     return model
 
 
+def with_facts(model: ModelProto, **facts: str) -> ModelProto:
+    """With what an exporter writes into the file."""
+    helper.set_model_props(model, facts)
+    return model
+
+
+def ending_in(operator: str) -> ModelProto:
+    model = answering(YOLO)
+    model.graph.node.append(helper.make_node(operator, ["predictions"], ["num_dets"], domain="TRT"))
+    return model
+
+
+def one_list() -> ModelProto:
+    """As YOLOv7 exports with --end2end: (boxes of all frames, 7)."""
+    model = answering(YOLO)
+    axes = model.graph.output[0].type.tensor_type.shape
+    axes.Clear()
+    axes.dim.add().dim_param = "found"
+    axes.dim.add().dim_value = 7
+    return model
+
+
+def newer_operators() -> ModelProto:
+    model = answering(YOLO)
+    model.opset_import[0].version = 99
+    return model
+
+
+def newer_file() -> ModelProto:
+    model = answering(YOLO)
+    model.ir_version = 99
+    return model
+
+
 def answers(**outputs: Any) -> ModelProto:
     return answering({name: np.asarray(values, np.float32) for name, values in outputs.items()})
 
 
 ROW = [32, 32, 20, 10, 0.1, 0.9, 0.2]
-MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelError], str, str]] = [
+MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[VideoJobError], str, str]] = [
     (
         "two inputs",
         two_inputs,
@@ -127,7 +169,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelErr
         {},
         ModelSignatureMismatch,
         r"reads 1 outputs \(predictions\), the model gives 2",
-        "outputs",
+        "--output",
     ),
     (
         "another number of labels",
@@ -153,8 +195,8 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelErr
         lambda: answering(YOLO),
         {"decoder_options": {"nms": "0.5"}},
         ModelSignatureMismatch,
-        "decoder_nms",
-        "decoder_iou",
+        "has no option nms",
+        "are: boxes, coordinates, head, iou",
     ),
     (
         "scaled bytes",
@@ -196,6 +238,77 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[ModelErr
         "exactly 4 frames at once",
         "batch of 1",
     ),
+    *(
+        (
+            f"{task} head with as many labels as numbers",
+            lambda task=task: with_facts(answering(YOLO), task=task),
+            {},
+            ModelSignatureMismatch,
+            f"the task '{task}': beside boxes it gives {what}",
+            "'detect'",
+        )
+        for task, what in (("pose", "keypoints"), ("segment", "masks"), ("obb", "turned boxes"))
+    ),
+    (
+        "classifier as a detector",
+        lambda: with_facts(answering(YOLO), task="classify"),
+        {},
+        ModelSignatureMismatch,
+        "gives no boxes",
+        "--decoder classification",
+    ),
+    ("a plugin of TensorRT", lambda: ending_in("EfficientNMS_TRT"), {}, ModelSignatureMismatch, "plugin", "nms=False"),
+    ("boxes as one list", one_list, {}, ModelSignatureMismatch, "those of all frames as one list", "nms=False"),
+    ("too new operators", newer_operators, {}, ModelLoadFailed, "does not load it: ONNX Runtime only", "older opset"),
+    ("too new a file", newer_file, {}, ModelLoadFailed, "Unsupported model IR version: 99", "older opset"),
+    (
+        "names that are no names",
+        lambda: with_facts(answering(YOLO), names="__import__('os').getcwd()"),
+        {"labels": None},
+        ModelSignatureMismatch,
+        "needs labels",
+        "--labels",
+    ),
+    (
+        "names with a gap",
+        lambda: with_facts(answering(YOLO), names="{0: 'person', 2: 'car'}"),
+        {"labels": None},
+        ModelSignatureMismatch,
+        "needs labels",
+        "--labels",
+    ),
+    (
+        "a value that is none",
+        lambda: answering(YOLO),
+        {"decoder_options": {"iou": "2"}},
+        ModelSignatureMismatch,
+        "--option iou is '2'",
+        "from 0 to 1",
+    ),
+    (
+        "two heads that fit",
+        lambda: answers(predictions=np.zeros((7, 8))),
+        {},
+        ModelSignatureMismatch,
+        "may be v5 or v8",
+        "--option head=v5 or --option head=v8",
+    ),
+    (
+        "a classifier's logits",
+        lambda: answers(scores=np.full(3, 5.0)),
+        {"decoder": "classification", "decoder_options": {"activation": "none"}},
+        InvalidModelOutput,
+        "from 5 to 5",
+        "logits, give --option activation=sigmoid or --option activation=softmax",
+    ),
+    (
+        "the name of a built-in model",
+        lambda: answering(YOLO),
+        {"name": "face_detector"},
+        SetupError,
+        "comes with",
+        "--name",
+    ),
     ("weights missing", lambda: external("away.bin"), {}, ModelLoadFailed, "'away.bin' are missing", "beside"),
     ("weights outside", lambda: external("../etc/passwd"), {}, ModelLoadFailed, "outside of its own folder", ""),
     ("weights at a path", lambda: external("/etc/passwd"), {}, ModelLoadFailed, "outside of its own folder", ""),
@@ -209,7 +322,7 @@ def test_a_misfit_is_named_with_its_remedy_and_leaves_nothing(
     workshop: Workshop,
     make: Callable[[], ModelProto],
     changes: dict[str, Any],
-    kind: type[ModelError],
+    kind: type[VideoJobError],
     message: str,
     hint: str,
 ) -> None:
@@ -237,3 +350,10 @@ def test_a_file_that_is_no_graph_is_refused(
     with pytest.raises(kind, match=message):
         workshop.add()
     assert workshop.left_behind() == []
+
+
+def test_a_wrong_file_of_labels_is_named_itself(workshop: Workshop) -> None:
+    workshop.labels.write_text("person\n\ncar\n", encoding="utf-8")
+    with pytest.raises(ModelLoadFailed, match="line 2 is empty") as caught:
+        workshop.add(answering(YOLO))
+    assert caught.value.uri == str(workshop.labels)

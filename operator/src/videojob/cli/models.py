@@ -76,7 +76,10 @@ def add(  # long because an option is declared in the signature; the body only h
         str,
         typer.Option(help="How its outputs are read: yolo, yolox, detr, ssd, classification, centerface, or your own."),
     ],
-    labels: Annotated[Path | None, typer.Option(help="File with one class name a line.", exists=True)] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="File with one class name a line; by default the names in the ONNX file.", exists=True),
+    ] = None,
     repository: Repository = None,
     colour: Annotated[Colour | None, typer.Option(help="RGB, but BGR for yolox.", show_default=False)] = None,
     scale: Annotated[float | None, typer.Option(help="Pixels are divided by it: 255, but 1 for yolox.")] = None,

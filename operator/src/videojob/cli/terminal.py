@@ -6,6 +6,7 @@ People get `rich` text through `console`, `cell` and `tell`; scripts get bytes t
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -14,10 +15,17 @@ from rich.text import Text
 
 from videojob.printable import printable
 
+_ANY_WIDTH = 10_000
+
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that prints what it is given: no markup, no emoji codes, no colours of its own."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    """A console that prints what it is given: no markup, no emoji codes, no colours of its own.
+
+    Into a file or a pipe, a table is as wide as its cells: `rich` would cut them for a terminal of 80 columns.
+    """
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if is_terminal or "COLUMNS" in os.environ else _ANY_WIDTH
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=width)
 
 
 def cell(text: str, style: str = "") -> Text:

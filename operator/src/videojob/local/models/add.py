@@ -25,6 +25,9 @@ from videojob.errors import ModelLoadFailed, ModelSignatureMismatch, SetupError,
 from videojob.local.models.config_text import ConfigText, TensorText, labels_text
 from videojob.local.models.graph import declare, drop_unused, free_reshapes, shape_of
 from videojob.local.models.half import Half, write_half
+from videojob.local.models.metadata import ExportFacts, export_facts
+from videojob.local.models.misfits import in_words_of_the_command, refuse_known
+from videojob.local.models.paths import BUILT_IN_MODELS
 from videojob.local.models.picture import Layout, Normalisation, PictureInput, lead_frames_in, picture_input
 from videojob.local.models.runtime import OnnxRun
 from videojob.local.models.trial import Trial, triton_type, try_out
@@ -80,7 +83,7 @@ class AddRequest:
     Attributes:
         path: the ONNX file; weights in files of their own lie beside it.
         name: of the model to be. decoder: of its boxes.
-        labels: file with one class name a line; None for a model without names.
+        labels: file with one class name a line; None for the names in the ONNX file, if there are any.
         outputs: which outputs the decoder reads, in its order; empty for all, in the graph's order.
         decoder_options: see the decoder.
         max_batch: frames per execution, where the graph leaves the batch axis free.
@@ -119,6 +122,12 @@ def add(request: AddRequest, repository: Path) -> AddOutcome:
             f"{request.name!r} cannot be a model's name",
             hint="Use up to 63 letters, digits, '_', '.' and '-', with a letter or digit in front.",
         )
+    if request.name in BUILT_IN_MODELS:
+        raise SetupError(
+            f"{request.name!r} is a model that comes with videojob: the next run would put it in the place of yours",
+            uri=str(request.path),
+            hint="Give another --name.",
+        )
     folder = repository / request.name
     if folder.exists() and not request.replace:
         raise SetupError(
@@ -130,14 +139,16 @@ def add(request: AddRequest, repository: Path) -> AddOutcome:
             trial = try_out(read_model(unfinished))
     except VideoJobError as error:
         # Inside the trial a place is a name or an unfinished folder; for the person it is the file that they gave.
-        error.uri = str(request.path)
-        raise
+        is_about_labels = request.labels is not None and error.uri == str(request.labels)
+        raise in_words_of_the_command(error, str(request.labels if is_about_labels else request.path)) from error
     return AddOutcome(read_model(folder), trial, notes)
 
 
 def _write(request: AddRequest, folder: Path) -> tuple[str, ...]:
     """Writes weights, labels and config; returns what a person should know."""
     model = load_graph(request.path)
+    facts = export_facts(model)
+    refuse_known(model, request.decoder, facts)
     _choose_outputs(model, request.outputs)
     picture = picture_input(model.graph, request.pixels.layout)
     defaults = PIXEL_DEFAULTS.get(request.decoder, PixelDefaults())
@@ -148,7 +159,7 @@ def _write(request: AddRequest, folder: Path) -> tuple[str, ...]:
     copy_weights(model, request.path.parent, weights.parent)
     note = _settle_batch(model, picture, frames_name, weights)
     batched = not isinstance(shape_of(model.graph.input[0])[0], int)
-    labels = () if request.labels is None else read_labels(request.labels)
+    labels = facts.names if request.labels is None else read_labels(request.labels)
     if labels:
         (folder / LABELS_NAME).write_text("\n".join(labels) + "\n", encoding="utf-8")
     config = ConfigText(
@@ -158,11 +169,24 @@ def _write(request: AddRequest, folder: Path) -> tuple[str, ...]:
         frames=_frames_text(frames_name, picture, batched),
         outputs=[_output_text(value, batched) for value in model.graph.output],
         preprocessing=_preprocessing(picture, normalisation),
-        parameters=_parameters(request, picture, defaults, labels) | {"weights_sha256": weights_sha256({1: weights})},
+        parameters=_parameters(request, picture, defaults, labels, facts)
+        | {"weights_sha256": weights_sha256({1: weights})},
     )
     (folder / CONFIG_NAME).write_text(str(config), encoding="utf-8")
     half = write_half(weights, _noise(picture, 1 if batched else picture.batch or 1))
-    return tuple(text for text in (note, _half_note(half)) if text)
+    return tuple(text for text in (note, _facts_note(request, facts), _half_note(half)) if text)
+
+
+def _facts_note(request: AddRequest, facts: ExportFacts) -> str:
+    """What was taken from the file, or stands there otherwise."""
+    if not facts.names:
+        return ""
+    if request.labels is None:
+        return f"The labels are those in the ONNX file: {', '.join(facts.names[:3])}{', …' * (len(facts.names) > 3)}."
+    given = read_labels(request.labels)
+    if given == facts.names:
+        return ""
+    return f"The ONNX file names its {len(facts.names)} classes otherwise; the {len(given)} names of --labels count."
 
 
 def _half_note(half: Half) -> str:
@@ -279,7 +303,7 @@ def _preprocessing(picture: PictureInput, normalisation: Normalisation) -> str:
 
 
 def _parameters(
-    request: AddRequest, picture: PictureInput, defaults: PixelDefaults, labels: Sequence[str]
+    request: AddRequest, picture: PictureInput, defaults: PixelDefaults, labels: Sequence[str], facts: ExportFacts
 ) -> dict[str, str]:
     options = request.pixels
     found = {
@@ -297,6 +321,12 @@ def _parameters(
             f"the graph takes {picture.width} x {picture.height} pixels only",
             hint="Leave out --long-side and --stride; they are for graphs with free height and width.",
         )
+    if not picture.width:
+        found |= {
+            key: str(value)
+            for key, value in (("input_long_side", facts.long_side), ("input_stride", facts.stride))
+            if value is not None
+        }
     found |= given
     found |= {f"decoder_{key}": value for key, value in request.decoder_options.items()}
     if request.outputs:

@@ -78,6 +78,12 @@ def build(name: str, repository: Path) -> BuildOutcome:
     with locked(repository):
         if _is_current(folder, stamp):  # another process was faster
             return BuildOutcome(folder, built=False)
+        if _is_somebodys(folder, source):
+            raise SetupError(
+                f"the model {name!r} was not built here: it is somebody's own under the name of a built-in one",
+                uri=str(folder),
+                hint="Add it under another name, or remove the folder to have the built-in model.",
+            )
         weights = _original_weights()
         model = _face_detector(onnx.load_model_from_string(weights))
         _prove(model, weights)
@@ -95,6 +101,15 @@ def _stamp(source: Path) -> str:
 def _is_current(folder: Path, stamp: str) -> bool:
     path = folder / _STAMP
     return path.is_file() and path.read_text(encoding="utf-8") == stamp and (folder / "1" / "model.onnx").is_file()
+
+
+def _is_somebodys(folder: Path, source: Path) -> bool:
+    """Whether a person put a model of their own there, which must not be lost."""
+    config = folder / CONFIG_NAME
+    if (folder / _STAMP).is_file() or not config.is_file():
+        return False
+    ours = (source / CONFIG_NAME).read_text(encoding="utf-8").rstrip()
+    return not config.read_text(encoding="utf-8", errors="replace").startswith(ours)
 
 
 def _write(folder: Path, source: Path, weights: bytes, stamp: str) -> None:

@@ -23,6 +23,14 @@ def shape_of(value: ValueInfoProto) -> list[int | str]:
     ]
 
 
+def free_unknown_axes(graph: GraphProto) -> None:
+    """Takes away lengths that are none: some exporters write -1 or 0 for a free axis."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value < 1:
+                dim.ClearField("dim_value")
+
+
 def constant_weights(model: ModelProto) -> None:
     """Takes the weights off the list of inputs: as inputs they could be overridden, so nothing could be fused."""
     keep = inputs_of(model.graph)

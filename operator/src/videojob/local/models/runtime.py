@@ -18,6 +18,9 @@ _PREAMBLE = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(This is an invalid model\. )?"
 )
 
+_PLACE = re.compile(r"^/\S+:\d+ .*\) (?=[A-Z])")
+"""Of the runtime's own source, with the function's signature."""
+
 
 class OnnxRun:
     """A graph, loaded on the CPU with one thread.
@@ -37,7 +40,8 @@ class OnnxRun:
         try:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except _failures() as error:
-            raise ModelLoadFailed(f"ONNX Runtime does not load it: {_words(error)}") from error
+            words = _words(error)
+            raise ModelLoadFailed(f"ONNX Runtime does not load it: {words}", hint=_load_hint(words)) from error
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """All outputs by name.
@@ -54,7 +58,19 @@ class OnnxRun:
 
 def _words(error: Exception) -> str:
     """The reason in what ONNX Runtime says, without its codes and the place of a file that is about to go."""
-    return _PREAMBLE.sub("", str(error)).strip()
+    return _PLACE.sub("", _PREAMBLE.sub("", str(error))).strip()
+
+
+def _load_hint(words: str) -> str:
+    """What to do about it: nothing was served yet, so the advice of the reason, which is about a server, is wrong."""
+    if re.search(r"opset|IR version", words):
+        return (
+            f"It was exported for a newer ONNX Runtime than {onnxruntime.__version__}: export it again with an older "
+            f"opset, as opset_version=17 of torch.onnx.export or opset=17 of Ultralytics."
+        )
+    if re.search(r"is not a registered function/op|No Op registered|custom op", words):
+        return "The graph needs an operator that only another runtime has: export it without plugins."
+    return "Check how the model was exported, and that its file came whole."
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, TensorProto
 
 from videojob.errors import ModelLoadFailed, ModelNotFound
-from videojob.local.models.graph import subgraphs
+from videojob.local.models.graph import free_unknown_axes, subgraphs
 
 
 def load_graph(path: Path) -> ModelProto:
@@ -33,6 +33,7 @@ def load_graph(path: Path) -> ModelProto:
         raise ModelLoadFailed(
             "the ONNX file has no nodes", uri=str(path), hint="It is empty or cut off: export the model again."
         )
+    free_unknown_axes(model.graph)
     return model
 
 
