@@ -13,7 +13,7 @@ from support.decoding import decode, request_for
 from support.paging import Remote
 from support.videos import Spec, write_repeated, write_video
 from videojob.adapters.inputs.paged import PagedVideo
-from videojob.errors import ResultsIncomplete
+from videojob.errors import InputContainerInvalid
 from videojob.media.decoder import DecoderProcess
 from videojob.planning.guide import PART_SEGMENTS, IndexExcerpt, VideoGuide
 from videojob.planning.segments import cut
@@ -130,7 +130,7 @@ def test_a_broken_excerpt_is_named(decoder: DecoderProcess, tmp_path: Path) -> N
         broken = replace(own, index=IndexExcerpt(own.index.common, bad))
         pages = Remote(path).pages(tmp_path / "pod")
         try:
-            with pytest.raises(ResultsIncomplete, match="part of the index"):
+            with pytest.raises(InputContainerInvalid, match="part of the index"):
                 decode(decoder, request_for(pages.path, info, segments[3], pages=pages, guide=broken))
         finally:
             pages.close()

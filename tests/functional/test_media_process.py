@@ -21,7 +21,7 @@ from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, SetupError
 from videojob.manifests.pods import decoder_bytes
-from videojob.media import child, landlock
+from videojob.media import child
 from videojob.media.decoder import DecoderProcess
 from videojob.media.probe import probe
 from videojob.planning.catalogue import WorkerSettings
@@ -51,120 +51,6 @@ def test_every_thread_of_the_process_is_locked_in(decoder: DecoderProcess) -> No
         facts = status(thread)
         assert (facts["Seccomp"], facts["NoNewPrivs"]) == ("2", "1")
     assert len(threads) == 2, "one that decodes and one that listens"
-
-
-ATTEMPTS = [
-    "socket.socket()",
-    "socket.socket(socket.AF_UNIX)",
-    "socket.socketpair()",
-    "socket.create_connection(('127.0.0.1', 9))",
-    "os.execv('/bin/true', ['true'])",
-    "subprocess.run(['/bin/true'])",
-    "in_thread(socket.socket)",
-    "os.kill(os.getppid(), 0)",
-    "in_thread(lambda: os.kill(os.getppid(), 0))",
-    "os.killpg(0, 0)",
-    "signal.raise_signal(signal.SIGURG)",
-    "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
-    "call(438, os.pidfd_open(os.getppid()), 0, 0)  # pidfd_getfd",
-    "libc('ptrace', 16, os.getppid(), 0, 0)  # PTRACE_ATTACH",
-    "libc('process_vm_readv', os.getppid(), 0, 0, 0, 0, 0)",
-    "libc('process_vm_writev', os.getppid(), 0, 0, 0, 0, 0)",
-    "libc('unshare', 0x10000000)  # CLONE_NEWUSER",
-    "libc('setns', os.pidfd_open(os.getppid()), 0)",
-    "libc('mount', b'none', b'/tmp', b'tmpfs', 0, 0)",
-    "libc('umount2', b'/proc', 0)",
-    "libc('chroot', b'/')",
-    "call(425, 1, 0)  # io_uring_setup",
-    "call(426, 0, 0, 0, 0, 0, 0)  # io_uring_enter",
-    "call(427, 0, 0, 0, 0)  # io_uring_register",
-]
-WRITES = [
-    "open(folder + '/new', 'w')",
-    "open(folder + '/file', 'w')",
-    "os.truncate(folder + '/file', 0)",
-    "os.unlink(folder + '/file')",
-    "os.rename(folder + '/file', folder + '/other')",
-    "os.mkdir(folder + '/new')",
-    "os.symlink('/', folder + '/new')",
-    "os.open('/dev/null', os.O_WRONLY)",
-    "open(f'/proc/{os.getppid()}/mem', 'r+b')",
-    "open(f'/proc/{os.getppid()}/mem', 'rb')",
-]
-PRELUDE = """
-import ctypes, errno, os, queue, signal, socket, subprocess, sys, threading
-from videojob.media import sandbox
-work, answers = queue.Queue(), queue.Queue()
-folder = sys.argv[1]
-def checked(result):
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "")
-def libc(name, *arguments):
-    checked(getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments))
-def call(*arguments):
-    libc("syscall", *arguments)
-def serve():
-    try:
-        answers.put(work.get()())
-    except PermissionError as error:
-        answers.put(error)
-def in_thread(action):
-    work.put(action)
-    answer = answers.get()
-    if isinstance(answer, Exception):
-        raise answer
-threading.Thread(target=serve, daemon=True).start()
-sandbox.enter()
-"""
-
-
-def attempted(attempt: str, folder: Path) -> str:
-    """What comes of a statement in a process that has locked itself in: the error's name, or nothing."""
-    script = f"{PRELUDE}\ntry:\n    {attempt}\nexcept OSError as error:\n    print(errno.errorcode[error.errno])\n"
-    command = [sys.executable, "-c", script, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-@pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_the_sandbox_denies_sockets_programs_and_other_processes(attempt: str, tmp_path: Path) -> None:
-    assert attempted(attempt, tmp_path) == "EACCES"
-
-
-@pytest.mark.parametrize("attempt", WRITES)
-def test_the_sandbox_changes_no_file_where_the_kernel_has_landlock(attempt: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("content")
-    answer = attempted(attempt, tmp_path)
-    if landlock.version():
-        assert answer == "EACCES"
-        assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("file", "content")]
-    else:
-        assert "mem" in attempt or answer == "", "without Landlock the user's own rights are what counts"
-
-
-def test_the_process_may_write_into_rings(tmp_path: Path) -> None:
-    with ring_for(Geometry(8, 8, 8, 8, 1.0, 1.0, 0, 0)) as ring:
-        assert attempted(f"open({str(ring.path)!r}, 'r+b').write(b'pixels')", tmp_path) == ""
-        assert ring.path.read_bytes().startswith(b"pixels")
-    # A file that is nowhere near: a checkout may lie in the temporary folder, where rings may lie too.
-    elsewhere = attempted("open('/etc/passwd', 'r+b')", tmp_path)
-    assert elsewhere == ("EACCES" if landlock.version() or not os.access("/etc/passwd", os.W_OK) else "")
-
-
-def test_the_sandbox_leaves_files_and_threads_alone(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("content")
-    script = f"""
-import threading
-from videojob.media import sandbox
-sandbox.enter()
-thread = threading.Thread(target=lambda: print(open({str(file)!r}).read()))
-thread.start()
-thread.join()
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "content\n"
 
 
 def test_credentials_do_not_reach_the_process(decoder: DecoderProcess, monkeypatch: pytest.MonkeyPatch) -> None:

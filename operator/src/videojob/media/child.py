@@ -6,11 +6,13 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, cast
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputError, SetupError
@@ -22,7 +24,7 @@ START_TIMEOUT_S = 60.0
 MODULE = "videojob.media.decoder_process"
 """What the process runs."""
 
-_KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TZ", "VIRTUAL_ENV", "TMPDIR")
+_KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TZ", "VIRTUAL_ENV")
 _MAX_LINE_BYTES = 64 << 20
 _POLL_S = 0.25
 _END_S = 1.0
@@ -30,7 +32,7 @@ _KILLED_HINT = "Nothing in a file does that: give the worker more memory if the 
 
 
 class Child:
-    """A decoder process and the pipes to it.
+    """A decoder process, the pipes to it, and the socket on which it gets rings.
 
     The process is killed when the thread that started it ends (Linux binds a parent's death to threads), so that
     thread should be the one that uses it.
@@ -46,9 +48,19 @@ class Child:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process; closed by `kill`
         # -P: a module in the working folder must not stand in for one of ours.
         command = [sys.executable, "-P", "-m", MODULE, str(os.getpid()), str(heap_bytes)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=0, env=_environment()
-        )
+        self._rings, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # What it does not take is its fault, and nothing to wait for.
+        self._rings.setblocking(False)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                bufsize=0,
+                env=_environment(),
+                pass_fds=(theirs.fileno(),),
+            )
         self._stdin = cast("IO[bytes]", self._process.stdin)
         self._stdout = cast("IO[bytes]", self._process.stdout)
         self._unread = bytearray()
@@ -74,6 +86,26 @@ class Child:
             self._stdin.write(protocol.encode(message))
         except (BrokenPipeError, ValueError) as error:
             raise self.crashed(uri) from error
+
+    def hand_ring(self, path: Path, uri: str) -> None:
+        """Gives the process a ring's file, opened, for the `open` that is sent next: it can open none to write.
+
+        Raises:
+            SetupError: the file is gone.
+            DecoderCrashed: the process is gone, or does not take its rings.
+        """
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise SetupError(f"the file behind the ring of frames, {path}, is gone: {error.strerror}") from error
+        try:
+            socket.send_fds(self._rings, [b"ring"], [handle])
+        except BlockingIOError as error:
+            raise self.crashed(uri, "does not take what it is given") from error
+        except OSError as error:
+            raise self.crashed(uri) from error
+        finally:
+            os.close(handle)
 
     def has_word(self) -> bool:
         """Whether a message can be received without waiting."""
@@ -152,7 +184,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()
-        for file in (self._stdin, self._stdout, self._stderr):
+        for file in (self._stdin, self._stdout, self._stderr, self._rings):
             file.close()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from videojob.errors import DecoderCrashed, InputError, VideoJobError, error_from_dict
+from videojob.errors import DecoderCrashed, InputError
 from videojob.media import protocol
 from videojob.media.child import Child
 from videojob.media.pages import PageDesk
@@ -21,7 +22,7 @@ PROGRESS_TIMEOUT_S = 30.0
 """How long a decoder may go without taking one more packet."""
 
 _T = TypeVar("_T")
-_NONSENSE = (KeyError, TypeError, ValueError)
+_NONSENSE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Ring(Protocol):
@@ -85,7 +86,7 @@ class DecoderProcess:
             SetupError, Cancelled: what `pages` raises.
         """
         question = {"op": "probe", "path": str(path), "uri": uri, "cut_every_ms": cut_every_ms}
-        return self._ask(question, pages, uri, lambda answer: video_info_from_dict(answer["info"]))
+        return self._ask(question, pages, uri, lambda answer: replace(video_info_from_dict(answer["info"]), uri=uri))
 
     def guide(self, path: Path, info: VideoInfo, cuts: Sequence[int], pages: PagedSource) -> VideoGuide:
         """What pods need to read the video's segments and nothing else, found out inside the child.
@@ -118,7 +119,9 @@ class DecoderProcess:
             try:
                 if "error" not in message:
                     return read(message)
-                error = error_from_dict(message["error"])
+                error = protocol.error_from_message(message["error"], uri)
+            except protocol.NotItsToSay as claim:
+                raise child.crashed(uri, _claimed(claim)) from claim
             except _NONSENSE as nonsense:
                 raise child.crashed(uri, "spoke nonsense") from nonsense
             raise error
@@ -128,7 +131,7 @@ class DecoderProcess:
 
         Raises:
             ValueError: the frames do not fit into the ring's slots.
-            SetupError: the process did not come up.
+            SetupError: the process did not come up, or the ring's file is gone.
             DecoderCrashed: it died just now.
         """
         geometry = request.geometry
@@ -136,8 +139,9 @@ class DecoderProcess:
             raise ValueError(f"frames of {geometry.width} x {geometry.height} need more than {ring.slot_bytes} bytes")
         child = self._started()
         self._run += 1
-        where = {"path": str(ring.path), "slots": ring.slots, "slot_bytes": ring.slot_bytes}
-        message = protocol.request_to_message(request) | {"op": "open", "run": self._run, "ring": where}
+        child.hand_ring(ring.path, request.info.uri)
+        sizes = {"slots": ring.slots, "slot_bytes": ring.slot_bytes}
+        message = protocol.request_to_message(request) | {"op": "open", "run": self._run, "ring": sizes}
         child.send(message, request.info.uri)
         self._open = OpenSegment(child, request, self._run, ring.slots, self.progress_timeout_s)
         return self._open
@@ -167,6 +171,10 @@ class DecoderProcess:
         if self._child is None:
             self._child = Child(self._heap_bytes)
         return self._child
+
+
+def _claimed(claim: protocol.NotItsToSay) -> str:
+    return f"claimed what it cannot know ({claim})"
 
 
 class OpenSegment:
@@ -247,7 +255,7 @@ class OpenSegment:
         frames: list[tuple[int, int | None]] = []
         try:
             for pts, slot in message.get("frames", ()):
-                if not isinstance(pts, int) or not (slot is None or 0 <= slot < self._slots):
+                if type(pts) is not int or not (slot is None or (type(slot) is int and 0 <= slot < self._slots)):
                     raise ValueError("no such slot")
                 frames.append((pts, slot))
         except _NONSENSE as nonsense:
@@ -257,19 +265,20 @@ class OpenSegment:
         return frames
 
     def _take_end(self, message: protocol.Message) -> None:
-        error: VideoJobError | None = None
+        error: InputError | None = None
         try:
             if "report" in message:
                 self._report = protocol.report_from_message(message["report"])
             elif "error" in message:
-                error = error_from_dict(message["error"])
+                error = protocol.error_from_message(message["error"], self._info.uri)
             else:
                 return
+        except protocol.NotItsToSay as claim:
+            raise self._child.crashed(self._info.uri, _claimed(claim)) from claim
         except _NONSENSE as nonsense:
             raise self._child.crashed(self._info.uri, "spoke nonsense") from nonsense
         self._ended = True
         if error is not None:
-            error.uri = error.uri or self._info.uri
             raise error
 
     def _send_released(self) -> None:

@@ -1,12 +1,13 @@
-"""The decoder process: `python -m videojob.media.decoder_process PARENT_PID HEAP_BYTES`.
+"""The decoder process: `python -m videojob.media.decoder_process PARENT_PID HEAP_BYTES RINGS`.
 
 Started by `media.decoder` and by nothing else. It reads commands from stdin and answers on stdout (see
-`media.protocol`), writes pixels into the ring's file, and ends when stdin does. Whatever a file does to it, it can
-only take this process down.
+`media.protocol`), writes pixels into the rings that come on the socket RINGS, and ends when stdin does. Whatever a file
+does to it, it can only take this process down.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
@@ -19,13 +20,13 @@ from types import TracebackType
 import av
 import cv2
 
-from videojob.errors import DecoderCrashed, InputCorrupt, ResultsIncomplete, VideoJobError
+from videojob.errors import DecoderCrashed, InputContainerInvalid, InputCorrupt, VideoJobError
 from videojob.media import protocol, sandbox
 from videojob.media.container import Source, opened
 from videojob.media.examine import examine
 from videojob.media.gate import MotionGate
 from videojob.media.guiding import make_guide, overlay_of
-from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox
+from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox, RingInbox
 from videojob.media.picture import PictureWriter
 from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
@@ -42,18 +43,21 @@ class _SegmentDecoder:
 
     Args:
         message: the open command.
+        ring: of that command, mapped.
         video: that it is about.
         inbox: tells which slots are free, and whether the segment is still wanted.
         outbox: takes the frames.
     """
 
-    def __init__(self, message: protocol.Message, video: VideoFile, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(
+        self, message: protocol.Message, ring: mmap.mmap, video: VideoFile, inbox: Inbox, outbox: Outbox
+    ) -> None:
         self._video = video
         self._request: DecodeRequest = protocol.request_from_message(message)
         self._run = int(message["run"])
         self._inbox, self._outbox = inbox, outbox
         geometry, info = self._request.geometry, self._request.info
-        self._ring = MappedRing(message["ring"], (geometry.height, geometry.width, 3))
+        self._ring = MappedRing(ring, message["ring"], (geometry.height, geometry.width, 3))
         self._writer = PictureWriter(geometry, info.rotation_deg, self._request.colour, self._request.pad_value)
         gate = self._request.sampling.gate
         self._gate = None if gate is None else MotionGate(gate)
@@ -154,17 +158,18 @@ class _SegmentDecoder:
         )
 
 
-def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol.Message:
+def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox, rings: RingInbox) -> protocol.Message:
     """Does one piece of work."""
     run = int(message.get("run", 0))
+    # First of all: each command has its own, and they come in the same order.
+    ring = rings.take(message) if message["op"] == "open" else None
     try:
         with video_of(message, inbox, outbox, _overlay(message)) as video:
             if message["op"] == "probe":
                 return {"run": run, "info": examine(video, message["uri"], int(message["cut_every_ms"])).as_dict()}
             if message["op"] == "guide":
                 return {"run": run, "guide": _guide(video, message)}
-            report = _SegmentDecoder(message, video, inbox, outbox).run()
-            return {"run": run, "report": protocol.report_to_message(report)}
+            return {"run": run, "report": _report(message, ring, video, inbox, outbox)}
     except Dropped:
         outbox.discard()
         return {"run": run, "dropped": True}
@@ -178,6 +183,14 @@ def _answer(message: protocol.Message, inbox: Inbox, outbox: Outbox) -> protocol
         return {"run": run, "error": DecoderCrashed(words, hint=_MEMORY_HINT).as_dict()}
 
 
+def _report(
+    message: protocol.Message, ring: mmap.mmap | None, video: VideoFile, inbox: Inbox, outbox: Outbox
+) -> protocol.Message:
+    if ring is None:
+        raise TypeError("only an open command has a segment to decode")
+    return protocol.report_to_message(_SegmentDecoder(message, ring, video, inbox, outbox).run())
+
+
 def _overlay(message: protocol.Message) -> Overlay | None:
     """What stands in the place of the container's index."""
     index = message.get("index")
@@ -186,7 +199,8 @@ def _overlay(message: protocol.Message) -> Overlay | None:
     try:
         return overlay_of(index["common"], index["own"])
     except ValueError as error:
-        raise ResultsIncomplete(f"{error}", hint="The plan's items were changed: start the job again.") from error
+        hint = "The plan's items were changed, or the video misled the planner: start the job again."
+        raise InputContainerInvalid(f"{error}", hint=hint) from error
 
 
 def _guide(video: VideoFile, message: protocol.Message) -> protocol.Message:
@@ -215,12 +229,13 @@ def main() -> None:
     os.dup2(2, 1)
     cv2.setNumThreads(1)
     sandbox.limit_heap(int(sys.argv[2]))
-    sandbox.enter()
+    rings = RingInbox(int(sys.argv[3]))
+    sandbox.enter(int(sys.argv[3]))
     inbox, outbox = Inbox(sys.stdin.buffer, at_end=lambda: os._exit(0)), Outbox(answers)
     threading.Thread(target=inbox.run, daemon=True).start()
     outbox.send({"ready": True})
     while True:
-        outbox.send(_answer(inbox.next_work(), inbox, outbox))
+        outbox.send(_answer(inbox.next_work(), inbox, outbox, rings))
 
 
 if __name__ == "__main__":

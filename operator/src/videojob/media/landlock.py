@@ -2,6 +2,8 @@
 
 Reading stays free: which file a segment lies in is not known when the process locks itself in, and libraries are
 loaded late. What Landlock also brings, unasked: who is locked in can look into no process outside (/proc/PID/mem).
+Newer kernels add more: no truncating (6.2), no TCP (6.7), no requests to devices (6.10), no signals to processes
+outside and no abstract sockets of theirs (6.12).
 """
 
 from __future__ import annotations
@@ -9,19 +11,18 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
-from pathlib import Path
 
 from videojob.errors import SetupError
 
 # The same on every architecture.
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _ASK_VERSION = 1
-_PATH_BENEATH = 1
 
-_WRITE_FILE = 1 << 1
-_EDITS = ((1, 0x1FF0), (2, 1 << 13), (3, 1 << 14))
-"""(first version that has them, rights): remove and make anything; link and rename across folders; truncate."""
+_FILES = ((1, 0x1FF2), (2, 1 << 13), (3, 1 << 14), (5, 1 << 15))
+"""(first version that has them, rights): write, remove and make anything; link and rename across folders; truncate;
+requests to devices."""
+_NETWORK = ((4, 0b11),)  # bind and connect TCP
+_SCOPES = ((6, 0b11),)  # abstract sockets; signals
 
 
 def version() -> int:
@@ -29,11 +30,10 @@ def version() -> int:
     return max(0, _call(_CREATE_RULESET, None, 0, _ASK_VERSION))
 
 
-def make_read_only(written: Iterable[Path]) -> bool:
-    """Forbids this thread, and those that it starts, to change a file, for good; `no_new_privs` must be set.
+def lock_in() -> bool:
+    """Forbids all this to this thread, and those that it starts, for good; `no_new_privs` must be set.
 
-    Args:
-        written: folders in which files that are there already may be written, but not made, cut or removed.
+    What was opened before may still be written.
 
     Returns:
         Whether the kernel could; else nothing is changed.
@@ -44,19 +44,21 @@ def make_read_only(written: Iterable[Path]) -> bool:
     known = version()
     if not known:
         return False
-    handled = _WRITE_FILE | sum(rights for since, rights in _EDITS if since <= known)
-    ruleset = _checked(_call(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0))
+    ruleset = _checked(_call(_CREATE_RULESET, attributes(known), len(attributes(known)), 0))
     try:
-        for folder in written:
-            handle = os.open(folder, os.O_PATH | os.O_CLOEXEC)
-            try:
-                _checked(_call(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", _WRITE_FILE, handle), 0))
-            finally:
-                os.close(handle)
         _checked(_call(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
     return True
+
+
+def attributes(known: int) -> bytes:
+    """The kernel's `struct landlock_ruleset_attr` with all that a version has, as long as that version knows it."""
+    tables = (_FILES, _NETWORK, _SCOPES)
+    rights = [sum(bits for since, bits in table if since <= known) for table in tables]
+    while len(rights) > 1 and not rights[-1]:
+        rights.pop()
+    return struct.pack(f"={len(rights)}Q", *rights)
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:

@@ -1,9 +1,10 @@
-"""The decoder process's ends of its pipes and of the frame ring."""
+"""The decoder process's ends of its pipes, and of the frame rings that it is handed."""
 
 from __future__ import annotations
 
 import mmap
 import os
+import socket
 import threading
 import time
 from collections import deque
@@ -142,26 +143,43 @@ class Outbox:
             self.send({"run": run, "beat": packets})
 
 
-class MappedRing:
-    """The ring's file, mapped.
+class RingInbox:
+    """Rings as they come from the parent: opened, as this process can open nothing to write.
 
     Args:
+        handle: of the socket on which they come; the parent sends one before each "open".
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._socket = socket.socket(fileno=handle)
+
+    def take(self, message: protocol.Message) -> mmap.mmap:
+        """The ring of an "open" command, mapped; to be called once for each, in their order."""
+        _, handles, _, _ = socket.recv_fds(self._socket, 16, 1)
+        if not handles:
+            raise EOFError("the parent sends no rings any more")
+        try:
+            return mmap.mmap(handles[0], int(message["ring"]["slots"]) * int(message["ring"]["slot_bytes"]))
+        finally:
+            os.close(handles[0])
+
+
+class MappedRing:
+    """Slots of a mapped ring.
+
+    Args:
+        mapped: the ring's file.
         message: the "ring" of an open command.
         shape: (height, width, 3) of a frame.
     """
 
-    def __init__(self, message: protocol.Message, shape: tuple[int, int, int]) -> None:
+    def __init__(self, mapped: mmap.mmap, message: protocol.Message, shape: tuple[int, int, int]) -> None:
         self.slots = int(message["slots"])
         self._slot_bytes = int(message["slot_bytes"])
         self._shape = shape
         if shape[0] * shape[1] * shape[2] > self._slot_bytes:
             raise ValueError(f"a frame of {shape} does not fit into a slot of {self._slot_bytes} bytes")
-        handle = os.open(message["path"], os.O_RDWR | os.O_CLOEXEC)
-        try:
-            self._map = mmap.mmap(handle, self.slots * self._slot_bytes)
-        finally:
-            os.close(handle)
-        self._bytes = np.frombuffer(self._map, np.uint8)
+        self._bytes = np.frombuffer(mapped, np.uint8)
 
     def view(self, slot: int) -> NDArray[np.uint8]:
         """One slot's pixels, (height, width, 3)."""

@@ -4,10 +4,11 @@ Parent to child (stdin):
     {"op": "probe", "run", "path", "pages", "uri", "cut_every_ms"}
     {"op": "guide", "run", "path", "pages", "info", "cuts"}
     {"op": "open", "path", "pages", "index", "before_pts", "info", "segment", "sampling", "geometry", "colour",
-     "pad_value", "skip_corrupt", "ring": {"path", "slots", "slot_bytes"}, "run"}
+     "pad_value", "skip_corrupt", "ring": {"slots", "slot_bytes"}, "run"}
     {"op": "filled", "run"}                      the block that was needed is there
     {"op": "release", "run", "slots": [n, ...]}
     {"op": "drop", "run"}                        the frames of that run are no longer wanted
+The ring's file comes on a socket of its own, opened, before each "open": the child can open nothing to write.
 "pages" is null for a whole file, else {"path", "presence", "size_bytes", "block_bytes"}, see `video_file.Pages`.
 "index" is null when the container's own is read, else {"common", "own"}, see `planning.guide.IndexExcerpt`.
 Child to parent (stdout):
@@ -20,7 +21,8 @@ Child to parent (stdout):
                                                  from there on are sure to be read
     {"run", "at": block}                         reading has come to a block that was there
     {"run", "report": {...}}                     the end of a segment
-    {"run", "error": {...}}                      the end of a probe or segment: `VideoJobError.as_dict`
+    {"run", "error": {...}}                      the end of a probe or segment: `VideoJobError.as_dict`, of those in
+                                                 `CHILD_ERRORS`; `uri` and `segment` are the parent's to say
     {"run", "dropped": true}                     the end of a segment that was dropped
 `run` counts probes and segments, so that late words about a dropped one are told apart.
 """
@@ -28,17 +30,57 @@ Child to parent (stdout):
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from videojob.errors import (
+    DecoderCrashed,
+    DecodeTimeout,
+    FormatNotAllowed,
+    InputContainerInvalid,
+    InputCorrupt,
+    InputEncrypted,
+    InputError,
+    InputNotFound,
+    InputNotVideo,
+    InputUnavailable,
+    NoFrames,
+    NoVideoStream,
+    ResolutionLimitExceeded,
+)
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, PagedSource
 from videojob.planning.guide import VideoGuide, guide_from_dict, part_from_dict
 from videojob.planning.video import Gate, Sampling, Segment, video_info_from_dict
 from videojob.vision.values import Geometry
 
 Message = dict[str, Any]
+
+CHILD_ERRORS: tuple[type[InputError], ...] = (
+    DecodeTimeout,
+    DecoderCrashed,
+    FormatNotAllowed,
+    InputContainerInvalid,
+    InputCorrupt,
+    InputEncrypted,
+    InputNotFound,
+    InputNotVideo,
+    InputUnavailable,
+    NoFrames,
+    NoVideoStream,
+    ResolutionLimitExceeded,
+)
+"""What a decoder can find out about a video. Whatever else is wrong with a job, a file's bytes are not to say so."""
+
+_BY_REASON = {kind.reason: kind for kind in CHILD_ERRORS}
+_MOST_CHARACTERS = 2000
+_SHOWN_CHARACTERS = 300
+
+
+class NotItsToSay(Exception):
+    """The child reports what no decoder can know; the text has its words."""
 
 
 def encode(message: Message) -> bytes:
@@ -131,6 +173,34 @@ def request_from_message(message: Message) -> DecodeRequest:
         colour=colour,
         pad_value=int(message["pad_value"]),
         skip_corrupt=bool(message["skip_corrupt"]),
+    )
+
+
+def error_from_message(values: Mapping[str, Any], uri: str) -> InputError:
+    """The error that the child reports, as far as it can know one.
+
+    A retry may help only where the reason says so: the child can deny that, and not claim it.
+
+    Args:
+        values: its "error".
+        uri: what it was working on.
+
+    Raises:
+        NotItsToSay: it is not one of `CHILD_ERRORS`.
+        AttributeError, TypeError: it is no error at all.
+    """
+    reason, message, time_ms = str(values.get("reason")), str(values.get("message", "")), values.get("time_ms")
+    kind = _BY_REASON.get(reason)
+    if kind is None:
+        raise NotItsToSay(f"{reason}: {message}"[:_SHOWN_CHARACTERS])
+    if not (time_ms is None or type(time_ms) is int):
+        raise TypeError("a time is a whole number")
+    return kind(
+        message[:_MOST_CHARACTERS],
+        uri=uri,
+        time_ms=time_ms,
+        hint=str(values.get("hint") or "")[:_MOST_CHARACTERS] or None,
+        retryable=False if values.get("retryable") is False else None,
     )
 
 
