@@ -42,6 +42,19 @@ def test_what_only_looks_encrypted_is_decoded(
     assert len(frames) >= pictures
 
 
+@pytest.mark.parametrize(("first", "last"), [(0.0, 0.3), (0.4, 0.6), (0.8, 1.0)])
+def test_a_stretch_that_is_scrambled_is_told_of(
+    decoder: DecoderProcess, tmp_path: Path, first: float, last: float
+) -> None:
+    path = protected.scrambled(tmp_path / "pay.ts", first, last, Spec(frames=100))
+    notices = decoder.probe(path, "pay.ts").notices
+    assert [words for words in notices if words.startswith("parts of it are scrambled")]
+
+
+def test_nothing_is_told_of_a_clear_transport_stream(decoder: DecoderProcess, tmp_path: Path) -> None:
+    assert decoder.probe(write_video(tmp_path / "clear.ts"), "clear.ts").notices == ()
+
+
 SCHEMES: list[tuple[str, Maker, str]] = [
     ("cenc.mp4", protected.common_encryption, "MP4 protection, scheme cenc"),
     ("aes.mkv", protected.matroska_encryption, "Matroska ContentEncryption, AES"),

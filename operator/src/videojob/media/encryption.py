@@ -28,6 +28,9 @@ _MOST_ELEMENTS = 1000
 
 _LOOK_BYTES = 128 << 10
 _LOOKS = 8
+_PART_LOOKS = 32
+_PART_BYTES = 32 << 10
+_LEAST_SCRAMBLED = 8  # fewer may be damage
 _NO_DATA_PID = 0x1FFF
 _LAST_TABLE_PID = 0x1F
 _SAMPLE_AES_H264 = 0xDB
@@ -162,6 +165,21 @@ def _stream_scheme(file: BinaryIO, size: int) -> str | None:
         if not _is_scrambled(packets):
             return None
     return "a scrambled transport stream (transport_scrambling_control)"
+
+
+def partly_scrambled(file: BinaryIO, size: int) -> tuple[str, ...]:
+    """A sentence about a transport stream that is scrambled in places, as looks at some of them find; none otherwise.
+
+    No picture comes out of such a stretch, and nothing else tells of it: the packets are whole and numbered.
+    """
+    for look in range(_PART_LOOKS):
+        packets = list(_packets(bytes_at(file, size * look // _PART_LOOKS, _PART_BYTES)))
+        if sum(1 for packet in packets if packet[3] & 0xC0) >= _LEAST_SCRAMBLED:
+            share = 100 * look // _PART_LOOKS
+            return (
+                f"parts of it are scrambled, the first that was found at {share}% of the file: no pictures of them",
+            )
+    return ()
 
 
 def _packets(data: bytes) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from itertools import islice
 import av
 
 from videojob.errors import InputCorrupt, NoFrames
-from videojob.media import sniff
+from videojob.media import encryption, sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
 from videojob.media.sandbox import check_room
@@ -77,8 +77,15 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             frames_estimate=extent.frames or round(extent.duration_s * (extent.rate or 0)),
             cut_pts=tuple(pts for pts, _ in cuts),
             cut_bytes=() if any(at is None for _, at in cuts) else tuple(at for _, at in cuts if at is not None),
-            notices=source.notices,
+            notices=(*source.notices, *_scrambled(source)),
         )
+
+
+def _scrambled(source: Source) -> tuple[str, ...]:
+    if source.demuxer != sniff.MPEG_TS:
+        return ()
+    with source.video.reading() as file:
+        return encryption.partly_scrambled(file, source.video.size_bytes())
 
 
 def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
