@@ -6,6 +6,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ import numpy as np
 
 from bench.peers.model import Pixels
 from videojob.media.picture import PictureWriter
+from videojob.media.view import View
 from videojob.vision.values import Geometry, PixelInput
 
 AHEAD_FRAMES = 64
@@ -35,23 +37,26 @@ def decode(clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> I
     The pictures are scaled by the code that ours uses, so that boxes can be equal; what is compared is everything
     around it.
     """
-    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
-    for picture in pictures(clip, frames, threads=None):
+    writer, view = PictureWriter(geometry, pixels.colour, pixels.pad_value), _view(geometry)
+    for number, picture in enumerate(pictures(clip, frames, threads=None)):
         slot = np.empty((geometry.height, geometry.width, 3), np.uint8)
-        writer.pad(slot)
-        writer.write(picture, slot)
+        writer.write(picture, view, slot, number)
         yield slot
 
 
 def decode_into(slots: Sequence[Pixels], clip: Path, frames: int, geometry: Geometry, pixels: PixelInput) -> int:
     """Decodes the first frames with one thread into the slots, round and round; how many there were."""
-    writer = PictureWriter(geometry, 0, pixels.colour, pixels.pad_value)
-    for slot in slots:
-        writer.pad(slot)
+    writer, view = PictureWriter(geometry, pixels.colour, pixels.pad_value), _view(geometry)
     count = 0
     for count, picture in enumerate(pictures(clip, frames, threads=1), 1):
-        writer.write(picture, slots[(count - 1) % len(slots)])
+        slot = (count - 1) % len(slots)
+        writer.write(picture, view, slots[slot], slot)
     return count
+
+
+def _view(geometry: Geometry) -> View:
+    """Of the bench's clips: upright, their pixels square."""
+    return View(geometry.source_width, geometry.source_height, 0, is_mirrored=False, aspect=Fraction(1))
 
 
 class DecodeThread:

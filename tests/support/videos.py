@@ -82,11 +82,11 @@ def write_video(path: Path, spec: Spec | None = None, *, audio: bool = False) ->
     spec = spec or Spec()
     container = av.open(str(path), "w", options=spec.mux_options)
     with _usual_scheduling(), container:
-        stream = container.add_stream(spec.codec, rate=spec.rate, options=_options(spec))
+        stream = container.add_stream(spec.codec, rate=spec.rate, options=encoder_options(spec))
         assert isinstance(stream, VideoStream)
-        _configure(stream, spec)
+        configure(stream, spec)
         sound = container.add_stream("aac", rate=48_000) if audio else None
-        for frame in _frames(spec):
+        for frame in pictures(spec):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:
@@ -115,10 +115,10 @@ def _usual_scheduling() -> Iterator[None]:
 def write_repeated(path: Path, spec: Spec, times: int) -> Path:
     """One video again and again in one file, encoded once: hours in a second. Without reordered pictures."""
     with av.open(str(path), "w", options=spec.mux_options) as container:
-        stream = container.add_stream(spec.codec, rate=spec.rate, options=_options(spec))
+        stream = container.add_stream(spec.codec, rate=spec.rate, options=encoder_options(spec))
         assert isinstance(stream, VideoStream)
-        _configure(stream, spec)
-        once = [packet for frame in [*_frames(spec), None] for packet in stream.encode(frame)]
+        configure(stream, spec)
+        once = [packet for frame in [*pictures(spec), None] for packet in stream.encode(frame)]
         time_base = spec.time_base or 1 / (spec.rate * 512)
         length = round(spec.frames / spec.rate / time_base)
         for turn in range(times):
@@ -131,12 +131,13 @@ def write_repeated(path: Path, spec: Spec, times: int) -> Path:
     return path
 
 
-def _options(spec: Spec) -> dict[str, str]:
+def encoder_options(spec: Spec) -> dict[str, str]:
     """With its macroblock tree, x264 now and then writes other bytes, even in one thread: a test would not repeat."""
     return {"mbtree": "0", **spec.options} if spec.codec == "libx264" else spec.options
 
 
-def _configure(stream: VideoStream, spec: Spec) -> None:
+def configure(stream: VideoStream, spec: Spec) -> None:
+    """Sets up an encoder."""
     context = stream.codec_context
     context.width, context.height = spec.size
     context.pix_fmt = spec.pixel_format
@@ -153,7 +154,8 @@ def _configure(stream: VideoStream, spec: Spec) -> None:
         stream.set_display_rotation(-spec.rotation_deg)
 
 
-def _frames(spec: Spec) -> Iterator[av.VideoFrame]:
+def pictures(spec: Spec) -> Iterator[av.VideoFrame]:
+    """What is encoded, each with its time."""
     time_base = spec.time_base or 1 / (spec.rate * 512)
     draw = spec.draw or numbered_picture
     for number in range(spec.frames):

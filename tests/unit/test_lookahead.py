@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videojob.planning import lookahead
-from videojob.planning.lookahead import Planned, plan
+from videojob.planning.lookahead import Planned, keyframes, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,28 @@ def test_every_wanted_picture_is_decoded(sizes: list[int], b_frames: int, is_ope
     chosen = planned(packets, wanted)
     assert wanted <= decoded(chosen)
     assert [item.packet for item in chosen] == [packet for packet in packets if packet in {i.packet for i in chosen}]
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    b_frames=st.integers(0, 3),
+    is_open=st.booleans(),
+    data=st.data(),
+)
+def test_first_packets_without_times_of_decoding_change_nothing(
+    sizes: list[int], b_frames: int, is_open: bool, data: st.DataObject
+) -> None:
+    packets = video(sizes, b_frames, is_open=is_open)
+    wanted = data.draw(st.sets(st.sampled_from(sorted(packet.pts or 0 for packet in packets)), max_size=10))
+    unknown = min(b_frames, len(packets) - 1)
+    # As the Matroska demuxer gives them.
+    given_out = [replace(packet, dts=None) if n < unknown else packet for n, packet in enumerate(packets)]
+    chosen = planned(given_out, wanted)
+    expected = planned(packets, wanted)
+    assert [(item.packet.pts, item.is_wanted, item.is_fresh) for item in chosen] == [
+        (item.packet.pts, item.is_wanted, item.is_fresh) for item in expected
+    ]
 
 
 @settings(deadline=None)
@@ -202,3 +224,20 @@ def test_pictures_behind_a_clock_that_starts_again_are_decided_on_their_own() ->
 
     list(plan(iter(packets), wants, lambda packet: packet.is_key, None))
     assert asked == [*range(20), *range(10)]
+
+
+def test_where_no_packet_tells_its_time_of_decoding_everything_is_decoded() -> None:
+    packets = [replace(packet, dts=None) for packet in video([100], 0, is_open=False)]
+    assert len(planned(packets, set())) == 100
+
+
+def test_keyframes_are_decoded_alone_up_to_the_end() -> None:
+    packets = [*video([10] * 4, 2, is_open=True), FakePacket(None, None, size=0)]
+    keys = [packet.pts for packet in packets if packet.is_key]
+    for end, expected in ((None, [*keys, None]), (keys[2], keys[:2]), ((keys[2] or 0) + 1, keys[:3])):
+        left_out: list[FakePacket] = []
+        chosen = list(keyframes(iter(packets), lambda packet: packet.is_key, end, left_out.append))
+        assert [item.packet.pts for item in chosen] == expected
+        assert all(item.is_fresh and item.is_wanted for item in chosen)
+        assert not any(packet.is_key for packet in left_out)
+    assert len(left_out) > 20

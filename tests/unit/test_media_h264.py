@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from videojob.media.h264 import is_clean_entry
+from videojob.media.h264 import is_clean_entry, recovers_later
 
 ANNEX_B = None
 AVCC = bytes([1, 100, 0, 31, 0xFF])  # lengths of four bytes
@@ -41,6 +41,15 @@ CASES = [
 def test_entry_is_clean_at_an_idr_or_an_immediate_recovery_point(units: list[bytes], is_clean: bool) -> None:
     assert is_clean_entry(start_codes(*units), ANNEX_B) is is_clean
     assert is_clean_entry(lengths(*units), AVCC) is is_clean
+
+
+@pytest.mark.parametrize(
+    ("units", "is_later"),
+    [([IDR], False), ([SLICE], False), ([recovery("1"), SLICE], False), ([recovery("010"), SLICE], True), ([], False)],
+)
+def test_only_a_recovery_point_with_a_count_recovers_later(units: list[bytes], is_later: bool) -> None:
+    assert recovers_later(start_codes(*units), ANNEX_B) is is_later
+    assert recovers_later(lengths(*units), AVCC) is is_later
 
 
 @pytest.mark.parametrize("packet", [b"", b"\x00", b"\x00\x00\x01", b"\xff" * 40, lengths(IDR)[:5], bytes(60)])

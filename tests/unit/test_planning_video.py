@@ -35,7 +35,7 @@ def test_a_rate_of_0_that_an_earlier_release_stored_is_no_rate() -> None:
     assert video_info_from_dict(video_info(frame_rate=Fraction(0)).as_dict()).frame_rate is None
 
 
-@pytest.mark.parametrize("name", ["time_base", "sample_aspect", "frame_rate"])
+@pytest.mark.parametrize("name", ["time_base", "sample_aspect", "frame_rate", "coded_aspect"])
 @pytest.mark.parametrize("value", ["0/5", "1/0", "-1/25", "nan", ""])
 def test_what_would_later_divide_by_0_is_not_read(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
@@ -58,6 +58,13 @@ def test_a_rate_of_a_simple_interval_stays_as_it_is(rate: Fraction) -> None:
 @pytest.mark.parametrize("rate", [Fraction(0), Fraction(-25)])
 def test_no_rate_is_none(rate: Fraction) -> None:
     assert short_rate(rate) is None
+
+
+def test_a_mirrored_video_survives_json_and_a_plan_of_the_release_before_is_read() -> None:
+    info = video_info(is_mirrored=True, coded_aspect=Fraction(16, 11))
+    assert video_info_from_dict(info.as_dict()) == info
+    old = {name: value for name, value in info.as_dict().items() if name not in {"is_mirrored", "coded_aspect"}}
+    assert video_info_from_dict(old) == video_info()
 
 
 @pytest.mark.parametrize(

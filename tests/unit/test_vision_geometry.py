@@ -134,5 +134,35 @@ def test_the_whole_picture_lies_where_its_pixels_go(width: int, height: int, pix
     assert to_source(placed, geometry).boxes[0] == pytest.approx([0, 0, width, height], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("size", "place"),
+    [
+        ((320, 240), (0, 80, 640, 480)),
+        ((160, 120), (0, 80, 640, 480)),  # the same shape: what does not move stays where it is
+        ((1280, 960), (0, 80, 640, 480)),
+        ((240, 320), (140, 80, 360, 480)),  # turned
+        ((640, 240), (0, 200, 640, 240)),
+        ((1, 8000), (319, 80, 1, 480)),
+    ],
+)
+def test_a_picture_of_another_size_lies_in_the_middle_of_the_first_ones_place(
+    size: tuple[int, int], place: tuple[int, int, int, int]
+) -> None:
+    assert fit(320, 240, FIXED).place(*size) == place
+
+
+@given(SIDES, SIDES, SIDES, SIDES, st.sampled_from([ANY_SIZE, FIXED, replace(FIXED, resize="stretch")]))
+def test_every_picture_lies_inside_the_first_ones_place(
+    width: int, height: int, other_width: int, other_height: int, pixels: PixelInput
+) -> None:
+    geometry = fit(width, height, pixels)
+    inner_width, inner_height = geometry.inner_size
+    assert geometry.place(width, height) == (geometry.pad_x, geometry.pad_y, inner_width, inner_height)
+    x, y, across, down = geometry.place(other_width, other_height)
+    assert geometry.pad_x <= x < x + across <= geometry.pad_x + inner_width
+    assert geometry.pad_y <= y < y + down <= geometry.pad_y + inner_height
+    assert across == inner_width or down == inner_height
+
+
 def test_no_boxes_stay_no_boxes() -> None:
     assert len(to_source(Detections.empty(), Geometry(10, 10, 10, 10, 1.0, 1.0, 0, 0))) == 0

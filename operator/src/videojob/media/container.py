@@ -133,6 +133,12 @@ class Source:
             return False
         return self.codec != "h264" or h264.is_clean_entry(bytes(packet), self.stream.codec_context.extradata)
 
+    def stands_alone(self, packet: VideoPacket) -> bool:
+        """Whether a packet is a keyframe whose picture can be decoded without any other."""
+        if not packet.is_keyframe:
+            return False
+        return self.codec != "h264" or not h264.recovers_later(bytes(packet), self.stream.codec_context.extradata)
+
     def packet_time(self, packet: VideoPacket) -> int | None:
         """When the packet's picture is presented, by the same clock as `time_of`; None when nothing tells."""
         if self.has_presentation_times and packet.pts is not None:

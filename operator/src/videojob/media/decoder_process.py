@@ -31,6 +31,7 @@ from videojob.media.picture import PictureWriter
 from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
+from videojob.media.view import View
 from videojob.memory import peak_rss_bytes
 from videojob.planning.sampling import FrameSelector
 from videojob.planning.video import video_info_from_dict
@@ -56,11 +57,12 @@ class _SegmentDecoder:
         self._request: DecodeRequest = protocol.request_from_message(message)
         self._run = int(message["run"])
         self._inbox, self._outbox = inbox, outbox
-        geometry, info = self._request.geometry, self._request.info
+        geometry = self._request.geometry
         self._ring = MappedRing(ring, message["ring"], (geometry.height, geometry.width, 3))
-        self._writer = PictureWriter(geometry, info.rotation_deg, self._request.colour, self._request.pad_value)
+        self._writer = PictureWriter(geometry, self._request.colour, self._request.pad_value)
         gate = self._request.sampling.gate
         self._gate = None if gate is None else MotionGate(gate)
+        self._view: View | None = None
         self._decoded = self._selected = self._written = self._packets = 0
         # The planner may know it: then the stretch before the segment is not read.
         self._before_pts: int | None = message.get("before_pts")
@@ -92,7 +94,7 @@ class _SegmentDecoder:
             for pts, picture in reader.pictures(seek=seek):
                 self._count(pts)
                 if selector.wants(pts):
-                    self._hand_out((pts, picture))
+                    self._hand_out((pts, picture), reader.view)
             self._gaps = reader.gaps
 
     @property
@@ -114,19 +116,20 @@ class _SegmentDecoder:
         self._first_pts = pts if self._first_pts is None else min(self._first_pts, pts)
         self._last_pts = pts if self._last_pts is None else max(self._last_pts, pts)
 
-    def _hand_out(self, item: Picture) -> None:
+    def _hand_out(self, item: Picture, view: View) -> None:
         pts, picture = item
         self._selected += 1
+        if self._gate is not None and view is not self._view:
+            self._gate.forget()
+        self._view = view
         if self._gate is not None and not self._gate.passes(picture, self._request.info.time_ms(pts)):
             self._outbox.frame(self._run, pts, None)
             return
         slot = self._written % self._ring.slots
         self._take(slot)
         pixels = self._ring.view(slot)
-        if self._written < self._ring.slots:
-            self._writer.pad(pixels)
         try:
-            self._writer.write(picture, pixels)
+            self._writer.write(picture, view, pixels, slot)
         except av.FFmpegError as error:
             sandbox.check_room(picture.width * picture.height, error)
             raise InputCorrupt(

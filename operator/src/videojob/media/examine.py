@@ -19,6 +19,7 @@ from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
 from videojob.media.sandbox import check_room
 from videojob.media.video_file import VideoFile
+from videojob.media.view import orientation_of
 from videojob.planning.rates import short_rate
 from videojob.planning.video import VideoInfo
 
@@ -58,6 +59,8 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
         stream = source.stream
         source.prepare_decoder()
         first, start_pts = _first_picture(source, uri)
+        coded_aspect = stream.codec_context.sample_aspect_ratio or Fraction(0)
+        rotation_deg, is_mirrored = orientation_of(first) or (0, False)
         extent = _extent(source, start_pts)
         cuts = _cut_points(source, start_pts, extent.duration_s, cut_every_ms)
         return VideoInfo(
@@ -68,7 +71,7 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             pixel_format=first.format.name,
             width=first.width,
             height=first.height,
-            rotation_deg=-first.rotation % 360,
+            rotation_deg=rotation_deg,
             sample_aspect=stream.sample_aspect_ratio or Fraction(1),
             time_base=source.time_base,
             start_pts=start_pts,
@@ -78,6 +81,8 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             cut_pts=tuple(pts for pts, _ in cuts),
             cut_bytes=() if any(at is None for _, at in cuts) else tuple(at for _, at in cuts if at is not None),
             notices=(*source.notices, *_scrambled(source)),
+            is_mirrored=is_mirrored,
+            coded_aspect=coded_aspect,
         )
 
 

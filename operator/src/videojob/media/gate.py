@@ -45,6 +45,10 @@ class MotionGate:
         self._reference, self._reference_ms = small, time_ms
         return True
 
+    def forget(self) -> None:
+        """Lets the next picture pass: it is not to be looked at like the ones before."""
+        self._reference = None
+
     def _small(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """(36, 64) grey, averaged."""
         name = picture.format.name

@@ -20,15 +20,30 @@ def is_clean_entry(packet: bytes, extradata: bytes | None) -> bool:
         packet: one access unit.
         extradata: the stream's configuration record; it tells how the units inside the packet are delimited.
     """
+    return _pictures_to_recover(packet, extradata) == 0
+
+
+def recovers_later(packet: bytes, extradata: bytes | None) -> bool:
+    """Whether the picture says that from it on a decoder recovers bit by bit: it is no whole picture by itself.
+
+    Args:
+        packet: one access unit.
+        extradata: as of `is_clean_entry`.
+    """
+    return bool(_pictures_to_recover(packet, extradata))
+
+
+def _pictures_to_recover(packet: bytes, extradata: bytes | None) -> int | None:
+    """How many pictures from this one on are incomplete where decoding begins with it; None when it does not say."""
     for unit in _units(packet, extradata):
         kind = unit[0] & 31
         if kind == _IDR:
-            return True
+            return 0
         if kind == _SEI:
             count = _recovery_frame_count(unit[1:])
             if count is not None:
-                return count == 0
-    return False
+                return count
+    return None
 
 
 def _units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from videojob.media.view import View
 from videojob.vision.values import Geometry
 
 Pixels = NDArray[np.uint8]
@@ -38,40 +39,77 @@ _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_C
 
 
 class PictureWriter:
-    """Scales, converts and turns pictures into slots.
+    """Scales, converts, mirrors and turns pictures into slots, whatever size and shape each of them has.
+
+    A picture of the video's display size fills its place in the input. Another one lies in the middle of that place,
+    as large as it fits in its own shape, so that boxes of all pictures are found in one system of coordinates.
 
     Args:
-        geometry: where the upright picture lies in the slot.
-        rotation_deg: clockwise turn that makes the decoded picture upright: 0, 90, 180 or 270.
+        geometry: where the video's upright picture lies in a slot.
         colour: order of the channels.
         pad_value: what lies around the picture.
     """
 
-    def __init__(self, geometry: Geometry, rotation_deg: int, colour: Literal["RGB", "BGR"], pad_value: int) -> None:
-        width, height = geometry.inner_size
-        x, y = geometry.pad_x, geometry.pad_y
-        self._inside = (slice(y, y + height), slice(x, x + width))
-        self._is_padded = (width, height) != (geometry.width, geometry.height)
-        self._pad_value = pad_value
-        self._turn = _TURNS.get(rotation_deg)
-        self._size = (height, width) if rotation_deg in (90, 270) else (width, height)
+    def __init__(self, geometry: Geometry, colour: Literal["RGB", "BGR"], pad_value: int) -> None:
+        self._geometry = geometry
         self._format = "bgr24" if colour == "BGR" else "rgb24"
+        self._pad_value = pad_value
+        self._view: View | None = None
+        self._painter: _Painter | None = None
+        self._padded: dict[int, tuple[int, int, int, int]] = {}
+
+    def write(self, picture: av.VideoFrame, view: View, pixels: Pixels, slot: int) -> None:
+        """Writes a picture.
+
+        Args:
+            picture: as decoded.
+            view: how it is to be looked at.
+            pixels: of the slot, (height, width, 3) uint8. Nobody else writes there.
+            slot: its number.
+        """
+        painter = self._painter
+        if painter is None or view is not self._view:
+            place = self._geometry.place(*view.display_size)
+            painter = self._painter = _Painter(place, view, self._format)
+            self._view = view
+        if self._padded.get(slot) != painter.place:
+            # What lies around the picture stays, as the painter does not touch it.
+            self._padded[slot] = painter.place
+            if painter.place[2:] != (self._geometry.width, self._geometry.height):
+                pixels[...] = self._pad_value
+        painter.paint(picture, pixels)
+
+
+class _Painter:
+    """Writes pictures of one view.
+
+    Args:
+        place: (x, y, width, height) of the upright picture in the slot.
+        view: of the pictures.
+        pixel_format: "rgb24" or "bgr24".
+    """
+
+    def __init__(self, place: tuple[int, int, int, int], view: View, pixel_format: str) -> None:
+        self.place = place
+        x, y, width, height = place
+        self._inside = (slice(y, y + height), slice(x, x + width))
+        self._is_mirrored = view.is_mirrored
+        self._turn = _TURNS.get(view.rotation_deg)
+        self._size = (height, width) if view.rotation_deg in (90, 270) else (width, height)
+        self._format = pixel_format
         self._reformatter = VideoReformatter()
         self._shrinker = PlaneShrinker(*self._size)
 
-    def pad(self, slot: Pixels) -> None:
-        """Fills what lies around the picture; it stays, as `write` does not touch it."""
-        if self._is_padded:
-            slot[...] = self._pad_value
-
-    def write(self, picture: av.VideoFrame, slot: Pixels) -> None:
+    def paint(self, picture: av.VideoFrame, slot: Pixels) -> None:
         """Writes the picture into a slot, (height, width, 3) uint8."""
         pixels = self._converted(picture)
         inside = slot[self._inside]
+        if self._is_mirrored:
+            pixels = pixels[:, ::-1]
         if self._turn is None:
             inside[...] = pixels
         else:
-            inside[...] = cv2.rotate(pixels, self._turn)
+            inside[...] = cv2.rotate(np.ascontiguousarray(pixels), self._turn)
 
     def _converted(self, picture: av.VideoFrame) -> Pixels:
         """(height, width, 3) at the inner size, not turned yet."""

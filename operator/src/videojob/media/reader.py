@@ -27,7 +27,8 @@ from videojob.media.corruption import Beginning, GapTracker, Loss
 from videojob.media.losses import LossMarks
 from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
-from videojob.planning.lookahead import Planned, plan
+from videojob.media.view import View, Views
+from videojob.planning.lookahead import Planned, keyframes, plan
 
 Picture = tuple[int, av.VideoFrame]
 
@@ -65,15 +66,20 @@ class SegmentReader:
         self._skip_corrupt = request.skip_corrupt
         self._on_packet = on_packet
         self._wants = wants
+        self._views = Views(request.info)
         self._interval = _interval_ticks(request)
         self._tracker = GapTracker(self._interval)
         self._beginning = Beginning(source.may_begin_anywhere)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
         self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
+        self._keyframes_only = request.sampling.keyframes_only
         source.prepare_decoder()
-        if request.sampling.keyframes_only:
-            source.stream.codec_context.skip_frame = "NONKEY"
+
+    @property
+    def view(self) -> View:
+        """How the picture that came out last is to be looked at."""
+        return self._views.view
 
     @property
     def gaps(self) -> tuple[DecodeGap, ...]:
@@ -115,7 +121,7 @@ class SegmentReader:
         for pts, picture in self._decoded(seek=seek):
             if end is not None and pts >= end:
                 break
-            if self._segment.contains(pts):
+            if self._segment.contains(pts) and (picture.key_frame or not self._keyframes_only):
                 # Times that a muxer counted badly: the order in which the decoder gives pictures is the right one.
                 latest = pts if latest is None else max(latest, pts)
                 yield latest, picture
@@ -131,9 +137,8 @@ class SegmentReader:
     def _decoded(self, *, seek: bool) -> Iterator[Picture]:
         start = self._segment.start_pts
         packets = self._demuxed() if start is None or not seek else self._packets_from(start)
-        for planned in self._planned(packets):
+        for planned in self._planned(self._watched(packets)):
             packet = planned.packet
-            self._on_packet()
             loss = cast("Loss | None", packet.opaque)
             is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
             if loss is not None and loss.since is not None:
@@ -141,7 +146,10 @@ class SegmentReader:
             if planned.is_fresh or (is_key and self._tracker.is_open and not packet.is_corrupt):
                 yield from self._drained()
             self._track(packet, loss, is_key=is_key)
-            yield from self._sound(self._decode(packet))
+            frames = self._decode(packet)
+            if is_key and packet.pts is not None:
+                self._views.keyframe(packet.pts, self._source.stream.codec_context)
+            yield from self._sound(frames)
         yield from self._drained()
         if self._source.is_cut_short and self._segment.end_pts is None:
             self._lost(self._behind_packets(), "the file ends before its container does")
@@ -163,10 +171,23 @@ class SegmentReader:
         elif pts is not None:
             self._tracker.packet(pts)
 
+    def _watched(self, packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
+        """The packets, with a look at each whether to go on; most may be left out of decoding."""
+        for packet in packets:
+            self._on_packet()
+            self._bytes_left -= packet.size
+            if self._bytes_left < 0:
+                raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
+            yield packet
+
     def _planned(self, packets: Iterator[VideoPacket]) -> Iterator[Planned[VideoPacket]]:
         """What is to be decoded, the decoder set for each packet."""
         wants, contains = self._wants, self._segment.contains
-        if wants is None:
+        if self._keyframes_only and self._source.has_presentation_times:
+            yield from keyframes(packets, self._source.stands_alone, self._segment.end_pts, self._left_out)
+            return
+        if wants is None or not self._source.has_presentation_times:
+            # Without times of presentation, which picture a packet holds is known once it is decoded.
             yield from map(Planned, packets)
             return
         context = self._source.stream.codec_context
@@ -175,10 +196,19 @@ class SegmentReader:
             context.skip_frame = "DEFAULT" if planned.is_wanted else "NONREF"
             yield planned
 
+    def _left_out(self, packet: VideoPacket) -> None:
+        """A packet that is not decoded may still tell that others, and keyframes among them, are missing."""
+        loss = cast("Loss | None", packet.opaque)
+        if loss is not None and loss.since is not None:
+            self._missing(loss.since, loss.reason)
+        if packet.pts is not None:
+            self._last_packet_pts = max(self._last_packet_pts, packet.pts)
+
     def _sound(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         """The pictures outside gaps, with their times."""
         for frame in frames:
             pts = self._time_of(frame)
+            self._views.see(pts, frame)
             if frame.is_corrupt:
                 self._lost(pts, "a picture is damaged")
             is_admitted = self._tracker.admits(pts)
@@ -201,12 +231,8 @@ class SegmentReader:
         return self._first_possible if self._last_pts is None else self._last_pts + self._interval
 
     def _decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
-        if packet.size:
-            self._bytes_left -= packet.size
-            if packet.pts is not None:
-                self._last_packet_pts = max(self._last_packet_pts, packet.pts)
-        if self._bytes_left < 0:
-            raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
+        if packet.size and packet.pts is not None:
+            self._last_packet_pts = max(self._last_packet_pts, packet.pts)
         error: av.FFmpegError | None = None
         try:
             frames = self._source.decode(packet)

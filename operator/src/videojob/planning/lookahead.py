@@ -18,6 +18,9 @@ WINDOW_PACKETS = 300
 WINDOW_BYTES = 16 << 20
 """How far packets are looked at ahead of the decoder; what lies behind is taken as needed."""
 
+# No codec reorders pictures over more packets.
+_MOST_UNKNOWN = 64
+
 
 class TimedPacket(Protocol):
     """What is looked at in a packet. An empty one ends the stream."""
@@ -101,15 +104,22 @@ class _Window(Generic[P]):
         if packet.size == 0:
             entry.is_wanted = False
             return
-        if packet.pts is None or packet.dts is None or packet.pts < packet.dts:
-            # Times that do not tell what comes first: from here on everything is needed.
+        # Matroska has no times of decoding: FFmpeg tells them once it has seen how far pictures are reordered.
+        is_unknown = packet.dts is None and self._last_dts is None and len(self._undecided) < _MOST_UNKNOWN
+        if packet.pts is None or (packet.dts is None and not is_unknown):
             self.is_blind = True
-        else:
+            return
+        if packet.dts is not None:
+            if packet.pts < packet.dts:
+                # Times that do not tell what comes first: from here on everything is needed.
+                self.is_blind = True
+                return
             if self._last_dts is not None and packet.dts < self._last_dts:
                 # The clock starts again: what was before it is presented before all that comes.
                 self._decide(None)
             self._last_dts = packet.dts
-            heapq.heappush(self._undecided, (packet.pts, next(self._numbers), entry))
+        heapq.heappush(self._undecided, (packet.pts, next(self._numbers), entry))
+        if packet.dts is not None:
             self._decide(packet.dts)
 
     def _decide(self, until: int | None) -> None:
@@ -171,3 +181,26 @@ def plan(
         yield Planned(packet, entry.is_wanted is not False, is_skipping)
         entered_at = packet.pts if is_skipping else entered_at
         is_skipping = False
+
+
+def keyframes(
+    packets: Iterator[P], stands_alone: Callable[[P], bool], end_pts: int | None, left_out: Callable[[P], None]
+) -> Iterator[Planned[P]]:
+    """The packets whose pictures need no other one, each for a decoder that starts anew.
+
+    Left to itself, a decoder that skips all other pictures still orders keyframes as if there were others, drops those
+    that it takes for incomplete, or skips nothing at all, as many do.
+
+    Args:
+        packets: in decoding order.
+        stands_alone: whether a packet's picture can be decoded without any other.
+        end_pts: nothing from this presentation time on is asked for; None means to the end.
+        left_out: called with each packet that is not to be decoded.
+    """
+    for packet in packets:
+        if packet.size and not stands_alone(packet):
+            left_out(packet)
+            continue
+        if packet.size and end_pts is not None and packet.pts is not None and packet.pts >= end_pts:
+            return
+        yield Planned(packet, is_fresh=True)

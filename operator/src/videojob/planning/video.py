@@ -24,7 +24,7 @@ class VideoInfo:
         codec: FFmpeg's codec name, as in "h264".
         pixel_format: as in "yuv420p"; empty when the header does not say.
         width, height: coded size in pixels, before rotation and sample aspect ratio.
-        rotation_deg: clockwise turn that makes the picture upright: 0, 90, 180 or 270.
+        rotation_deg: clockwise turn that makes the picture upright, after it was mirrored: 0, 90, 180 or 270.
         sample_aspect: width of one pixel / its height; 1 when the header does not say.
         time_base: seconds per tick of every `*_pts`.
         start_pts: presentation time of the first frame.
@@ -34,6 +34,11 @@ class VideoInfo:
         cut_pts: presentation times of keyframes where the video may be cut, ascending, without the first frame.
         cut_bytes: where in the file each of these keyframes begins, ascending; empty when nothing tells.
         notices: sentences that a person should read, such as that a second video stream is left out.
+        is_mirrored: whether left and right are to be exchanged, before the turn.
+        coded_aspect: what the first picture itself, not the container, says of its pixels' aspect; 0 when it says
+            nothing, None when nobody looked.
+
+    Width, height, rotation, mirroring and aspect are the first picture's. Later ones may have others.
     """
 
     uri: str
@@ -53,13 +58,13 @@ class VideoInfo:
     cut_pts: tuple[int, ...]
     cut_bytes: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
+    is_mirrored: bool = False
+    coded_aspect: Fraction | None = None
 
     @property
     def display_size(self) -> tuple[int, int]:
-        """(width, height) of the upright picture with square pixels; boxes are given in it."""
-        width = max(1, round(self.width * self.sample_aspect))
-        size = (width, self.height)
-        return size if self.rotation_deg in (0, 180) else (size[1], size[0])
+        """(width, height) of the upright first picture with square pixels; boxes of all pictures are given in it."""
+        return upright_size(self.width, self.height, self.sample_aspect, self.rotation_deg)
 
     def time_ms(self, pts: int) -> int:
         """Milliseconds from the first frame to `pts`, rounded half up."""
@@ -87,6 +92,8 @@ class VideoInfo:
             "cut_pts": list(self.cut_pts),
             "cut_bytes": list(self.cut_bytes),
             "notices": list(self.notices),
+            "is_mirrored": self.is_mirrored,
+            "coded_aspect": None if self.coded_aspect is None else str(self.coded_aspect),
         }
 
 
@@ -108,10 +115,24 @@ def video_info_from_dict(values: dict[str, Any]) -> VideoInfo:
         frame_rate=rate_or_none(values["frame_rate"]),
         frames_estimate=int(values["frames_estimate"]),
         cut_pts=tuple(int(value) for value in values["cut_pts"]),
-        # Plans of the releases before have no places, and no notices.
+        # Plans of the releases before do not have what follows.
         cut_bytes=tuple(int(value) for value in values.get("cut_bytes", ())),
         notices=tuple(str(value) for value in values.get("notices", ())),
+        is_mirrored=bool(values.get("is_mirrored", False)),
+        coded_aspect=_coded_aspect(values.get("coded_aspect")),
     )
+
+
+def _coded_aspect(text: object) -> Fraction | None:
+    if text is None:
+        return None
+    return Fraction(0) if text == "0" else positive(text, "the pictures' pixel aspect")
+
+
+def upright_size(width: int, height: int, aspect: Fraction, rotation_deg: int) -> tuple[int, int]:
+    """(width, height) of a picture once its pixels are square and it is upright."""
+    square = max(1, round(width * aspect))
+    return (square, height) if rotation_deg in (0, 180) else (height, square)
 
 
 @dataclass(frozen=True, slots=True)

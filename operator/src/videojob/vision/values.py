@@ -44,7 +44,7 @@ class Geometry:
     """How a source picture lies in the model's input.
 
     Attributes:
-        source_width, source_height: upright picture with square pixels.
+        source_width, source_height: upright picture with square pixels: the video's display size.
         width, height: the model's input.
         scale_x, scale_y: source pixels to input pixels.
         pad_x, pad_y: input pixels left of and above the picture.
@@ -66,6 +66,19 @@ class Geometry:
             min(self.width, max(1, round(self.source_width * self.scale_x))),
             min(self.height, max(1, round(self.source_height * self.scale_y))),
         )
+
+    def place(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """(x, y, width, height) in the input of an upright picture with square pixels that may have another size.
+
+        It lies in the middle of where the source picture lies, as large as it fits without a change of its shape.
+        """
+        inner_width, inner_height = self.inner_size
+        if (width, height) == (self.source_width, self.source_height):
+            return self.pad_x, self.pad_y, inner_width, inner_height
+        scale = min(self.source_width / width, self.source_height / height)
+        across = min(inner_width, max(1, round(width * scale * self.scale_x)))
+        down = min(inner_height, max(1, round(height * scale * self.scale_y)))
+        return self.pad_x + (inner_width - across) // 2, self.pad_y + (inner_height - down) // 2, across, down
 
 
 @dataclass(frozen=True, slots=True)
