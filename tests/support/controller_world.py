@@ -31,7 +31,7 @@ SERVER = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/triton-face-detector-cp
 SERVICE = f"/api/v1/namespaces/{SYSTEM}/services/triton-face-detector-cpu"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/videojob-controller"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-QUICK = ("--canary=1", "--lease=2")
+QUICK = ("--lease=2",)
 """Flags of a controller that need not wait long for itself."""
 
 CONFIG: Mapping[str, Any] = {

@@ -169,6 +169,6 @@ def _controller(cluster: Cluster, table_url: str) -> Iterator[RunningController]
     write_kubeconfig(access, cluster.url, cluster.folder / "certificates" / "ca.crt", token)
     rendered = cluster.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/videojob-config")
     config.write_text(rendered["data"]["config.yaml"])
-    flags = ("--deployment=videojob-controller", "--canary=1", "--lease=2")
+    flags = ("--deployment=videojob-controller", "--lease=2")
     with running_controller(config, access, table_url, cluster.folder / "controller.log", *flags) as running:
         yield running

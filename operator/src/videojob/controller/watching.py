@@ -50,6 +50,7 @@ class WatchThread:
         return not self._thread.is_alive()
 
     def _main(self) -> None:
+        self._loop.set_exception_handler(_log_fault)
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._run())
 
@@ -63,3 +64,11 @@ class WatchThread:
             _LOG.warning("the watches ended and are begun anew", extra={"error": repr(error)})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._again_after_s)
+
+
+def _log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As asyncio does it, without the trace where a stream of kopf's is open at the end: it is of no use to anybody."""
+    if "asyncgen" in context:
+        _LOG.info("a stream of events was closed by the end of its loop", extra={"error": repr(context["exception"])})
+    else:
+        loop.default_exception_handler(context)
