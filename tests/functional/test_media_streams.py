@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from support.decoding import decode, request_for
+from support.fakes import FakeClock
 from support.joined_videos import with_streams
 from support.videos import Spec, picture_number, write_video
+from videojob.api.spec import VideoJobSpec
 from videojob.errors import InputCorrupt
+from videojob.local.reading import InputReading
 from videojob.media.decoder import DecoderProcess
+from videojob.worker.inputs import InputResolver
 
 VIDEO, THUMBNAIL, PREVIEW = ("libx264", 50, 0), ("mjpeg", 1, 900), ("png", 1, 900)
 
@@ -89,3 +93,13 @@ def test_frames_that_an_edit_list_cuts_off_do_not_count_in_the_length(decoder: D
     info = decoder.probe(path, "edited")
     frames, _ = decode(decoder, request_for(path, info))
     assert (len(frames), info.frames_estimate, info.duration_ms) == (50, 50, 2000)
+
+
+def test_a_run_on_this_machine_tells_what_is_left_out(tmp_path: Path) -> None:
+    with_streams(tmp_path / "two.mp4", ("libx264", 5, 0), ("libx264", 5, 500))
+    spec = VideoJobSpec.model_validate({"inputs": [{"file": {"path": "two.mp4"}}], "model": {"name": "face_detector"}})
+    told: list[str] = []
+    with InputResolver(tmp_path, tmp_path / "cache") as resolver:
+        InputReading(spec, 1, lambda _: None, FakeClock(), told.append, None).videos(resolver)
+    (notice,) = told
+    assert notice.startswith("two.mp4: a further video stream is left out: stream 1")

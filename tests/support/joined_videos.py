@@ -1,7 +1,8 @@
-"""Files with several video streams, made on the spot."""
+"""Files with several video streams, and files that are several files: made on the spot."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import av
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from support.videos import numbered_picture
+from support.videos import Spec, numbered_picture, write_video
 
 _TICK = Fraction(1, 90_000)
 
@@ -43,3 +44,25 @@ def with_streams(path: Path, *streams: tuple[str, int, int], default: int | None
         for packet in packets:
             container.mux(packet)
     return path
+
+
+def numbered_from(first: int, spec: Spec) -> Spec:
+    """The same video with other numbers in its pictures."""
+    return replace(spec, draw=lambda number, size: numbered_picture(first + number, size))
+
+
+def joined(path: Path, *specs: Spec) -> Path:
+    """Whole documents, one behind the other, as `cat` makes them; their pictures are numbered through."""
+    first, data = 0, b""
+    for number, spec in enumerate(specs):
+        piece = write_video(path.with_name(f"{number}_{path.name}"), numbered_from(first, spec))
+        data += piece.read_bytes()
+        first += spec.frames
+    path.write_bytes(data)
+    return path
+
+
+def on_pid(pid: int, spec: Spec, begins_s: int = 0) -> Spec:
+    """The video of a transport stream in a stream of this number, with times from `begins_s` on."""
+    options = {"mpegts_start_pid": str(pid), "pat_period": "0.2"}
+    return replace(spec, mux_options=options, pts=lambda number: (number + begins_s * 25) * 512)

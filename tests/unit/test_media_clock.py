@@ -61,3 +61,23 @@ def test_a_time_of_presentation_that_cannot_be_is_replaced() -> None:
 def test_a_video_that_is_shown_late_from_its_start_keeps_its_times() -> None:
     late = [FakePacket(90_000 + n * 40, n * 40, is_keyframe=n == 0) for n in range(5)]
     assert run_on(late) == [(90_000 + n * 40, n * 40) for n in range(5)]
+
+
+def joined(*documents: Sequence[FakePacket], has_pts: bool = True) -> list[tuple[int | None, int | None]]:
+    clock = RunningClock(interval=100, ticks_per_s=1000, has_pts=has_pts)
+    for document in documents:
+        for packet in document:
+            clock.run_on(packet)
+        clock.join()
+    return [(packet.pts, packet.dts) for document in documents for packet in document]
+
+
+def test_another_document_goes_on_one_true_interval_behind_the_last_picture_or_keeps_its_clock() -> None:
+    assert joined(recording(0, 5), recording(0, 3))[5:] == [(280 + n * 40, 200 + n * 40) for n in range(3)]
+    assert joined(recording(0, 5), recording(200, 3))[5:] == [(280 + n * 40, 200 + n * 40) for n in range(3)]
+    assert joined(recording(0, 5), recording(9000, 1))[5:] == [(9080, 9000)]
+
+
+def test_another_document_whose_first_packet_has_one_time_only() -> None:
+    assert joined(recording(0, 5), [FakePacket(0, None, is_keyframe=True)])[5:] == [(280, None)]
+    assert joined(recording(0, 5), [FakePacket(7, 0, is_keyframe=True)], has_pts=False)[5:] == [(207, 200)]

@@ -43,20 +43,30 @@ class RunningClock:
         interval: ticks between two pictures.
         ticks_per_s: ticks in a second.
         offset: ticks that are added now.
+        has_pts: whether times of presentation are the container's own.
     """
 
     interval: int
     ticks_per_s: int
     offset: int = 0
+    has_pts: bool = True
     _last_dts: int | None = None
     _newest_pts: int | None = None
     _last_key_pts: int | None = None
     _key_delay: int | None = None
+    _is_joined: bool = False
+    _last_step: int | None = None
+
+    def join(self) -> None:
+        """What comes now is from another document, whose clock may be another."""
+        self._is_joined = True
 
     def run_on(self, packet: ClockPacket) -> None:
         """Sets the packet's times; call once for each, in decoding order."""
         if packet.is_discard or (packet.pts is None and packet.dts is None):
             return
+        if self._is_joined:
+            self._begin_document(packet)
         self._check_presentation(packet)
         if self._starts_again(packet):
             self.offset += self._missing(packet)
@@ -67,7 +77,19 @@ class RunningClock:
                 self._last_key_pts = packet.pts
         if packet.dts is not None:
             packet.dts += self.offset
+            if self._last_dts is not None and 0 < packet.dts - self._last_dts <= self.ticks_per_s:
+                self._last_step = packet.dts - self._last_dts
             self._last_dts = packet.dts
+
+    def _begin_document(self, packet: ClockPacket) -> None:
+        """A clock that goes on is kept; one that begins anew goes on behind the last picture."""
+        has_pts = self.has_pts and packet.pts is not None
+        before, time = (self._newest_pts, packet.pts) if has_pts else (self._last_dts, packet.dts)
+        if before is not None and time is not None and time + self.offset <= before:
+            # The last interval itself: of a joined file the average tells little.
+            self.offset = before + (self._last_step or self.interval) - time
+        self._is_joined = False
+        self._last_dts = self._last_key_pts = self._key_delay = None
 
     def _check_presentation(self, packet: ClockPacket) -> None:
         """Replaces a time that cannot be: a keyframe is as far behind its decoding as the last one, others get none."""

@@ -19,6 +19,8 @@ _DAMAGED = re.compile(
 _BROKEN_UNIT = re.compile(r"Error parsing NAL unit #(\d+)")
 _PICTURE_SIZE = re.compile(r"Picture size (\d+)x(\d+) (?:is invalid|exceeds)")
 
+_SECOND_SEGMENT = re.compile(r"unknown-length element with ID 0x18538067 at pos\. 0x([0-9a-f]+)")
+
 
 @contextmanager
 def collected() -> Iterator[Complaints]:
@@ -70,6 +72,22 @@ class Complaints:
             found = _BROKEN_UNIT.search(message)
             if found:
                 return int(found[1])
+        return None
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether `joined_at` would tell a place."""
+        return any(_SECOND_SEGMENT.search(message) for _, _, message in self._log)
+
+    def joined_at(self) -> int | None:
+        """Where, in Matroska without lengths, another document begins, since the last `take`: FFmpeg reads on into it,
+        but with the codec and the clock of the one before.
+        """
+        for _, _, message in self._log:
+            found = _SECOND_SEGMENT.search(message)
+            if found:
+                self._log.clear()
+                return int(found[1], 16)
         return None
 
     def refused_size(self) -> tuple[int, int] | None:

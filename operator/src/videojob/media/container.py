@@ -6,11 +6,12 @@ followed, and a picture larger than the limit is refused from the header, before
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias, cast
+from typing import BinaryIO, TypeAlias, cast
 
 import av
 from av.container import InputContainer
@@ -19,12 +20,13 @@ from av.stream import Discard
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from videojob.errors import InputContainerInvalid, NoVideoStream
-from videojob.media import declared, encryption, h264, hevc, sniff, streams, structure
+from videojob.errors import InputContainerInvalid, InputError, NoVideoStream
+from videojob.media import declared, encryption, h264, hevc, joins, sniff, streams, structure
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 from videojob.media.sandbox import check_room
-from videojob.media.video_file import VideoFile
+from videojob.media.video_file import FFMPEG_BUFFER_BYTES, VideoFile
+from videojob.media.window import Window
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
@@ -46,6 +48,23 @@ _PER_DEMUXER = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A document within a file, opened.
+
+    Attributes:
+        container, stream: FFmpeg's; every stream but this one is switched off.
+        start, end: where it lies in the file, in bytes.
+        is_cut_short: it declares more bytes than the file has.
+    """
+
+    container: InputContainer
+    stream: VideoStream
+    start: int
+    end: int
+    is_cut_short: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An opened file.
 
@@ -56,6 +75,8 @@ class Source:
         is_cut_short: the container declares more bytes than the file has.
         complaints: what FFmpeg logs while the file is open.
         video: the file itself.
+        end: where the file's first document ends, which is what `container` reads; others may follow.
+        uri: of the video, for messages.
         notices: sentences that a person should read, such as that another video stream is left out.
     """
 
@@ -66,6 +87,8 @@ class Source:
     is_cut_short: bool
     complaints: Complaints
     video: VideoFile
+    end: int
+    uri: str
     notices: tuple[str, ...] = ()
 
     @property
@@ -78,26 +101,37 @@ class Source:
         """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
         return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
 
+    def is_joined(self) -> bool:
+        """Whether other documents follow the first one, as far as was seen until now."""
+        size = self.video.size_bytes()
+        if self.complaints.has_joined or self.is_cut_short or self.end >= size:
+            return self.complaints.has_joined
+        with self.video.reading() as file:
+            return joins.next_document(file, self.end, size, self.demuxer) is not None
+
     @property
     def may_begin_anywhere(self) -> bool:
         """Whether a sound file of this kind may begin between two keyframes, as a recorded broadcast does."""
         return self.demuxer == sniff.MPEG_TS
 
-    def prepare_decoder(self) -> None:
-        """Makes the decoder tell of damage, without threads of its own; call before the first packet is decoded."""
-        context = self.stream.codec_context
+    def prepare_decoder(self, stream: VideoStream | None = None) -> None:
+        """Makes a decoder, by default that of the first document, tell of damage, without threads of its own; call
+        before the first packet is decoded.
+        """
+        context = (stream or self.stream).codec_context
         context.thread_count = 1
-        detect = "crccheck+explode" if self.codec in _STRICT_CODECS else "crccheck"
+        detect = "crccheck+explode" if context.codec.canonical_name in _STRICT_CODECS else "crccheck"
         context.options = {"err_detect": detect, "max_pixels": str(MAX_PIXELS)}
 
-    def packets(self) -> Iterator[VideoPacket]:
-        """Packets from where the file stands, at last the empty one that ends the stream.
+    def packets(self, part: Part | None = None) -> Iterator[VideoPacket]:
+        """Packets from where the file stands, at last the empty one that ends the stream; of the first document, or of
+        another part.
 
         Raises:
             av.FFmpegError: the demuxer gives up.
             InputUnavailable: the file's bytes could not be had.
         """
-        packets = self.container.demux(self.stream)
+        packets = self.container.demux(self.stream) if part is None else part.container.demux(part.stream)
         while True:
             try:
                 packet = next(packets)
@@ -114,30 +148,37 @@ class Source:
         Raises:
             av.FFmpegError: it cannot be decoded.
         """
+        stream = packet.stream
         self.complaints.forget()
         try:
-            return self.stream.decode(packet)
+            return stream.decode(packet)
         except av.FFmpegError:
-            broken = self.complaints.broken_unit() if packet.size and self.codec == "hevc" else None
+            broken = (
+                self.complaints.broken_unit()
+                if packet.size and stream.codec_context.codec.canonical_name == "hevc"
+                else None
+            )
             if broken is None:
                 raise
-            rest = hevc.without_messages(bytes(packet), self.stream.codec_context.extradata, broken)
+            rest = hevc.without_messages(bytes(packet), stream.codec_context.extradata, broken)
             if rest is None:
                 raise
             self.complaints.forget()
-            return self.stream.decode(_copied(packet, rest)) if rest else []
+            return stream.decode(_copied(packet, rest)) if rest else []
 
     def is_entry(self, packet: VideoPacket) -> bool:
         """Whether decoding can begin at a packet without losing a picture that is presented behind it."""
         if not packet.is_keyframe or packet.is_corrupt:
             return False
-        return self.codec != "h264" or h264.is_clean_entry(bytes(packet), self.stream.codec_context.extradata)
+        context = packet.stream.codec_context
+        return context.codec.canonical_name != "h264" or h264.is_clean_entry(bytes(packet), context.extradata)
 
     def stands_alone(self, packet: VideoPacket) -> bool:
         """Whether a packet is a keyframe whose picture can be decoded without any other."""
         if not packet.is_keyframe:
             return False
-        return self.codec != "h264" or not h264.recovers_later(bytes(packet), self.stream.codec_context.extradata)
+        context = packet.stream.codec_context
+        return context.codec.canonical_name != "h264" or not h264.recovers_later(bytes(packet), context.extradata)
 
     def packet_time(self, packet: VideoPacket) -> int | None:
         """When the packet's picture is presented, by the same clock as `time_of`; None when nothing tells."""
@@ -184,28 +225,72 @@ def opened(video: VideoFile, uri: str) -> Iterator[Source]:
 @contextmanager
 def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
     demuxer = sniff.demuxer_for(video.head(uri), uri)
-    with video.reading() as file:
-        is_cut_short = structure.check(file, video.size_bytes(), demuxer, uri)
-        torn = structure.torn_packet(file, video.size_bytes()) if demuxer == sniff.MPEG_TS else b""
-        indexes = declared.check(file, video.size_bytes(), uri) if demuxer == sniff.MOV else []
-        encryption.check(file, video.size_bytes(), demuxer, indexes, uri)
+    with collected() as complaints:
+        part = _part(video, uri, demuxer, complaints, (0, None))
+        with part.container:
+            time_base = part.stream.time_base or Fraction(1, av.time_base)
+            notices = streams.left_out(part.stream, part.container)
+            yield Source(
+                part.container,
+                part.stream,
+                demuxer,
+                time_base,
+                part.is_cut_short,
+                complaints,
+                video,
+                part.end,
+                uri,
+                notices,
+            )
+
+
+def next_part(source: Source, start: int, stream_id: int | None) -> Part:
+    """Opens what begins at a byte of the file; whoever calls this closes its container.
+
+    Args:
+        source: the file.
+        start: the byte.
+        stream_id: of the video stream in it; None for the best one.
+
+    Raises:
+        InputError: see `opened`.
+    """
+    return _part(source.video, source.uri, source.demuxer, source.complaints, (start, stream_id))
+
+
+def _part(video: VideoFile, uri: str, demuxer: str, complaints: Complaints, where: tuple[int, int | None]) -> Part:
+    start, stream_id = where
+    size = video.size_bytes()
+    with _from(video, start) as file:
+        outline = structure.check(file, size - start, demuxer, uri)
+        torn = structure.torn_packet(file, size - start) if demuxer == sniff.MPEG_TS else b""
+        indexes = declared.check(file, outline.end, uri) if demuxer == sniff.MOV else []
+        encryption.check(file, outline.end, demuxer, indexes, uri)
+    end = start + outline.end
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
-    with collected() as complaints:
-        file_or_path, named = video.for_ffmpeg()
-        try:
-            container = av.open(file_or_path, format=name, options=options, metadata_errors="replace", **named)
-        except av.FFmpegError as error:
-            _check_refused(complaints, uri)
-            check_room(0, error)
-            raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
-        with container:
-            _check_refused(complaints, uri)
-            stream = _video_stream(container, uri)
-            time_base = stream.time_base or Fraction(1, av.time_base)
-            is_cut_short = is_cut_short or _is_part_of(torn, stream)
-            notices = streams.left_out(stream, container)
-            yield Source(container, stream, demuxer, time_base, is_cut_short, complaints, video, notices)
+    file_or_path, named = video.for_ffmpeg()
+    if (start, end) != (0, size):
+        file_or_path, named = Window(video.reading(), start, end), {"buffer_size": FFMPEG_BUFFER_BYTES}
+    try:
+        container = av.open(file_or_path, format=name, options=options, metadata_errors="replace", **named)
+    except av.FFmpegError as error:
+        _check_refused(complaints, uri)
+        check_room(0, error)
+        raise InputContainerInvalid(f"the {name} structure cannot be read: {error.strerror}", uri=uri) from error
+    try:
+        _check_refused(complaints, uri)
+        stream = _video_stream(container, uri, stream_id)
+    except InputError:
+        container.close()
+        raise
+    return Part(container, stream, start, end, outline.is_cut_short or _is_part_of(torn, stream))
+
+
+def _from(video: VideoFile, start: int) -> BinaryIO:
+    """The file from a byte on, as a file."""
+    file = video.reading()
+    return io.BufferedReader(Window(file, start, video.size_bytes())) if start else file
 
 
 def _is_part_of(torn: bytes, stream: VideoStream) -> bool:
@@ -221,8 +306,8 @@ def _check_refused(complaints: Complaints, uri: str) -> None:
         check_size(*refused, uri)
 
 
-def _video_stream(container: InputContainer, uri: str) -> VideoStream:
-    candidates = streams.ranked(container)
+def _video_stream(container: InputContainer, uri: str, stream_id: int | None) -> VideoStream:
+    candidates = [one for one in streams.ranked(container) if stream_id is None or one.id == stream_id]
     if not candidates:
         raise NoVideoStream("the container has no video stream", uri=uri)
     stream = candidates[0]

@@ -32,6 +32,7 @@ _REORDER_DEPTH = 16
 _MAX_HUNTED_PACKETS = 10_000
 _MAX_CUTS = 5_000
 _CLOCK_LOOKS = 32
+_MOST_ABSENT_LOOKS, _MOST_ABSENT_BYTES = 4, 64 << 20
 _FAR_PTS = 1 << 62
 
 
@@ -63,6 +64,7 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
         rotation_deg, is_mirrored = orientation_of(first) or (0, False)
         extent = _extent(source, start_pts)
         cuts = _cut_points(source, start_pts, extent.duration_s, cut_every_ms)
+        extent = _of_all(extent, source)
         return VideoInfo(
             uri=uri,
             size_bytes=video.size_bytes(),
@@ -149,6 +151,14 @@ def _extent(source: Source, start_pts: int) -> _Extent:
     return _extent_by_header(source, start_pts, rate)
 
 
+def _of_all(extent: _Extent, source: Source) -> _Extent:
+    """The same of all documents of a joined file, as far as their bytes tell."""
+    if not source.is_joined():
+        return extent
+    times = Fraction(source.video.size_bytes(), source.end)
+    return _Extent(extent.duration_s * times, round(extent.frames * times), extent.rate)
+
+
 def _extent_by_index(source: Source) -> _Extent:
     """The index has an entry for every picture: it is what the demuxer goes by, whatever the header counts."""
     entries = source.stream.index_entries
@@ -219,9 +229,12 @@ def _cut_points(
     """(presentation time, place in the file) of keyframes about every `every_ms`, without the first.
 
     Times and file positions must grow together: where a recording's clock starts again, a time does not name one place.
+    What is joined of several documents is not cut: a demuxer finds its way in the first one only.
     Ogg and AVI with reordered pictures are not cut: the times of their pictures depend on where decoding began.
     """
     if source.demuxer == sniff.OGG or not source.has_presentation_times or not _clock_runs_on(source):
+        return ()
+    if source.is_joined():
         return ()
     end_pts = start_pts + int(duration_s / source.time_base)
     # A header may claim any length: the step grows with it.
@@ -247,18 +260,26 @@ def _cut_points(
 
 
 def _clock_runs_on(source: Source) -> bool:
-    """Whether times grow with positions; asked of transport streams, which have no index and are often joined."""
+    """Whether times grow with positions; asked of transport streams, which have no index and are often joined.
+
+    Where there is none of the video for long, it goes on in another stream, which may have a clock of its own.
+    """
     if source.demuxer != sniff.MPEG_TS:
         return True
     size = source.container.size
+    farthest = min(_MOST_ABSENT_BYTES, size * _MOST_ABSENT_LOOKS // _CLOCK_LOOKS)
     times: list[int] = []
     for part in range(_CLOCK_LOOKS):
+        place = size * part // _CLOCK_LOOKS
         try:
-            source.container.seek(size * part // _CLOCK_LOOKS, unsupported_byte_offset=True)
+            source.container.seek(place, unsupported_byte_offset=True)
             packets = islice(source.packets(), _RATE_PACKETS)
-            times += [packet.dts for packet in packets if packet.dts is not None][:1]
+            first = next((packet for packet in packets if packet.dts is not None), None)
         except av.FFmpegError:
             return False
+        if first is None or first.dts is None or (first.pos is not None and first.pos - place > farthest):
+            return False
+        times.append(first.dts)
     return times == sorted(times)
 
 

@@ -21,10 +21,12 @@ class LossMarks:
         source: where they come from.
         interval: ticks between two pictures.
         begins_at: when the first picture of the run is presented.
+        start: first byte of the part of the file that the run is from.
     """
 
-    def __init__(self, source: Source, interval: int, begins_at: int) -> None:
+    def __init__(self, source: Source, interval: int, begins_at: int, start: int = 0) -> None:
         self._source = source
+        self._start = start
         self._interval = interval
         self._is_stream = source.demuxer == sniff.MPEG_TS
         # The first packet is looked at, too: its mark is lost where reading does not begin with the file.
@@ -83,7 +85,7 @@ class LossMarks:
             return None
         with self._source.video.reading() as file:
             length, _ = sniff.ts_layout(file.read(sniff.HEAD_BYTES)) or (1, 0)
-            return losses_from(file, packet.pos, length, 2 if packet.is_corrupt else 1)
+            return losses_from(file, self._start + packet.pos, length, 2 if packet.is_corrupt else 1)
 
     def _is_hole(self, packet: VideoPacket) -> bool:
         if packet.dts is None or self._last_dts is None:

@@ -25,6 +25,7 @@ from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import Beginning, GapTracker, Loss
 from videojob.media.losses import LossMarks
+from videojob.media.parts import Parts
 from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.media.view import View, Views
@@ -72,8 +73,10 @@ class SegmentReader:
         self._beginning = Beginning(source.may_begin_anywhere)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
-        self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
         self._keyframes_only = request.sampling.keyframes_only
+        self._parts = Parts(source)
+        self._stream = source.stream
+        self._bytes_left = _ENDLESS_FACTOR * self._info.size_bytes + _ENDLESS_SLACK_BYTES
         source.prepare_decoder()
 
     @property
@@ -139,6 +142,9 @@ class SegmentReader:
         packets = self._demuxed() if start is None or not seek else self._packets_from(start)
         for planned in self._planned(self._watched(packets)):
             packet = planned.packet
+            if packet.stream is not self._stream:
+                yield from self._drained()
+                self._enter(packet.stream)
             loss = cast("Loss | None", packet.opaque)
             is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
             if loss is not None and loss.since is not None:
@@ -148,11 +154,18 @@ class SegmentReader:
             self._track(packet, loss, is_key=is_key)
             frames = self._decode(packet)
             if is_key and packet.pts is not None:
-                self._views.keyframe(packet.pts, self._source.stream.codec_context)
+                self._views.keyframe(packet.pts, self._stream.codec_context)
             yield from self._sound(frames)
         yield from self._drained()
-        if self._source.is_cut_short and self._segment.end_pts is None:
-            self._lost(self._behind_packets(), "the file ends before its container does")
+        if self._parts.unread and self._segment.end_pts is None:
+            self._lost(self._behind_packets(), self._parts.unread)
+        self._parts.close()
+
+    def _enter(self, stream: VideoStream) -> None:
+        """Packets of another part of the file come from here on."""
+        self._stream = stream
+        self._parts.entered(stream)
+        self._source.prepare_decoder(stream)
 
     def _track(self, packet: VideoPacket, loss: Loss | None, *, is_key: bool) -> None:
         """Takes down what a packet that is about to be decoded says of gaps."""
@@ -190,9 +203,9 @@ class SegmentReader:
             # Without times of presentation, which picture a packet holds is known once it is decoded.
             yield from map(Planned, packets)
             return
-        context = self._source.stream.codec_context
         chosen = plan(packets, lambda pts: contains(pts) and wants(pts), self._source.is_entry, self._segment.end_pts)
         for planned in chosen:
+            context = planned.packet.stream.codec_context
             context.skip_frame = "DEFAULT" if planned.is_wanted else "NONREF"
             yield planned
 
@@ -245,7 +258,7 @@ class SegmentReader:
 
     def _drained(self) -> Iterator[Picture]:
         """What the decoder still holds; it then starts anew."""
-        context = self._source.stream.codec_context
+        context = self._stream.codec_context
         try:
             frames = context.decode(None)
         except av.FFmpegError as error:
@@ -299,8 +312,9 @@ class SegmentReader:
 
         One that is damaged, or comes behind damage to the container, carries its `Loss`.
         """
-        packets = self._source.packets()
+        packets, stream = self._parts.packets(), self._source.stream
         clock = RunningClock(self._interval, max(1, int(1 / self._info.time_base)))
+        clock.has_pts = self._source.has_presentation_times
         marks = LossMarks(self._source, self._interval, self._first_possible)
         while True:
             try:
@@ -309,13 +323,19 @@ class SegmentReader:
                 return
             except av.FFmpegError as error:
                 # The generator is spent, and so the empty packet is still owed.
-                packet = _empty_packet(self._source.stream)
+                packet = _empty_packet(stream)
                 packet.opaque = Loss(f"the container cannot be read on: {error.strerror}", None, is_torn=False)
                 yield packet
                 return
+            has_entered = packet.stream is not stream
+            if has_entered:
+                stream = packet.stream
+                clock.join()
             # The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none.
             words = self._source.complaints.take(sniff.MATROSKA)
             clock.run_on(packet)
+            if has_entered:
+                marks = LossMarks(self._source, self._interval, packet.pts or packet.dts or 0, self._parts.start)
             marks.mark(packet, words)
             yield packet
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from videojob.errors import FormatNotAllowed, InputContainerInvalid
@@ -19,13 +20,27 @@ _TO_TRACKS = (b"moov", b"trak")
 _TO_DESCRIPTIONS = (b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 _TO_HANDLER = (b"trak", b"mdia", b"hdlr")
 _MEDIA = (b"mdat", b"moof")
+_DOCUMENT_STARTS = (b"ftyp", b"moov")
 _SELF_CONTAINED = 1
 _MATROSKA_SEGMENT = 0x18538067
 _RIFF_HEADER_BYTES = 8
 
 
-def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> bool:
-    """Whether the container declares more bytes than the file has; of a transport stream see `torn_packet`.
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the outermost structure says.
+
+    Attributes:
+        is_cut_short: it declares more bytes than the file has; of a transport stream see `torn_packet`.
+        end: where the file's first document ends, at most at the file's end; the file's end when it does not say.
+    """
+
+    is_cut_short: bool
+    end: int
+
+
+def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> Outline:
+    """Looks at the outermost structure.
 
     Args:
         file: the video, at its start.
@@ -42,10 +57,12 @@ def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> bool:
     if demuxer == sniff.MOV:
         return _check_mov(file, size, uri)
     if demuxer == sniff.MATROSKA:
-        return _matroska_end(file) > size
+        end = _matroska_end(file)
+        return Outline(end > size, min(end or size, size))
     if demuxer == sniff.AVI:
-        return _check_avi(file, uri) > size
-    return False
+        end = _check_avi(file, uri)
+        return Outline(end > size, _avi_end(file, end, size))
+    return Outline(False, size)
 
 
 def torn_packet(file: BinaryIO, size: int) -> bytes:
@@ -69,19 +86,43 @@ def _check_avi(file: BinaryIO, uri: str) -> int:
     return int.from_bytes(head[4:8], "little") + _RIFF_HEADER_BYTES
 
 
-def _check_mov(file: BinaryIO, size: int, uri: str) -> bool:
-    has_index = False
-    end = 0
+def _avi_end(file: BinaryIO, end: int, size: int) -> int:
+    """Where the last RIFF chunk of the first document ends; the others of a long recording are called AVIX."""
+    while end > _RIFF_HEADER_BYTES and end < size:
+        file.seek(end)
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:12] == b"AVI ":
+            # What is no chunk may belong to the recording: the demuxer knows.
+            return end if head[:4] == b"RIFF" else size
+        end += int.from_bytes(head[4:8], "little") + _RIFF_HEADER_BYTES
+    return size
+
+
+def _check_mov(file: BinaryIO, size: int, uri: str) -> Outline:
+    has_index = has_media = False
+    end = last_stop = 0
+    # Where a second document may begin: media behind the place prove that it does.
+    begins: int | None = None
     for kind, start, stop in boxes(file, 0, size):
+        if kind == b"moof" and stop > size and has_index and has_media:
+            # FFmpeg refuses the whole file over a fragment's head that is cut off: those before it are sound.
+            return Outline(True, last_stop)
         if kind in _MEDIA:
+            if begins is not None:
+                # Whoever reads on behind this one looks at the next.
+                return Outline(False, begins)
+            has_media = True
             end = max(end, stop)
+        if kind in _DOCUMENT_STARTS and has_index and has_media and begins is None:
+            begins = last_stop
+        last_stop = stop
         if kind == b"moov":
             has_index = True
             _check_references(file, (start, min(stop, size)), uri)
             _check_descriptions(file, (start, min(stop, size)), uri)
     if not has_index:
         raise InputContainerInvalid("the MP4 has no moov box, the index of its pictures", uri=uri)
-    return end > size
+    return Outline(end > size, size)
 
 
 def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:
