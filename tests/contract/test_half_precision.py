@@ -143,3 +143,17 @@ def test_each_cast_of_the_bytes_keeps_its_own_type(tmp_path: Path, to: int) -> N
     )
     path, name = led_in(tmp_path, bytes_model(*nodes))
     assert np.allclose(OnnxRun(path).run({name: NOISE})["sums"][:, :, 0, 0], 2 * NOISE.mean(axis=(1, 2)), rtol=1e-3)
+
+
+def test_operators_without_a_half_form_are_computed_in_full_in_their_place() -> None:
+    halves = (
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("GlobalAveragePool", ["floats"], ["means"]),
+        helper.make_node("Min", ["means", "means"], ["least"]),
+        helper.make_node("Relu", ["least"], ["sums"]),
+    )
+    half = half_precision(bytes_model(*halves))
+    assert [node.op_type for node in half.graph.node if node.op_type != "Cast"] == ["GlobalAveragePool", "Min", "Relu"]
+    pixels = np.ascontiguousarray(NOISE.transpose(0, 3, 1, 2))
+    means = pixels.mean(axis=(2, 3), keepdims=True)
+    assert np.allclose(OnnxRun(half.SerializeToString()).run({"pixels": pixels})["sums"], means, atol=0.5)

@@ -20,6 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 
 from videojob.adapters.model_repository import half_path
 from videojob.errors import ModelLoadFailed
@@ -87,10 +88,21 @@ def half_precision(model: ModelProto) -> ModelProto:
     copy.CopyFrom(model)
     try:
         half: ModelProto = convert_float_to_float16(copy, keep_io_types=True)
+        _sort(half)
         onnx.checker.check_model(half, full_check=True)
     except (ValueError, TypeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelLoadFailed(f"the graph cannot be cast to half precision: {error}") from error
+        words = " ".join(str(error).split())  # the checker's are several lines
+        raise ModelLoadFailed(f"the graph cannot be cast to half precision: {words}") from error
     return half
+
+
+def _sort(half: ModelProto) -> None:
+    """Puts the casts that the converter appends around operators without a half form where their order has them.
+
+    Graphs inside of nodes read values that no list of inputs names: with them the order is left as it is.
+    """
+    if not any(attribute.HasField("g") for node in half.graph.node for attribute in node.attribute):
+        OnnxModel.graph_topological_sort(half.graph)
 
 
 def rounded(model: ModelProto) -> ModelProto:
