@@ -6,11 +6,12 @@ starting there would lose pictures, so no video is cut there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from videojob.media import nal
 
 _IDR = 5
 _SEI = 6
 _RECOVERY_POINT = 6
+_LENGTH_AT = 4
 
 
 def is_clean_entry(packet: bytes, extradata: bytes | None) -> bool:
@@ -35,7 +36,9 @@ def recovers_later(packet: bytes, extradata: bytes | None) -> bool:
 
 def _pictures_to_recover(packet: bytes, extradata: bytes | None) -> int | None:
     """How many pictures from this one on are incomplete where decoding begins with it; None when it does not say."""
-    for unit in _units(packet, extradata):
+    is_record = extradata is not None and len(extradata) > _LENGTH_AT and extradata[0] == 1
+    length_bytes = (extradata[_LENGTH_AT] & 3) + 1 if extradata and is_record else 0
+    for unit in nal.units(packet, length_bytes):
         kind = unit[0] & 31
         if kind == _IDR:
             return 0
@@ -44,26 +47,6 @@ def _pictures_to_recover(packet: bytes, extradata: bytes | None) -> int | None:
             if count is not None:
                 return count
     return None
-
-
-def _units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
-    """NAL units, without start code or length."""
-    if extradata and extradata[0] == 1 and len(extradata) > 4:
-        yield from _length_prefixed(packet, (extradata[4] & 3) + 1)
-        return
-    for part in packet.split(b"\x00\x00\x01")[1:]:
-        if part:
-            yield part
-
-
-def _length_prefixed(packet: bytes, length_bytes: int) -> Iterator[bytes]:
-    position = 0
-    while position + length_bytes < len(packet):
-        length = int.from_bytes(packet[position : position + length_bytes], "big")
-        position += length_bytes
-        if length:
-            yield packet[position : position + length]
-        position += length
 
 
 def _recovery_frame_count(payload: bytes) -> int | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from videojob.media import nal
 
 _MESSAGES = (39, 40)
 _FIRST_NON_SLICE = 32
 _LENGTH_AT = 21
-_START_CODE = b"\x00\x00\x01"
 
 
 def without_messages(packet: bytes, extradata: bytes | None, broken: int) -> bytes | None:
@@ -25,29 +24,17 @@ def without_messages(packet: bytes, extradata: bytes | None, broken: int) -> byt
         broken unit is no message.
     """
     length_bytes = (extradata[_LENGTH_AT] & 3) + 1 if _is_record(extradata) and extradata else 0
-    units = list(_length_prefixed(packet, length_bytes) if length_bytes else _behind_start_codes(packet))
+    units = list(nal.units(packet, length_bytes))
     kinds = [unit[0] >> 1 & 63 for unit in units]
     if broken >= len(units) or kinds[broken] not in _MESSAGES:
         return None
     if any(kind < _FIRST_NON_SLICE for kind in kinds[:broken]):
         return None if any(kind < _FIRST_NON_SLICE for kind in kinds[broken:]) else b""
     kept = [unit for unit, kind in zip(units, kinds, strict=True) if kind not in _MESSAGES]
-    return b"".join((len(unit).to_bytes(length_bytes, "big") if length_bytes else _START_CODE) + unit for unit in kept)
+    return b"".join(
+        (len(unit).to_bytes(length_bytes, "big") if length_bytes else nal.START_CODE) + unit for unit in kept
+    )
 
 
 def _is_record(extradata: bytes | None) -> bool:
     return extradata is not None and len(extradata) > _LENGTH_AT and extradata[0] == 1
-
-
-def _length_prefixed(packet: bytes, length_bytes: int) -> Iterator[bytes]:
-    position = 0
-    while position + length_bytes < len(packet):
-        length = int.from_bytes(packet[position : position + length_bytes], "big")
-        position += length_bytes
-        if length:
-            yield packet[position : position + length]
-        position += length
-
-
-def _behind_start_codes(packet: bytes) -> Iterator[bytes]:
-    return (unit for unit in packet.split(_START_CODE)[1:] if unit)
