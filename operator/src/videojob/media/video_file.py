@@ -14,15 +14,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from videojob.errors import InputNotFound, InputNotVideo, InputUnavailable, VideoJobError
 from videojob.media import protocol, sniff
 from videojob.media.mailbox import Dropped, Inbox, Outbox
 from videojob.media.values import COUNTER_BYTES
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from videojob.media.window import PlacedBytes
 
 FFMPEG_BUFFER_BYTES = 64 << 10
 """How much FFmpeg takes of a paged file at once: larger costs seeks, smaller costs calls."""
@@ -276,39 +274,18 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-class _Reader(io.RawIOBase):
+class _Reader(PlacedBytes):
     """A place in a paged file."""
 
-    name = "video"
-
     def __init__(self, file: PagedFile) -> None:
+        super().__init__()
         self._file = file
-        self._position = 0
 
-    def readable(self) -> bool:
-        return True
+    def size_bytes(self) -> int:
+        return self._file.size_bytes()
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        start = (0, self._position, self._file.size_bytes())[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._file.read_at(self._position, self._file.size_bytes() if size < 0 else size)
-        self._position += len(data)
-        return data
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+    def read_at(self, position: int, size: int) -> bytes:
+        return self._file.read_at(position, size)
 
 
 def video_of(
