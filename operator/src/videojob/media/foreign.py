@@ -78,6 +78,11 @@ _OLD_VIDEO = b"\x00\x00\x01\xb3"  # the sequence header of MPEG-1 and MPEG-2
 _RIFF = {b"WAVE": _Format("sound (WAV)", suffix=""), b"WEBP": _Format("a picture (WebP)", suffix="", advice=_PICTURE)}
 
 
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins so is plain text."""
+    return all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
+
+
 def describe(head: bytes, uri: str) -> tuple[str, str | None]:
     """(what the file is, what to do about it); None where the usual advice has to do.
 
@@ -85,8 +90,6 @@ def describe(head: bytes, uri: str) -> tuple[str, str | None]:
         head: the file's first bytes, some thousand.
         uri: its last part is the file's name in the command.
     """
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
-        return "text", None
     found = _format(head)
     if found is not None:
         return found.name, _command(found, uri)

@@ -76,6 +76,9 @@ def demuxer_for(head: bytes, uri: str) -> str:
     _refuse_playlists(head, uri)
     if ts_layout(head) is not None:
         return MPEG_TS
+    if foreign.is_text(head):
+        # In the words of the release before: a summary does not depend on which of them made the plan.
+        raise InputNotVideo("text is not the start of a supported container", uri=uri)
     what, advice = foreign.describe(head, uri)
     raise InputNotVideo(f"the file is {what}, which is not read", uri=uri, hint=advice)
 
