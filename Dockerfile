@@ -33,7 +33,7 @@ FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="videojob" \
-      org.opencontainers.image.description="Video inference at the lowest cost: controller and workers of VideoJob" \
+      org.opencontainers.image.description="Video inference from one manifest: controller and workers of VideoJob" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -1,3 +1,3 @@
-"""Video inference at the lowest cost: one manifest, on a laptop or on a Kubernetes cluster."""
+"""Video inference from one manifest, on a laptop or on a Kubernetes cluster."""
 
 __version__ = "0.1.0"

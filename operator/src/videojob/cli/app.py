@@ -45,7 +45,7 @@ class MainCommands(Commands):
 app = typer.Typer(
     name="videojob",
     cls=MainCommands,
-    help="Video inference at the lowest cost: one manifest, on a laptop or on a cluster.",
+    help="Video inference from one manifest, on a laptop or on a cluster.",
     no_args_is_help=True,
     add_completion=not is_plugin(),  # kubectl has its own, which asks `completion.main`
     pretty_exceptions_enable=False,
