@@ -17,7 +17,7 @@ from videojob.planning.recorded import Recorded
 
 GPU_PAYS_FROM_FRAMES = 43_000
 """Below it a CPU server is cheaper than a GPU that must be started first: derived from published figures for YOLOv8s at
-320 px on a T4 spot instance against c7i (docs/design/013), not measured here."""
+320 px on a T4 spot instance against c7i (docs/design/025), not measured here."""
 
 _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
 _START_S = 60  # scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
