@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.conditions import conditions
 from bench.launch import VariantFailed
 from bench.plan import FULL, QUICK, Plan
-from bench.rows import decode, emulated, end_to_end, memory, resume, transport, writes
+from bench.rows import decode, emulated, end_to_end, memory, resume, startup, transport, writes
 from bench.table import Missing, Row, cells, markdown_table, text_table
 from videojob.errors import VideoJobError
 
@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Plan], Iterator[Row | Missing]]] = {
     "writes": writes.rows,
     "memory": memory.rows,
     "resume": resume.rows,
+    "startup": startup.rows,
 }
 
 

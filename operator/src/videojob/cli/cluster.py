@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videojob.cli.program import is_plugin, program_name
 from videojob.errors import ClusterRefused, SetupError
 from videojob.manifests.job_state import JobState, job_state
 from videojob.manifests.kinds import VIDEOJOBS
@@ -22,8 +22,6 @@ from videojob.reasons import Where, settle_on
 if TYPE_CHECKING:
     from videojob.adapters.kubernetes_api import KubernetesApi
 
-PLUGIN = "kubectl-videojob"
-"""The name under which kubectl finds this program."""
 KubeNamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Namespace of the VideoJob.", show_default="that of the context"),
@@ -80,16 +78,6 @@ def connected(access: Access, *, connections: int = 32) -> Iterator[Connected]:
         yield Connected(api, access.namespace or context_namespace(access.kubeconfig, access.context))
     finally:
         api.close()
-
-
-def is_plugin() -> bool:
-    """Whether this program runs as `kubectl videojob`: then a job is one of the cluster."""
-    return Path(sys.argv[0]).name.startswith(PLUGIN)
-
-
-def program_name() -> str:
-    """The name of this program as its user typed it."""
-    return "kubectl videojob" if is_plugin() else "videojob"
 
 
 def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from videojob.api.metadata import Metadata
-from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, connected, is_plugin, stored_job
+from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, connected, stored_job
+from videojob.cli.program import is_plugin
 from videojob.cli.stored import Place, SinkKind, Which, place
 from videojob.errors import ClusterRefused, SetupError, UsageError
 from videojob.local.record import OUTPUT_ROOT

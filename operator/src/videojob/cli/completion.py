@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
+from videojob.cli.app import app
 from videojob.cli.cluster import Access, connected
+from videojob.cli.program import COMPLETE_VARIABLE
 from videojob.errors import VideoJobError
 from videojob.manifests.kinds import VIDEOJOBS
 
-COMPLETE_VARIABLE = "_VIDEOJOB_COMPLETE"
 _NO_FILES = ":4"
 """kubectl's word for: these are all, no names of files."""
 
@@ -47,8 +48,6 @@ def environment_of(words: Sequence[str]) -> Mapping[str, str]:
 
 def main() -> None:
     """Entry point `kubectl_complete-videojob`: kubectl gives the words behind `kubectl videojob`, and wants lines."""
-    from videojob.cli.app import app  # noqa: PLC0415 - which imports this module
-
     os.environ |= environment_of(sys.argv[1:])
     try:
         app(prog_name="videojob", complete_var=COMPLETE_VARIABLE)

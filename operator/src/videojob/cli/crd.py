@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from videojob.api.crd import crd_yaml
 from videojob.api.docs import reference_markdown
@@ -13,6 +17,13 @@ class CrdFormat(StrEnum):
 
     YAML = "yaml"
     MARKDOWN = "markdown"
+
+
+def crd(
+    form: Annotated[CrdFormat, typer.Option("--format", help="The CRD, or its reference page.")] = CrdFormat.YAML,
+) -> None:
+    """Print the CustomResourceDefinition, for `kubectl apply -f -`."""
+    sys.stdout.write(crd_text(form))
 
 
 def crd_text(form: CrdFormat = CrdFormat.YAML) -> str:

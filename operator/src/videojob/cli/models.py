@@ -19,7 +19,7 @@ from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, req
 from videojob.vision.contract import refuse_other_protocols
 from videojob.vision.values import ModelContract, PixelInput
 
-app = typer.Typer(help="The models that can be run on this machine.", no_args_is_help=True)
+app = typer.Typer(help="The models that can be run on this machine.", no_args_is_help=True, add_completion=False)
 
 Repository = Annotated[
     Path | None, typer.Option("--repository", help="The model repository; this machine's own by default.")

@@ -12,10 +12,7 @@ from videojob.adapters.kubernetes_api import connect_cluster
 from videojob.controller.unattended import stop_unattended
 from videojob.worker.logs import log_json
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
 def stop_servers(
     *,
     namespace: Annotated[str, typer.Option(help="Of the controller and its servers.")],

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from videojob.cli.cluster import program_name
 from videojob.cli.display import duration_text, progress_text, progress_view
 from videojob.cli.following import Happened
+from videojob.cli.program import program_name
 from videojob.cli.terminal import cell, tell
 from videojob.local.values import RunProgress
 from videojob.manifests.job_state import ConditionState, JobState, ProgressState

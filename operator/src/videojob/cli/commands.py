@@ -1,0 +1,81 @@
+"""The commands of `videojob`, each with the module that is imported when it is run."""
+
+from __future__ import annotations
+
+from videojob.cli.lazy import CommandEntry, LazyGroup
+
+_CLI = "videojob.cli"
+COMMANDS = (
+    CommandEntry(
+        "run", f"{_CLI}.run", "run", "Run a VideoJob on this machine; run it again to go on where it stopped."
+    ),
+    CommandEntry("results", f"{_CLI}.results", "results", "Show what a finished run found, or delete it."),
+    CommandEntry(
+        "report",
+        f"{_CLI}.results",
+        "report",
+        "Write the report of a finished run: one HTML file that needs nothing else.",
+    ),
+    CommandEntry(
+        "watch",
+        f"{_CLI}.watch",
+        "watch",
+        "Watch a VideoJob on the cluster until it ends; ends with the exit code that `run` would have.",
+    ),
+    CommandEntry(
+        "logs",
+        f"{_CLI}.logs",
+        "logs",
+        "Show the logs of a VideoJob's pods on the cluster, and of the inference server that they use.",
+    ),
+    CommandEntry(
+        "suspend",
+        f"{_CLI}.suspend",
+        "suspend",
+        "Hold a VideoJob on the cluster: its pods go, finished segments stay.",
+    ),
+    CommandEntry(
+        "resume",
+        f"{_CLI}.suspend",
+        "resume",
+        "Let a VideoJob on the cluster go on that is held, or that failed: finished segments stay.",
+    ),
+    CommandEntry(
+        "doctor",
+        f"{_CLI}.doctor",
+        "doctor",
+        "Check a cluster: installation, rights, nodes, identity, table, models, quota, monitoring.",
+    ),
+    CommandEntry(
+        "validate",
+        f"{_CLI}.validate",
+        "validate",
+        "Check manifests without starting anything; names file, line, field, what is wrong and what would be right.",
+    ),
+    CommandEntry("crd", f"{_CLI}.crd", "crd", "Print the CustomResourceDefinition, for `kubectl apply -f -`."),
+    CommandEntry("version", f"{_CLI}.version", "version", "Print the version."),
+    CommandEntry("models", f"{_CLI}.models", "app", "The models that can be run on this machine."),
+    CommandEntry("worker", f"{_CLI}.worker", "app", "What runs in a job's pods on a cluster.", hidden=True),
+    CommandEntry(
+        "controller",
+        f"{_CLI}.controller",
+        "controller",
+        "Run the operator: watches VideoJobs and brings each to its end.",
+        hidden=True,
+        extra="controller",
+    ),
+    CommandEntry(
+        "stop-servers",
+        f"{_CLI}.stop_servers",
+        "stop_servers",
+        "Scale inference servers to zero when no controller has renewed its Lease for long.",
+        hidden=True,
+        extra="controller",
+    ),
+)
+
+
+class MainCommands(LazyGroup):
+    """All of them."""
+
+    ENTRIES = COMMANDS
