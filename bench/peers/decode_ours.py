@@ -15,7 +15,7 @@ from bench.values import Sample, Task
 from videojob.media.decoder import DecoderProcess
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest
-from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.geometry import fit
 
 _SLOTS = 40  # what a worker has on two cores

@@ -25,10 +25,10 @@ from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
 from videojob.local.work import WorkDone
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.segments import cut
-from videojob.planning.settings import RunSettings
-from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
+from videojob.video.identity import RunSettings
+from videojob.video.info import Sampling, Segment, VideoInfo
+from videojob.video.segments import cut
 from videojob.vision.values import ModelContract
 from videojob.worker.dispatch import Dispatcher, Verdict
 from videojob.worker.flow import in_flight_frames

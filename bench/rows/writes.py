@@ -18,12 +18,12 @@ from bench.plan import Plan
 from bench.server import MODEL, repository, serving
 from bench.table import Row
 from videojob.adapters.sqlite import SqliteSink
-from videojob.planning.segments import TARGET_MS
-from videojob.planning.video import Segment
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import SegmentCommit, WriteUsage
 from videojob.results.write_cost import UNIT_BYTES, one_item_per_frame
+from videojob.video.info import Segment
+from videojob.video.segments import TARGET_MS
 from videojob.vision.values import Detections
 
 _SEGMENTS = 40

@@ -19,7 +19,6 @@ from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.dynamodb_values import to_attributes
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.codec import canonical
 from videojob.results.columns import PresenceColumns
@@ -27,6 +26,7 @@ from videojob.results.document import presence_columns, presence_table
 from videojob.results.plan_items import failure_item
 from videojob.results.summary_codec import SCHEMA, facts_of
 from videojob.results.values import Presence, RunRecord
+from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 
 UID = "team.uid-1"
 DAY_CUTS = 2879

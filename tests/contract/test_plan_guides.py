@@ -8,7 +8,7 @@ from dataclasses import replace
 from support.dynamodb import FaultyDynamoDb, settings_for
 from support.plans import good_video, plan_head
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.planning.guide import GuidePart, VideoGuide
+from videojob.video.guide import GuidePart, VideoGuide
 
 UID = "team.uid-1"
 

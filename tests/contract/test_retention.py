@@ -17,12 +17,12 @@ from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.dynamodb import DynamoDbSettings, make_client
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.errors import InputCorrupt, SinkError
-from videojob.planning.guide import GuidePart, VideoGuide
-from videojob.planning.jobplan import ModelFacts, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.ports import CommitOutcome
 from videojob.results.codec import canonical
 from videojob.results.retention import DAY_S, LONGEST_RUN_S
 from videojob.results.values import Presence, RunRecord, SegmentCommit
+from videojob.video.guide import GuidePart, VideoGuide
+from videojob.video.plan import ModelFacts, PlannedVideo, SegmentDoubt, SegmentFailure
 
 UID = "team.uid-1"
 START_S = 1_700_000_000

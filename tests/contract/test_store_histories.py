@@ -20,9 +20,9 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
-from videojob.planning.jobplan import SegmentFailure
 from videojob.ports import CommitOutcome, FailOutcome, Sink
 from videojob.results.values import RunRecord, SegmentCommit
+from videojob.video.plan import SegmentFailure
 
 HISTORIES = 60
 SEGMENTS = 3

@@ -26,7 +26,7 @@ from support.releases import Cluster, running_cluster
 from support.video_values import video_info
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
-from videojob.planning.jobplan import PlannedVideo
+from videojob.video.plan import PlannedVideo
 
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces"
 VALUES: dict[str, Any] = {

@@ -19,8 +19,8 @@ from support.plans import plan_head, planned_job
 from support.played_jobs import TABLE
 from support.results import segment_commit, segment_result
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.planning.jobplan import ModelFacts
 from videojob.results.values import RunRecord
+from videojob.video.plan import ModelFacts
 
 MANY = 10
 SEGMENTS = 12

@@ -20,8 +20,8 @@ from support.changing_videos import red_box, square, write_changing
 from support.decoding import decode, decode_all, request_for
 from support.videos import Spec, configure, encoder_options, pictures
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.segments import cut
-from videojob.planning.video import Gate, Sampling
+from videojob.video.info import Gate, Sampling
+from videojob.video.segments import cut
 from videojob.vision.geometry import fit
 from videojob.vision.values import PixelInput
 

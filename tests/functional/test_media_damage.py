@@ -17,7 +17,7 @@ from support.videos import Spec, write_video
 from videojob.errors import InputCorrupt
 from videojob.media.decoder import DecoderProcess
 from videojob.media.values import DecodeReport
-from videojob.planning.video import Segment, VideoInfo
+from videojob.video.info import Segment, VideoInfo
 
 _X265 = "keyint=25:log-level=none:pools=none:frame-threads=1"
 LOSSY = {

@@ -19,10 +19,10 @@ from support.plans import plan_head
 from support.videos import Spec, write_repeated
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.jobplan import PlannedVideo
-from videojob.planning.segments import cut
-from videojob.planning.video import VideoInfo
 from videojob.results.plan_items import video_item
+from videojob.video.info import VideoInfo
+from videojob.video.plan import PlannedVideo
+from videojob.video.segments import cut
 
 DAY_S = 24 * 3600
 GOP_S = 120

@@ -15,9 +15,9 @@ from support.videos import Spec, write_repeated, write_video
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.errors import InputContainerInvalid
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.guide import PART_SEGMENTS, IndexExcerpt, VideoGuide
-from videojob.planning.segments import cut
-from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.video.guide import PART_SEGMENTS, IndexExcerpt, VideoGuide
+from videojob.video.info import Sampling, Segment, VideoInfo
+from videojob.video.segments import cut
 
 SEGMENT_MS = 1000
 REORDERED = {"x264-params": "bframes=3:b-pyramid=normal"}

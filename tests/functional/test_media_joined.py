@@ -17,8 +17,8 @@ from support.paging import paged
 from support.videos import Spec, picture_number, write_video
 from videojob.errors import InputCorrupt
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.segments import cut
-from videojob.planning.video import Sampling
+from videojob.video.info import Sampling
+from videojob.video.segments import cut
 
 CLIP = Spec(frames=40)
 LIVE = replace(CLIP, mux_options={"live": "1"})

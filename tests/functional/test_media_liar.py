@@ -16,7 +16,7 @@ from videojob.media import child
 from videojob.media.decoder import DecoderProcess
 from videojob.media.probe import probe
 from videojob.media.ring import FileRing
-from videojob.planning.video import VideoInfo
+from videojob.video.info import VideoInfo
 
 LIAR = """
 import json, sys

@@ -20,7 +20,7 @@ from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputChanged, InputError, InputUnavailable
 from videojob.media.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
 from videojob.media.values import PagedSource
-from videojob.planning.segments import cut
+from videojob.video.segments import cut
 
 LONG = Spec(frames=200, gop=25)
 VP8 = replace(LONG, codec="libvpx", options={"deadline": "realtime"})

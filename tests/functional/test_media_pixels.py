@@ -17,7 +17,7 @@ from support.decoding import WHOLE, decode, request_for
 from support.samples import sample_path
 from support.videos import Spec, picture_number, write_video
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.video import Sampling
+from videojob.video.info import Sampling
 from videojob.vision.geometry import fit
 from videojob.vision.values import Geometry, PixelInput
 

@@ -25,8 +25,8 @@ from videojob.media import child
 from videojob.media.decoder import DecoderProcess
 from videojob.media.probe import probe
 from videojob.planning.catalogue import WorkerSettings
-from videojob.planning.segments import cut
-from videojob.planning.video import Sampling, VideoInfo
+from videojob.video.info import Sampling, VideoInfo
+from videojob.video.segments import cut
 from videojob.vision.values import Geometry
 
 

@@ -13,7 +13,7 @@ from support import bad_videos as bad
 from support.decoding import decode, request_for
 from support.videos import Spec, picture_number, write_video
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.video import Gate, Sampling
+from videojob.video.info import Gate, Sampling
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from support.decoding import WHOLE, Decoded, decode, decode_all, request_for
 from support.samples import sample_path
 from support.videos import Spec, numbered_picture, picture_number, write_video
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.segments import cut
-from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
+from videojob.video.info import Gate, Sampling, Segment, VideoInfo
+from videojob.video.segments import cut
 
 B_FRAMES = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
 OPEN_GOP = {"x264-params": "bframes=3:b-adapt=0:open-gop=1"}

@@ -11,7 +11,7 @@ from support.long_videos import write_long_mp4
 from support.range_s3 import range_server
 from support.s3 import use_endpoint
 from support.s3_bytes import measure_job
-from videojob.planning.video import Sampling
+from videojob.video.info import Sampling
 
 DURATION_S = 600
 

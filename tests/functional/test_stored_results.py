@@ -20,11 +20,11 @@ from support.results import job_description, planned, run_record, segment_commit
 from videojob.adapters.sqlite import SqliteSink
 from videojob.errors import InputCorrupt
 from videojob.local.record import DATABASE, RUN_FILE, write_facts
-from videojob.planning.video import Segment
 from videojob.results.run_facts import VideoFacts
 from videojob.results.summary import FailedInput, summarise
 from videojob.results.summary_codec import encode_summary
 from videojob.results.values import RunRecord, SegmentResult
+from videojob.video.info import Segment
 
 FIRST_PPM, SECOND_PPM = 900_000, 612_345
 

@@ -23,9 +23,9 @@ from support.samples import sample_path
 from support.triton import still_running
 from support.videos import Spec, write_video
 from videojob.local.triton.server import EmbeddedTriton
-from videojob.planning.jobplan import PlanHead
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 from videojob.worker.batch import Ending
 from videojob.worker.finalise import finalise_run
 

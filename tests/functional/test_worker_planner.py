@@ -18,7 +18,7 @@ from support.s3 import Faults, direct_client, faulty_proxy, use_endpoint
 from support.videos import Spec, write_video
 from videojob.api.videojob import VideoJob
 from videojob.errors import Cancelled, ManifestError, SinkUnavailable
-from videojob.planning.jobplan import PlannedVideo
+from videojob.video.plan import PlannedVideo
 from videojob.worker.inputs import InputResolver
 from videojob.worker.jobfile import JobFile
 from videojob.worker.planner import Planner

@@ -19,8 +19,8 @@ from videojob.planning.catalogue import (
 )
 from videojob.planning.decide import decide
 from videojob.planning.desired import Desired
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen, ServerSeen
+from videojob.video.plan import PlanHead
 
 NOW_S = 1_800_000_000.0
 UID = "0a1b2c3d-0000-4000-8000-000000000001"

@@ -29,8 +29,8 @@ from support.plans import planned_job
 from support.played_jobs import TABLE
 from support.results import segment_commit, segment_result
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.planning.jobplan import ModelFacts
 from videojob.results.values import RunRecord
+from videojob.video.plan import ModelFacts
 
 RELEASE = "VIDEOJOB_SOAK_RELEASE"
 """Environment variable: the `operator/src` of another release, whose controller is measured instead."""

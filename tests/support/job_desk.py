@@ -20,10 +20,10 @@ from videojob.manifests.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.manifests.names import server_name
 from videojob.manifests.server import server_deployment
 from videojob.planning.catalogue import Catalogue
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 from videojob.worker.fold import Folded, FoldRequest
 
 KEY = ("team", "entrance")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.codec import canonical_document, canonical_pieces, parse
 from videojob.results.document import Document, mapping
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 
 
 @dataclass

@@ -23,8 +23,6 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.dynamodb_values import from_attributes, to_attributes
 from videojob.api.videojob import VideoJob
-from videojob.planning.jobplan import PlanHead, PlannedVideo
-from videojob.planning.video import Segment
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import result_document, timings_document
 from videojob.results.items import Item
@@ -40,6 +38,8 @@ from videojob.results.values import (
     Window,
 )
 from videojob.results.write_cost import item_bytes
+from videojob.video.info import Segment
+from videojob.video.plan import PlanHead, PlannedVideo
 from videojob.worker.finalise import finalise_run, stored_outcome
 
 UID = "team.large"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from support.segments import video_info
 from videojob.errors import InputNotVideo
-from videojob.planning.jobplan import PlanHead, PlannedVideo
+from videojob.video.plan import PlanHead, PlannedVideo
 
 STEP_PTS = 30_000
 

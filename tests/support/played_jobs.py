@@ -20,8 +20,8 @@ from support.dynamodb import settings_for
 from support.plans import plan_head, planned_job
 from support.results import segment_commit, segment_result
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.planning.jobplan import ModelFacts
 from videojob.results.values import RunRecord
+from videojob.video.plan import ModelFacts
 
 _LOOK_EVERY_S = 0.1
 _MERGE = {"Content-Type": "application/merge-patch+json"}

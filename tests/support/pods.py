@@ -16,8 +16,8 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.sqlite import SqliteSink
 from videojob.api.videojob import VideoJob
-from videojob.planning.jobplan import PlanHead
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 
 MODEL_DIGEST = "sha256:" + "0" * 64
 

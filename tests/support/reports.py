@@ -8,7 +8,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from videojob.planning.video import Segment
 from videojob.results.document import Document
 from videojob.results.merge import fold
 from videojob.results.report import PeakPicture, ReportData, choose_peaks
@@ -22,6 +21,7 @@ from videojob.results.summary import (
     summarise,
 )
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, SegmentTimings, Window, WriteUsage
+from videojob.video.info import Segment
 
 WINDOW_MS = 10_000
 FPS = 25

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from videojob.planning.video import Segment
 from videojob.results.codec import digest
 from videojob.results.summary import JobDescription, JobIdentity, ResultSettings, VideoEntry
 from videojob.results.values import (
@@ -16,6 +15,7 @@ from videojob.results.values import (
     TrackSpan,
     Window,
 )
+from videojob.video.info import Segment
 
 
 def run_record(uid: str = "uid-1", *, plan: str = "plan-a", segments: int = 3, name: str = "faces") -> RunRecord:

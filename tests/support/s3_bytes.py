@@ -16,8 +16,8 @@ from support.long_videos import LongMp4
 from support.range_s3 import RangeServer
 from videojob.api.videojob import VideoJob
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.jobplan import PlannedVideo
-from videojob.planning.video import Sampling
+from videojob.video.info import Sampling
+from videojob.video.plan import PlannedVideo
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, paging_for_work
 from videojob.worker.inputs import InputResolver
 from videojob.worker.jobfile import JobFile

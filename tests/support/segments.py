@@ -9,9 +9,9 @@ from typing import Any
 from support.video_values import video_info as probed
 from videojob.errors import VideoJobError
 from videojob.local.values import JobPlan
-from videojob.planning.settings import RunSettings
-from videojob.planning.video import Sampling, Segment, VideoInfo
 from videojob.results.values import RunRecord
+from videojob.video.identity import RunSettings
+from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.values import ModelContract, PixelInput
 from videojob.worker.values import SegmentTask, VideoPlan
 

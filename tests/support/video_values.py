@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from videojob.planning.video import VideoInfo
+from videojob.video.info import VideoInfo
 
 _DEFAULT = VideoInfo(
     uri="file:///clip.mp4",

@@ -12,8 +12,8 @@ from support.plans import plan_head, planned_job
 from support.segments import run_record, run_settings
 from videojob.errors import VideoJobError
 from videojob.media.values import DecodeRequest
-from videojob.planning.jobplan import PlannedVideo
 from videojob.ports import FetchedInput, FrameRing
+from videojob.video.plan import PlannedVideo
 from videojob.worker.batch import Batch, BatchOutcome
 from videojob.worker.turn import Turn
 from videojob.worker.values import SegmentTools

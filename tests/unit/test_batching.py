@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support.decisions import CPU, GPU, NOW_S, a_catalogue, a_head, a_job
 from videojob.planning.batching import START_SHARE, Deal, backstop_s, deal, segment_s
 from videojob.planning.catalogue import Catalogue, ServerVariant, WorkerSettings
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.placement import deadline_left_s, pace, worker_count
+from videojob.video.plan import PlanHead
 
 
 def catalogue(**worker: Any) -> Catalogue:

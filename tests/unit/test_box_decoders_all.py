@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from support.box_answers import DETR_BOXES, SIZE, SSD_BOXES, SSD_SCORES, V8, contract, decode, face_heads, filled, rows
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
-from videojob.planning.video import Segment
 from videojob.results.accumulate import SegmentAccumulator
+from videojob.video.info import Segment
 from videojob.vision.boxes import Floats
 from videojob.vision.decoders import create_decoder, decoder_names
 from videojob.vision.decoders.base import Selection

@@ -15,11 +15,11 @@ from support.segments import run_settings
 from videojob.adapters.sqlite import SqliteSink
 from videojob.local.earlier import FOLDER, EarlierPlans
 from videojob.local.values import SinkConfig
-from videojob.planning.carry import NewPlace, carried
-from videojob.planning.settings import PlannedInput, RunSettings, digest_of, plan_text
-from videojob.planning.video import Segment
 from videojob.results.codec import digest
 from videojob.results.values import RunRecord, SegmentCommit
+from videojob.video.carry_over import NewPlace, carried
+from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
+from videojob.video.info import Segment
 
 Bounds = tuple[int | None, int | None]
 HALVES: tuple[Bounds, ...] = ((None, 30_000), (30_000, None))

@@ -17,9 +17,9 @@ from videojob.adapters.dynamodb import DynamoDbSettings
 from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
 from videojob.adapters.dynamodb_values import to_attributes
 from videojob.errors import SinkError
-from videojob.planning.jobplan import ModelFacts
 from videojob.results.items import commit_item
 from videojob.results.plan_items import head_item, video_item
+from videojob.video.plan import ModelFacts
 from videojob.worker.finalise import stored_outcome
 
 RUN = replace(run_record("team.1"), epoch=1)

@@ -13,17 +13,6 @@ from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import run_record
 from support.segments import run_settings, video_info
 from videojob.errors import InputCorrupt
-from videojob.planning.jobplan import (
-    ModelFacts,
-    PlannedSegments,
-    SegmentFailure,
-    first_failures,
-    is_settled,
-    planned_video_from_dict,
-    sampled_frames,
-)
-from videojob.planning.segments import cut
-from videojob.planning.video import Sampling, Segment
 from videojob.results.items import join_items
 from videojob.results.plan_items import (
     failure_from_item,
@@ -36,6 +25,17 @@ from videojob.results.plan_items import (
     video_item,
 )
 from videojob.results.write_cost import item_bytes
+from videojob.video.info import Sampling, Segment
+from videojob.video.plan import (
+    ModelFacts,
+    PlannedSegments,
+    SegmentFailure,
+    first_failures,
+    is_settled,
+    planned_video_from_dict,
+    sampled_frames,
+)
+from videojob.video.segments import cut
 
 RUN = replace(run_record("team.uid"), epoch=2)
 

@@ -16,7 +16,7 @@ from videojob.errors import InputCorrupt
 from videojob.local.outputs import OutputConfig, detections_files, finish_outputs
 from videojob.local.values import JobPlan
 from videojob.local.work import tasks_of
-from videojob.planning.video import Segment
+from videojob.video.info import Segment
 from videojob.vision.values import Detections, Geometry
 
 GEOMETRY = Geometry(160, 96, 160, 96, 1.0, 1.0, pad_x=0, pad_y=0)

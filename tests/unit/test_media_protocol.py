@@ -10,7 +10,7 @@ import pytest
 from support.video_values import video_info
 from videojob.media import protocol
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
-from videojob.planning.video import Gate, Sampling, Segment
+from videojob.video.info import Gate, Sampling, Segment
 from videojob.vision.values import Geometry
 
 SAMPLINGS = [

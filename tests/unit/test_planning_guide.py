@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from videojob.planning.guide import (
+from videojob.video.guide import (
     GuidePart,
     IndexExcerpt,
     SegmentGuide,

@@ -9,17 +9,17 @@ import pytest
 
 from support.segments import run_settings, video_info
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.settings import (
+from videojob.video.identity import (
     PlannedInput,
     ignored_fields,
     plan_digest,
     sampling_text,
     track_memory_ms,
 )
-from videojob.planning.settings import (
+from videojob.video.identity import (
     run_settings as from_spec,
 )
-from videojob.planning.video import Gate, Sampling, Segment
+from videojob.video.info import Gate, Sampling, Segment
 
 SEGMENT = Segment(0, 0, None, None)
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.video_values import video_info
-from videojob.planning.rates import short_rate
-from videojob.planning.video import video_info_from_dict
+from videojob.video.info import video_info_from_dict
+from videojob.video.rates import short_rate
 
 
 @settings(deadline=None)

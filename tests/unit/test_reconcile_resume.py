@@ -12,7 +12,7 @@ from support.plans import planned_job
 from videojob.errors import InputCorrupt, InputUnavailable, SinkUnavailable
 from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS
 from videojob.manifests.status import timestamp
-from videojob.planning.jobplan import SegmentDoubt, SegmentFailure
+from videojob.video.plan import SegmentDoubt, SegmentFailure
 from videojob.worker.fold import Folded
 
 

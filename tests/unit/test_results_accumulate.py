@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from videojob.errors import InvalidModelOutput
-from videojob.planning.video import Segment
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, TrackSpan, Window
+from videojob.video.info import Segment
 from videojob.vision.values import Detections
 
 SEGMENT = Segment(4, 1, 1000, 2000)

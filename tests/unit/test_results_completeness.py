@@ -11,7 +11,6 @@ import pytest
 
 from support.results import job_description, planned, segment_result
 from videojob.errors import ResultsIncomplete
-from videojob.planning.video import Segment
 from videojob.results.columns import PresenceColumns
 from videojob.results.completeness import checked_in_order
 from videojob.results.merge import fold
@@ -19,6 +18,7 @@ from videojob.results.summary import summarise
 from videojob.results.totals import VideoTotals
 from videojob.results.tracks import UniqueCounter, unique_counts
 from videojob.results.values import Gap, Presence, SegmentResult, TrackSpan
+from videojob.video.info import Segment
 
 BOX = (100, 100, 200, 200)
 

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from support.plans import bad_video, good_video, plan_head
 from support.results import run_record, segment_commit, segment_result
 from videojob.errors import SinkError
-from videojob.planning.jobplan import NEWEST_KEYS, SegmentFailure
-from videojob.planning.video import Segment
 from videojob.results.document import Document
 from videojob.results.items import commit_item, finished_run_from_item, job_item, run_from_item
 from videojob.results.keys import (
@@ -30,6 +28,8 @@ from videojob.results.keys import (
     summary_sort_key,
 )
 from videojob.results.plan_items import failure_item, head_from_item, head_item, video_item
+from videojob.video.info import Segment
+from videojob.video.plan import NEWEST_KEYS, SegmentFailure
 
 RUN = replace(run_record("u"), epoch=3)
 OLD = replace(RUN, keys=1)

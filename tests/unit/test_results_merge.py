@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.results import planned, segment_result
-from videojob.planning.video import Segment
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.merge import JobResults, fold, merge_all, merge_gaps, merge_presence
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, Window
+from videojob.video.info import Segment
 from videojob.vision.values import Detections
 
 GAP_MS = 100

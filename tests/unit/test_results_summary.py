@@ -7,7 +7,6 @@ import pytest
 
 from support.results import job_description, planned, segment_result
 from videojob.errors import InputCorrupt, ResultsIncomplete
-from videojob.planning.video import Segment
 from videojob.results.summary import (
     ClassSummary,
     FailedInput,
@@ -20,6 +19,7 @@ from videojob.results.summary import (
 )
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import Gap, SegmentResult, TrackSpan
+from videojob.video.info import Segment
 
 BOX = (100, 100, 200, 200)
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.video_values import video_info
-from videojob.planning.sampling import FrameSelector
-from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.video.info import Sampling, Segment, VideoInfo
+from videojob.video.sampling import FrameSelector
 
 WHOLE = Segment(0, 0, None, None)
 rates = st.fractions(Fraction(1, 60), Fraction(60), max_denominator=1001)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.video_values import video_info
-from videojob.planning.segments import cut
-from videojob.planning.video import Segment, VideoInfo
+from videojob.video.info import Segment, VideoInfo
+from videojob.video.segments import cut
 
 videos = st.builds(
     lambda start, cuts, duration_ms, base: video_info(

@@ -11,11 +11,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from support.segments import run_settings, video_info
-from videojob.planning.settings import track_memory_ms
-from videojob.planning.video import Sampling, Segment
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.tracks import unique_counts
 from videojob.results.values import SegmentResult, TrackSpan
+from videojob.video.identity import track_memory_ms
+from videojob.video.info import Sampling, Segment
 from videojob.vision.tracking import UNTRACKED, MotionTracker, overlaps
 from videojob.vision.values import Detections
 

@@ -33,8 +33,8 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.planning.jobplan import ModelFacts, SegmentFailure
 from videojob.results.values import SegmentCommit
+from videojob.video.plan import ModelFacts, SegmentFailure
 from videojob.worker.batch import BatchOutcome, Ending, ending_of
 
 FACTS = ModelFacts("face_detector", "", ("face",), "model")

@@ -11,10 +11,10 @@ from support.plans import bad_video, plan_head, planned_job
 from support.results import run_record, segment_commit, segment_result
 from videojob.api.videojob import VideoJob
 from videojob.errors import InputCorrupt, ResultsIncomplete, SinkUnavailable
-from videojob.planning.jobplan import ModelFacts, SegmentFailure
 from videojob.results.summary import FailedInput
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
+from videojob.video.plan import ModelFacts, SegmentFailure
 from videojob.worker.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
 
 JOB = VideoJob.from_manifest(

@@ -25,7 +25,7 @@ from support.s3 import direct_client, moto_server
 from support.triton import start
 from videojob.local.models.paths import ensure_built
 from videojob.planning.batching import deal, indexes
-from videojob.planning.jobplan import PlanHead
+from videojob.video.plan import PlanHead
 
 _LOOPS = 21  # of ten seconds
 _LIMIT = 1.3

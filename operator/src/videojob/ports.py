@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from videojob.manifests.kinds import Kind
 from videojob.manifests.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.results.document import Document
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.vision.values import ModelContract
 
 

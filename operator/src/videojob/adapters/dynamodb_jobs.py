@@ -13,7 +13,6 @@ from videojob.adapters.dynamodb import DynamoDbSink
 from videojob.adapters.dynamodb_calls import Denied, cancellation_reasons
 from videojob.adapters.dynamodb_misreads import reads, reads_each
 from videojob.adapters.dynamodb_writes import failed_condition
-from videojob.planning.jobplan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 from videojob.ports import FailOutcome
 from videojob.results.document import Document, mapping, text
 from videojob.results.items import first_moved, join_items, part_prefix
@@ -54,6 +53,7 @@ from videojob.results.plan_items import (
 )
 from videojob.results.summary_codec import FACTS
 from videojob.results.values import RunRecord
+from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 
 _LOG = logging.getLogger(__name__)
 

@@ -31,8 +31,8 @@ from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.memory import peak_rss_bytes
 from videojob.planning.catalogue import Accelerator, Backend
-from videojob.planning.settings import run_settings
 from videojob.reasons import Where, settle_on
+from videojob.video.identity import run_settings
 from videojob.worker.batch import Batch, Ending
 from videojob.worker.engines import Engines
 from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work

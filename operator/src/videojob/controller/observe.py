@@ -16,7 +16,6 @@ from videojob.manifests.kinds import JOBS
 from videojob.manifests.names import JOB_UID, results_uid
 from videojob.manifests.seen import job_seen
 from videojob.planning.catalogue import Catalogue
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.lives import is_resumed
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.planning.pinning import place_for
@@ -25,6 +24,7 @@ from videojob.planning.stall import LEAST_BOUND_S
 from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 from videojob.worker.finalise import stored_outcome
 
 _SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0

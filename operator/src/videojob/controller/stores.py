@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from videojob.planning.jobplan import PlanHead
 from videojob.ports import Clock, JobStore
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 
 K = TypeVar("K")
 V = TypeVar("V")

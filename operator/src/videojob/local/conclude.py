@@ -13,13 +13,13 @@ from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, 
 from videojob.local.report import write_report
 from videojob.local.values import JobPlan, RunOptions, RunOutcome
 from videojob.local.work import WorkDone
-from videojob.planning.jobplan import ModelFacts
 from videojob.ports import Clock, Sink
 from videojob.results.describe import DescribedVideo, describe
 from videojob.results.run_facts import RunFacts
 from videojob.results.summary import JobDescription, Summary, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
+from videojob.video.plan import ModelFacts
 from videojob.worker.dispatch import Dispatcher
 from videojob.worker.values import VideoPlan
 

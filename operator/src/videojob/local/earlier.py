@@ -15,11 +15,11 @@ from pathlib import Path
 
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.local.values import SinkConfig
-from videojob.planning.carry import NewPlace, carried
-from videojob.planning.settings import digest_of
 from videojob.ports import Sink
 from videojob.results.codec import digest
 from videojob.results.values import RunRecord, SegmentCommit
+from videojob.video.carry_over import NewPlace, carried
+from videojob.video.identity import digest_of
 
 FOLDER = "plans"
 _MOST_KEPT = 8

@@ -19,8 +19,8 @@ from pathlib import Path
 from videojob.adapters.preview import PreviewMode, join_previews
 from videojob.errors import SinkError
 from videojob.local.values import JobPlan
-from videojob.planning.video import Segment
 from videojob.results.values import RunRecord
+from videojob.video.info import Segment
 from videojob.worker.values import VideoPlan
 
 _DIGEST_DIGITS = 8  # of the plan's: enough to tell the plans of one job apart

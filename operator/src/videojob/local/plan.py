@@ -10,9 +10,9 @@ from pathlib import Path
 from videojob.api.videojob import VideoJob
 from videojob.local.earlier import EarlierPlans
 from videojob.local.values import JobPlan
-from videojob.planning.settings import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.ports import Sink
 from videojob.results.values import RunRecord
+from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.vision.select import class_ids
 from videojob.vision.values import ModelContract
 from videojob.worker.probing import cut_videos

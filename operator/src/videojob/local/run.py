@@ -27,8 +27,8 @@ from videojob.local.server import RunningServer, check_model, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, tasks_of
-from videojob.planning.settings import ignored_fields, run_settings
 from videojob.ports import Clock, Inference, Sink
+from videojob.video.identity import ignored_fields, run_settings
 from videojob.worker.dispatch import Dispatcher, is_away
 from videojob.worker.flow import in_flight_frames
 from videojob.worker.inputs import InputResolver

@@ -20,10 +20,10 @@ from videojob.errors import DecoderCrashed, DecodeTimeout, InputNotFound, VideoJ
 from videojob.media.decoder import DecoderProcess
 from videojob.media.ring import FileRing
 from videojob.media.values import DecodeRequest
-from videojob.planning.video import Sampling, Segment, VideoInfo, video_info_from_dict
 from videojob.ports import Clock
 from videojob.results.report import Peak, PeakPicture
 from videojob.results.run_facts import VideoFacts
+from videojob.video.info import Sampling, Segment, VideoInfo, video_info_from_dict
 from videojob.vision.values import Geometry
 
 Region = tuple[int, int, int, int]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from videojob.errors import VideoJobError
-from videojob.planning.jobplan import sampled_frames
-from videojob.planning.settings import RunSettings
-from videojob.planning.video import Segment, VideoInfo
 from videojob.results.values import RunRecord, SegmentTimings
+from videojob.video.identity import RunSettings
+from videojob.video.info import Segment, VideoInfo
+from videojob.video.plan import sampled_frames
 from videojob.vision.values import ModelContract
 from videojob.worker.values import VideoPlan
 

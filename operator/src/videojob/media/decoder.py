@@ -14,9 +14,9 @@ from videojob.media.child import Child
 from videojob.media.pages import PageDesk
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
-from videojob.planning.guide import VideoGuide
-from videojob.planning.segments import TARGET_MS
-from videojob.planning.video import VideoInfo, video_info_from_dict
+from videojob.video.guide import VideoGuide
+from videojob.video.info import VideoInfo, video_info_from_dict
+from videojob.video.segments import TARGET_MS
 
 PROGRESS_TIMEOUT_S = 30.0
 """How long a decoder may go without taking one more packet."""

@@ -33,8 +33,8 @@ from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
 from videojob.media.view import View
 from videojob.memory import peak_rss_bytes
-from videojob.planning.sampling import FrameSelector
-from videojob.planning.video import video_info_from_dict
+from videojob.video.info import video_info_from_dict
+from videojob.video.sampling import FrameSelector
 
 _MEMORY_HINT = "Transcode the video to a smaller picture, or raise worker.memoryLimit of a cluster."
 

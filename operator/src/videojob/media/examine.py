@@ -20,8 +20,8 @@ from videojob.media.corruption import Beginning
 from videojob.media.sandbox import check_room
 from videojob.media.video_file import VideoFile
 from videojob.media.view import orientation_of
-from videojob.planning.rates import short_rate
-from videojob.planning.video import VideoInfo
+from videojob.video.info import VideoInfo
+from videojob.video.rates import short_rate
 
 # How many packets may go by between the first keyframe and the first picture, and before a keyframe behind a seek.
 _MAX_PACKETS = 500

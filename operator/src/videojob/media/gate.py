@@ -9,7 +9,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from videojob.media.picture import Halver, plane_pixels
-from videojob.planning.video import Gate
+from videojob.video.info import Gate
 
 _WIDTH, _HEIGHT = 64, 36
 # Of a high picture, every so many rows are enough to see motion.

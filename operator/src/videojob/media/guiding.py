@@ -1,4 +1,4 @@
-"""Making a video's guide, and using it: see `planning.guide`. Runs in the decoder process only."""
+"""Making a video's guide, and using it: see `video.guide`. Runs in the decoder process only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from videojob.media import matroska_excerpt, mp4_excerpt, sniff
 from videojob.media.container import Source, opened
 from videojob.media.mp4_tables import NoTables
 from videojob.media.video_file import Overlay, PagedFile
-from videojob.planning.guide import PART_SEGMENTS, GuidePart, VideoGuide
-from videojob.planning.video import VideoInfo
+from videojob.video.guide import PART_SEGMENTS, GuidePart, VideoGuide
+from videojob.video.info import VideoInfo
 
 Spans = tuple[tuple[int, int], ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.video import VideoInfo
+from videojob.video.info import VideoInfo
 
 PROBE_TIMEOUT_S = 30.0
 

@@ -10,7 +10,7 @@ Parent to child (stdin):
     {"op": "drop", "run"}                        the frames of that run are no longer wanted
 The ring's file comes on a socket of its own, opened, before each "open": the child can open nothing to write.
 "pages" is null for a whole file, else {"path", "presence", "size_bytes", "block_bytes"}, see `video_file.Pages`.
-"index" is null when the container's own is read, else {"common", "own"}, see `planning.guide.IndexExcerpt`.
+"index" is null when the container's own is read, else {"common", "own"}, see `video.guide.IndexExcerpt`.
 Child to parent (stdout):
     {"ready": true}                              once, when it has locked itself in
     {"run", "info": {...}}                       the answer to probe
@@ -52,8 +52,8 @@ from videojob.errors import (
     ResolutionLimitExceeded,
 )
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, PagedSource
-from videojob.planning.guide import VideoGuide, guide_from_dict, part_from_dict
-from videojob.planning.video import Gate, Sampling, Segment, video_info_from_dict
+from videojob.video.guide import VideoGuide, guide_from_dict, part_from_dict
+from videojob.video.info import Gate, Sampling, Segment, video_info_from_dict
 from videojob.vision.values import Geometry
 
 Message = dict[str, Any]

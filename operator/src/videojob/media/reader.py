@@ -29,7 +29,7 @@ from videojob.media.parts import Parts
 from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.media.view import View, Views
-from videojob.planning.lookahead import Planned, keyframes, plan
+from videojob.video.packet_filter import Planned, keyframes, plan
 
 Picture = tuple[int, av.VideoFrame]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from videojob.planning.guide import SegmentGuide
-from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.video.guide import SegmentGuide
+from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.values import Geometry
 
 COUNTER_BYTES = 4

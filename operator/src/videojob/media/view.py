@@ -16,7 +16,7 @@ from typing import cast
 import av
 from av.sidedata.sidedata import SideDataContainer
 
-from videojob.planning.video import VideoInfo, upright_size
+from videojob.video.info import VideoInfo, upright_size
 
 _MATRIX = struct.Struct("=9i")
 _TURNING_CODECS = ("h264", "hevc")

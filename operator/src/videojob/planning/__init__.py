@@ -1,4 +1,4 @@
-"""PURE decisions: how a video is cut into segments, which frames count, what a job's identity is.
+"""PURE decisions about a VideoJob on a cluster: what should exist, where it runs, how much of it, and why it waits.
 
 Nothing here reads a clock, a file, a socket or the environment.
 """

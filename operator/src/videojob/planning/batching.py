@@ -13,8 +13,8 @@ from fractions import Fraction
 
 from videojob.api.spec import VideoJobSpec
 from videojob.planning.catalogue import Catalogue, ServerVariant, WorkerSettings
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.placement import most_workers, workers_for
+from videojob.video.plan import PlanHead
 
 START_SHARE = Fraction(1, 20)
 """Most that the start of a pod may take, of the work of its index."""

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from videojob.planning.catalogue import Accelerator, CapacityType
-from videojob.planning.jobplan import PlanHead
+from videojob.video.plan import PlanHead
 
 Work = Literal["plan", "work"]
 NODE_ON_THE_WAY = "node on its way"

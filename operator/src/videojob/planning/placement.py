@@ -11,9 +11,9 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
 from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
 from videojob.planning.gpus import one_gpu
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.observed import ServerKey
 from videojob.planning.recorded import Recorded
+from videojob.video.plan import PlanHead
 
 GPU_PAYS_FROM_FRAMES = 43_000
 """Below it a CPU server is cheaper than a GPU that must be started first: derived from published figures for YOLOv8s at

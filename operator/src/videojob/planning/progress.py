@@ -6,8 +6,8 @@ import math
 from fractions import Fraction
 
 from videojob.planning.desired import ProgressWanted
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.recorded import Recorded
+from videojob.video.plan import PlanHead
 
 _MEMORY_S = 60  # the rate is a mean over about the last minute
 

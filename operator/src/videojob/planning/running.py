@@ -13,7 +13,6 @@ from videojob.planning import stall
 from videojob.planning.asking import demand_of, pace_of, times_of
 from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
 from videojob.planning.desired import Desired, ProgressWanted, WorkJobWanted
-from videojob.planning.jobplan import PlanHead
 from videojob.planning.lives import life_of, next_attempt, tries_of
 from videojob.planning.observed import JobSeen, ResultsSeen
 from videojob.planning.pinning import lost_words
@@ -37,6 +36,7 @@ from videojob.planning.words import (
     sentence,
     works,
 )
+from videojob.video.plan import PlanHead
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 AWAY_S = 30.0

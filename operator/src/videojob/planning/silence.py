@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from videojob.planning.jobplan import SegmentDoubt
+from videojob.video.plan import SegmentDoubt
 
 _BEGAN, _ENDED = "PodBegan.", "PodEnded."
 _CONFIRMED = 2

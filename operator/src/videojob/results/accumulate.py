@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from videojob.errors import InvalidModelOutput
-from videojob.planning.video import Segment
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, TrackSpan, Window
+from videojob.video.info import Segment
 from videojob.vision.tracking import FirstSighting
 from videojob.vision.values import Detections
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from videojob.errors import ResultsIncomplete
-from videojob.planning.video import Segment
 from videojob.results.values import SegmentResult
+from videojob.video.info import Segment
 
 
 def checked_in_order(planned: Iterable[Segment], results: Iterable[SegmentResult]) -> Iterator[SegmentResult]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from videojob.planning.jobplan import ModelFacts
-from videojob.planning.settings import RunSettings, sampling_text, track_memory_ms
-from videojob.planning.video import Segment, VideoInfo
 from videojob.results.document import Document
 from videojob.results.summary import FailedInput, JobDescription, JobIdentity, ResultSettings, VideoEntry
+from videojob.video.identity import RunSettings, sampling_text, track_memory_ms
+from videojob.video.info import Segment, VideoInfo
+from videojob.video.plan import ModelFacts
 
 
 @dataclass(frozen=True, slots=True)

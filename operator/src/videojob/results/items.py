@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
-from videojob.planning.jobplan import NEWEST_KEYS
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.columns import Column
 from videojob.results.document import (
@@ -53,6 +52,7 @@ from videojob.results.keys import (
 from videojob.results.retention import EXPIRES_AT
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict
 from videojob.results.write_cost import item_bytes
+from videojob.video.plan import NEWEST_KEYS
 
 Item: TypeAlias = "dict[str, Document]"
 

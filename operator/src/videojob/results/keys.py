@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from videojob.errors import SinkError
-from videojob.planning.jobplan import NEWEST_KEYS
 from videojob.results.document import Document, mapping, whole
+from videojob.video.plan import NEWEST_KEYS
 
 FIRST_KEYS = 1
 """What a stored item means that names no version."""

@@ -19,15 +19,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from videojob.planning.guide import GuidePart, part_from_dict
-from videojob.planning.jobplan import (
-    ModelFacts,
-    PlanHead,
-    PlannedVideo,
-    SegmentDoubt,
-    SegmentFailure,
-    planned_video_from_dict,
-)
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import Document, items, mapping, text, whole
 from videojob.results.items import SPILL_BYTES, Item, SpilledItem, checked, spill
@@ -46,6 +37,15 @@ from videojob.results.keys import (
 )
 from videojob.results.retention import EXPIRES_AT
 from videojob.results.values import RunRecord
+from videojob.video.guide import GuidePart, part_from_dict
+from videojob.video.plan import (
+    ModelFacts,
+    PlanHead,
+    PlannedVideo,
+    SegmentDoubt,
+    SegmentFailure,
+    planned_video_from_dict,
+)
 
 _BESIDE_VIDEO = frozenset({"PK", "SK", "digest", EXPIRES_AT})
 

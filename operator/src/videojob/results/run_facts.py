@@ -44,7 +44,7 @@ class VideoFacts:
         uri: as the summary names it.
         name: what the user calls it; "" when the manifest gives no name.
         path: local file, for decoding thumbnails; None when there is none. Never shown in a report.
-        info: `planning.video.VideoInfo.as_dict()`; None when probing failed.
+        info: `video.info.VideoInfo.as_dict()`; None when probing failed.
     """
 
     video: int

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from videojob.errors import InputCorrupt
-from videojob.planning.video import Segment
 from videojob.results.columns import PresenceColumns
 from videojob.results.completeness import checked_in_order
 from videojob.results.document import Document
@@ -22,6 +21,7 @@ from videojob.results.merge import JobResults, fold, merge_stats
 from videojob.results.totals import VideoTotals
 from videojob.results.tracks import UniqueCounter
 from videojob.results.values import ClassStats, Gap, Presence, SegmentResult
+from videojob.video.info import Segment
 
 State = Literal["Completed", "PartiallyCompleted", "Failed"]
 
@@ -180,7 +180,7 @@ class JobDescription:
         videos: every input, by position.
         segments: every planned segment, in any order; asked for more than once.
         failed: inputs that could not be worked on; their segments are neither asked for nor counted.
-        track_memory_ms: per video by position, how long its trackers remember (`planning.settings.track_memory_ms`);
+        track_memory_ms: per video by position, how long its trackers remember (`video.identity.track_memory_ms`);
             a video beyond them has the presence gap's.
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from videojob.planning.jobplan import NEWEST_KEYS
+from videojob.video.plan import NEWEST_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SegmentResult:
     """All that one segment found. Pure: the same input, model and settings give the same value.
 
     Attributes:
-        segment, video: as in `planning.video.Segment`.
+        segment, video: as in `video.info.Segment`.
         start_pts, end_pts: the segment's range; the finaliser checks that ranges join without gap or overlap.
         frames_decoded: pictures decoded inside the range.
         frames_selected: those that sampling asked for; `frames_gated` of them repeat their neighbour's boxes.

@@ -29,7 +29,11 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.planning.jobplan import (
+from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Inference, JobStore
+from videojob.results.values import RunRecord
+from videojob.video.identity import RunSettings
+from videojob.video.info import Segment
+from videojob.video.plan import (
     ModelFacts,
     PlannedVideo,
     SegmentDoubt,
@@ -37,10 +41,6 @@ from videojob.planning.jobplan import (
     first_failures,
     is_settled,
 )
-from videojob.planning.settings import RunSettings
-from videojob.planning.video import Segment
-from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Inference, JobStore
-from videojob.results.values import RunRecord
 from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 from videojob.worker.runner import SegmentRunner
 from videojob.worker.silence import Silence

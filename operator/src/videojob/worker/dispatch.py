@@ -16,7 +16,7 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.planning.video import Segment
+from videojob.video.info import Segment
 from videojob.worker.values import SegmentTask
 
 

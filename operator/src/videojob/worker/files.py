@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from videojob.planning.jobplan import PlannedVideo
 from videojob.ports import FetchedInput, InputFetcher, Paging
+from videojob.video.plan import PlannedVideo
 
 FetcherOf = Callable[[PlannedVideo], InputFetcher]
 """What fetches a video of the plan."""

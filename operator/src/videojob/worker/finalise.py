@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import ResultsIncomplete, SinkError
-from videojob.planning.jobplan import (
+from videojob.ports import JobStore
+from videojob.results.describe import DescribedVideo, describe
+from videojob.results.summary import FailedInput, Summary, summarise
+from videojob.results.summary_codec import facts_of, summary_document
+from videojob.results.values import RunRecord
+from videojob.video.identity import run_settings
+from videojob.video.plan import (
     ModelFacts,
     PlanHead,
     PlannedSegments,
@@ -16,12 +22,6 @@ from videojob.planning.jobplan import (
     first_failures,
     is_settled,
 )
-from videojob.planning.settings import run_settings
-from videojob.ports import JobStore
-from videojob.results.describe import DescribedVideo, describe
-from videojob.results.summary import FailedInput, Summary, summarise
-from videojob.results.summary_codec import facts_of, summary_document
-from videojob.results.values import RunRecord
 
 _MOST_NAMED = 3  # the summary and the report name all
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
-from videojob.planning.jobplan import PlanHead
 from videojob.results.values import RunRecord
+from videojob.video.plan import PlanHead
 from videojob.worker.finalise import FinalOutcome
 
 MODULE = "videojob.worker.fold_process"

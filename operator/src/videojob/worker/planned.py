@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from videojob.errors import ResultsIncomplete, UsageError
-from videojob.planning.jobplan import PlannedVideo
-from videojob.planning.video import Segment
 from videojob.ports import JobStore
 from videojob.results.values import RunRecord
+from videojob.video.info import Segment
+from videojob.video.plan import PlannedVideo
 from videojob.worker.jobfile import JobFile
 
 

@@ -24,13 +24,13 @@ from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
-from videojob.planning.guide import VideoGuide
-from videojob.planning.jobplan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.planning.limits import check_segments, check_videos
-from videojob.planning.segments import longest_ms
-from videojob.planning.settings import PlannedInput, RunSettings, plan_digest, run_settings
-from videojob.planning.video import Segment
 from videojob.ports import FetchedInput, JobStore
+from videojob.video.guide import VideoGuide
+from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_settings
+from videojob.video.info import Segment
+from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
+from videojob.video.segments import longest_ms
 from videojob.worker.dispatch import is_away
 from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
 from videojob.worker.inputs import FailedInput, InputResolver, Item, Wanted, once

@@ -11,11 +11,11 @@ from queue import SimpleQueue
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
 from videojob.media.decoder import DecoderProcess
-from videojob.planning.guide import VideoGuide
-from videojob.planning.segments import cut
-from videojob.planning.settings import RESULTS_FORMAT
-from videojob.planning.video import Segment, VideoInfo
 from videojob.ports import FetchedInput
+from videojob.video.guide import VideoGuide
+from videojob.video.identity import RESULTS_FORMAT
+from videojob.video.info import Segment, VideoInfo
+from videojob.video.segments import cut
 from videojob.worker.inputs import FailedInput
 from videojob.worker.process_control import stop_signals_held
 from videojob.worker.values import VideoPlan, fault_in_video, file_stamp

@@ -24,11 +24,11 @@ from videojob.errors import (
 )
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
-from videojob.planning.settings import track_memory_ms
 from videojob.ports import CommitOutcome, FrameRing, InferenceReply, SegmentFrames, ServerStatistics
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import Gap, SegmentCommit, SegmentResult
+from videojob.video.identity import track_memory_ms
 from videojob.vision.decoders import BoxDecoder, create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.prepare import prepare

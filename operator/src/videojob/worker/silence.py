@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from videojob.errors import SinkUnavailable, VideoJobError, WorkerLost
 from videojob.memory import memory_limit_bytes
-from videojob.planning.jobplan import SegmentDoubt
 from videojob.planning.silence import began, ended, kills_pods, silent_deaths
-from videojob.planning.video import Segment
 from videojob.ports import Clock, JobStore
 from videojob.results.values import RunRecord
+from videojob.video.info import Segment
+from videojob.video.plan import SegmentDoubt
 from videojob.worker.turn import Turn
 
 _GIB = 1 << 30

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from videojob.api.spec import Sampling as SamplingSpec
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.video import Gate, Sampling, Segment, VideoInfo
+from videojob.video.info import Gate, Sampling, Segment, VideoInfo
 
 RESULTS_FORMAT = 2
 """Raised with every change that makes the same frames give other results: a rerun then starts anew."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from videojob.planning.video import Segment, VideoInfo
+from videojob.video.info import Segment, VideoInfo
 
 TARGET_MS = 30_000
 """Length aimed at: so short that a lost worker costs little, so long that seeking and committing cost nothing."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Any
 
-from videojob.planning.guide import SegmentGuide, VideoGuide, guide_from_dict
-from videojob.planning.settings import RunSettings
-from videojob.planning.video import Segment, VideoInfo, video_info_from_dict
+from videojob.video.guide import SegmentGuide, VideoGuide, guide_from_dict
+from videojob.video.identity import RunSettings
+from videojob.video.info import Segment, VideoInfo, video_info_from_dict
 
 NEWEST_KEYS = 2
 """Version of the keys that new jobs are stored under; `results.keys` has them all."""

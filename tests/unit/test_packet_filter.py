@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videojob.planning import lookahead
-from videojob.planning.lookahead import Planned, keyframes, plan
+from videojob.video import packet_filter
+from videojob.video.packet_filter import Planned, keyframes, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def test_a_packet_without_times_never_leaves_the_decoder_without_what_it_needs(
     at = data.draw(st.integers(0, len(sound) - 1))
     packets = [replace(packet, pts=None, dts=None) if n == at else packet for n, packet in enumerate(sound)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookahead, "WINDOW_PACKETS", max(window, 2 * b_frames + 3))
+        patch.setattr(packet_filter, "WINDOW_PACKETS", max(window, 2 * b_frames + 3))
         chosen = planned(packets, wanted)
     # What the decoder sees: the same pictures, their times known.
     whole = dict(zip(map(id, packets), sound, strict=True))
@@ -189,7 +189,7 @@ def test_the_packet_that_ends_the_stream_is_passed_on() -> None:
 
 
 def test_the_window_is_bounded_in_packets_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookahead, "WINDOW_BYTES", 1000)
+    monkeypatch.setattr(packet_filter, "WINDOW_BYTES", 1000)
     taken: list[FakePacket] = []
 
     def counted() -> Iterator[FakePacket]:
@@ -206,7 +206,7 @@ def test_the_window_is_bounded_in_packets_and_bytes(monkeypatch: pytest.MonkeyPa
 def test_behind_a_packet_without_times_decoding_begins_anew_at_the_next_keyframe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lookahead, "WINDOW_PACKETS", 12)
+    monkeypatch.setattr(packet_filter, "WINDOW_PACKETS", 12)
     packets = video([10, 10, 10], 0, is_open=False)
     packets[15] = replace(packets[15], pts=None, dts=None)
     chosen = planned(packets, {0})

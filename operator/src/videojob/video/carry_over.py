@@ -24,7 +24,7 @@ def carried(earlier: str, now: str) -> dict[int, NewPlace]:
     """By the index in the earlier plan, where each segment that both plans have is now; empty when none is the same.
 
     Args:
-        earlier: as `planning.settings.plan_text` wrote it.
+        earlier: as `video.identity.plan_text` wrote it.
         now: as it writes the present plan.
     """
     old, new = json.loads(earlier), json.loads(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from videojob.planning.video import Sampling, Segment, VideoInfo
+from videojob.video.info import Sampling, Segment, VideoInfo
 
 
 class FrameSelector:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from videojob.planning.rates import positive, rate_or_none
+from videojob.video.rates import positive, rate_or_none
 
 
 @dataclass(frozen=True, slots=True)
