@@ -11,7 +11,7 @@ from collections import deque
 from bench.child import measured
 from bench.peers.ours import connect_to
 from bench.values import Sample, Task
-from videojob.adapters.triton import TritonInference
+from videojob.adapters.triton.client import TritonInference
 from videojob.media.rings import RingHolder
 from videojob.ports import FrameRing
 

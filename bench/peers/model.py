@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bench.agreement import FrameBoxes
-from videojob.adapters.model_repository import read_model
+from videojob.adapters.triton.model_repository import read_model
 from videojob.vision.decoders import create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.values import Geometry, ModelContract

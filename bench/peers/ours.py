@@ -15,7 +15,7 @@ from bench import processes
 from bench.child import measured
 from bench.values import Sample, Task
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.triton import TritonInference, connect
+from videojob.adapters.triton.client import TritonInference, connect
 from videojob.errors import VideoJobError
 from videojob.local.outputs import OutputConfig
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool

@@ -22,8 +22,8 @@ from bench.plan import Plan
 from bench.server import EMULATED, serving_emulated
 from bench.table import Row
 from bench.values import Task
-from videojob.adapters.sqlite import SqliteSink
-from videojob.adapters.triton import TritonInference
+from videojob.adapters.sqlite.sink import SqliteSink
+from videojob.adapters.triton.client import TritonInference
 
 _LOOPS = 12
 _SEGMENT_S = 20

@@ -17,7 +17,7 @@ from bench.peers.ours import PRESENCE_GAP_MS, WINDOW_MS, run_record
 from bench.plan import Plan
 from bench.server import MODEL, repository, serving
 from bench.table import Row
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.results.accumulate import SegmentAccumulator
 from videojob.results.codec import digest
 from videojob.results.values import SegmentCommit, WriteUsage

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from support.models import built_repository
 from support.samples import sample_path
-from videojob.adapters.model_repository import find_model, half_path
+from videojob.adapters.triton.model_repository import find_model, half_path
 from videojob.local.models.half import half_precision, rounded, write_half
 from videojob.local.models.picture import Normalisation, lead_frames_in, picture_input
 from videojob.local.models.runtime import OnnxRun

@@ -15,9 +15,9 @@ from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 from support.dynamodb import Fault, FaultyDynamoDb, count_reads, settings_for
 from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings, make_client
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.dynamodb_values import to_attributes
+from videojob.adapters.aws.dynamodb.attributes import to_attributes
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.codec import canonical

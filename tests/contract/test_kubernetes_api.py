@@ -14,7 +14,7 @@ import pytest
 
 from support.api_faults import ApiFaults, Break, CutShort, Fault, Refuse, Request, faulty_api
 from support.apiserver import ApiServer, fresh_apiserver
-from videojob.adapters.kubernetes_api import KubernetesApi
+from videojob.adapters.kubernetes.api import KubernetesApi
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.ports import AlreadyThere, ClusterConflict

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from support.models import ROOT, built_repository
-from videojob.adapters.model_repository import (
+from videojob.adapters.triton.model_repository import (
     RepositoryModel,
     find_model,
     list_models,

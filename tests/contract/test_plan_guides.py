@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from support.dynamodb import FaultyDynamoDb, settings_for
 from support.plans import good_video, plan_head
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.video.guide import GuidePart, VideoGuide
 
 UID = "team.uid-1"

@@ -14,8 +14,8 @@ import pytest
 from support.dynamodb import Fault, FaultyDynamoDb, settings_for
 from support.plans import bad_video, good_video, plan_head
 from support.results import planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings, make_client
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import InputCorrupt, SinkError
 from videojob.ports import CommitOutcome
 from videojob.results.codec import canonical

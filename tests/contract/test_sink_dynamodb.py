@@ -14,9 +14,9 @@ from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 from support.dynamodb import Fault, FaultyDynamoDb, Rule, settings_for
 from support.results import planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink, make_client
-from videojob.adapters.dynamodb_calls import RetryPolicy
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink, make_client
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError, SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome, Sink
 from videojob.results.codec import digest

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.results import job_description, planned, run_record, segment_commit, segment_result
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary

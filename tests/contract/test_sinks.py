@@ -15,8 +15,8 @@ import pytest
 
 from support.dynamodb import settings_for
 from support.results import job_description, planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSink
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, Sink
 from videojob.results.codec import bytes_digest, canonical, digest

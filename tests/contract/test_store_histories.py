@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from support.dynamodb import AWS_ENVIRONMENT, Fault, FaultyDynamoDb, faulty_proxy, settings_for
 from support.results import planned, run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, FailOutcome, Sink
 from videojob.results.values import RunRecord, SegmentCommit

@@ -24,7 +24,7 @@ from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.manifests.build import manifest
 from support.releases import Cluster, running_cluster
 from support.video_values import video_info
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
 from videojob.video.plan import PlannedVideo
 

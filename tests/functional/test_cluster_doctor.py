@@ -25,7 +25,7 @@ from support.doctor import condition
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.releases import Cluster, running_cluster
 from support.s3 import moto_server
-from videojob.adapters.dynamodb import DynamoDbSink
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 
 pytestmark = pytest.mark.timeout(300)
 TEAM, TABLE, REGION = "team-a", "videojob-results", "us-east-1"

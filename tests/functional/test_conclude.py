@@ -13,7 +13,7 @@ from support.fakes import FakeClock
 from support.reports import run_facts
 from support.results import segment_commit, segment_result
 from support.segments import job_plan, segment_task, video_plan
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.api.load import load_manifests
 from videojob.errors import InputUnavailable, ProcessingFault, VideoJobError
 from videojob.local.conclude import Conclusion, description

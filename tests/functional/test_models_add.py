@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from support.onnx_graphs import GraphInput, answering, averaging, one_at_a_time, traced_with_one
 from support.workshop import LABELS, YOLO, Workshop
-from videojob.adapters.model_repository import find_model
+from videojob.adapters.triton.model_repository import find_model
 from videojob.errors import ModelSignatureMismatch, SetupError
 from videojob.local.models.add import PixelOptions
 from videojob.local.models.picture import Normalisation, lead_frames_in, picture_input

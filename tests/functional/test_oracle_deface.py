@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from support.models import built_repository
 from support.samples import sample_path
-from videojob.adapters.model_repository import find_model
+from videojob.adapters.triton.model_repository import find_model
 from videojob.local.models.runtime import OnnxRun
 from videojob.vision.decoders import create_decoder
 from videojob.vision.values import Detections

@@ -14,7 +14,7 @@ import pytest
 from support.clips import looped
 from support.command import Finished, manifest, running, videojob
 from support.samples import sample_path
-from videojob.adapters.parquet import read_detections
+from videojob.adapters.files.parquet import read_detections
 
 SPARSE: dict[str, Any] = {"sampling": {"everyNthFrame": 40}, "compute": {"segmentSeconds": 20}}
 FRAMES_PER_LOOP = 3

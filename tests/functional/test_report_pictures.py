@@ -18,7 +18,7 @@ from support.reports import job, run_facts
 from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.report import write_report
 from videojob.local.thumbnails import peak_pictures, region_around

@@ -14,7 +14,7 @@ from support.http_server import FileServer, Page, file_server
 from support.inputs import loopback_http
 from support.samples import sample_path
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.api.load import load_manifests
 from videojob.local.pool import StopRequest
 from videojob.local.run import LocalRun

@@ -18,7 +18,7 @@ from support.clips import looped
 from support.command import TIMEOUT_S, Finished, manifest, running, videojob
 from support.dynamodb import dynamodb_local
 from support.samples import sample_path
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 
 SPARSE = {"framesPerSecond": "0.43"}  # not a whole number of frames in a loop: it meets other frames in each round
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}

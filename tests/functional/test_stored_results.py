@@ -17,7 +17,7 @@ from support.command import videojob
 from support.page import read_page
 from support.reports import run_facts
 from support.results import job_description, planned, run_record, segment_commit, segment_result
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import InputCorrupt
 from videojob.local.record import DATABASE, RUN_FILE, write_facts
 from videojob.results.run_facts import VideoFacts

@@ -21,8 +21,8 @@ from support.s3 import direct_client, faulty_proxy, moto_server
 from support.samples import sample_path
 from support.triton import write_filter
 from support.triton_pods import triton_pod
-from videojob.adapters.model_repository import find_model, model_digest
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
+from videojob.adapters.triton.model_repository import find_model, model_digest
 from videojob.worker.batch import Ending
 
 OWNER = "123456789012"  # moto's account

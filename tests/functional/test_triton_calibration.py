@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from support.triton import filter_graph, write_filter
-from videojob.adapters.model_repository import RepositoryModel, read_model
+from videojob.adapters.triton.model_repository import RepositoryModel, read_model
 from videojob.local.triton.calibration import Timings, timings_for
 
 

@@ -31,9 +31,9 @@ from support.triton import (
     write_emulated,
     write_filter,
 )
-from videojob.adapters.triton import TritonInference, connect
-from videojob.adapters.triton_channel import TritonOptions
-from videojob.adapters.triton_policy import RetryPolicy
+from videojob.adapters.triton.channel import TritonOptions
+from videojob.adapters.triton.client import TritonInference, connect
+from videojob.adapters.triton.policy import RetryPolicy
 from videojob.errors import (
     InferenceTimeout,
     InvalidModelOutput,

@@ -11,7 +11,7 @@ import pytest
 from support.onnx_graphs import answering
 from support.triton import write_filter
 from support.workshop import Workshop
-from videojob.adapters.model_repository import find_model, onnx_files, weights_sha256
+from videojob.adapters.triton.model_repository import find_model, onnx_files, weights_sha256
 from videojob.errors import ModelLoadFailed
 from videojob.local.models.trial import weights_path
 from videojob.local.triton.materialise import materialise

@@ -15,9 +15,9 @@ import pytest
 
 from support.triton import frames, write_filter
 from support.triton_pods import Names, Pod, free_ports, triton_pod
-from videojob.adapters.model_repository import model_digest
-from videojob.adapters.triton import connect
-from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton.channel import TritonOptions
+from videojob.adapters.triton.client import connect
+from videojob.adapters.triton.model_repository import model_digest
 from videojob.manifests.triton_args import GRPC_PORT
 from videojob.manifests.triton_words import triton_words
 from videojob.worker.sync_model import WantedModel, copy_folder, sync_model

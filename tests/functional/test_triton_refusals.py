@@ -13,8 +13,8 @@ from support.command import manifest
 from support.http_server import file_server
 from support.small_triton import CONFIG, NAME, small_triton
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.triton import connect
-from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton.channel import TritonOptions
+from videojob.adapters.triton.client import connect
 from videojob.api.load import load_manifests
 from videojob.errors import ModelSignatureMismatch, RequestTooLarge, ServerError
 from videojob.local.pool import StopRequest

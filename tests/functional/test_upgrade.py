@@ -27,7 +27,7 @@ from support.played_jobs import TABLE
 from support.previous_release import Release, unpack_previous_release
 from support.s3 import direct_client, use_endpoint
 from support.samples import sample_path
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.cli.crd import CrdFormat, crd_text
 from videojob.local.triton.server import EmbeddedTriton
 

@@ -20,7 +20,7 @@ from support.controllers import RunningController, kubeconfig, running_controlle
 from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.played_jobs import TABLE, PlayedCluster, played_cluster
 from support.previous_release import Release
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.cli.crd import CrdFormat, crd_text
 
 SYSTEM = "videojob-system"

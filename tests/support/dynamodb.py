@@ -24,8 +24,8 @@ from uuid import uuid4
 
 from mypy_boto3_dynamodb.client import DynamoDBClient
 
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 
 AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",

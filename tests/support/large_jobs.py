@@ -19,9 +19,9 @@ from typing import Any, cast
 from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from support.plans import plan_head, planned_job
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.api.videojob import VideoJob
 from videojob.results.codec import bytes_digest, canonical
 from videojob.results.document import result_document, timings_document

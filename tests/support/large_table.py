@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from support.large_jobs import MadeUpTable, a_plan
-from videojob.adapters.dynamodb_values import from_attributes
+from videojob.adapters.aws.dynamodb.attributes import from_attributes
 from videojob.results.codec import canonical
 from videojob.results.items import join_items
 

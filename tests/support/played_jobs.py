@@ -19,7 +19,7 @@ import httpx
 from support.dynamodb import settings_for
 from support.plans import plan_head, planned_job
 from support.results import segment_commit, segment_result
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.results.values import RunRecord
 from videojob.video.plan import ModelFacts
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from support.command import TIMEOUT_S, command_line, videojob
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.api.videojob import VideoJob
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead

@@ -18,8 +18,8 @@ import psutil
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from videojob.adapters.triton import TritonInference, connect
-from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton.channel import TritonOptions
+from videojob.adapters.triton.client import TritonInference, connect
 from videojob.local.triton.server import EmbeddedTriton, Ports
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import pytest
 
 from support.results import segment_commit, segment_result
 from support.segments import run_settings
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.local.earlier import FOLDER, EarlierPlans
 from videojob.local.values import SinkConfig
 from videojob.results.codec import digest

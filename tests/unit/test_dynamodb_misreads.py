@@ -13,9 +13,9 @@ from support.decisions import a_head
 from support.job_stores import FakeJobStore
 from support.plans import good_video
 from support.results import run_record, segment_commit, segment_result
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.dynamodb_values import to_attributes
+from videojob.adapters.aws.dynamodb.attributes import to_attributes
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import SinkError
 from videojob.results.items import commit_item
 from videojob.results.plan_items import head_item, video_item

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.fakes import FakeClock
-from videojob.adapters.engine_cache import BUILDING_NAME, SET_NAME, STALE_S, EngineCache
+from videojob.adapters.triton.engine_cache import BUILDING_NAME, SET_NAME, STALE_S, EngineCache
 from videojob.errors import SetupError
 from videojob.worker.engines import MOST_WAIT_S, Engines
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from videojob.adapters.kubernetes_api import KubernetesApi, context_namespace
+from videojob.adapters.kubernetes.api import KubernetesApi, context_namespace
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.manifests.kinds import VIDEOJOBS
 from videojob.manifests.log_sources import LogQuery

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support.segments import job_plan, run_record, video_plan
-from videojob.adapters.preview import PreviewMode, PreviewStyle, SegmentPreview
+from videojob.adapters.files.preview import PreviewMode, PreviewStyle, SegmentPreview
 from videojob.errors import InputCorrupt
 from videojob.local.outputs import OutputConfig, detections_files, finish_outputs
 from videojob.local.values import JobPlan

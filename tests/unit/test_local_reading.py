@@ -11,7 +11,7 @@ import pytest
 
 from support.results import job_description, planned, run_record, segment_commit, segment_result
 from support.segments import video_plan
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import InputNotFound, InputUnavailable, SetupError, VideoJobError
 from videojob.local.reading import reason_to_wait

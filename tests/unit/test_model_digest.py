@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from videojob.adapters.model_repository import model_digest
+from videojob.adapters.triton.model_repository import model_digest
 from videojob.errors import ModelError, ModelLoadFailed, ModelNotFound
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from videojob.adapters.folders import replace_folder
-from videojob.adapters.triton_config import parse_config
+from videojob.adapters.files.folders import replace_folder
+from videojob.adapters.triton.config import parse_config
 from videojob.local.models.config_text import ConfigText, TensorText
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from support.disk import files_end_at
 from support.processes import dead_process_id
-from videojob.adapters.preview import PreviewMode, PreviewStyle, SegmentPreview, annotate, join_previews
+from videojob.adapters.files.preview import PreviewMode, PreviewStyle, SegmentPreview, annotate, join_previews
 from videojob.errors import SinkError
 from videojob.vision.values import Detections, Geometry
 

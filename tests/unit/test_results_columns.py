@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videojob.adapters.dynamodb_values import to_attributes
+from videojob.adapters.aws.dynamodb.attributes import to_attributes
 from videojob.errors import ResultsIncomplete
 from videojob.results.codec import bytes_digest, canonical, canonical_pieces, document_digest
 from videojob.results.columns import Column, PresenceColumns

@@ -9,7 +9,7 @@ from pyarrow import parquet as pq
 
 from support.disk import files_end_at
 from support.processes import dead_process_id
-from videojob.adapters.parquet import DetectionsFile, detections_table, read_detections
+from videojob.adapters.files.parquet import DetectionsFile, detections_table, read_detections
 from videojob.errors import SinkError
 from videojob.vision.values import Detections
 

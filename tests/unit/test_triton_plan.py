@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from videojob.adapters.triton_config import embedded_config, parse_config
+from videojob.adapters.triton.config import embedded_config, parse_config
 from videojob.errors import ModelLoadFailed, SetupError
 from videojob.local.triton.calibration import ShimPlan, Timings, make_plan
 from videojob.local.triton.install import find_server, find_stub

@@ -5,8 +5,8 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from videojob.adapters.triton_channel import TritonOptions, is_loopback, target_of
-from videojob.adapters.triton_policy import (
+from videojob.adapters.triton.channel import TritonOptions, is_loopback, target_of
+from videojob.adapters.triton.policy import (
     RetryPolicy,
     final_error,
     is_answer,

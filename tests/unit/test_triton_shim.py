@@ -10,8 +10,8 @@ import onnx
 import pytest
 
 from support.triton import filter_graph, frames
-from videojob.adapters.triton_shim.joined import Array, Asked, run_all
-from videojob.adapters.triton_shim.onnx_engine import OnnxEngine
+from videojob.adapters.triton.shim.joined import Array, Asked, run_all
+from videojob.adapters.triton.shim.onnx_engine import OnnxEngine
 
 OUTPUTS = ("mean", "mixed")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.triton import ROOT
-from videojob.adapters.triton_config import parse_config
-from videojob.adapters.triton_variants import Variant, variant_config
+from videojob.adapters.triton.config import parse_config
+from videojob.adapters.triton.variants import Variant, variant_config
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.vision.contract import contract_from_config

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2
 
-from videojob.adapters.triton_wire import RequestEncoder, SharedInput, parse_reply
+from videojob.adapters.triton.wire import RequestEncoder, SharedInput, parse_reply
 from videojob.errors import InvalidModelOutput
 
 ENCODER = RequestEncoder("model", "3", "frames", "UINT8", ("boxes", "scores"))

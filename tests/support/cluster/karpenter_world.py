@@ -24,8 +24,8 @@ from support.cluster.videojobs import Job, start
 from support.cluster.world import TABLE, World
 from support.controllers import RunningController, running_controller
 from support.dynamodb import dynamodb_local
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 
 TEAM = "team-a"
 SERVER_START_S = 12.0

@@ -25,7 +25,7 @@ from support.cluster.played_pods import played_pods
 from support.cluster.readings import Readings, Watched, children_cpu_s
 from support.controllers import RunningController, running_controller
 from support.dynamodb import dynamodb_local, settings_for
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 
 TEAM = "team-a"
 TABLE = "videojob-results"

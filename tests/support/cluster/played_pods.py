@@ -18,7 +18,7 @@ from support.cluster.fake_nodes import end_pod
 from support.plans import plan_head, planned_job
 from support.played_jobs import playing, uid_of
 from support.results import segment_commit, segment_result
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.results.values import RunRecord
 from videojob.video.plan import ModelFacts
 

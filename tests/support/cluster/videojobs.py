@@ -14,9 +14,9 @@ from support.cluster.processes import wait_for
 from support.cluster.world import CREDENTIALS, SYSTEM, TABLE, World
 from support.command import videojob
 from support.samples import sample_path
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
+from videojob.adapters.sqlite.sink import SqliteSink
 
 _ROOT = "/apis/videojob.dev/v1alpha1/namespaces"
 DONE_S = 300.0

@@ -20,7 +20,7 @@ from videojob.ports import Cluster, Object
 from videojob.reasons import Where, settle_on
 
 if TYPE_CHECKING:
-    from videojob.adapters.kubernetes_api import KubernetesApi
+    from videojob.adapters.kubernetes.api import KubernetesApi
 
 KubeNamespaceOption = Annotated[
     str | None,
@@ -66,7 +66,7 @@ def connected(access: Access, *, connections: int = 32) -> Iterator[Connected]:
         SetupError: no cluster is set up on this machine, or the packages to talk to one are not installed.
     """
     try:
-        from videojob.adapters.kubernetes_api import connect_cluster, context_namespace  # noqa: PLC0415 (an extra)
+        from videojob.adapters.kubernetes.api import connect_cluster, context_namespace  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError as error:
         raise SetupError(
             f"talking to a cluster needs the Python package {error.name}, which is not installed",

@@ -13,11 +13,11 @@ from typing import Annotated
 
 import typer
 
+from videojob.adapters.aws.dynamodb.calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_calls import RetryPolicy
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.kubernetes_api import connect_cluster
+from videojob.adapters.kubernetes.api import connect_cluster
 from videojob.controller.app import Controller, ControllerOptions
 from videojob.controller.config import read_config
 from videojob.controller.handlers import WatchTimes

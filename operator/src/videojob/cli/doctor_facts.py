@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from videojob.adapters import aws_checks
+from videojob.adapters.aws import checks as aws_checks
 from videojob.controller.config import ConfigModel, catalogue_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.manifests.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
@@ -28,7 +28,7 @@ from videojob.manifests.names import APP, COMPONENT, MANAGER
 from videojob.planning.catalogue import Catalogue, S3Source
 
 if TYPE_CHECKING:
-    from videojob.adapters.kubernetes_api import KubernetesApi
+    from videojob.adapters.kubernetes.api import KubernetesApi
 
 T = TypeVar("T")
 P = ParamSpec("P")

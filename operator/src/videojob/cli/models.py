@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from videojob.adapters.model_repository import CONFIG_NAME, model_digest, read_model
+from videojob.adapters.triton.model_repository import CONFIG_NAME, model_digest, read_model
 from videojob.cli.terminal import cell, console, write_json
 from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up

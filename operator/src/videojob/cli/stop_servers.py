@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.kubernetes_api import connect_cluster
+from videojob.adapters.kubernetes.api import connect_cluster
 from videojob.controller.unattended import stop_unattended
 from videojob.worker.logs import log_json
 

@@ -15,16 +15,16 @@ from typing import Annotated
 
 import typer
 
+from videojob.adapters.aws.dynamodb.calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
+from videojob.adapters.aws.s3_models import fetch_model
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_calls import RetryPolicy
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
-from videojob.adapters.engine_cache import EngineCache
 from videojob.adapters.inputs.transfer import TransferPolicy
-from videojob.adapters.model_source import fetch_model
-from videojob.adapters.triton import connect
-from videojob.adapters.triton_channel import cluster_options
-from videojob.adapters.triton_ready import answers
+from videojob.adapters.triton.channel import cluster_options
+from videojob.adapters.triton.client import connect
+from videojob.adapters.triton.engine_cache import EngineCache
+from videojob.adapters.triton.ready import answers
 from videojob.errors import UsageError, VideoJobError
 from videojob.manifests.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.decoder import DecoderProcess

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from videojob.adapters.parquet import DetectionsFile
-from videojob.adapters.preview import PreviewStyle, SegmentPreview
+from videojob.adapters.files.parquet import DetectionsFile
+from videojob.adapters.files.preview import PreviewStyle, SegmentPreview
 from videojob.local.outputs import OutputConfig
 from videojob.vision.values import Geometry, ModelContract
 from videojob.worker.values import FrameObserver, ObserverFactory, SegmentTask

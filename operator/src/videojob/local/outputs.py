@@ -6,7 +6,7 @@
 
 `<run>` is the epoch with the start of the plan's digest, as `epoch-2-1c9d0f3a`: files of another plan never lie in it,
 not even when the result store was deleted or changed in between. What lies under the name of a segment is complete
-(`adapters.part_file`), so that its being there says that the segment has it.
+(`adapters.files.part_file`), so that its being there says that the segment has it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from videojob.adapters.preview import PreviewMode, join_previews
+from videojob.adapters.files.preview import PreviewMode, join_previews
 from videojob.errors import SinkError
 from videojob.local.values import JobPlan
 from videojob.results.values import RunRecord

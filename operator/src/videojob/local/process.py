@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 
 from videojob.adapters.clock import SystemClock
-from videojob.adapters.triton import connect
+from videojob.adapters.triton.client import connect
 from videojob.errors import VideoJobError
 from videojob.local.observers import observer_factory
 from videojob.local.outputs import OutputConfig

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from videojob.adapters.triton import connect
+from videojob.adapters.triton.client import connect
 from videojob.api.videojob import VideoJob
 from videojob.errors import ManifestError, NoFrames, VideoJobError
 from videojob.local.conclude import Conclusion

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from videojob.adapters.model_repository import find_model
-from videojob.adapters.triton import connect
-from videojob.adapters.triton_channel import TritonOptions
+from videojob.adapters.triton.channel import TritonOptions
+from videojob.adapters.triton.client import connect
+from videojob.adapters.triton.model_repository import find_model
 from videojob.errors import VideoJobError
 from videojob.local.models.paths import cache_folder, ensure_built
 from videojob.local.triton.server import EmbeddedTriton

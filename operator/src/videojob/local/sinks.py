@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from videojob.adapters.dynamodb import DynamoDbSettings, DynamoDbSink
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink
+from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError
 from videojob.local.values import SinkConfig
 from videojob.ports import Sink

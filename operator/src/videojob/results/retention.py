@@ -1,4 +1,4 @@
-"""When stored items expire. PURE; `adapters.dynamodb_writes` dates what it writes.
+"""When stored items expire. PURE; `adapters.aws.dynamodb.writes` dates what it writes.
 
     item                          expires at (seconds since the epoch)
     the job's state, unfinished   its last write + retention + LONGEST_RUN_S + UNFINISHED_S

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from videojob.adapters.engine_cache import EngineCache
+from videojob.adapters.triton.engine_cache import EngineCache
 from videojob.errors import SetupError
 from videojob.ports import Clock
 

@@ -13,9 +13,9 @@ import os
 import sys
 import time
 
-from videojob.adapters.dynamodb import DynamoDbSettings
-from videojob.adapters.dynamodb_calls import RetryPolicy
-from videojob.adapters.dynamodb_jobs import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.calls import RetryPolicy
+from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import JobTooLarge, VideoJobError
 from videojob.media.sandbox import die_with_parent, limit_heap
 from videojob.worker.finalise import finalise_run

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from videojob.adapters.folders import replace_folder
-from videojob.adapters.model_repository import (
+from videojob.adapters.files.folders import replace_folder
+from videojob.adapters.triton.model_repository import (
     CONFIG_NAME,
     RepositoryModel,
     half_path,
@@ -23,8 +23,8 @@ from videojob.adapters.model_repository import (
     read_model,
     weights_sha256,
 )
-from videojob.adapters.triton_shim import write_shim
-from videojob.adapters.triton_variants import ONNX_BACKENDS, Variant, variant_config
+from videojob.adapters.triton.shim import write_shim
+from videojob.adapters.triton.variants import ONNX_BACKENDS, Variant, variant_config
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.vision.contract import refuse_other_protocols

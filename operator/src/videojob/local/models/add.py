@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, helper
 
-from videojob.adapters.folders import locked, replace_folder
-from videojob.adapters.model_repository import (
+from videojob.adapters.files.folders import locked, replace_folder
+from videojob.adapters.triton.model_repository import (
     CONFIG_NAME,
     LABELS_NAME,
     RepositoryModel,

@@ -23,8 +23,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from videojob.adapters.folders import locked, replace_folder
-from videojob.adapters.model_repository import CONFIG_NAME, LABELS_NAME, weights_sha256, with_parameter
+from videojob.adapters.files.folders import locked, replace_folder
+from videojob.adapters.triton.model_repository import CONFIG_NAME, LABELS_NAME, weights_sha256, with_parameter
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
 from videojob.local.models.graph import constant_weights, declare, drop_unused, frames_input, prepend, rename_outputs
 from videojob.local.models.half import write_half

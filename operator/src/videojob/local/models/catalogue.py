@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from videojob.adapters.model_repository import CONFIG_NAME, read_model
+from videojob.adapters.triton.model_repository import CONFIG_NAME, read_model
 from videojob.errors import ModelError, ModelNotFound
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, described_repository
 from videojob.vision.values import ModelContract

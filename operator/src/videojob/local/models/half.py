@@ -22,7 +22,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from videojob.adapters.model_repository import half_path
+from videojob.adapters.triton.model_repository import half_path
 from videojob.errors import ModelLoadFailed
 from videojob.local.models.graph import inputs_of, reads
 from videojob.local.models.runtime import OnnxRun

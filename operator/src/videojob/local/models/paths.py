@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import videojob
-from videojob.adapters.model_repository import find_model
+from videojob.adapters.triton.model_repository import find_model
 from videojob.errors import SetupError
 
 _PACKAGE = Path(videojob.__file__).resolve().parent

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.adapters.model_repository import RepositoryModel, onnx_files
+from videojob.adapters.triton.model_repository import RepositoryModel, onnx_files
 from videojob.errors import InvalidModelOutput, ModelLoadFailed, ModelSignatureMismatch
 from videojob.local.models.runtime import OnnxRun
 from videojob.vision.decoders import create_decoder

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from videojob.adapters.model_repository import (
+from videojob.adapters.triton.config import embedded_config
+from videojob.adapters.triton.model_repository import (
     CONFIG_NAME,
     RepositoryModel,
     file_sha256,
@@ -21,9 +22,8 @@ from videojob.adapters.model_repository import (
     weights_sha256,
     with_parameter,
 )
-from videojob.adapters.triton_config import embedded_config
-from videojob.adapters.triton_shim import write_shim
-from videojob.adapters.triton_variants import ONNX_BACKENDS
+from videojob.adapters.triton.shim import write_shim
+from videojob.adapters.triton.variants import ONNX_BACKENDS
 from videojob.errors import ModelLoadFailed
 from videojob.local.triton.calibration import make_plan, timings_for
 from videojob.memory import free_memory_bytes

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.adapters.triton_shim.onnx_engine import Array, OnnxEngine, providers
+from videojob.adapters.triton.shim.onnx_engine import Array, OnnxEngine, providers
 from videojob.memory import peak_rss_bytes
 
 

@@ -1,4 +1,4 @@
-"""A segment's commit as rows of the SQLite file, and back; `sqlite_schema.sql` has the tables."""
+"""A segment's commit as rows of the SQLite file, and back; `schema.sql` has the tables."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
-from videojob.adapters.sqlite_rows import ROWS, insert_commit, read_commit
+from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
 from videojob.results.codec import bytes_digest, canonical_document, canonical_pieces, digest
@@ -30,7 +30,7 @@ _BUSY_S = 30.0
 """How long a writer waits for the others before it gives up."""
 
 _RETRY_S = 0.05
-_SCHEMA_FILE = "sqlite_schema.sql"
+_SCHEMA_FILE = "schema.sql"
 _SCHEMA_VERSION = 2
 """Stored in the file as `user_version`; grows when the tables change."""
 
@@ -331,7 +331,7 @@ def _prepare(db: sqlite3.Connection, path: Path, busy_s: float) -> None:
     db.execute("pragma foreign_keys = on")
     found = _layout(db)
     if found == 0:
-        script = resources.files("videojob.adapters").joinpath(_SCHEMA_FILE).read_text("utf-8")
+        script = resources.files("videojob.adapters.sqlite").joinpath(_SCHEMA_FILE).read_text("utf-8")
         db.executescript(script)
     else:
         _check_layout(found, path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from videojob.adapters.dynamodb_calls import Caller
-from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.calls import Caller
 from videojob.results.document import Document
 from videojob.results.keys import JOB_KEY
 

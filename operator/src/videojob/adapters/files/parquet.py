@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.adapters.part_file import PartFile
+from videojob.adapters.files.part_file import PartFile
 from videojob.errors import SetupError, SinkError
 from videojob.results.summary import class_label
 from videojob.vision.tracking import UNTRACKED

@@ -22,12 +22,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from videojob.adapters.dynamodb_calls import Caller, RetryPolicy, cancellation_reasons
-from videojob.adapters.dynamodb_misreads import reads, reads_each
-from videojob.adapters.dynamodb_reads import TableReader
-from videojob.adapters.dynamodb_table import create_table, enable_expiry
-from videojob.adapters.dynamodb_values import to_attributes
-from videojob.adapters.dynamodb_writes import TableWriter, blocking_item, failed_condition
+from videojob.adapters.aws.dynamodb.attributes import to_attributes
+from videojob.adapters.aws.dynamodb.calls import Caller, RetryPolicy, cancellation_reasons
+from videojob.adapters.aws.dynamodb.misreads import reads, reads_each
+from videojob.adapters.aws.dynamodb.reads import TableReader
+from videojob.adapters.aws.dynamodb.table import create_table, enable_expiry
+from videojob.adapters.aws.dynamodb.writes import TableWriter, blocking_item, failed_condition
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
 from videojob.ports import CommitOutcome

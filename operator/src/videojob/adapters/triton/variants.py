@@ -16,8 +16,8 @@ from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import model_config_pb2
 
-from videojob.adapters.model_repository import DEFAULT_FILE, HALF, half_path
-from videojob.adapters.triton_config import embedded_config, parse_message
+from videojob.adapters.triton.config import embedded_config, parse_message
+from videojob.adapters.triton.model_repository import DEFAULT_FILE, HALF, half_path
 from videojob.errors import ModelLoadFailed
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.vision.contract import contract_from_config
@@ -209,7 +209,7 @@ def _tensorrt_parameters(contract: ModelContract, variant: Variant, given: Mappi
         "trt_force_sequential_engine_build": "1",
         **given,
         # Building takes minutes: a server that starts again finds engines and timings here, and so do other replicas
-        # (`adapters.engine_cache`).
+        # (`adapters.triton.engine_cache`).
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": place,
         "trt_timing_cache_enable": "1",

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from videojob.adapters.dynamodb_calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
-from videojob.adapters.dynamodb_values import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
+from videojob.adapters.aws.dynamodb.calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
 from videojob.results.document import Document
 from videojob.results.items import Item
 from videojob.results.retention import dated

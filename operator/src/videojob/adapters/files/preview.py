@@ -22,7 +22,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from videojob.adapters.part_file import PartFile
+from videojob.adapters.files.part_file import PartFile
 from videojob.errors import SinkError
 from videojob.vision.geometry import to_input
 from videojob.vision.values import Detections, Geometry

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from videojob.adapters.triton_config import parse_config
+from videojob.adapters.triton.config import parse_config
 from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch, SetupError
 from videojob.vision.contract import contract_from_config
 from videojob.vision.values import ModelContract

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from videojob.adapters.inputs.s3_objects import split_uri
-from videojob.adapters.model_repository import is_pinned
+from videojob.adapters.triton.model_repository import is_pinned
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError, UsageError, VideoJobError
 
 if TYPE_CHECKING:

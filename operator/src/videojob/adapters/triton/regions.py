@@ -12,8 +12,8 @@ import secrets
 import time
 from pathlib import Path
 
-from videojob.adapters.triton_channel import TritonChannel
-from videojob.adapters.triton_wire import SharedInput
+from videojob.adapters.triton.channel import TritonChannel
+from videojob.adapters.triton.wire import SharedInput
 from videojob.ports import FrameRing
 
 _LOG = logging.getLogger(__name__)

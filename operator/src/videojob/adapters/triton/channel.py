@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import service_pb2
 
-from videojob.adapters.triton_policy import RetryPolicy, details, final_error, is_no_grpc, is_passing
+from videojob.adapters.triton.policy import RetryPolicy, details, final_error, is_no_grpc, is_passing
 from videojob.ports import ServerStatistics
 
 _LOG = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ class TritonChannel:
 
     def _open(self) -> None:
         self._channel = grpc.insecure_channel(target_of(self.url), options=_CHANNEL_OPTIONS)
-        # Bytes in, bytes out: `triton_wire` reads and writes them.
+        # Bytes in, bytes out: `wire` reads and writes them.
         self.infer = self._channel.unary_unary(f"{_SERVICE}ModelInfer")
 
     def _call(self, method: str, request: Any, reply: Any, timeout_s: float | None = None) -> Any:

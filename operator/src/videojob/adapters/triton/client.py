@@ -19,8 +19,8 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.adapters.triton_channel import TritonChannel, TritonOptions, is_loopback
-from videojob.adapters.triton_policy import (
+from videojob.adapters.triton.channel import TritonChannel, TritonOptions, is_loopback
+from videojob.adapters.triton.policy import (
     final_error,
     is_answer,
     is_passing,
@@ -28,8 +28,8 @@ from videojob.adapters.triton_policy import (
     is_unknown_region,
     is_unreachable,
 )
-from videojob.adapters.triton_regions import Region, lies_in_shared_memory
-from videojob.adapters.triton_wire import RequestEncoder, WireReply, parse_reply
+from videojob.adapters.triton.regions import Region, lies_in_shared_memory
+from videojob.adapters.triton.wire import RequestEncoder, WireReply, parse_reply
 from videojob.errors import InvalidModelOutput
 from videojob.ports import FrameRing, InferenceReply, ServerStatistics
 from videojob.vision.contract import contract_from_config

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from botocore.exceptions import ClientError
 
-from videojob.adapters.dynamodb import DynamoDbSink
-from videojob.adapters.dynamodb_calls import Denied, cancellation_reasons
-from videojob.adapters.dynamodb_misreads import reads, reads_each
-from videojob.adapters.dynamodb_writes import failed_condition
+from videojob.adapters.aws.dynamodb.calls import Denied, cancellation_reasons
+from videojob.adapters.aws.dynamodb.misreads import reads, reads_each
+from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
+from videojob.adapters.aws.dynamodb.writes import failed_condition
 from videojob.ports import FailOutcome
 from videojob.results.document import Document, mapping, text
 from videojob.results.items import first_moved, join_items, part_prefix

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from videojob.adapters.model_repository import file_sha256
+from videojob.adapters.triton.model_repository import file_sha256
 
 _LOG = logging.getLogger(__name__)
 SET_NAME = "set.json"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
 
-from videojob.adapters.dynamodb_calls import Caller, error_code, table_mismatch
+from videojob.adapters.aws.dynamodb.calls import Caller, error_code, table_mismatch
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.results.retention import EXPIRES_AT
 

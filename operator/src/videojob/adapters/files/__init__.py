@@ -1,0 +1,1 @@
+"""Files that commands and workers write on this machine."""

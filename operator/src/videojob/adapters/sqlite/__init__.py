@@ -1,0 +1,1 @@
+"""Results in one SQLite file: the laptop's results table."""

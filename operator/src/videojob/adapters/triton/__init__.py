@@ -1,0 +1,1 @@
+"""Triton: frames over gRPC, and model repositories on disk."""
