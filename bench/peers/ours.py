@@ -30,9 +30,9 @@ from videojob.video.identity import RunSettings
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.video.segments import cut
 from videojob.vision.values import ModelContract
-from videojob.worker.dispatch import Dispatcher, Verdict
-from videojob.worker.flow import in_flight_frames
-from videojob.worker.values import SegmentTask
+from videojob.worker.segment.flow import in_flight_frames
+from videojob.worker.segment.task import SegmentTask
+from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
 WINDOW_MS = 10_000
 PRESENCE_GAP_MS = 2_000

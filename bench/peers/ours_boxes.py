@@ -15,8 +15,8 @@ from videojob.adapters.clock import SystemClock
 from videojob.local.sinks import open_sink
 from videojob.media.decoder import DecoderProcess
 from videojob.vision.values import Detections, Geometry
-from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import FrameObserver, SegmentTask, SegmentTools
+from videojob.worker.segment.runner import SegmentRunner
+from videojob.worker.segment.task import FrameObserver, SegmentTask, SegmentTools
 
 
 class _Notes:

@@ -26,7 +26,7 @@ from videojob.results.run_facts import RunFacts
 from videojob.results.summary import summarise
 from videojob.results.summary_codec import encode_summary
 from videojob.results.values import Gap
-from videojob.worker.dispatch import Dispatcher
+from videojob.worker.steps.dispatch import Dispatcher
 
 
 def finished_plan(sink: Sink, conclusion: Conclusion) -> JobPlan:

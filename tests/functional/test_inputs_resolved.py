@@ -14,7 +14,7 @@ from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.api.spec import Input
 from videojob.errors import Cancelled, InputAddressForbidden, InputNotFound
 from videojob.ports import FetchedInput
-from videojob.worker.inputs import FailedInput, InputResolver
+from videojob.worker.steps.inputs import FailedInput, InputResolver
 
 
 @pytest.fixture

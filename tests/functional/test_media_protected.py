@@ -16,7 +16,7 @@ from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputContainerInvalid, InputEncrypted
 from videojob.media.decoder import DecoderProcess
 from videojob.ports import FetchedInput
-from videojob.worker.probing import probe_patiently
+from videojob.worker.steps.probing import probe_patiently
 
 CLEAR: list[tuple[str, Maker, int]] = [
     ("marked.mp4", protected.marked_but_clear, 60),

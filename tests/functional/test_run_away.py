@@ -20,7 +20,7 @@ from videojob.local.pool import StopRequest
 from videojob.local.run import LocalRun
 from videojob.local.triton.server import EmbeddedTriton
 from videojob.local.values import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
-from videojob.worker.inputs import InputResolver
+from videojob.worker.steps.inputs import InputResolver
 
 AWAY = 503
 PATH = "/web.mp4"

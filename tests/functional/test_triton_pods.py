@@ -20,7 +20,7 @@ from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.model_repository import model_digest
 from videojob.manifests.triton_args import GRPC_PORT
 from videojob.manifests.triton_words import triton_words
-from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
+from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
 
 OPTIONS = TritonOptions(shared_memory=False)
 

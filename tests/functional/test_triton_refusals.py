@@ -20,7 +20,7 @@ from videojob.errors import ModelSignatureMismatch, RequestTooLarge, ServerError
 from videojob.local.pool import StopRequest
 from videojob.local.run import LocalRun
 from videojob.local.values import JobPlan, RunOptions, RunProgress, SinkConfig
-from videojob.worker.inputs import InputResolver
+from videojob.worker.steps.inputs import InputResolver
 
 FRAMES = np.zeros((1, 32, 64, 3), np.uint8)
 AT_ONCE_S = 10  # far below the minute for which an error that may pass is tried again

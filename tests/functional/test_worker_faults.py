@@ -26,8 +26,8 @@ from videojob.local.triton.server import EmbeddedTriton
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
-from videojob.worker.batch import Ending
-from videojob.worker.finalise import finalise_run
+from videojob.worker.pods.batch import Ending
+from videojob.worker.steps.finalise import finalise_run
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -19,12 +19,12 @@ from support.videos import Spec, write_video
 from videojob.api.videojob import VideoJob
 from videojob.errors import Cancelled, ManifestError, SinkUnavailable
 from videojob.video.plan import PlannedVideo
-from videojob.worker.inputs import InputResolver
-from videojob.worker.jobfile import JobFile
-from videojob.worker.planner import Planner
-from videojob.worker.pod import Drain
-from videojob.worker.probing import cut_videos, probe_inputs
-from videojob.worker.values import VideoPlan
+from videojob.worker.pods.job_file import JobFile
+from videojob.worker.pods.planner import Planner
+from videojob.worker.pods.program import Drain
+from videojob.worker.segment.task import VideoPlan
+from videojob.worker.steps.inputs import InputResolver
+from videojob.worker.steps.probing import cut_videos, probe_inputs
 
 SMALL = Spec(frames=5, size=(64, 48))
 LONG = Spec(frames=2400, size=(64, 48), gop=250)  # 96 s, four segments or three

@@ -9,7 +9,7 @@ from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import Input
 from videojob.ports import FetchedInput
-from videojob.worker.inputs import FailedInput, InputResolver, distinct, once
+from videojob.worker.steps.inputs import FailedInput, InputResolver, distinct, once
 
 
 def inputs(*items: Mapping[str, object]) -> list[Input]:

@@ -24,7 +24,7 @@ from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
-from videojob.worker.fold import Folded, FoldRequest
+from videojob.worker.fold.messages import Folded, FoldRequest
 
 KEY = ("team", "entrance")
 MOST_LOOKS = 3

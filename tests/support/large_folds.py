@@ -20,7 +20,7 @@ from support.large_table import Told, large_table
 from support.plans import plan_head
 from videojob.controller.demands import JobKey
 from videojob.controller.folds import FoldLimits, Folds
-from videojob.worker.fold import FoldRequest
+from videojob.worker.fold.messages import FoldRequest
 
 _KEY = ("team", "large")
 _POLL_S = 0.1

@@ -40,7 +40,7 @@ from videojob.results.values import (
 from videojob.results.write_cost import item_bytes
 from videojob.video.info import Segment
 from videojob.video.plan import PlanHead, PlannedVideo
-from videojob.worker.finalise import finalise_run, stored_outcome
+from videojob.worker.steps.finalise import finalise_run, stored_outcome
 
 UID = "team.large"
 _PAGE_BYTES = 1 << 20  # of one answer, as the service has it

@@ -18,11 +18,11 @@ from videojob.api.videojob import VideoJob
 from videojob.media.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.video.plan import PlannedVideo
-from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, paging_for_work
-from videojob.worker.inputs import InputResolver
-from videojob.worker.jobfile import JobFile
-from videojob.worker.planner import Planner
-from videojob.worker.pod import Drain
+from videojob.worker.pods.job_file import JobFile
+from videojob.worker.pods.planner import Planner
+from videojob.worker.pods.program import Drain
+from videojob.worker.pods.video_files import SCRATCH_BYTES, FetchedFiles, paging_for_work
+from videojob.worker.steps.inputs import InputResolver
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from videojob.results.values import RunRecord
 from videojob.video.identity import RunSettings
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.values import ModelContract, PixelInput
-from videojob.worker.values import SegmentTask, VideoPlan
+from videojob.worker.segment.task import SegmentTask, VideoPlan
 
 
 def video_info(**changes: Any) -> VideoInfo:

@@ -14,9 +14,9 @@ from videojob.errors import VideoJobError
 from videojob.media.values import DecodeRequest
 from videojob.ports import FetchedInput, FrameRing
 from videojob.video.plan import PlannedVideo
-from videojob.worker.batch import Batch, BatchOutcome
-from videojob.worker.turn import Turn
-from videojob.worker.values import SegmentTools
+from videojob.worker.pods.batch import Batch, BatchOutcome
+from videojob.worker.pods.turn import Turn
+from videojob.worker.segment.task import SegmentTools
 
 
 @dataclass

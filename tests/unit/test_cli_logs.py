@@ -21,7 +21,7 @@ from videojob.manifests.log_sources import LogSource, log_sources, server_of
 from videojob.manifests.names import server_name
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey
-from videojob.worker.logs import JsonLines
+from videojob.worker.process.logs import JsonLines
 
 SOURCE = LogSource("team-a", "entrance-work-0", "u", "videojob", "worker", True, False, False)
 EVERYTHING = Wanted(frozenset({"planner", "worker", "server"}))

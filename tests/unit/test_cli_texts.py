@@ -34,7 +34,7 @@ from videojob.results.run_facts import VideoFacts
 from videojob.results.summary import FrameCounts, JobIdentity, ResultSettings, Summary, VideoEntry, VideoSummary
 from videojob.results.summary_codec import encode_summary
 from videojob.results.values import ClassStats, Gap, SegmentResult, Window
-from videojob.worker.values import Progress
+from videojob.worker.segment.task import Progress
 
 
 def progress(frames: int = 100) -> RunProgress:

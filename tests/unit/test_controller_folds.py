@@ -21,14 +21,14 @@ from support.results import run_record
 from videojob.controller.demands import JobKey
 from videojob.controller.folds import FoldLimits, Folds
 from videojob.errors import FoldFailed, ItemTooLarge, JobTooLarge, VideoJobError
-from videojob.worker.finalise import FinalOutcome
-from videojob.worker.fold import (
+from videojob.worker.fold.messages import (
     Folded,
     FoldRequest,
     answer_line,
     ended_from_line,
     request_from_line,
 )
+from videojob.worker.steps.finalise import FinalOutcome
 
 KEY = ("team", "entrance")
 DONE = Folded(FinalOutcome("PartiallyCompleted", "1 of 2 inputs failed", 40, "InputCorrupt"))
@@ -221,7 +221,7 @@ sys.path.insert(0, sys.argv[1])
 from support.decisions import a_head, a_job
 from support.results import run_record
 from videojob.controller.folds import Folds
-from videojob.worker.fold import FoldRequest
+from videojob.worker.fold.messages import FoldRequest
 folds = Folds(lambda key: None)
 request = FoldRequest(a_job(), a_head(segments=3), run_record("team.1"), "results", "eu-central-1")
 folds.ask(("team", "entrance"), request)

@@ -22,8 +22,8 @@ from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS
 from videojob.manifests.status import timestamp
 from videojob.planning.desired import ServerDemand
 from videojob.results.values import SegmentConflict
-from videojob.worker.finalise import FinalOutcome
-from videojob.worker.fold import Folded
+from videojob.worker.fold.messages import Folded
+from videojob.worker.steps.finalise import FinalOutcome
 
 QUOTA = "jobs.batch is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: 3, limited: 3"
 

@@ -26,7 +26,7 @@ from videojob.api.videojob import VideoJob
 from videojob.planning.desired import Desired
 from videojob.planning.observed import JobSeen, ServerSeen
 from videojob.planning.stall import LOOK_S, STOPPED_CODE, bound_s
-from videojob.worker.batch import Ending
+from videojob.worker.pods.batch import Ending
 
 BOUND_S = 1800.0
 QUEUE = {"kueue.x-k8s.io/queue-name": "gpus"}

@@ -20,7 +20,7 @@ from videojob.errors import SinkError
 from videojob.results.items import commit_item
 from videojob.results.plan_items import head_item, video_item
 from videojob.video.plan import ModelFacts
-from videojob.worker.finalise import stored_outcome
+from videojob.worker.steps.finalise import stored_outcome
 
 RUN = replace(run_record("team.1"), epoch=1)
 HEAD = head_item("team.1", a_head())

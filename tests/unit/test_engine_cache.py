@@ -13,7 +13,7 @@ import pytest
 from support.fakes import FakeClock
 from videojob.adapters.triton.engine_cache import BUILDING_NAME, SET_NAME, STALE_S, EngineCache
 from videojob.errors import SetupError
-from videojob.worker.engines import MOST_WAIT_S, Engines
+from videojob.worker.pods.engines import MOST_WAIT_S, Engines
 
 
 def pod(tmp_path: Path, name: str) -> EngineCache:

@@ -17,7 +17,7 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.worker.dispatch import Dispatcher, Verdict
+from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
 
 def dispatcher(*, videos: tuple[int, ...] = (0, 0, 1), backoff_limit: int = 1) -> Dispatcher:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.segments import job_plan, video_plan
 from videojob.errors import InputNotVideo
 from videojob.local.progress import ProgressTracker
-from videojob.worker.values import Progress
+from videojob.worker.segment.task import Progress
 
 
 def moved(segment: int, frames: int) -> Progress:

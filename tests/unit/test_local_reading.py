@@ -18,7 +18,7 @@ from videojob.local.reading import reason_to_wait
 from videojob.ports import Sink
 from videojob.results.summary import VideoEntry, summarise
 from videojob.results.summary_codec import encode_summary
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
 
 UID = "uid-1"
 

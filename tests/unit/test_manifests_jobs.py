@@ -28,8 +28,8 @@ from videojob.planning.catalogue import WorkerSettings
 from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey
 from videojob.planning.placement import bytes_of
-from videojob.worker.batch import Ending
-from videojob.worker.jobfile import read_job_file
+from videojob.worker.pods.batch import Ending
+from videojob.worker.pods.job_file import read_job_file
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 

@@ -13,10 +13,10 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import CredentialsRejected, InputNotFound, ProcessingFault, SetupError
 from videojob.local.reading import InputReading
 from videojob.ports import FetchedInput
-from videojob.worker.dispatch import Dispatcher, Verdict
-from videojob.worker.inputs import FailedInput, InputResolver, Item
-from videojob.worker.probing import probe_inputs
-from videojob.worker.values import fault_in_video
+from videojob.worker.segment.task import fault_in_video
+from videojob.worker.steps.dispatch import Dispatcher, Verdict
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item
+from videojob.worker.steps.probing import probe_inputs
 
 
 class Fetching(InputResolver):

@@ -31,7 +31,7 @@ from videojob.planning.catalogue import Accelerator, Catalogue, ServerVariant
 from videojob.planning.decide import decide
 from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey
 from videojob.planning.pinning import place_for
-from videojob.worker.fold import Folded
+from videojob.worker.fold.messages import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")
 NEW = replace(OLD, version=2)

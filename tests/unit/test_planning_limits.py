@@ -13,10 +13,10 @@ from support.job_stores import FakeJobStore
 from support.segments import video_info
 from videojob.errors import JobTooLarge
 from videojob.planning.limits import MOST_SEGMENTS, MOST_VIDEOS, check_segments, check_videos
-from videojob.worker.jobfile import JobFile
-from videojob.worker.planner import Planner, _Looked
-from videojob.worker.pod import Drain
-from videojob.worker.values import VideoPlan
+from videojob.worker.pods.job_file import JobFile
+from videojob.worker.pods.planner import Planner, _Looked
+from videojob.worker.pods.program import Drain
+from videojob.worker.segment.task import VideoPlan
 
 
 @pytest.mark.parametrize("check", [check_videos, lambda count: check_segments(count, 30)])

@@ -13,7 +13,7 @@ from videojob.errors import InputCorrupt, InputUnavailable, SinkUnavailable
 from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS
 from videojob.manifests.status import timestamp
 from videojob.video.plan import SegmentDoubt, SegmentFailure
-from videojob.worker.fold import Folded
+from videojob.worker.fold.messages import Folded
 
 
 def failed(desk: JobDesk) -> None:

@@ -35,7 +35,7 @@ from videojob.errors import (
 )
 from videojob.results.values import SegmentCommit
 from videojob.video.plan import ModelFacts, SegmentFailure
-from videojob.worker.batch import BatchOutcome, Ending, ending_of
+from videojob.worker.pods.batch import BatchOutcome, Ending, ending_of
 
 FACTS = ModelFacts("face_detector", "", ("face",), "model")
 

@@ -15,7 +15,7 @@ from videojob.results.summary import FailedInput
 from videojob.results.summary_codec import decode_summary
 from videojob.results.values import RunRecord
 from videojob.video.plan import ModelFacts, SegmentFailure
-from videojob.worker.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
+from videojob.worker.steps.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
 
 JOB = VideoJob.from_manifest(
     {

@@ -11,7 +11,7 @@ import pytest
 
 from videojob.media.values import Frame
 from videojob.vision.values import Detections
-from videojob.worker.flow import FrameFlow, Group
+from videojob.worker.segment.flow import FrameFlow, Group
 
 
 def frame(seq: int, slots: int, *, gated: bool = False, slot: int | None = None) -> Frame:

@@ -24,11 +24,11 @@ from videojob.errors import (
     UsageError,
     VideoJobError,
 )
-from videojob.worker.batch import Ending
-from videojob.worker.jobfile import JobFile, read_job_file
-from videojob.worker.logs import JsonLines
-from videojob.worker.planned import planned_batch
-from videojob.worker.pod import TERMINATION_LOG, Drain, ended, last_words
+from videojob.worker.pods.batch import Ending
+from videojob.worker.pods.job_file import JobFile, read_job_file
+from videojob.worker.pods.planned_batch import planned_batch
+from videojob.worker.pods.program import TERMINATION_LOG, Drain, ended, last_words
+from videojob.worker.process.logs import JsonLines
 
 SPEC = {"inputs": [{"s3": {"bucket": "videos", "key": "k.mp4"}}], "model": {"name": "m"}}
 CLUSTER = {"uid": "team.1", "table": "t", "region": None, "modelDigest": "sha256:0", "modelVersion": 3}

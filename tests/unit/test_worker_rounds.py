@@ -13,8 +13,8 @@ from support.inputs import inputs
 from videojob.adapters.inputs.local_files import LocalFiles
 from videojob.api.spec import Input
 from videojob.errors import InputNotFound, InputUnavailable, VideoJobError
-from videojob.worker.inputs import FailedInput, InputResolver, Item, Wanted
-from videojob.worker.rounds import Rounds
+from videojob.worker.steps.input_retries import Rounds
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted
 
 PREFIX = {"s3": {"bucket": "films", "prefix": "day/"}}
 

@@ -25,8 +25,8 @@ from videojob.media.values import DecodeGap
 from videojob.ports import CommitOutcome
 from videojob.results.values import Gap
 from videojob.vision.values import Detections, PixelInput
-from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import (
+from videojob.worker.segment.runner import SegmentRunner
+from videojob.worker.segment.task import (
     FileStamp,
     FrameObserver,
     ObserverFactory,

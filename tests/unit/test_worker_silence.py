@@ -12,7 +12,7 @@ from support.worker_pods import Pod
 from videojob.errors import DecoderCrashed, InferenceTimeout, SinkUnavailable
 from videojob.planning.silence import began, ended, kills_pods, silent_deaths
 from videojob.video.plan import SegmentDoubt, may_be_forgiven
-from videojob.worker.batch import BatchOutcome, Ending
+from videojob.worker.pods.batch import BatchOutcome, Ending
 
 
 class Killed(BaseException):

@@ -28,7 +28,7 @@ from videojob.controller.stores import Stores
 from videojob.planning.catalogue import Catalogue
 from videojob.ports import JobStore
 from videojob.reasons import Where, settle_on
-from videojob.worker.logs import log_json
+from videojob.worker.process.logs import log_json
 
 _SIDE_PATIENCE_S = 5.0
 _STORE_PATIENCE_S = 5.0  # the queue comes back anyway; a thread that waits would keep other jobs waiting

@@ -10,7 +10,7 @@ import typer
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.kubernetes.api import connect_cluster
 from videojob.controller.unattended import stop_unattended
-from videojob.worker.logs import log_json
+from videojob.worker.process.logs import log_json
 
 
 def stop_servers(

@@ -33,20 +33,20 @@ from videojob.memory import peak_rss_bytes
 from videojob.planning.catalogue import Accelerator, Backend
 from videojob.reasons import Where, settle_on
 from videojob.video.identity import run_settings
-from videojob.worker.batch import Batch, Ending
-from videojob.worker.engines import Engines
-from videojob.worker.files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
-from videojob.worker.flow import in_flight_frames
-from videojob.worker.inputs import InputResolver
-from videojob.worker.jobfile import JobFile, read_job_file
-from videojob.worker.logs import log_json
-from videojob.worker.planned import planned_batch
-from videojob.worker.planner import Planner
-from videojob.worker.pod import Drain, ended
-from videojob.worker.process_control import keep_memory_private
-from videojob.worker.sync_model import WantedModel, copy_folder, sync_model
-from videojob.worker.turn import Turn
-from videojob.worker.values import SegmentTools
+from videojob.worker.pods.batch import Batch, Ending
+from videojob.worker.pods.engines import Engines
+from videojob.worker.pods.job_file import JobFile, read_job_file
+from videojob.worker.pods.planned_batch import planned_batch
+from videojob.worker.pods.planner import Planner
+from videojob.worker.pods.program import Drain, ended
+from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
+from videojob.worker.pods.turn import Turn
+from videojob.worker.pods.video_files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
+from videojob.worker.process.control import keep_memory_private
+from videojob.worker.process.logs import log_json
+from videojob.worker.segment.flow import in_flight_frames
+from videojob.worker.segment.task import SegmentTools
+from videojob.worker.steps.inputs import InputResolver
 
 app = typer.Typer(
     name="worker",

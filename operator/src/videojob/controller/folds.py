@@ -1,4 +1,4 @@
-"""Folding jobs outside of their reconciles: one at a time, in a process of their own (`worker.fold_process`).
+"""Folding jobs outside of their reconciles: one at a time, in a process of their own (`worker.fold.process`).
 
 A fold takes minutes and memory by the size of its job. So a look only asks for it, ends, and comes again when the fold
 has; the process may take so much memory and no more, and with it goes whatever it did. It runs in the controller's pod:
@@ -21,7 +21,7 @@ from typing import IO, Protocol, cast
 
 from videojob.controller.demands import JobKey
 from videojob.errors import FoldFailed, VideoJobError
-from videojob.worker.fold import MODULE, Folded, FoldRequest, ended_from_line
+from videojob.worker.fold.messages import MODULE, Folded, FoldRequest, ended_from_line
 
 _LOG = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from videojob.planning.words import told
 from videojob.ports import Cluster, JobStore
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
-from videojob.worker.finalise import stored_outcome
+from videojob.worker.steps.finalise import stored_outcome
 
 _SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0
 

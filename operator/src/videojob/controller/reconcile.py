@@ -41,7 +41,7 @@ from videojob.planning.pinning import place_for
 from videojob.planning.words import told
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
-from videojob.worker.fold import FoldRequest
+from videojob.worker.fold.messages import FoldRequest
 
 _LOG = logging.getLogger(__name__)
 _STATUS_EVERY_S = 5.0

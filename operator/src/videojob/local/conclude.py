@@ -20,8 +20,8 @@ from videojob.results.summary import JobDescription, Summary, summarise
 from videojob.results.summary_codec import decode_summary, encode_summary
 from videojob.results.values import WriteUsage, add_usage
 from videojob.video.plan import ModelFacts
-from videojob.worker.dispatch import Dispatcher
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
+from videojob.worker.steps.dispatch import Dispatcher
 
 
 @dataclass(frozen=True, slots=True)

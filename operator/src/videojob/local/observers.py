@@ -6,7 +6,7 @@ from videojob.adapters.files.parquet import DetectionsFile
 from videojob.adapters.files.preview import PreviewStyle, SegmentPreview
 from videojob.local.outputs import OutputConfig
 from videojob.vision.values import Geometry, ModelContract
-from videojob.worker.values import FrameObserver, ObserverFactory, SegmentTask
+from videojob.worker.segment.task import FrameObserver, ObserverFactory, SegmentTask
 
 
 def observer_factory(outputs: OutputConfig, contract: ModelContract) -> ObserverFactory:

@@ -21,7 +21,7 @@ from videojob.errors import SinkError
 from videojob.local.values import JobPlan
 from videojob.results.values import RunRecord
 from videojob.video.info import Segment
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
 
 _DIGEST_DIGITS = 8  # of the plan's: enough to tell the plans of one job apart
 _MOST_NAMED = 3  # places in one notice; a person needs no longer list to know where to look

@@ -15,8 +15,8 @@ from videojob.results.values import RunRecord
 from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.vision.select import class_ids
 from videojob.vision.values import ModelContract
-from videojob.worker.probing import cut_videos
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
+from videojob.worker.steps.probing import cut_videos
 
 MARK_FILE = "job-mark"
 

@@ -18,9 +18,9 @@ from typing import Self
 from videojob.errors import Cancelled, VideoJobError, WorkerLost, error_from_dict
 from videojob.local.process import Done, Message, WorkerConfig, worker_main
 from videojob.ports import Clock
-from videojob.worker.dispatch import Dispatcher, Verdict
-from videojob.worker.process_control import stop_signals_held
-from videojob.worker.values import Progress, SegmentTask
+from videojob.worker.process.control import stop_signals_held
+from videojob.worker.segment.task import Progress, SegmentTask
+from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
 _TICK_S = 0.25  # how often the parent looks at the stop request and refreshes the display
 _JOIN_S = 5.0

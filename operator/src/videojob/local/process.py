@@ -25,9 +25,9 @@ from videojob.media.decoder import DecoderProcess
 from videojob.memory import peak_rss_bytes
 from videojob.ports import CommitOutcome
 from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
-from videojob.worker.process_control import die_with_parent, ignore_stop_signals, keep_memory_private
-from videojob.worker.runner import SegmentRunner
-from videojob.worker.values import Progress, SegmentTask, SegmentTools, fault_in_video
+from videojob.worker.process.control import die_with_parent, ignore_stop_signals, keep_memory_private
+from videojob.worker.segment.runner import SegmentRunner
+from videojob.worker.segment.task import Progress, SegmentTask, SegmentTools, fault_in_video
 
 _LOG = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from videojob.local.values import JobPlan, RunProgress, VideoProgress
-from videojob.worker.values import Progress
+from videojob.worker.segment.task import Progress
 
 _RATE_WINDOW_S = 10.0  # the rate shown is that of the last seconds: a person wants to see a change
 

@@ -11,11 +11,11 @@ from videojob.errors import VideoJobError
 from videojob.ports import Clock, FetchedInput, Sink
 from videojob.printable import printable
 from videojob.results.summary_codec import decode_summary
-from videojob.worker.dispatch import is_away
-from videojob.worker.inputs import FailedInput, InputResolver, Item, distinct, once
-from videojob.worker.probing import probe_inputs
-from videojob.worker.rounds import Rounds
-from videojob.worker.values import VideoPlan, fault_in_video
+from videojob.worker.segment.task import VideoPlan, fault_in_video
+from videojob.worker.steps.dispatch import is_away
+from videojob.worker.steps.input_retries import Rounds
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, distinct, once
+from videojob.worker.steps.probing import probe_inputs
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from videojob.printable import printable
 from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
 from videojob.results.values import RunRecord, WriteUsage
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
 
 OUTPUT_ROOT = Path("videojob-output")
 """Where runs go when nothing else is said, a folder per job."""

@@ -29,11 +29,11 @@ from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, tasks_of
 from videojob.ports import Clock, Inference, Sink
 from videojob.video.identity import ignored_fields, run_settings
-from videojob.worker.dispatch import Dispatcher, is_away
-from videojob.worker.flow import in_flight_frames
-from videojob.worker.inputs import InputResolver
-from videojob.worker.probing import engine
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.flow import in_flight_frames
+from videojob.worker.segment.task import VideoPlan
+from videojob.worker.steps.dispatch import Dispatcher, is_away
+from videojob.worker.steps.inputs import InputResolver
+from videojob.worker.steps.probing import engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from videojob.video.identity import RunSettings
 from videojob.video.info import Segment, VideoInfo
 from videojob.video.plan import sampled_frames
 from videojob.vision.values import ModelContract
-from videojob.worker.values import VideoPlan
+from videojob.worker.segment.task import VideoPlan
 
 
 @dataclass(frozen=True, slots=True)

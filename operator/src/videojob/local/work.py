@@ -12,8 +12,8 @@ from videojob.local.progress import ProgressTracker
 from videojob.local.values import JobPlan, RunObserver
 from videojob.ports import Clock, Inference, ServerStatistics
 from videojob.results.values import SegmentTimings, WriteUsage, add_usage
-from videojob.worker.dispatch import Dispatcher, Verdict
-from videojob.worker.values import SegmentTask
+from videojob.worker.segment.task import SegmentTask
+from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
 _STATISTICS_S = 1.0  # the server's counters cost a call; the mean batch shown need not be fresher
 _STATISTICS_TIMEOUT_S = 1.0

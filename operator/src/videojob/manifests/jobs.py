@@ -28,7 +28,7 @@ from videojob.planning.decide import QUEUE_LABEL
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
-"""Exit codes of the pods, as `worker.batch.Ending` has them; a test holds both together."""
+"""Exit codes of the pods, as `worker.pods.batch.Ending` has them; a test holds both together."""
 _HASH_DIGITS = 8
 _LEAST_PATIENCE_S = 120  # the worker's own default
 _NODE_S = 60  # beyond the server's usual start
@@ -36,7 +36,7 @@ _PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hour
 
 
 def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
-    """What planner and workers read as `worker.jobfile`.
+    """What planner and workers read as `worker.pods.job_file`.
 
     Its name is made from its content: one that is there already says the same, whoever made it and when.
     """

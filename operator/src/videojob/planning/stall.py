@@ -25,7 +25,7 @@ LOOK_S = 300.0
 GAP_S = 2 * LOOK_S
 """Most that counts between two notes: longer ago nobody looked, so that nobody knows."""
 STOPPED_CODE = 75
-"""A worker's exit code for "nobody's fault", as `worker.batch.Ending` has it; a test holds both together."""
+"""A worker's exit code for "nobody's fault", as `worker.pods.batch.Ending` has it; a test holds both together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The segment runner: one segment from its file to its commit. Laptop, Job and function call it alike."""
+"""Running segments: `segment` runs one anywhere, `steps` are shared by laptop and cluster, `pods` are the cluster's programs."""

@@ -55,7 +55,7 @@ class DetectionsFile:
         self._writer: pq.ParquetWriter | None = None
 
     def frame(self, time_ms: int, pixels: NDArray[np.uint8] | None, found: Detections) -> None:  # noqa: ARG002
-        """Takes one frame's boxes; see `worker.values.FrameObserver`."""
+        """Takes one frame's boxes; see `worker.segment.task.FrameObserver`."""
         if not len(found):
             return
         self._frames.append((time_ms, found))

@@ -45,7 +45,7 @@ class PreviewStyle:
 
 
 class SegmentPreview:
-    """Writes one segment's preview; implements `worker.values.FrameObserver`. Every method raises SinkError.
+    """Writes one segment's preview; implements `worker.segment.task.FrameObserver`. Every method raises SinkError.
 
     Args:
         path: where the file appears on `commit`; its folder is made.

@@ -41,11 +41,11 @@ from videojob.video.plan import (
     first_failures,
     is_settled,
 )
-from videojob.worker.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
-from videojob.worker.runner import SegmentRunner
-from videojob.worker.silence import Silence
-from videojob.worker.turn import Turn
-from videojob.worker.values import SegmentOutcome, SegmentTask, SegmentTools, fault_in_video, may_pass
+from videojob.worker.pods.silent_deaths import Silence
+from videojob.worker.pods.turn import Turn
+from videojob.worker.segment.runner import SegmentRunner
+from videojob.worker.segment.task import SegmentOutcome, SegmentTask, SegmentTools, fault_in_video, may_pass
+from videojob.worker.steps.dispatch import Dispatcher, Verdict, concerns_video, is_away, is_machines
 
 _LOG = logging.getLogger(__name__)
 _TRIES_MORE = 1

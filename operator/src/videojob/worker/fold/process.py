@@ -1,8 +1,8 @@
-"""The process that folds jobs: `python -P -m videojob.worker.fold_process PARENT_PID MEMORY_BYTES`.
+"""The process that folds jobs: `python -P -m videojob.worker.fold.process PARENT_PID MEMORY_BYTES`.
 
 Started by `controller.folds` and by nothing else: in the controller's pod, with its rights, and in memory that cannot
 grow into the controller's. It reads requests from stdin, folds one job after the other, and answers on stdout (see
-`worker.fold`). Killed at any moment it leaves nothing that counts: one conditional transaction stores the summary.
+`worker.fold.messages`). Killed at any moment it leaves nothing that counts: one conditional transaction stores the summary.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import JobTooLarge, VideoJobError
 from videojob.media.sandbox import die_with_parent, limit_heap
-from videojob.worker.finalise import finalise_run
-from videojob.worker.fold import PROGRESS, Folded, FoldRequest, answer_line, request_from_line
-from videojob.worker.logs import log_json
-from videojob.worker.process_control import ignore_stop_signals, keep_memory_private
-from videojob.worker.values import unexpected
+from videojob.worker.fold.messages import PROGRESS, Folded, FoldRequest, answer_line, request_from_line
+from videojob.worker.process.control import ignore_stop_signals, keep_memory_private
+from videojob.worker.process.logs import log_json
+from videojob.worker.segment.task import unexpected
+from videojob.worker.steps.finalise import finalise_run
 
 _LOG = logging.getLogger(__name__)
 _NICE = 3  # the controller and its watches come first

@@ -35,9 +35,9 @@ from videojob.vision.prepare import prepare
 from videojob.vision.select import class_ids, keep_classes
 from videojob.vision.tracking import FirstSighting, MotionTracker, Tracker
 from videojob.vision.values import Detections
-from videojob.worker.flow import FrameFlow, Group
-from videojob.worker.stopwatch import Stopwatch
-from videojob.worker.values import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools, file_stamp
+from videojob.worker.segment.flow import FrameFlow, Group
+from videojob.worker.segment.stopwatch import Stopwatch
+from videojob.worker.segment.task import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools, file_stamp
 
 _AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides the decoder's jitter between keyframes
 _LEAST_SLOTS = 4  # fewer and decoder, wire and server would take turns

@@ -9,7 +9,7 @@ from videojob.ports import JobStore
 from videojob.results.values import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import PlannedVideo
-from videojob.worker.jobfile import JobFile
+from videojob.worker.pods.job_file import JobFile
 
 
 @dataclass(frozen=True, slots=True)

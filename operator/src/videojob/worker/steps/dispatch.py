@@ -17,7 +17,7 @@ from videojob.errors import (
     WorkerLost,
 )
 from videojob.video.info import Segment
-from videojob.worker.values import SegmentTask
+from videojob.worker.segment.task import SegmentTask
 
 
 class Verdict(Enum):

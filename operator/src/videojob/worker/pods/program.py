@@ -15,8 +15,8 @@ from typing import Any
 
 from videojob.errors import Cancelled, VideoJobError
 from videojob.ports import Clock
-from videojob.worker.batch import Ending, ending_of
-from videojob.worker.values import unexpected
+from videojob.worker.pods.batch import Ending, ending_of
+from videojob.worker.segment.task import unexpected
 
 _LOG = logging.getLogger(__name__)
 TERMINATION_LOG = "VIDEOJOB_TERMINATION_LOG"

@@ -11,7 +11,7 @@ from videojob.ports import Clock, JobStore
 from videojob.results.values import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import SegmentDoubt
-from videojob.worker.turn import Turn
+from videojob.worker.pods.turn import Turn
 
 _GIB = 1 << 30
 

@@ -31,15 +31,15 @@ from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_
 from videojob.video.info import Segment
 from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.video.segments import longest_ms
-from videojob.worker.dispatch import is_away
-from videojob.worker.files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
-from videojob.worker.inputs import FailedInput, InputResolver, Item, Wanted, once
-from videojob.worker.jobfile import JobFile
-from videojob.worker.pod import Drain
-from videojob.worker.probing import cut_videos, engine, guide_for, probe_patiently
-from videojob.worker.process_control import stop_signals_held
-from videojob.worker.rounds import Rounds
-from videojob.worker.values import VideoPlan, fault_in_video
+from videojob.worker.pods.job_file import JobFile
+from videojob.worker.pods.program import Drain
+from videojob.worker.pods.video_files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
+from videojob.worker.process.control import stop_signals_held
+from videojob.worker.segment.task import VideoPlan, fault_in_video
+from videojob.worker.steps.dispatch import is_away
+from videojob.worker.steps.input_retries import Rounds
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted, once
+from videojob.worker.steps.probing import cut_videos, engine, guide_for, probe_patiently
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8

@@ -16,9 +16,9 @@ from videojob.video.guide import VideoGuide
 from videojob.video.identity import RESULTS_FORMAT
 from videojob.video.info import Segment, VideoInfo
 from videojob.video.segments import cut
-from videojob.worker.inputs import FailedInput
-from videojob.worker.process_control import stop_signals_held
-from videojob.worker.values import VideoPlan, fault_in_video, file_stamp
+from videojob.worker.process.control import stop_signals_held
+from videojob.worker.segment.task import VideoPlan, fault_in_video, file_stamp
+from videojob.worker.steps.inputs import FailedInput
 
 _LOG = logging.getLogger(__name__)
 _CUT_EVERY_MS = 10_000  # candidates for cuts lie no further apart, so that segments can be near the length asked for

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 
 from videojob.errors import VideoJobError
 from videojob.ports import Clock
-from videojob.worker.dispatch import is_away
-from videojob.worker.inputs import FailedInput, InputResolver, Item, once
+from videojob.worker.steps.dispatch import is_away
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, once
 
 _FIRST_S, _MOST_S = 10.0, 600.0
 Found = TypeVar("Found")

@@ -15,9 +15,9 @@ from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
-from videojob.worker.finalise import FinalOutcome
+from videojob.worker.steps.finalise import FinalOutcome
 
-MODULE = "videojob.worker.fold_process"
+MODULE = "videojob.worker.fold.process"
 """What the process runs."""
 
 PROGRESS = b"{}\n"
@@ -25,7 +25,7 @@ PROGRESS = b"{}\n"
 
 @dataclass(frozen=True, slots=True)
 class FoldRequest:
-    """One job to fold: what `worker.finalise.finalise_run` takes.
+    """One job to fold: what `worker.steps.finalise.finalise_run` takes.
 
     Attributes:
         job: as the user wrote it.

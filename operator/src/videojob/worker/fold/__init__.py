@@ -1,0 +1,1 @@
+"""Folding a job's commits into its summary, in a process of its own beside the controller."""
