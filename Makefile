@@ -45,7 +45,7 @@ demo: setup  ## run the quickstart on real video; a second run starts afresh
 test: test-tools  ## all tests: unit, contract, functional, and on real clusters
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --cov --cov-report= -q
-	$(BIN)/coverage report --include='*/planning/*,*/video/*,*/manifests/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
+	$(BIN)/coverage report --include='*/planning/*,*/video/*,*/kube/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-servers test-clusters
 
 # Side by side, because both wait more than they compute; each line says whose it is.

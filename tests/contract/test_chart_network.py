@@ -12,8 +12,8 @@ from support.chart_matrix import TENANTS
 from support.charts import NAMESPACE, Object, named, of_kind, pods, render
 from support.decisions import CATALOGUE, a_job
 from support.network import Pod, Policy, lets_through, of_pod, selects
-from videojob.manifests.jobs import plan_job, work_job
-from videojob.manifests.server import server_deployment
+from videojob.kube.render.jobs import plan_job, work_job
+from videojob.kube.render.servers import server_deployment
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted

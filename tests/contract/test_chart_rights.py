@@ -15,8 +15,8 @@ from support.cluster.processes import wait_for
 from support.command import videojob
 from support.decisions import a_catalogue
 from support.releases import VALUES, Cluster, running_cluster
-from videojob.manifests.names import scope_name, scope_places
-from videojob.manifests.server import server_deployment
+from videojob.kube.names import scope_name, scope_places
+from videojob.kube.render.servers import server_deployment
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted
 

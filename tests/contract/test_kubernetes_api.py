@@ -16,7 +16,7 @@ from support.api_faults import ApiFaults, Break, CutShort, Fault, Refuse, Reques
 from support.apiserver import ApiServer, fresh_apiserver
 from videojob.adapters.kubernetes.api import KubernetesApi
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, VIDEOJOBS
+from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.ports import AlreadyThere, ClusterConflict
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver

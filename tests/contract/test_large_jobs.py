@@ -15,9 +15,9 @@ import pytest
 from support.apiserver import ApiServer
 from support.decisions import NOW_S, READY, a_catalogue, a_head, a_job, running, stored
 from videojob.api.videojob import VideoJob
-from videojob.manifests.jobs import config_map, work_job
-from videojob.manifests.seen import job_seen
-from videojob.manifests.status import timestamp
+from videojob.kube.read.objects import job_seen
+from videojob.kube.render.jobs import config_map, work_job
+from videojob.kube.render.status import timestamp
 from videojob.planning.catalogue import Catalogue, WorkerSettings
 from videojob.results.keys import last_segment, segment_sort_key
 

@@ -26,11 +26,11 @@ from support.decisions import (
     trouble,
 )
 from videojob.api.videojob import VideoJob
-from videojob.manifests.events import event_of
-from videojob.manifests.jobs import config_map, plan_job, work_job
-from videojob.manifests.names import child_name
-from videojob.manifests.server import server_deployment, server_service
-from videojob.manifests.status import merge_patch
+from videojob.kube.names import child_name
+from videojob.kube.render.events import event_of
+from videojob.kube.render.jobs import config_map, plan_job, work_job
+from videojob.kube.render.servers import server_deployment, server_service
+from videojob.kube.render.status import merge_patch
 from videojob.planning.catalogue import AcceleratorSettings, Catalogue, ImageSource, ModelSource, PvcSource, S3Source
 from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import Observed, ServerKey, ServerSeen

@@ -25,7 +25,7 @@ from support.manifests.build import manifest
 from support.releases import Cluster, running_cluster
 from support.video_values import video_info
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
-from videojob.manifests.pods import CONTAINER_SECURITY, pod_security
+from videojob.kube.render.pods import CONTAINER_SECURITY, pod_security
 from videojob.video.plan import PlannedVideo
 
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces"

@@ -10,8 +10,8 @@ import pytest
 from support.doctor import a_node, node_facts
 from support.s3 import use_endpoint
 from videojob.cli.doctor_facts import gateway_facts
-from videojob.manifests.doctor.aws import gateway_findings
-from videojob.manifests.doctor.values import Finding
+from videojob.kube.doctor.aws import gateway_findings
+from videojob.kube.doctor.findings import Finding
 
 REGION = "us-east-1"
 

@@ -20,7 +20,7 @@ from support.decoding import decode, request_for, ring_for, same_size
 from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, SetupError
-from videojob.manifests.pods import decoder_bytes
+from videojob.kube.render.pods import decoder_bytes
 from videojob.media import child
 from videojob.media.decoder import DecoderProcess
 from videojob.media.probe import probe

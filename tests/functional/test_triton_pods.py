@@ -18,8 +18,8 @@ from support.triton_pods import Names, Pod, free_ports, triton_pod
 from videojob.adapters.triton.channel import TritonOptions
 from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.model_repository import model_digest
-from videojob.manifests.triton_args import GRPC_PORT
-from videojob.manifests.triton_words import triton_words
+from videojob.kube.read.triton_log import triton_words
+from videojob.kube.render.triton_args import GRPC_PORT
 from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
 
 OPTIONS = TritonOptions(shared_memory=False)

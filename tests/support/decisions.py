@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.manifests.status import status_of, timestamp
+from videojob.kube.render.status import status_of, timestamp
 from videojob.planning.catalogue import (
     AcceleratorSettings,
     Catalogue,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from videojob.manifests.doctor.nodes import Flavour, NodeFacts
-from videojob.manifests.doctor.values import NotRead, Object
+from videojob.kube.doctor.findings import NotRead, Object
+from videojob.kube.doctor.nodes import Flavour, NodeFacts
 
 NOT_ALLOWED = NotRead("403 forbidden")
 UNKNOWN_KIND = NotRead("the API server does not know this kind", missing=True)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from videojob.api.crd import crd
-from videojob.manifests.kinds import VIDEOJOBS, Kind
+from videojob.kube.kinds import VIDEOJOBS, Kind
 from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
 
 Key = tuple[str, str | None, str]

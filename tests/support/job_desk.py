@@ -16,9 +16,9 @@ from videojob.controller.reconcile import JobReconciler
 from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
 from videojob.errors import VideoJobError
-from videojob.manifests.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
-from videojob.manifests.names import server_name
-from videojob.manifests.server import server_deployment
+from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
+from videojob.kube.names import server_name
+from videojob.kube.render.servers import server_deployment
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted

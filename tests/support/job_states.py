@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from videojob.manifests.job_state import JobState, job_state
+from videojob.kube.read.job_state import JobState, job_state
 
 CREATED = "2026-11-25T10:00:00Z"
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import Thread
 
 from support.triton import CACHE
+from videojob.kube.render.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 from videojob.local.triton.health import HealthProbe
 from videojob.local.triton.install import find_server
-from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 
 KEPT_BYTES = 2048
 """Of a log's end, that the kubelet keeps as a container's last words."""

@@ -14,8 +14,8 @@ from support.job_states import job_object
 from videojob.cli.cluster_results import JobTable, Origin, find_place, results_of
 from videojob.cli.stored import Which
 from videojob.errors import UsageError
-from videojob.manifests.jobs import config_map
-from videojob.manifests.pods import JOB_FILE
+from videojob.kube.render.jobs import config_map
+from videojob.kube.render.pods import JOB_FILE
 
 NOWHERE = Origin(False, None, None, None, None, None, None)
 IN_SPEC = {"results": {"dynamodb": {"tableName": "mine", "region": "eu-west-1"}}}

@@ -16,9 +16,9 @@ from support.job_states import a_state
 from videojob.cli.log_lines import LogLine, line_text, log_line, sort_key
 from videojob.cli.log_reading import Wanted, Written
 from videojob.cli.logs import missing_text, write_lines
-from videojob.manifests.jobs import plan_job, work_job
-from videojob.manifests.log_sources import LogSource, log_sources, server_of
-from videojob.manifests.names import server_name
+from videojob.kube.names import server_name
+from videojob.kube.read.log_sources import LogSource, log_sources, server_of
+from videojob.kube.render.jobs import plan_job, work_job
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey
 from videojob.worker.process.logs import JsonLines

@@ -17,7 +17,7 @@ from videojob.cli.suspend import hold_text
 from videojob.cli.watch import exit_code_of, show_end, watch_job
 from videojob.cli.watch_view import PlainWatch, SilentWatch, end_document, state_text, watch_view
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.job_state import JobState
+from videojob.kube.read.job_state import JobState
 
 DONE = a_state("Completed", "True", message="Every frame is there.", startTime="2026-11-25T10:00:00Z")
 PROGRESS = {"framesDone": 300, "framesTotal": 900, "segmentsDone": 1, "segmentsTotal": 3}

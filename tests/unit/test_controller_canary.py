@@ -10,7 +10,7 @@ from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from videojob.controller.canary import Canary
 from videojob.controller.lease import Lease
-from videojob.manifests.kinds import LEASES
+from videojob.kube.kinds import LEASES
 
 JOB = ("team-a", "lobby")
 

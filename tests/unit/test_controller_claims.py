@@ -13,7 +13,7 @@ from support.fakes import FakeClock
 from support.job_desk import JobDesk
 from videojob.controller.claims import Claims
 from videojob.controller.scope import STALE_S, Scope
-from videojob.manifests.kinds import LEASES
+from videojob.kube.kinds import LEASES
 
 TEAM = "team-a"
 

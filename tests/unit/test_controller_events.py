@@ -9,7 +9,7 @@ from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterUnavailable
-from videojob.manifests.kinds import EVENTS
+from videojob.kube.kinds import EVENTS
 from videojob.planning.desired import EventWanted
 
 HELD, GOES_ON = EventWanted("Normal", "Suspended", "held"), EventWanted("Normal", "Resumed", "it goes on")

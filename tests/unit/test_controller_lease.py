@@ -10,8 +10,8 @@ from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from videojob.controller.lease import Lease
 from videojob.errors import ClusterUnavailable
-from videojob.manifests.kinds import LEASES, Kind
-from videojob.manifests.names import LEASE
+from videojob.kube.kinds import LEASES, Kind
+from videojob.kube.names import LEASE
 from videojob.ports import AlreadyThere, ClusterConflict
 
 LENGTH_S = 30.0

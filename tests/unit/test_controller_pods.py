@@ -10,9 +10,9 @@ import pytest
 from support.fake_cluster import FakeCluster
 from support.job_desk import KEY, JobDesk
 from videojob.controller.pods import MOST_PODS, pod_events, telling_pods
-from videojob.manifests.kinds import EVENTS, JOBS, PODS
-from videojob.manifests.seen import job_seen
-from videojob.manifests.status import timestamp
+from videojob.kube.kinds import EVENTS, JOBS, PODS
+from videojob.kube.read.objects import job_seen
+from videojob.kube.render.status import timestamp
 
 TEAM = KEY[0]
 NAME, UID = "entrance-work-1", "uid-1"

@@ -18,8 +18,8 @@ from videojob.errors import (
     SinkUnavailable,
     VideoJobError,
 )
-from videojob.manifests.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
-from videojob.manifests.status import timestamp
+from videojob.kube.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
+from videojob.kube.render.status import timestamp
 from videojob.planning.desired import ServerDemand
 from videojob.results.values import SegmentConflict
 from videojob.worker.fold.messages import Folded

@@ -9,8 +9,8 @@ import pytest
 from support.fake_cluster import FakeCluster
 from videojob.controller.resync import Resync
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import VIDEOJOBS, Kind
-from videojob.manifests.outlines import JobOutline, is_settled, job_outline
+from videojob.kube.kinds import VIDEOJOBS, Kind
+from videojob.kube.read.outlines import JobOutline, is_settled, job_outline
 from videojob.planning.recorded import seconds_of
 
 OVER = "2027-01-15T08:00:00Z"

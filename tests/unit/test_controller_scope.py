@@ -14,8 +14,8 @@ from videojob.controller.events import EventPoster
 from videojob.controller.notices import Notices
 from videojob.controller.scope import STALE_S, Place, Scope, Verdict, judge
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import EVENTS, LEASES, ROLES, Kind
-from videojob.manifests.names import scope_name, scope_places
+from videojob.kube.kinds import EVENTS, LEASES, ROLES, Kind
+from videojob.kube.names import scope_name, scope_places
 from videojob.ports import Object
 
 NAME = "videojob-scope-videojob"

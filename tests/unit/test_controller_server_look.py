@@ -10,7 +10,7 @@ from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import SERVER
 from videojob.controller.servers import ServerLook
-from videojob.manifests.kinds import DEPLOYMENTS, Kind
+from videojob.kube.kinds import DEPLOYMENTS, Kind
 
 LOOKS = 8
 

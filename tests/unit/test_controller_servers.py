@@ -15,8 +15,8 @@ from support.job_desk import SERVER, TableClock
 from videojob.controller.demands import Demands
 from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
-from videojob.manifests.names import COMPONENT, server_name
+from videojob.kube.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
+from videojob.kube.names import COMPONENT, server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.desired import ServerDemand
 from videojob.planning.servers import REMOVE_S

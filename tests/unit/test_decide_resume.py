@@ -22,7 +22,7 @@ from support.decisions import (
     stored,
 )
 from videojob.api.videojob import VideoJob
-from videojob.manifests.status import timestamp
+from videojob.kube.render.status import timestamp
 from videojob.planning.desired import PlanJobWanted
 from videojob.planning.lives import is_resumed, life_of, next_attempt, tries_of
 from videojob.planning.observed import JobSeen, Observed

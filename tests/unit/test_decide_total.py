@@ -17,7 +17,7 @@ from support.decisions import (
     ended_status,
     stored,
 )
-from videojob.manifests.jobs import config_map, plan_job, work_job
+from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.observed import (
     NODE_ON_THE_WAY,
     FailureSeen,

@@ -23,7 +23,7 @@ from support.doctor import (
     node_facts,
 )
 from videojob.api.crd import crd
-from videojob.manifests.doctor.aws import (
+from videojob.kube.doctor.aws import (
     ExpiryFacts,
     Missing,
     TableFacts,
@@ -32,9 +32,10 @@ from videojob.manifests.doctor.aws import (
     quota_findings,
     table_finding,
 )
-from videojob.manifests.doctor.bottlerocket import FIRST_RELEASE, ami_findings
-from videojob.manifests.doctor.images import image_findings
-from videojob.manifests.doctor.installation import (
+from videojob.kube.doctor.bottlerocket import FIRST_RELEASE, ami_findings
+from videojob.kube.doctor.findings import Finding, NotRead
+from videojob.kube.doctor.images import image_findings
+from videojob.kube.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
     Right,
@@ -46,14 +47,14 @@ from videojob.manifests.doctor.installation import (
     lease_finding,
     user_rights_finding,
 )
-from videojob.manifests.doctor.nodes import (
+from videojob.kube.doctor.nodes import (
     NodeFacts,
     capacity_types,
     gpu_families,
     gpu_model_findings,
     node_findings,
 )
-from videojob.manifests.doctor.surroundings import (
+from videojob.kube.doctor.surroundings import (
     ROLE,
     Account,
     MonitoringFacts,
@@ -64,7 +65,6 @@ from videojob.manifests.doctor.surroundings import (
     namespace_finding,
     queue_finding,
 )
-from videojob.manifests.doctor.values import Finding, NotRead
 from videojob.planning.catalogue import AcceleratorSettings
 from videojob.results.retention import EXPIRES_AT
 

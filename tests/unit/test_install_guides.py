@@ -11,7 +11,7 @@ import pytest
 import yaml
 from botocore.session import Session
 
-from videojob.manifests.pods import pod_security
+from videojob.kube.render.pods import pod_security
 
 ROOT = Path(__file__).resolve().parents[2]
 EKS = (ROOT / "docs" / "guides" / "install-eks.md").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.job_states import a_state, condition, job_object, new_state
-from videojob.manifests.job_state import job_state
+from videojob.kube.read.job_state import job_state
 from videojob.reasons import Phase
 
 

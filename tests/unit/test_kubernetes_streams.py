@@ -11,8 +11,8 @@ import pytest
 
 from videojob.adapters.kubernetes.api import KubernetesApi, context_namespace
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import VIDEOJOBS
-from videojob.manifests.log_sources import LogQuery
+from videojob.kube.kinds import VIDEOJOBS
+from videojob.kube.read.log_sources import LogQuery
 
 
 class Pieces(httpx.SyncByteStream):

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from support.decisions import CATALOGUE, DIGEST, NOW_S, UID, a_catalogue, a_job
 from videojob.api.metadata import Metadata
 from videojob.api.text import DNS_LABEL, LABEL_VALUE, MODEL_NAME
-from videojob.manifests.events import event_of
-from videojob.manifests.jobs import HOPELESS, config_map, plan_job, results_table, work_job
-from videojob.manifests.names import (
+from videojob.kube.names import (
     child_name,
     results_uid,
     server_key_from_text,
@@ -24,6 +22,8 @@ from videojob.manifests.names import (
     server_labels,
     server_name,
 )
+from videojob.kube.render.events import event_of
+from videojob.kube.render.jobs import HOPELESS, config_map, plan_job, results_table, work_job
 from videojob.planning.catalogue import WorkerSettings
 from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import ServerKey

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from support.decisions import CATALOGUE, NOW_S, a_job
-from videojob.manifests.jobs import file_name, plan_job, work_job
-from videojob.manifests.seen import job_seen, last_error, may_lack_pods, pods_trouble, server_seen
-from videojob.manifests.server import server_deployment
-from videojob.manifests.status import timestamp
+from videojob.kube.read.objects import job_seen, last_error, may_lack_pods, pods_trouble, server_seen
+from videojob.kube.render.jobs import file_name, plan_job, work_job
+from videojob.kube.render.servers import server_deployment
+from videojob.kube.render.status import timestamp
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted
 from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 from videojob.planning.servers import ServerWanted

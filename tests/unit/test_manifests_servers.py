@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from support.decisions import CATALOGUE, CPU, DIGEST, GPU, NOW_S, a_catalogue
-from videojob.manifests.engines import ENGINES_FOLDER, engine_arguments, server_release, start_command
-from videojob.manifests.server import server_address, server_deployment, server_service
+from videojob.kube.render.engines import ENGINES_FOLDER, engine_arguments, server_release, start_command
+from videojob.kube.render.servers import server_address, server_deployment, server_service
 from videojob.planning.catalogue import (
     AcceleratorSettings,
     ImageSource,

@@ -28,7 +28,7 @@ from support.decisions import (
 )
 from videojob.api.status import VideoJobStatus
 from videojob.api.videojob import VideoJob
-from videojob.manifests.status import decimal, duration_text, merge_patch, status_of, timestamp
+from videojob.kube.render.status import decimal, duration_text, merge_patch, status_of, timestamp
 from videojob.planning.observed import Observed, ServerSeen
 from videojob.planning.progress import progress_of
 from videojob.planning.recorded import Recorded, recorded_of

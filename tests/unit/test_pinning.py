@@ -25,8 +25,8 @@ from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
 from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
-from videojob.manifests.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
-from videojob.manifests.names import server_key_from_text, server_key_text, server_name
+from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
+from videojob.kube.names import server_key_from_text, server_key_text, server_name
 from videojob.planning.catalogue import Accelerator, Catalogue, ServerVariant
 from videojob.planning.decide import decide
 from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey

@@ -10,9 +10,9 @@ import pytest
 from support.decisions import CATALOGUE, a_job
 from support.job_desk import KEY, JobDesk
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.jobs import config_map, plan_job
-from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
-from videojob.manifests.names import child_name
+from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
+from videojob.kube.names import child_name
+from videojob.kube.render.jobs import config_map, plan_job
 from videojob.planning.desired import PlanJobWanted
 
 

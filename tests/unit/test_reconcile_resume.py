@@ -10,8 +10,8 @@ from support.decisions import NOW_S
 from support.job_desk import KEY, SERVER, JobDesk
 from support.plans import planned_job
 from videojob.errors import InputCorrupt, InputUnavailable, SinkUnavailable
-from videojob.manifests.kinds import EVENTS, JOBS, VIDEOJOBS
-from videojob.manifests.status import timestamp
+from videojob.kube.kinds import EVENTS, JOBS, VIDEOJOBS
+from videojob.kube.render.status import timestamp
 from videojob.video.plan import SegmentDoubt, SegmentFailure
 from videojob.worker.fold.messages import Folded
 

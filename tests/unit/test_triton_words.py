@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from videojob.manifests.triton_words import triton_words
+from videojob.kube.read.triton_log import triton_words
 
 GLOG = "E1124 11:00:00.123456 1 "
 ISO = "2026-11-24T12:18:00Z E 1 "

@@ -12,8 +12,8 @@ from support.fakes import FakeClock
 from videojob.controller.lease import Lease
 from videojob.controller.unattended import stop_unattended
 from videojob.errors import ClusterUnavailable
-from videojob.manifests.kinds import DEPLOYMENTS, LEASES
-from videojob.manifests.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
+from videojob.kube.kinds import DEPLOYMENTS, LEASES
+from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
 from videojob.planning.unattended import Billed, servers_to_stop
 
 SYSTEM, AFTER_S = "videojob-system", 1800.0

@@ -69,7 +69,7 @@
 {{ include "videojob.clustername" . }}-{{ ternary "scope" "jobs" (eq .Values.scope "cluster") }}
 {{- end -}}
 
-{{/* Name of that Lease, as manifests/names.py makes it: the release's own namespace makes no other scope. */}}
+{{/* Name of that Lease, as kube/names.py makes it: the release's own namespace makes no other scope. */}}
 {{- define "videojob.scopeLease" -}}
 {{- $name := printf "videojob-scope-%s" .Values.controllerName -}}
 {{- if eq .Values.scope "namespaced" -}}

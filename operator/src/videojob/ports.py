@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.manifests.kinds import Kind
-from videojob.manifests.log_sources import LogQuery
+from videojob.kube.kinds import Kind
+from videojob.kube.read.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
 from videojob.results.document import Document
 from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage

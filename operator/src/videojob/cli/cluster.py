@@ -14,8 +14,8 @@ import typer
 
 from videojob.cli.program import is_plugin, program_name
 from videojob.errors import ClusterRefused, SetupError
-from videojob.manifests.job_state import JobState, job_state
-from videojob.manifests.kinds import VIDEOJOBS
+from videojob.kube.kinds import VIDEOJOBS
+from videojob.kube.read.job_state import JobState, job_state
 from videojob.ports import Cluster, Object
 from videojob.reasons import Where, settle_on
 

@@ -19,12 +19,12 @@ from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, connec
 from videojob.cli.program import is_plugin
 from videojob.cli.stored import Place, SinkKind, Which, place
 from videojob.errors import ClusterRefused, SetupError, UsageError
+from videojob.kube.kinds import CONFIG_MAPS
+from videojob.kube.names import JOB_UID, results_uid
+from videojob.kube.read.job_state import job_state
+from videojob.kube.render.pods import JOB_FILE
 from videojob.local.record import OUTPUT_ROOT
 from videojob.local.values import SinkConfig
-from videojob.manifests.job_state import job_state
-from videojob.manifests.kinds import CONFIG_MAPS
-from videojob.manifests.names import JOB_UID, results_uid
-from videojob.manifests.pods import JOB_FILE
 from videojob.ports import Cluster, Object
 
 ClusterOption = Annotated[

@@ -14,7 +14,7 @@ from videojob.cli.app import app
 from videojob.cli.cluster import Access, connected
 from videojob.cli.program import COMPLETE_VARIABLE
 from videojob.errors import VideoJobError
-from videojob.manifests.kinds import VIDEOJOBS
+from videojob.kube.kinds import VIDEOJOBS
 
 _NO_FILES = ":4"
 """kubectl's word for: these are all, no names of files."""

@@ -26,7 +26,7 @@ from videojob.cli.doctor_facts import (
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.doctor.aws import (
+from videojob.kube.doctor.aws import (
     Missing,
     bucket_finding,
     expiry_finding,
@@ -34,9 +34,10 @@ from videojob.manifests.doctor.aws import (
     quota_findings,
     table_finding,
 )
-from videojob.manifests.doctor.bottlerocket import ami_findings
-from videojob.manifests.doctor.images import image_findings
-from videojob.manifests.doctor.installation import (
+from videojob.kube.doctor.bottlerocket import ami_findings
+from videojob.kube.doctor.findings import Finding, NotRead, problem, unchecked
+from videojob.kube.doctor.images import image_findings
+from videojob.kube.doctor.installation import (
     CONTROLLER_RIGHTS,
     USER_RIGHTS,
     api_finding,
@@ -47,15 +48,14 @@ from videojob.manifests.doctor.installation import (
     lease_finding,
     user_rights_finding,
 )
-from videojob.manifests.doctor.nodes import NodeFacts, capacity_types, gpu_model_findings, node_findings
-from videojob.manifests.doctor.surroundings import (
+from videojob.kube.doctor.nodes import NodeFacts, capacity_types, gpu_model_findings, node_findings
+from videojob.kube.doctor.surroundings import (
     Account,
     identity_findings,
     monitoring_findings,
     namespace_finding,
     queue_finding,
 )
-from videojob.manifests.doctor.values import Finding, NotRead, problem, unchecked
 from videojob.planning.catalogue import Catalogue, S3Source
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}

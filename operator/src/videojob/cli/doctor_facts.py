@@ -18,13 +18,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from videojob.adapters.aws import checks as aws_checks
 from videojob.controller.config import ConfigModel, catalogue_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
-from videojob.manifests.doctor.installation import Right
-from videojob.manifests.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
-from videojob.manifests.doctor.surroundings import MonitoringFacts, QueueFacts
-from videojob.manifests.doctor.values import NotRead, Object
-from videojob.manifests.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
-from videojob.manifests.names import APP, COMPONENT, MANAGER
+from videojob.kube.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
+from videojob.kube.doctor.findings import NotRead, Object
+from videojob.kube.doctor.installation import Right
+from videojob.kube.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
+from videojob.kube.doctor.surroundings import MonitoringFacts, QueueFacts
+from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
+from videojob.kube.names import APP, COMPONENT, MANAGER
 from videojob.planning.catalogue import Catalogue, S3Source
 
 if TYPE_CHECKING:

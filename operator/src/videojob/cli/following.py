@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from videojob.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from videojob.manifests.job_state import JobState, job_state
-from videojob.manifests.kinds import EVENTS, VIDEOJOBS
+from videojob.kube.kinds import EVENTS, VIDEOJOBS
+from videojob.kube.read.job_state import JobState, job_state
 from videojob.ports import Cluster, ClusterStreams, Object
 
 _FIRST_WAIT_S = 0.5

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from videojob.cli.following import Streams
 from videojob.cli.log_lines import sort_key
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.job_state import JobState, job_state
-from videojob.manifests.kinds import JOBS, PODS, VIDEOJOBS
-from videojob.manifests.log_sources import LogQuery, LogSource, log_sources, server_of
-from videojob.manifests.names import COMPONENT, JOB_UID, SERVER
+from videojob.kube.kinds import JOBS, PODS, VIDEOJOBS
+from videojob.kube.names import COMPONENT, JOB_UID, SERVER
+from videojob.kube.read.job_state import JobState, job_state
+from videojob.kube.read.log_sources import LogQuery, LogSource, log_sources, server_of
 from videojob.ports import Object
 
 MOST_STREAMS = 200

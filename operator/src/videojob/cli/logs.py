@@ -26,8 +26,8 @@ from videojob.cli.log_lines import LogLine, line_text, log_line
 from videojob.cli.log_reading import MOST_STREAMS, LogFollowing, Wanted, Written, find_sources, read_logs
 from videojob.cli.terminal import console, tell
 from videojob.errors import UsageError
-from videojob.manifests.job_state import JobState
-from videojob.manifests.log_sources import LogSource
+from videojob.kube.read.job_state import JobState
+from videojob.kube.read.log_sources import LogSource
 from videojob.printable import printable
 
 _POD_STYLES = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")

@@ -13,10 +13,10 @@ import typer
 from videojob.cli.cluster import command_line
 from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
+from videojob.kube.read.job_state import JobState
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.sinks import open_sink
 from videojob.local.values import SinkConfig
-from videojob.manifests.job_state import JobState
 from videojob.ports import Sink
 from videojob.reasons import Phase
 from videojob.results.values import RunRecord

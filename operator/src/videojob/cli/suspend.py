@@ -23,8 +23,8 @@ from videojob.cli.completion import JobArgument
 from videojob.cli.display import plural
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import SetupError, UsageError
-from videojob.manifests.job_state import JobState, job_state
-from videojob.manifests.kinds import VIDEOJOBS
+from videojob.kube.kinds import VIDEOJOBS
+from videojob.kube.read.job_state import JobState, job_state
 from videojob.ports import Cluster
 from videojob.reasons import Phase
 

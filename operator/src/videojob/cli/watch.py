@@ -26,7 +26,7 @@ from videojob.cli.following import Back, Following, Gone, Happened, Lost, Refuse
 from videojob.cli.terminal import console, tell, write_json
 from videojob.cli.watch_view import WatchDisplay, end_document, run_progress, watch_display
 from videojob.errors import Cancelled, SetupError
-from videojob.manifests.job_state import JobState
+from videojob.kube.read.job_state import JobState
 from videojob.ports import Clock
 from videojob.printable import printable
 from videojob.reasons import Phase

@@ -16,8 +16,8 @@ from videojob.cli.display import duration_text, progress_text, progress_view
 from videojob.cli.following import Happened
 from videojob.cli.program import program_name
 from videojob.cli.terminal import cell, tell
+from videojob.kube.read.job_state import ConditionState, JobState, ProgressState
 from videojob.local.values import RunProgress
-from videojob.manifests.job_state import ConditionState, JobState, ProgressState
 from videojob.ports import Clock
 from videojob.reasons import Phase
 

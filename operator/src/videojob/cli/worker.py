@@ -26,7 +26,7 @@ from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.engine_cache import EngineCache
 from videojob.adapters.triton.ready import answers
 from videojob.errors import UsageError, VideoJobError
-from videojob.manifests.engines import CACHE_FOLDER, POD_NAME
+from videojob.kube.render.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.memory import peak_rss_bytes

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from videojob.api.videojob import API_VERSION, KIND
 from videojob.controller.scope import Scope
-from videojob.manifests.kinds import LEASES
-from videojob.manifests.leases import LABELS, holder_of, lease
-from videojob.manifests.names import SCOPE, claim_name
+from videojob.kube.kinds import LEASES
+from videojob.kube.leases import LABELS, holder_of, lease
+from videojob.kube.names import SCOPE, claim_name
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from videojob.api.base import Items, Model
 from videojob.api.text import ControllerName
 from videojob.api.units import DecimalText
 from videojob.errors import SetupError
-from videojob.manifests.pods import LEAST_MEMORY_BYTES
+from videojob.kube.render.pods import LEAST_MEMORY_BYTES
 from videojob.planning.catalogue import (
     DEFAULT_CONTROLLER,
     Accelerator,

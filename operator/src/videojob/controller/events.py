@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.manifests.events import event_of, installation_event
-from videojob.manifests.kinds import EVENTS
+from videojob.kube.kinds import EVENTS
+from videojob.kube.render.events import event_of, installation_event
 from videojob.planning.desired import EventWanted
 from videojob.ports import AlreadyThere, Clock, Cluster, Object
 

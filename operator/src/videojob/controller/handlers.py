@@ -18,9 +18,9 @@ import kopf
 
 from videojob.api.crd import PLURAL
 from videojob.api.videojob import GROUP, VERSION
-from videojob.manifests.names import JOB_NAME, JOB_UID, LEASE, MANAGED_BY, MANAGER
-from videojob.manifests.outlines import is_settled
-from videojob.manifests.seen import has_ended, server_of
+from videojob.kube.names import JOB_NAME, JOB_UID, LEASE, MANAGED_BY, MANAGER
+from videojob.kube.read.objects import has_ended, server_of
+from videojob.kube.read.outlines import is_settled
 from videojob.planning.observed import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)

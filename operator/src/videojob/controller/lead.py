@@ -30,8 +30,8 @@ from videojob.controller.threads import Threads
 from videojob.controller.watching import WatchThread
 from videojob.controller.work import Work
 from videojob.errors import ClusterRefused, VideoJobError
-from videojob.manifests.kinds import DEPLOYMENTS, VIDEOJOBS
-from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
+from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
+from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import ServerKey
 from videojob.ports import Clock, Cluster

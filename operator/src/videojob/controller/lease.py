@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from videojob.errors import ClusterError
-from videojob.manifests.kinds import LEASES
-from videojob.manifests.leases import holder_of, lease
-from videojob.manifests.names import LEASE, MANAGED_BY, MANAGER
+from videojob.kube.kinds import LEASES
+from videojob.kube.leases import holder_of, lease
+from videojob.kube.names import LEASE, MANAGED_BY, MANAGER
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterError, ClusterRefused
-from videojob.manifests.names import LEASE
+from videojob.kube.names import LEASE
 from videojob.planning.desired import EventWanted
 
 _LOG = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from videojob.controller.pods import holds_namespace, job_events, needs_pods, te
 from videojob.controller.servers import ServerLook
 from videojob.controller.stores import Stores
 from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
-from videojob.manifests.jobs import results_table
-from videojob.manifests.kinds import JOBS
-from videojob.manifests.names import JOB_UID, results_uid
-from videojob.manifests.seen import job_seen
+from videojob.kube.kinds import JOBS
+from videojob.kube.names import JOB_UID, results_uid
+from videojob.kube.read.objects import job_seen
+from videojob.kube.render.jobs import results_table
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.lives import is_resumed
 from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from videojob.manifests.kinds import EVENTS, NAMESPACES, PODS
-from videojob.manifests.names import JOB_UID
-from videojob.manifests.seen import NOT_MADE, lingers, may_lack_pods
+from videojob.kube.kinds import EVENTS, NAMESPACES, PODS
+from videojob.kube.names import JOB_UID
+from videojob.kube.read.objects import NOT_MADE, lingers, may_lack_pods
 from videojob.ports import Cluster, Object
 
 MOST_PODS = 20

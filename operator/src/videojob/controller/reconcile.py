@@ -27,10 +27,10 @@ from videojob.errors import (
     SinkUnavailable,
     VideoJobError,
 )
-from videojob.manifests.jobs import config_map, plan_job, results_table, work_job
-from videojob.manifests.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
-from videojob.manifests.names import results_uid
-from videojob.manifests.status import merge_patch, status_of, unreadable_status
+from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
+from videojob.kube.names import results_uid
+from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
+from videojob.kube.render.status import merge_patch, status_of, unreadable_status
 from videojob.planning.admission import held_up
 from videojob.planning.catalogue import DEFAULT_CONTROLLER, Catalogue
 from videojob.planning.decide import decide, look_at

@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 from videojob.controller.demands import JobKey
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import VIDEOJOBS
-from videojob.manifests.outlines import JobOutline, job_outline
+from videojob.kube.kinds import VIDEOJOBS
+from videojob.kube.read.outlines import JobOutline, job_outline
 from videojob.planning.observed import ServerKey
 from videojob.ports import Cluster
 

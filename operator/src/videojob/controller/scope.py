@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from videojob.errors import ClusterRefused, ClusterUnavailable
-from videojob.manifests.kinds import LEASES, ROLES
-from videojob.manifests.leases import LABELS, holder_of, lease
+from videojob.kube.kinds import LEASES, ROLES
+from videojob.kube.leases import LABELS, holder_of, lease
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import Any
 from videojob.controller.demands import Demands
 from videojob.controller.pods import pod_events
 from videojob.errors import ClusterRefused
-from videojob.manifests.kinds import DEPLOYMENTS, NODES, PODS, SERVICES
-from videojob.manifests.names import (
+from videojob.kube.kinds import DEPLOYMENTS, NODES, PODS, SERVICES
+from videojob.kube.names import (
     COMPONENT,
     IDLE_SINCE,
     MANAGED_BY,
@@ -22,8 +22,8 @@ from videojob.manifests.names import (
     SERVER,
     server_name,
 )
-from videojob.manifests.seen import server_of, server_seen
-from videojob.manifests.server import server_deployment, server_service
+from videojob.kube.read.objects import server_of, server_seen
+from videojob.kube.render.servers import server_deployment, server_service
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.observed import PodTrouble, ServerKey, ServerSeen
 from videojob.planning.servers import ServerWanted, size_server, size_unasked

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from videojob.manifests.kinds import DEPLOYMENTS, LEASES
-from videojob.manifests.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
+from videojob.kube.kinds import DEPLOYMENTS, LEASES
+from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
 from videojob.planning.recorded import seconds_of
 from videojob.planning.unattended import Billed, servers_to_stop
 from videojob.ports import Clock, Cluster, Object

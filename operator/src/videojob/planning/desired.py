@@ -1,4 +1,4 @@
-"""What should be, decided from what was seen: the output of `planning.decide`, rendered by `manifests`, applied by the
+"""What should be, decided from what was seen: the output of `planning.decide`, rendered by `kube.render`, applied by the
 controller. Frozen values without a word of Kubernetes' own notation.
 """
 

@@ -21,8 +21,8 @@ import httpx
 from kubernetes import client, config
 
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
-from videojob.manifests.kinds import PODS, Kind
-from videojob.manifests.log_sources import LogQuery
+from videojob.kube.kinds import PODS, Kind
+from videojob.kube.read.log_sources import LogQuery
 from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
 
 _CONNECT_S = 5.0

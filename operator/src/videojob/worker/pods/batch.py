@@ -53,7 +53,7 @@ _TRIES_MORE = 1
 
 
 class Ending(IntEnum):
-    """Exit codes of planner and worker pods; `manifests.work_job` tells Kubernetes what each means."""
+    """Exit codes of planner and worker pods; `kube.render.jobs.work_job` tells Kubernetes what each means."""
 
     SETTLED = 0
     FAILED = 1

@@ -1,6 +1,6 @@
 """The file that tells planner and worker pods their job: the VideoJob and where the cluster keeps its results.
 
-The controller writes it into a ConfigMap of the job's namespace (`manifests.config_map`); it holds no secret.
+The controller writes it into a ConfigMap of the job's namespace (`kube.render.jobs.config_map`); it holds no secret.
 """
 
 from __future__ import annotations

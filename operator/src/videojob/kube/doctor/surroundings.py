@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from videojob.manifests.doctor.values import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
+from videojob.kube.doctor.findings import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
 from videojob.planning.decide import QUEUE_LABEL
 
 ROLE = "eks.amazonaws.com/role-arn"

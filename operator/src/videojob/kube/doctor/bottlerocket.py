@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from videojob.manifests.doctor.values import Finding, NotRead, Object, ok, problem, unchecked, warning
+from videojob.kube.doctor.findings import Finding, NotRead, Object, ok, problem, unchecked, warning
 
 Release = tuple[int, ...]
 FIRST_RELEASE: Mapping[tuple[int, int], Release] = {

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from videojob.manifests.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SERVER_KEY, server_key_from_text
-from videojob.manifests.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
-from videojob.manifests.triton_words import triton_words
+from videojob.kube.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SERVER_KEY, server_key_from_text
+from videojob.kube.read.triton_log import triton_words
+from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.planning.decide import seconds_of
 from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 

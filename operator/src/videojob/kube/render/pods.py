@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from videojob.manifests.names import CONTAINER
+from videojob.kube.names import CONTAINER
 from videojob.planning.catalogue import CapacityType, Catalogue, Toleration, WorkerSettings
 from videojob.planning.placement import bytes_of
 

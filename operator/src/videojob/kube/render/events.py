@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
-from videojob.manifests.status import timestamp
+from videojob.kube.render.status import timestamp
 from videojob.planning.desired import EventWanted
 
 COMPONENT = "videojob-controller"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from videojob.manifests.doctor.values import (
+from videojob.kube.doctor.findings import (
     Finding,
     NotRead,
     Object,
@@ -19,7 +19,7 @@ from videojob.manifests.doctor.values import (
     unchecked,
     warning,
 )
-from videojob.manifests.pods import CAPACITY_TYPE, GPU, INSTANCE_TYPE
+from videojob.kube.render.pods import CAPACITY_TYPE, GPU, INSTANCE_TYPE
 from videojob.planning.gpus import GPU_OF_FAMILY, gpu_models
 
 Flavour = Literal["karpenter", "autoMode", "none"]

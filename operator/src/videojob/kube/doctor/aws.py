@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from videojob.manifests.doctor.values import Finding, NotRead, joined, ok, problem, unchecked, warning
+from videojob.kube.doctor.findings import Finding, NotRead, joined, ok, problem, unchecked, warning
 
 _KEYS = "PK S, SK S"
 _EXPIRES_AT = "expires_at"  # as `results.retention` has it

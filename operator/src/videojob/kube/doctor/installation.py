@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from videojob.manifests.doctor.values import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
+from videojob.kube.doctor.findings import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
 from videojob.planning.decide import seconds_of
 
 _INSTALL = "Install the chart: docs/guides/install-eks.md or install-kind.md."

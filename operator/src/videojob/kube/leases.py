@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from videojob.manifests.names import APP, MANAGED_BY, MANAGER
-from videojob.manifests.status import timestamp
+from videojob.kube.names import APP, MANAGED_BY, MANAGER
+from videojob.kube.render.status import timestamp
 
 LABELS: Mapping[str, str] = {APP: MANAGER, MANAGED_BY: MANAGER}
 

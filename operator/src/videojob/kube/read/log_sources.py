@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from videojob.manifests.names import ATTEMPT, COMPONENT, CONTAINER, SERVER_CONTAINER
+from videojob.kube.names import ATTEMPT, COMPONENT, CONTAINER, SERVER_CONTAINER
 
 Object = Mapping[str, Any]
 Component = Literal["planner", "worker", "server"]

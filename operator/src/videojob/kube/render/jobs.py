@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.manifests.names import (
+from videojob.kube.names import (
     ATTEMPT,
     BATCH,
     CONTAINER,
@@ -21,8 +21,8 @@ from videojob.manifests.names import (
     server_key_text,
     server_selector,
 )
-from videojob.manifests.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
-from videojob.manifests.server import server_address
+from videojob.kube.render.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
+from videojob.kube.render.servers import server_address
 from videojob.planning.catalogue import Catalogue
 from videojob.planning.decide import QUEUE_LABEL
 from videojob.planning.desired import PlanJobWanted, WorkJobWanted

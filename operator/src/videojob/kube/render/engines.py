@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from videojob.manifests.pods import CONTAINER_SECURITY, environment
-from videojob.manifests.triton_args import HTTP_PORT
+from videojob.kube.render.pods import CONTAINER_SECURITY, environment
+from videojob.kube.render.triton_args import HTTP_PORT
 from videojob.planning.catalogue import Catalogue, CatalogueModel, ServerVariant
 from videojob.planning.observed import ServerKey
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from videojob.manifests.doctor.values import Finding, ok, warning
+from videojob.kube.doctor.findings import Finding, ok, warning
 from videojob.planning.catalogue import Catalogue
 
 _OFFICIAL = "nvidia/tritonserver"

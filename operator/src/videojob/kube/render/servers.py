@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from videojob.manifests.engines import (
+from videojob.kube.names import (
+    IDLE_SINCE,
+    SERVER_CONTAINER,
+    SERVER_KEY,
+    server_key_text,
+    server_labels,
+    server_name,
+    server_selector,
+)
+from videojob.kube.render.engines import (
     builds_engines,
     engine_arguments,
     engine_environment,
@@ -15,17 +24,8 @@ from videojob.manifests.engines import (
     shares_engines,
     start_command,
 )
-from videojob.manifests.names import (
-    IDLE_SINCE,
-    SERVER_CONTAINER,
-    SERVER_KEY,
-    server_key_text,
-    server_labels,
-    server_name,
-    server_selector,
-)
-from videojob.manifests.pods import CONTAINER_SECURITY, GPU, environment, on_disk, pod_security, with_place
-from videojob.manifests.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
+from videojob.kube.render.pods import CONTAINER_SECURITY, GPU, environment, on_disk, pod_security, with_place
+from videojob.kube.render.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 from videojob.planning.catalogue import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
 from videojob.planning.observed import ServerKey
 from videojob.planning.servers import ServerWanted

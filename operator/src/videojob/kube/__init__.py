@@ -1,0 +1,1 @@
+"""PURE: Kubernetes objects as plain dictionaries. `render` writes them, `read` reads them, `doctor` judges a cluster."""

@@ -1,0 +1,1 @@
+"""PURE: from what is desired to Kubernetes objects, a VideoJob's status and its Events."""
