@@ -1,1 +1,1 @@
-"""PURE: Kubernetes objects as plain dictionaries. `render` writes them, `read` reads them, `doctor` judges a cluster."""
+"""PURE: Kubernetes objects as dictionaries: `render` writes them, `read` reads them, `doctor` checks a cluster."""

@@ -1,5 +1,5 @@
-"""What should be, decided from what was seen: the output of `planning.decide`, rendered by `kube.render`, applied by the
-controller. Frozen values without a word of Kubernetes' own notation.
+"""What should exist, decided from what was observed: the output of `planning.decide`, rendered by `kube.render`, and
+applied by the controller. Frozen values that know no Kubernetes object.
 """
 
 from __future__ import annotations

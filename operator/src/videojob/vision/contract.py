@@ -20,8 +20,8 @@ A config.pbtxt says in `parameters` (flat keys, string values) how pixels go in 
 With `max_batch_size: 0` the dims carry the batch axis themselves, and it must be 1: such a model gets one frame per
 request, of shape (1, ...), and answers (1, ...). In every case a worker sends (n, ...) and receives (n, ...).
 
-The same function reads a file (`adapters.triton.model_repository`) and a server's answer, so the two cannot differ. Keys that
-nobody here knows belong to Triton's backends and are left alone, unless they look like a misspelt one of ours.
+The same function reads a file (`adapters.triton.model_repository`) and a server's answer, so the two cannot differ.
+Unknown keys belong to Triton's backends and are left alone, unless they look like a misspelt one of ours.
 """
 
 from __future__ import annotations

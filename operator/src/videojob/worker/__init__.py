@@ -1,1 +1,1 @@
-"""Running segments: `segment` runs one anywhere, `steps` are shared by laptop and cluster, `pods` are the cluster's programs."""
+"""Running segments: `segment` runs one anywhere, laptop and cluster share `steps`, `pods` has its programs."""

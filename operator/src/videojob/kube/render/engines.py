@@ -1,6 +1,6 @@
 """How a server's pod keeps TensorRT engines: in a folder of its own, and on a volume for other replicas. Pure.
 
-The server itself sees only its own folder. `adapters.triton.engine_cache` says how engines get from there to the volume.
+The server itself uses only its own folder. `adapters.triton.engine_cache` copies engines from there to the volume.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Started by `controller.folds` and by nothing else: in the controller's pod, with its rights, and in memory that cannot
 grow into the controller's. It reads requests from stdin, folds one job after the other, and answers on stdout (see
-`worker.fold.messages`). Killed at any moment it leaves nothing that counts: one conditional transaction stores the summary.
+`worker.fold.messages`). Killed at any moment, it leaves nothing behind that counts: one conditional transaction stores
+the summary.
 """
 
 from __future__ import annotations
