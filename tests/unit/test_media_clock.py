@@ -16,8 +16,8 @@ class FakePacket:
     is_discard: bool = False
 
 
-def run_on(packets: Sequence[FakePacket]) -> list[tuple[int | None, int | None]]:
-    clock = RunningClock(interval=40, ticks_per_s=1000)
+def run_on(packets: Sequence[FakePacket], interval: int = 40) -> list[tuple[int | None, int | None]]:
+    clock = RunningClock(interval=interval, ticks_per_s=1000)
     for packet in packets:
         clock.run_on(packet)
     return [(packet.pts, packet.dts) for packet in packets]
@@ -36,6 +36,11 @@ def test_sound_times_stay_as_they_are() -> None:
 def test_a_clock_that_starts_again_goes_on_one_interval_behind_the_last_picture() -> None:
     times = run_on([*recording(0, 5), *recording(0, 5), *recording(-5000, 5)])
     assert times == [(80 + n * 40, n * 40) for n in range(15)]
+
+
+def test_the_interval_is_the_last_one_of_before_whatever_the_average_is() -> None:
+    times = run_on([*recording(0, 5), *recording(0, 3)], interval=19)
+    assert times == [(80 + n * 40, n * 40) for n in range(8)]
 
 
 def test_a_short_step_back_is_a_restart_at_a_keyframe_only() -> None:

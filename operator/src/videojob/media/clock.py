@@ -119,9 +119,11 @@ class RunningClock:
 
     def _missing(self, packet: ClockPacket) -> int:
         """Ticks by which the packet lies before the place where it belongs."""
+        # The last interval itself: where clocks start again, the average tells little.
+        step = self._last_step or self.interval
         last = [(self._last_dts, packet.dts), (self._newest_pts, packet.pts)]
         return max(
-            before + self.interval - (time + self.offset)
+            before + step - (time + self.offset)
             for before, time in last
             if before is not None and time is not None
         )
