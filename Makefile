@@ -14,7 +14,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak format clean
+.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -83,6 +83,9 @@ bench: setup  ## ratios against peers, one table; takes about half an hour on a 
 
 soak: test-tools  ## large runs against their limits, one table; NAMES="control ..." only these
 	$(BIN)/python -m bench.soak $(NAMES)
+
+odd-videos: $(STAMP)  ## odd videos against the truth, one table; DIR=folder also others' cases
+	@$(BIN)/python -m bench.odd_videos $(DIR)
 
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format . $(SCRIPTS)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from support.videos import Spec, numbered_picture, write_video
 
+Draw = Callable[[int, tuple[int, int]], NDArray[np.uint8]]
 _TICK = Fraction(1, 90_000)
 
 
-def with_streams(path: Path, *streams: tuple[str, int, int], default: int | None = None) -> Path:
+def with_streams(
+    path: Path, *streams: tuple[str, int, int], default: int | None = None, size: tuple[int, int] = (160, 96),
+    draw: Draw = numbered_picture,
+) -> Path:  # fmt: skip
     """A file with a video stream for each (codec, pictures, first number); `default` is the one that players show."""
     with av.open(str(path), "w") as container:
         made = []
         for codec, frames, first in streams:
             stream = container.add_stream(codec, rate=25)
             assert isinstance(stream, VideoStream)
-            stream.width, stream.height = (160, 96)
+            stream.width, stream.height = size
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24" if codec == "png" else "yuv420p"
             stream.codec_context.gop_size = 10
             stream.codec_context.thread_count = 1
@@ -34,7 +41,7 @@ def with_streams(path: Path, *streams: tuple[str, int, int], default: int | None
         packets = []
         for stream, frames, first in made:
             for number in range(frames):
-                frame = av.VideoFrame.from_ndarray(numbered_picture(first + number, (160, 96)), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(draw(first + number, size), format="rgb24")
                 frame = frame.reformat(format=stream.pix_fmt)
                 frame.pts, frame.time_base = number, Fraction(1, 25)
                 packets += stream.encode(frame)
@@ -47,8 +54,9 @@ def with_streams(path: Path, *streams: tuple[str, int, int], default: int | None
 
 
 def numbered_from(first: int, spec: Spec) -> Spec:
-    """The same video with other numbers in its pictures."""
-    return replace(spec, draw=lambda number, size: numbered_picture(first + number, size))
+    """The same video with other numbers in its pictures, or as many pictures later of what it draws."""
+    draw = spec.draw or numbered_picture
+    return replace(spec, draw=lambda number, size: draw(first + number, size))
 
 
 def joined(path: Path, *specs: Spec) -> Path:

@@ -123,7 +123,5 @@ class RunningClock:
         step = self._last_step or self.interval
         last = [(self._last_dts, packet.dts), (self._newest_pts, packet.pts)]
         return max(
-            before + step - (time + self.offset)
-            for before, time in last
-            if before is not None and time is not None
+            before + step - (time + self.offset) for before, time in last if before is not None and time is not None
         )

@@ -1,0 +1,16 @@
+"""The cases that the project makes itself, a module for each group of kinds."""
+
+from __future__ import annotations
+
+from bench.odd_videos.kinds import clocks, damage, geometry, good, keyframes, losses, refused
+from bench.odd_videos.values import Case
+
+ALL: tuple[Case, ...] = (
+    *losses.CASES,
+    *clocks.CASES,
+    *geometry.CASES,
+    *good.CASES,
+    *damage.CASES,
+    *keyframes.CASES,
+    *refused.CASES,
+)
