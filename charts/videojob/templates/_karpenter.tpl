@@ -1,4 +1,4 @@
-{{/* (list root pool): who makes the nodes of a pool. */}}
+{{/* (list root pool): the node provisioner of a pool. */}}
 {{- define "videojob.nodeClassRef" -}}
 {{- $root := index . 0 -}}
 {{- if $root.Values.karpenter.nodeClassRef -}}
@@ -20,8 +20,8 @@ name: {{ ternary (printf "%s-%s" (include "videojob.clustername" $root) (index .
 {{- end -}}
 
 {{/*
-Empty nodes go all at once: by Karpenter's own budget of a tenth at a time idle ones would be paid one after the other.
-Nodes that work are not moved for tidiness: it costs segments and the start of a server. A drifted one goes when it is
+Empty nodes are removed all at once: with Karpenter's default budget of a tenth, idle ones would be paid one after another.
+Nodes with pods are not consolidated: it costs segments and the start of a server. A drifted one goes when it is
 empty, at its age of expireAfter at the latest.
 */}}
 {{- define "videojob.budgets" -}}
@@ -76,7 +76,7 @@ and eight in a 48xlarge.
 {{- dict "sizes" $sizes "cpuPerGpu" (ternary $cpu 0 $isKnown) | toJson -}}
 {{- end -}}
 
-{{/* Limits of the GPU pool, with one of vCPUs where the sizes tell it. */}}
+{{/* Limits of the GPU pool, with one of vCPUs where the sizes determine it. */}}
 {{- define "videojob.gpuLimits" -}}
 {{- $gpu := .Values.karpenter.gpu -}}
 {{- $limits := deepCopy $gpu.limits -}}
@@ -88,7 +88,7 @@ and eight in a 48xlarge.
 {{- toYaml $limits -}}
 {{- end -}}
 
-{{/* Instance families of the chart's own GPU NodePool, as a JSON list; empty where somebody else chooses instances. */}}
+{{/* Instance families of the chart's own GPU NodePool, as a JSON list; empty where the chart does not choose instances. */}}
 {{- define "videojob.gpuFamilies" -}}
 {{- $karpenter := .Values.karpenter -}}
 {{- $isOwn := and (ne $karpenter.flavor "none") $karpenter.gpu.create (not $karpenter.gpu.requirements) -}}

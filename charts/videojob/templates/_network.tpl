@@ -27,7 +27,7 @@
     {{- end }}
 {{- end -}}
 
-{{/* S3, DynamoDB and what gives credentials for them. */}}
+{{/* S3, DynamoDB and the source of credentials for them. */}}
 {{- define "videojob.egress.aws" -}}
 {{- $policy := .Values.networkPolicy.egress -}}
 - ports:

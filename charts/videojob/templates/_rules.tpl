@@ -1,8 +1,8 @@
-{{/* What the controller may do, each rule with what it is for: what its code asks for, and no more. No secrets, no wildcards. */}}
+{{/* What the controller may do, each rule with its purpose: what its code requests, and no more. No Secrets, no wildcards. */}}
 
 {{/* In every namespace whose VideoJobs it serves. */}}
 {{- define "videojob.rules.tenant" -}}
-# The jobs: it marks none but its own, and removes those whose time to live is over.
+# VideoJobs: it writes their status only, and deletes those whose time to live is over.
 - apiGroups: [videojob.dev]
   resources: [videojobs]
   verbs: [get, list, watch, delete]
@@ -13,19 +13,19 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, get, list, watch, patch, delete]
-# What the workers read of a job. Never read, nor listed.
+# The job's specification for the workers. Never read or listed.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
-# How the workers fare, and what they say when they end.
+# The workers' states and termination messages.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
-# What it tells people; what the scheduler and Karpenter tell it.
+# Its own Events; those of the scheduler and Karpenter.
 - apiGroups: [""]
   resources: [events]
   verbs: [create, list]
-# Whether a namespace is being deleted, when one of its pods lingers.
+# Whether a namespace is being deleted, when one of its pods does not end.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
@@ -37,7 +37,7 @@
   resources: [leases]
   resourceNames: [videojob-controller]
   verbs: [list, watch]
-# Its claim, without which it leaves a namespace to another release of the same controllerName.
+# Its claim on a namespace, against other releases with the same controllerName.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
@@ -52,12 +52,12 @@
 
 {{/* Where installations of one scope agree on which of them serves it: in `default` for the whole cluster. */}}
 {{- define "videojob.rules.scope" -}}
-# Which release serves this scope; the others serve nothing.
+# Which release serves this scope; others serve nothing.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "videojob.scopeLease" . }}]
   verbs: [get, update]
-# The Role of this rule, which that Lease belongs to: it goes with the release.
+# The Role of this rule, which owns that Lease: it is deleted with the release.
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles]
   resourceNames: [{{ include "videojob.scopeRole" . }}]
@@ -83,7 +83,7 @@
 
 {{/* In the release's namespace. */}}
 {{- define "videojob.rules.release" -}}
-# Triton servers, by server-side apply; those that nobody asked for during an hour are removed.
+# Triton servers, by server-side apply; those without demand for an hour are deleted.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [create, get, list, watch, patch, delete]
@@ -93,7 +93,7 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
-# What it tells people of itself; what the scheduler and Karpenter tell it.
+# Its Events about itself; those of the scheduler and Karpenter.
 - apiGroups: [""]
   resources: [events]
   verbs: [create, list]
@@ -101,7 +101,7 @@
 - apiGroups: [videojob.dev]
   resources: [videojobs]
   verbs: [list, watch]
-# What an older release has left.
+# Left behind by an older release.
 - apiGroups: [videojob.dev]
   resources: [videojobs]
   resourceNames: [videojob-canary]
@@ -109,7 +109,7 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list, watch]
-# One controller at a time. The Lease is the chart's, so none is made; its renewals prove that the watches hear.
+# One controller at a time. The Lease is the chart's, so none is created; its renewals prove that the watches deliver.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [videojob-controller]
@@ -119,13 +119,13 @@
 {{/* Of the cluster. */}}
 {{- define "videojob.rules.cluster" -}}
 {{- if .Values.rbac.nodes -}}
-# Type, zone and way of payment of the node that a server runs on.
+# Instance type, zone and capacity type of a server's node.
 - apiGroups: [""]
   resources: [nodes]
   verbs: [get]
 {{- end }}
 {{- if eq .Values.scope "cluster" }}
-# So that it notices when the CRD comes, goes and comes back.
+# So that it observes when the CRD is created or deleted.
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
