@@ -17,8 +17,7 @@ def judge(case: Case, found: Found) -> Verdict:
     if isinstance(case.truth, Refused):
         return Verdict(case, _error_words(found), tuple(_refusal(case.truth, found)))
     if found.error is not None:
-        tolerated = case.truth.gaps == "tolerated"
-        return Verdict(case, _error_words(found), () if tolerated else ("it was refused",))
+        return Verdict(case, _error_words(found), () if case.truth.may_be_refused else ("it was refused",))
     differences = [*_frames(case.truth, found), *_gaps(case.truth, found), *_notice(case.truth, found)]
     off_px = 0.0
     if case.truth.pictures is not None:
@@ -44,7 +43,7 @@ def _found_words(truth: Shown, found: Found, off_px: float) -> str:
         words.append(f"{sum(map(len, found.presence.values()))} times of presence")
     if truth.presence is not None or truth.pictures is not None:
         words.append(f"boxes off by {off_px:.1f} px at most" if off_px else "boxes exact")
-    words += [f"gap {gap.start_ms / 1000:.2f} to {gap.end_ms / 1000:.2f} s ({gap.reason})" for gap in found.gaps]
+    words += [f"gap {gap.start_ms / 1000:.3f} to {gap.end_ms / 1000:.3f} s ({gap.reason})" for gap in found.gaps]
     words += [f"notice: {line}" for line in found.notices]
     return "; ".join(words)
 
@@ -62,16 +61,17 @@ def _refusal(truth: Refused, found: Found) -> Iterator[str]:
 
 
 def _frames(truth: Shown, found: Found) -> Iterator[str]:
-    if truth.gaps is None and found.frames != truth.frames:
+    # Of damaged files whose pictures are known, each is looked for.
+    if (truth.pictures is None or not truth.has_gaps) and found.frames != truth.frames:
         yield f"{found.frames} frames, not {truth.frames}"
     if not found.frames:
         yield "no frame counts"
 
 
 def _gaps(truth: Shown, found: Found) -> Iterator[str]:
-    if truth.gaps is None and found.gaps:
+    if found.gaps and not truth.has_gaps:
         yield "there is a gap where nothing is lost"
-    if truth.gaps is not None and not found.gaps:
+    if truth.has_gaps and not found.gaps:
         yield "no gap is named"
 
 
@@ -99,7 +99,7 @@ def _pictures(truth: Shown, found: Found) -> tuple[float, list[str]]:
         if off > truth.tolerance_px:
             wrong.append(time_ms)
     lost = [time_ms for time_ms in pictures if time_ms not in matched]
-    silent = [time_ms for time_ms in lost if not _in_gap(time_ms, found)] if truth.gaps else lost
+    silent = [time_ms for time_ms in lost if not _in_gap(time_ms, found)] if truth.has_gaps else lost
     counted_in_gap = [
         time_ms for time_ms in found.boxes if any(gap.start_ms <= time_ms < gap.end_ms for gap in found.gaps)
     ]

@@ -42,11 +42,14 @@ def _truth(truth: Mapping[str, Any]) -> Truth:
     if not truth["frames"]:
         return Refused(None)
     note = truth["note"]
-    gaps = "some" if truth.get("gap") else None
-    if _REFUSAL in note:
-        gaps = "tolerated"
     presence = truth["presence"] and {label: tuple(map(_interval, times)) for label, times in truth["presence"].items()}
-    return Shown(truth["frames"], presence, None, gaps, notice=_LEFT_OUT if _LEFT_OUT in note else "")
+    return Shown(
+        truth["frames"],
+        presence,
+        has_gaps=truth.get("gap", False),
+        may_be_refused=_REFUSAL in note,
+        notice=_LEFT_OUT if _LEFT_OUT in note else "",
+    )
 
 
 def _interval(found: Mapping[str, Any]) -> Interval:

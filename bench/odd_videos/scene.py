@@ -85,14 +85,14 @@ def shown(
     numbers: Iterable[int] = range(FRAMES),
     time_ms: Callable[[int], int] = at_rate,
     boxes_of: Callable[[int], Boxes] = boxes,
-    gaps: str | None = None,
+    has_gaps: bool = False,
     notice: str = "",
     tolerance_px: float = 2.0,
 ) -> Shown:
     """The truth of a file that shows these pictures of the scene."""
     pictures = {time_ms(number): boxes_of(number) for number in numbers}
-    presence = None if gaps else {label: _intervals(pictures, label) for label in LABELS}
-    return Shown(len(pictures), presence, pictures, gaps, notice, tolerance_px)
+    presence = None if has_gaps else {label: _intervals(pictures, label) for label in LABELS}
+    return Shown(len(pictures), presence, pictures, has_gaps=has_gaps, notice=notice, tolerance_px=tolerance_px)
 
 
 def _intervals(pictures: Mapping[int, Boxes], label: str) -> tuple[Interval, ...]:

@@ -43,9 +43,9 @@ def _truth_words(case: Case) -> str:
     words = [f"{truth.frames} frames"]
     if truth.presence is not None:
         words.append(f"{sum(map(len, truth.presence.values()))} times of presence")
-    if truth.gaps == "some":
-        words.append("each one counts or lies in a named gap")
-    if truth.gaps == "tolerated":
+    if truth.has_gaps:
+        words.append("each one counts or lies in a named gap" if truth.pictures else "a named gap")
+    if truth.may_be_refused:
         words.append("or a refusal")
     if truth.notice:
         words.append(f"notice: {truth.notice}")

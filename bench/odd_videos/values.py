@@ -34,8 +34,8 @@ class Shown:
         frames: how many pictures it has.
         presence: by label, the times of presence; None where the truth gives none.
         pictures: by time in ms, the boxes of each picture; None where only `presence` is known.
-        gaps: None where there is none; "some" where pictures may be missing, each in a named gap; "tolerated" where
-            the file may be refused, too.
+        has_gaps: whether pictures are missing, each in a named gap; then `presence` is None.
+        may_be_refused: whether a refusal is right, too.
         notice: words that the run must say of the file.
         tolerance_px: how far a box may be off, as lossy codecs blur edges.
     """
@@ -43,7 +43,8 @@ class Shown:
     frames: int
     presence: Mapping[str, tuple[Interval, ...]] | None = None
     pictures: Mapping[int, Boxes] | None = None
-    gaps: str | None = None
+    has_gaps: bool = False
+    may_be_refused: bool = False
     notice: str = ""
     tolerance_px: float = 2.0
 

@@ -16,7 +16,7 @@ from bench.odd_videos.scene import SIZE, boxes, draw, shown
 from bench.odd_videos.values import Case, Found, Gap, Interval, Refused, Shown, Truth
 
 TRUE = shown(numbers=range(20, 32))
-DAMAGED = shown(numbers=range(20, 32), gaps="some")
+DAMAGED = shown(numbers=range(20, 32), has_gaps=True)
 SOUND = Found(frames=12, presence=TRUE.presence or {}, boxes=TRUE.pictures or {})
 GAP = Gap(960, 1040, "a packet is damaged")
 
@@ -98,7 +98,7 @@ def test_a_folder_of_others_says_what_is_true_of_its_files(tmp_path: Path) -> No
     (tmp_path / "truth.json").write_text(json.dumps(truths))
     square, cut, export = outside.cases(tmp_path)
     assert square.truth == Shown(5, {"white": (Interval(0, 160, is_square=True),)})
-    assert cut.truth == Shown(9, gaps="tolerated")
+    assert cut.truth == Shown(9, has_gaps=True, may_be_refused=True)
     assert export.truth == Refused(None)
     oblong = Found(frames=5, presence={"white": (Interval(0, 160, (0, 0, 30, 40)),)})
     assert "not a square" in differences(square.truth, oblong)

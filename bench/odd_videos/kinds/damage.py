@@ -15,8 +15,8 @@ from support.videos import Spec, write_video
 
 _LOST, _CUT = "lost packets", "cut off or flipped"
 _RATE = 0.03
-_DAMAGED = shown(gaps="some")
-_BEFORE_THE_CUT = shown(numbers=range(45), gaps="some")
+_DAMAGED = shown(has_gaps=True)
+_BEFORE_THE_CUT = shown(numbers=range(45), has_gaps=True)
 """Of a file in fragments nothing tells what would have followed the one that is cut off."""
 
 
