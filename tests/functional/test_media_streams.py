@@ -10,6 +10,7 @@ import pytest
 from support.decoding import decode, request_for
 from support.fakes import FakeClock
 from support.joined_videos import with_streams
+from support.sound_videos import torn, with_sound_to_the_end
 from support.videos import Spec, picture_number, write_video
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import InputCorrupt
@@ -80,6 +81,28 @@ def test_a_transport_stream_that_ends_within_a_packet_of_the_video_is_damaged(
     path = write_video(tmp_path / "torn.ts", Spec(frames=50))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputCorrupt, match="ends before its container does"):
+        decode(decoder, request_for(path, decoder.probe(path, "torn")))
+
+
+FASTSTART = {"movflags": "faststart"}
+
+
+@pytest.mark.parametrize(
+    ("name", "mux_options"), [("torn.mp4", FASTSTART), ("torn.mov", FASTSTART), ("torn.ts", {}), ("torn.flv", {})]
+)
+def test_sound_that_is_torn_at_the_end_is_no_damage_to_the_video(
+    decoder: DecoderProcess, tmp_path: Path, name: str, mux_options: dict[str, str]
+) -> None:
+    path = with_sound_to_the_end(tmp_path / name, Spec(frames=50, mux_options=mux_options))
+    torn(path, path.read_bytes(), lost_bytes=100)
+    frames, report = decode(decoder, request_for(path, decoder.probe(path, name)))
+    assert (len(frames), report.gaps) == (50, ())
+
+
+def test_an_mp4_that_lacks_one_byte_of_its_last_picture_is_damaged(decoder: DecoderProcess, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "torn.mp4", Spec(frames=50, mux_options=FASTSTART))
+    torn(path, path.read_bytes(), lost_bytes=1)
+    with pytest.raises(InputCorrupt):
         decode(decoder, request_for(path, decoder.probe(path, "torn")))
 
 

@@ -266,6 +266,9 @@ def _part(video: VideoFile, uri: str, demuxer: str, complaints: Complaints, wher
         torn = structure.torn_packet(file, size - start) if demuxer == sniff.MPEG_TS else b""
         indexes = declared.check(file, outline.end, uri) if demuxer == sniff.MOV else []
         encryption.check(file, outline.end, demuxer, indexes, uri)
+        has_all_indexed = (
+            demuxer == sniff.MOV and outline.is_cut_short and not structure.has_fragments(file, outline.end)
+        )
     end = start + outline.end
     name = demuxer.split(",", maxsplit=1)[0]
     options = _DEMUXER_OPTIONS | {"format_whitelist": demuxer} | _PER_DEMUXER.get(demuxer, {})
@@ -284,13 +287,22 @@ def _part(video: VideoFile, uri: str, demuxer: str, complaints: Complaints, wher
     except InputError:
         container.close()
         raise
-    return Part(container, stream, start, end, outline.is_cut_short or _is_part_of(torn, stream))
+    is_cut_short = _reaches_behind(stream, outline.end) if has_all_indexed else outline.is_cut_short
+    return Part(container, stream, start, end, is_cut_short or _is_part_of(torn, stream))
 
 
 def _from(video: VideoFile, start: int) -> BinaryIO:
     """The file from a byte on, as a file."""
     file = video.reading()
     return io.BufferedReader(Window(file, start, video.size_bytes())) if start else file
+
+
+def _reaches_behind(stream: VideoStream, end: int) -> bool:
+    """Whether a picture of an index that has them all lies behind a place, in part or whole. Where not, the file lacks
+    sound alone.
+    """
+    entries = stream.index_entries
+    return not len(entries) or any(entry.pos + entry.size > end for entry in entries)
 
 
 def _is_part_of(torn: bytes, stream: VideoStream) -> bool:

@@ -65,6 +65,11 @@ def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> Outline:
     return Outline(False, size)
 
 
+def has_fragments(file: BinaryIO, size: int) -> bool:
+    """Whether an MP4 is in fragments: then its index does not tell of all that it may have held."""
+    return any(kind == b"moof" for kind, _, _ in boxes(file, 0, size))
+
+
 def torn_packet(file: BinaryIO, size: int) -> bytes:
     """What there is of a transport stream's last packet when the file ends within it; else empty."""
     file.seek(0)
