@@ -8,7 +8,7 @@ pause was nobody knows. A time of presentation that damage put far from its pict
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 _JUMP_S = 1
@@ -56,6 +56,10 @@ class RunningClock:
     _key_delay: int | None = None
     _is_joined: bool = False
     _last_step: int | None = None
+    _most_delay: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._most_delay = max(_APART_S * self.ticks_per_s, _APART_PICTURES * self.interval)
 
     def join(self) -> None:
         """What comes now is from another document, whose clock may be another."""
@@ -63,23 +67,30 @@ class RunningClock:
 
     def run_on(self, packet: ClockPacket) -> None:
         """Sets the packet's times; call once for each, in decoding order."""
-        if packet.is_discard or (packet.pts is None and packet.dts is None):
+        pts, dts = packet.pts, packet.dts
+        if packet.is_discard or (pts is None and dts is None):
             return
         if self._is_joined:
             self._begin_document(packet)
-        self._check_presentation(packet)
-        if self._starts_again(packet):
+        if pts is not None and dts is not None:
+            self._check_presentation(packet, pts - dts)
+            pts = packet.pts
+        last_dts = self._last_dts
+        if dts is not None and last_dts is not None and dts + self.offset < last_dts and self._starts_again(packet):
             self.offset += self._missing(packet)
-        if packet.pts is not None:
-            packet.pts += self.offset
-            self._newest_pts = packet.pts if self._newest_pts is None else max(self._newest_pts, packet.pts)
+        if pts is not None:
+            if self.offset:
+                packet.pts = pts = pts + self.offset
+            if self._newest_pts is None or pts > self._newest_pts:
+                self._newest_pts = pts
             if packet.is_keyframe:
-                self._last_key_pts = packet.pts
-        if packet.dts is not None:
-            packet.dts += self.offset
-            if self._last_dts is not None and 0 < packet.dts - self._last_dts <= self.ticks_per_s:
-                self._last_step = packet.dts - self._last_dts
-            self._last_dts = packet.dts
+                self._last_key_pts = pts
+        if dts is not None:
+            if self.offset:
+                packet.dts = dts = dts + self.offset
+            if last_dts is not None and 0 < dts - last_dts <= self.ticks_per_s:
+                self._last_step = dts - last_dts
+            self._last_dts = dts
 
     def _begin_document(self, packet: ClockPacket) -> None:
         """A clock that goes on is kept; one that begins anew goes on behind the last picture."""
@@ -91,13 +102,10 @@ class RunningClock:
         self._is_joined = False
         self._last_dts = self._last_key_pts = self._key_delay = None
 
-    def _check_presentation(self, packet: ClockPacket) -> None:
+    def _check_presentation(self, packet: ClockPacket, delay: int) -> None:
         """Replaces a time that cannot be: a keyframe is as far behind its decoding as the last one, others get none."""
-        if packet.pts is None or packet.dts is None:
-            return
-        delay = packet.pts - packet.dts
-        if abs(delay) > max(_APART_S * self.ticks_per_s, _APART_PICTURES * self.interval):
-            if self._key_delay is not None:
+        if not -self._most_delay <= delay <= self._most_delay:
+            if self._key_delay is not None and packet.dts is not None:
                 packet.pts = packet.dts + self._key_delay if packet.is_keyframe else None
         elif packet.is_keyframe:
             self._key_delay = delay

@@ -39,36 +39,38 @@ def collected() -> Iterator[Complaints]:
 class Complaints:
     """FFmpeg's messages, as `collected` gathers them.
 
-    Args:
-        log: (level, part of FFmpeg, message); grows meanwhile.
+    Attributes:
+        messages: (level, part of FFmpeg, message); grows meanwhile. Empty as a rule, which is asked of every packet.
     """
 
-    def __init__(self, log: list[tuple[int, str, str]]) -> None:
-        self._log = log
+    def __init__(self, messages: list[tuple[int, str, str]]) -> None:
+        self.messages = messages
 
     def take(self, source: str) -> str | None:
         """The last message of one part of FFmpeg since the previous call; None when it was content."""
-        if not self._log:
+        if not self.messages:
             return None
-        words = [message.strip() for level, name, message in self._log if name == source and level <= av.logging.ERROR]
-        self._log.clear()
+        words = [
+            message.strip() for level, name, message in self.messages if name == source and level <= av.logging.ERROR
+        ]
+        self.messages.clear()
         return words[-1] if words else None
 
     def forget(self) -> None:
         """Leaves behind what was said so far; call before a packet is decoded."""
-        if self._log:
-            self._log.clear()
+        if self.messages:
+            self.messages.clear()
 
     def of_damage(self) -> str | None:
         """What the decoder said of damage since `forget`; None when it was content."""
-        for _, _, message in self._log:
+        for _, _, message in self.messages:
             if _DAMAGED.search(message):
                 return message.strip()
         return None
 
     def broken_unit(self) -> int | None:
         """Which unit of a packet the decoder could not read, as it said since `forget`."""
-        for _, _, message in self._log:
+        for _, _, message in self.messages:
             found = _BROKEN_UNIT.search(message)
             if found:
                 return int(found[1])
@@ -77,22 +79,22 @@ class Complaints:
     @property
     def has_joined(self) -> bool:
         """Whether `joined_at` would tell a place."""
-        return any(_SECOND_SEGMENT.search(message) for _, _, message in self._log)
+        return any(_SECOND_SEGMENT.search(message) for _, _, message in self.messages)
 
     def joined_at(self) -> int | None:
         """Where, in Matroska without lengths, another document begins, since the last `take`: FFmpeg reads on into it,
         but with the codec and the clock of the one before.
         """
-        for _, _, message in self._log:
+        for _, _, message in self.messages:
             found = _SECOND_SEGMENT.search(message)
             if found:
-                self._log.clear()
+                self.messages.clear()
                 return int(found[1], 16)
         return None
 
     def refused_size(self) -> tuple[int, int] | None:
         """(width, height) of a picture that FFmpeg found too large, since the last `take`."""
-        for _, _, message in self._log:
+        for _, _, message in self.messages:
             found = _PICTURE_SIZE.search(message)
             if found:
                 return int(found[1]), int(found[2])

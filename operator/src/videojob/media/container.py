@@ -33,6 +33,7 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"
 # Damaged pictures of other codecs are marked as such by their decoders; these tell only when asked to give up on it.
 # The H.264 decoder must not be asked: it then refuses sound pictures behind a seek to an open group of pictures.
 _STRICT_CODECS = ("hevc", "mjpeg")
+_REORDERED_CODECS = ("h264", "hevc")
 _DEMUXER_OPTIONS = {
     "protocol_whitelist": "file",
     # Only as many packets as it takes to learn the stream's parameters are read.
@@ -73,6 +74,8 @@ class Source:
         demuxer: its name, see `sniff`.
         time_base: seconds per tick of the stream.
         is_cut_short: the container declares more bytes than the file has.
+        has_presentation_times: whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's
+            guess is wrong.
         complaints: what FFmpeg logs while the file is open.
         video: the file itself.
         end: where the file's first document ends, which is what `container` reads; others may follow.
@@ -85,6 +88,7 @@ class Source:
     demuxer: str
     time_base: Fraction
     is_cut_short: bool
+    has_presentation_times: bool
     complaints: Complaints
     video: VideoFile
     end: int
@@ -95,11 +99,6 @@ class Source:
     def codec(self) -> str:
         """FFmpeg's name of the codec, whichever decoder is used for it."""
         return self.stream.codec_context.codec.canonical_name
-
-    @property
-    def has_presentation_times(self) -> bool:
-        """Whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's guess is wrong."""
-        return not (self.demuxer == sniff.AVI and self.codec in ("h264", "hevc"))
 
     def is_joined(self) -> bool:
         """Whether other documents follow the first one, as far as was seen until now."""
@@ -149,7 +148,8 @@ class Source:
             av.FFmpegError: it cannot be decoded.
         """
         stream = packet.stream
-        self.complaints.forget()
+        if self.complaints.messages:
+            self.complaints.forget()
         try:
             return stream.decode(packet)
         except av.FFmpegError:
@@ -188,9 +188,8 @@ class Source:
 
     def time_of(self, picture: av.VideoFrame) -> int | None:
         """The picture's time of presentation; None when nothing tells."""
-        if self.has_presentation_times and picture.pts is not None:
-            return picture.pts
-        return picture.dts
+        pts = picture.pts if self.has_presentation_times else None
+        return picture.dts if pts is None else pts
 
 
 def _copied(packet: VideoPacket, data: bytes) -> VideoPacket:
@@ -230,12 +229,14 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
         with part.container:
             time_base = part.stream.time_base or Fraction(1, av.time_base)
             notices = streams.left_out(part.stream, part.container)
+            codec = part.stream.codec_context.codec.canonical_name
             yield Source(
                 part.container,
                 part.stream,
                 demuxer,
                 time_base,
                 part.is_cut_short,
+                not (demuxer == sniff.AVI and codec in _REORDERED_CODECS),
                 complaints,
                 video,
                 part.end,

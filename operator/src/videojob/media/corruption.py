@@ -64,12 +64,13 @@ class GapTracker:
         gaps: closed ones, `[start, end)` in ticks, ascending and apart, each with the reason of its beginning.
         begins_at: the first picture's time, in a video's first segment: a gap that no picture precedes begins there, as
             a decoder may be silent about the first damage.
+        start: of the gap that has begun and is not closed; None: there is none.
     """
 
     interval: int = 1
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
     begins_at: int | None = None
-    _start: int | None = None
+    start: int | None = None
     _end: int | None = None
     _reason: str = ""
     _last_pts: int | None = None
@@ -81,7 +82,7 @@ class GapTracker:
     @property
     def is_open(self) -> bool:
         """Whether a gap has begun and no keyframe behind it was seen yet."""
-        return self._start is not None and self._end is None
+        return self.start is not None and self._end is None
 
     @property
     def has_settled(self) -> bool:
@@ -91,16 +92,16 @@ class GapTracker:
     @property
     def settled(self) -> list[tuple[int, int, str]]:
         """The gaps, and the one that is going on as soon as its start will not change any more."""
-        if self._start is None or not self._is_certain or self._packets_since < _CERTAIN_AFTER:
+        if self.start is None or not self._is_certain or self._packets_since < _CERTAIN_AFTER:
             return self.gaps
-        return [*self.gaps, (self._begun_at(self._start), self._end or self._start + 1, self._reason)]
+        return [*self.gaps, (self._begun_at(self.start), self._end or self.start + 1, self._reason)]
 
     def begin(self, pts: int, reason: str) -> None:
         """The picture at `pts` is damaged, and with it what refers to it."""
         if not self._reaches(pts):
             self._open(pts, reason)
             # A picture that leads the keyframe: only others that lead it refer to it.
-            if self._newest_key is not None and self._start is not None and self._newest_key > self._start:
+            if self._newest_key is not None and self.start is not None and self._newest_key > self.start:
                 self._end = self._newest_key
         self._is_certain = True
 
@@ -113,10 +114,10 @@ class GapTracker:
 
     def packet(self, pts: int) -> None:
         """A packet that is no keyframe is about to be decoded: it may refer to what was damaged before it."""
-        if self._start is not None:
+        if self.start is not None:
             self._packets_since += 1
-            if pts < self._start:
-                self._start = self._behind_last(pts)
+            if pts < self.start:
+                self.start = self._behind_last(pts)
 
     def keyframe(self, pts: int, *, is_entry: bool = True) -> None:
         """A sound keyframe is about to be decoded.
@@ -126,24 +127,24 @@ class GapTracker:
             is_entry: all pictures behind it are sound; otherwise the next one that comes out will be, as the decoder
                 has started anew.
         """
-        if self._start is None or self._end is not None:
+        if self.start is None or self._end is not None:
             self._newest_key = pts
         elif not is_entry:
             self._ends_from = pts
         else:
             self._newest_key = pts
-            if pts > self._start:
+            if pts > self.start:
                 self._end = pts
             elif self._is_certain:
                 # The recording's clock starts again.
-                self._end = self._start + 1
+                self._end = self.start + 1
             else:
                 # Damage between two pictures: none was lost.
-                self._start = None
+                self.start = None
 
     def admits(self, pts: int) -> bool:
         """Whether a picture at `pts` lies outside every gap."""
-        if self._start is not None and pts >= self._start:
+        if self.start is not None and pts >= self.start:
             if self._end is None and self._ends_from is not None and pts >= self._ends_from:
                 self._end = pts
             if self._end is None or pts < self._end:
@@ -155,21 +156,21 @@ class GapTracker:
 
     def finish(self, end: int) -> None:
         """The segment is over; a gap that is still open ends with it."""
-        if self._start is not None and self._end is None:
-            self._end = max(end, self._start + 1)
+        if self.start is not None and self._end is None:
+            self._end = max(end, self.start + 1)
         self._close()
 
     def _reaches(self, pts: int) -> bool:
         """Whether a gap has begun that `pts` lies in, or before; it then starts there."""
-        if self._start is None or (self._end is not None and pts >= self._end):
+        if self.start is None or (self._end is not None and pts >= self._end):
             return False
-        if pts < self._start:
-            self._start = self._behind_last(pts)
+        if pts < self.start:
+            self.start = self._behind_last(pts)
         return True
 
     def _open(self, pts: int, reason: str) -> None:
         self._close()
-        self._start, self._reason = self._behind_last(pts), reason
+        self.start, self._reason = self._behind_last(pts), reason
         self._ends_from, self._is_certain, self._packets_since = None, False, 0
 
     def _behind_last(self, pts: int) -> int:
@@ -179,13 +180,13 @@ class GapTracker:
         return min(start, self.begins_at) if self._last_pts is None and self.begins_at is not None else start
 
     def _close(self) -> None:
-        if self._start is not None and self._end is not None and (self._is_certain or self._has_room(self._end)):
-            self._start = self._begun_at(self._start)
-            if self.gaps and self.gaps[-1][1] >= self._start:
+        if self.start is not None and self._end is not None and (self._is_certain or self._has_room(self._end)):
+            self.start = self._begun_at(self.start)
+            if self.gaps and self.gaps[-1][1] >= self.start:
                 start, _, self._reason = self.gaps.pop()
-                self._start = min(start, self._start)
-            self.gaps.append((self._start, self._end, self._reason))
-        self._start = self._end = None
+                self.start = min(start, self.start)
+            self.gaps.append((self.start, self._end, self._reason))
+        self.start = self._end = None
         self._is_certain = False
 
     def _has_room(self, end: int) -> bool:

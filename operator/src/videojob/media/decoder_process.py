@@ -141,8 +141,10 @@ class _SegmentDecoder:
         self._outbox.frame(self._run, pts, slot)
 
     def _take(self, slot: int) -> None:
-        if not self._inbox.has_slot(slot):
-            self._outbox.flush(self._run)
+        if self._inbox.has_slot(slot):
+            self._inbox.take_slot(slot, self._run)
+            return
+        self._outbox.flush(self._run)
         before_s = time.monotonic()
         self._inbox.take_slot(slot, self._run)
         self._waited_s += time.monotonic() - before_s

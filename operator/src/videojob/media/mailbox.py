@@ -95,10 +95,12 @@ class Inbox:
 
     def take_slot(self, slot: int, run: int) -> None:
         """Waits until the slot is free, and takes it. Raises Dropped."""
-        with self._changed:
-            self._changed.wait_for(lambda: slot in self._free or run <= self._dropped)
-            self.check(run)
-            self._free.discard(slot)
+        if slot not in self._free:
+            with self._changed:
+                self._changed.wait_for(lambda: slot in self._free or run <= self._dropped)
+        self.check(run)
+        # Only this thread takes slots, and a set's operations are atomic.
+        self._free.discard(slot)
 
 
 class Outbox:
@@ -139,8 +141,8 @@ class Outbox:
         """Says that decoding goes on, when nothing was said for a while; queued frames first."""
         if time.monotonic() - self._last_s >= _FLUSH_S:
             self.flush(run)
-        if time.monotonic() - self._last_s >= _BEAT_S:
-            self.send({"run": run, "beat": packets})
+            if time.monotonic() - self._last_s >= _BEAT_S:
+                self.send({"run": run, "beat": packets})
 
 
 class RingInbox:

@@ -102,26 +102,28 @@ class _Watch:
         self._last_at: int | None = None
         self._last_dts: int | None = None
         self._last_bytes = 0
-        self._is_ts = source.demuxer == sniff.MPEG_TS
+        self._is_ts, self._is_matroska = source.demuxer == sniff.MPEG_TS, source.demuxer == sniff.MATROSKA
         self._jump_ticks = int(_JUMP_S / (part.stream.time_base or source.time_base))
 
     def before(self, packet: VideoPacket) -> Rest | None:
         """What is to be read instead of this packet and all behind it; None as a rule."""
-        at = packet.pos
-        if at is None or not packet.size:
+        at, size_bytes, dts = packet.pos, packet.size, packet.dts
+        if at is None or not size_bytes:
             return None
         at += self._part.start
-        joined_at = self._source.complaints.joined_at() if self._source.demuxer == sniff.MATROSKA else None
-        if joined_at is not None:
-            return self._document_before(self._part.start + joined_at)
-        if self._is_ts and self._has_jumped(at, packet.dts):
+        if self._is_matroska and self._source.complaints.messages:
+            joined_at = self._source.complaints.joined_at()
+            if joined_at is not None:
+                return self._document_before(self._part.start + joined_at)
+        if self._is_ts and self._has_jumped(at, dts):
             rest = self._successor(at)
             if rest.next_at is not None:
                 return rest
         if self._first_at is None:
             self._first_at = at
-        self._last_at, self._last_bytes = at, packet.size
-        self._last_dts = packet.dts if packet.dts is not None else self._last_dts
+        self._last_at, self._last_bytes = at, size_bytes
+        if dts is not None:
+            self._last_dts = dts
         return None
 
     def _has_jumped(self, at: int, dts: int | None) -> bool:

@@ -140,22 +140,26 @@ class SegmentReader:
     def _decoded(self, *, seek: bool) -> Iterator[Picture]:
         start = self._segment.start_pts
         packets = self._demuxed() if start is None or not seek else self._packets_from(start)
-        for planned in self._planned(self._watched(packets)):
+        for planned in self._planned(packets):
             packet = planned.packet
             if packet.stream is not self._stream:
                 yield from self._drained()
                 self._enter(packet.stream)
-            loss = cast("Loss | None", packet.opaque)
-            is_key = packet.is_keyframe and packet.size > 0 and packet.pts is not None
+            loss = _loss_of(packet)
+            pts = packet.pts
+            is_key = packet.is_keyframe and packet.size > 0 and pts is not None
             if loss is not None and loss.since is not None:
                 self._missing(loss.since, loss.reason)
             if planned.is_fresh or (is_key and self._tracker.is_open and not packet.is_corrupt):
                 yield from self._drained()
             self._track(packet, loss, is_key=is_key)
             frames = self._decode(packet)
-            if is_key and packet.pts is not None:
-                self._views.keyframe(packet.pts, self._stream.codec_context)
-            yield from self._sound(frames)
+            if is_key and pts is not None:
+                self._views.keyframe(pts, self._stream.codec_context)
+            for frame in frames:
+                time = self._time_of(frame)
+                if self._is_sound(time, frame):
+                    yield time, frame
         yield from self._drained()
         if self._parts.unread and self._segment.end_pts is None:
             self._lost(self._behind_packets(), self._parts.unread)
@@ -181,17 +185,8 @@ class SegmentReader:
             self._lost(self._behind_packets(), loss.reason)
         elif pts is not None and is_key:
             self._tracker.keyframe(pts, is_entry=not self._tracker.is_open or self._source.is_entry(packet))
-        elif pts is not None:
+        elif pts is not None and self._tracker.start is not None:
             self._tracker.packet(pts)
-
-    def _watched(self, packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
-        """The packets, with a look at each whether to go on; most may be left out of decoding."""
-        for packet in packets:
-            self._on_packet()
-            self._bytes_left -= packet.size
-            if self._bytes_left < 0:
-                raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
-            yield packet
 
     def _planned(self, packets: Iterator[VideoPacket]) -> Iterator[Planned[VideoPacket]]:
         """What is to be decoded, the decoder set for each packet."""
@@ -211,7 +206,7 @@ class SegmentReader:
 
     def _left_out(self, packet: VideoPacket) -> None:
         """A packet that is not decoded may still tell that others, and keyframes among them, are missing."""
-        loss = cast("Loss | None", packet.opaque)
+        loss = _loss_of(packet)
         if loss is not None and loss.since is not None:
             self._missing(loss.since, loss.reason)
         if packet.pts is not None:
@@ -221,14 +216,18 @@ class SegmentReader:
         """The pictures outside gaps, with their times."""
         for frame in frames:
             pts = self._time_of(frame)
-            self._views.see(pts, frame)
-            if frame.is_corrupt:
-                self._lost(pts, "a picture is damaged")
-            is_admitted = self._tracker.admits(pts)
-            if self._tracker.gaps or not is_admitted:
-                self._refuse_gaps()
-            if is_admitted:
+            if self._is_sound(pts, frame):
                 yield pts, frame
+
+    def _is_sound(self, pts: int, frame: av.VideoFrame) -> bool:
+        """Whether a picture lies outside gaps; raises InputCorrupt as `_refuse_gaps` does."""
+        self._views.see(pts, frame)
+        if frame.is_corrupt:
+            self._lost(pts, "a picture is damaged")
+        is_admitted = self._tracker.admits(pts)
+        if self._tracker.gaps or not is_admitted:
+            self._refuse_gaps()
+        return is_admitted
 
     def _time_of(self, frame: av.VideoFrame) -> int:
         pts = self._source.time_of(frame)
@@ -244,16 +243,19 @@ class SegmentReader:
         return self._first_possible if self._last_pts is None else self._last_pts + self._interval
 
     def _decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
-        if packet.size and packet.pts is not None:
-            self._last_packet_pts = max(self._last_packet_pts, packet.pts)
+        pts = packet.pts
+        if pts is not None and pts > self._last_packet_pts and packet.size:
+            self._last_packet_pts = pts
         error: av.FFmpegError | None = None
         try:
             frames = self._source.decode(packet)
+            if not self._source.complaints.messages:
+                return frames
             complaint = self._source.complaints.of_damage()
         except av.FFmpegError as this:
             frames, error, complaint = [], this, f"a packet cannot be decoded: {this.strerror}"
         if complaint:
-            self._lost(self._next_pts() if packet.pts is None else packet.pts, complaint, error)
+            self._lost(self._next_pts() if pts is None else pts, complaint, error)
         return frames
 
     def _drained(self) -> Iterator[Picture]:
@@ -316,6 +318,7 @@ class SegmentReader:
         clock = RunningClock(self._interval, max(1, int(1 / self._info.time_base)))
         clock.has_pts = self._source.has_presentation_times
         marks = LossMarks(self._source, self._interval, self._first_possible)
+        complaints = self._source.complaints
         while True:
             try:
                 packet = next(packets)
@@ -332,12 +335,26 @@ class SegmentReader:
                 stream = packet.stream
                 clock.join()
             # The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none.
-            words = self._source.complaints.take(sniff.MATROSKA)
+            words = complaints.take(sniff.MATROSKA) if complaints.messages else None
             clock.run_on(packet)
             if has_entered:
                 marks = LossMarks(self._source, self._interval, packet.pts or packet.dts or 0, self._parts.start)
             marks.mark(packet, words)
+            self._count(packet.size)
             yield packet
+
+    def _count(self, size_bytes: int) -> None:
+        """Raises DecodeTimeout behind too many bytes. Most packets may be left out of decoding, so all are counted."""
+        self._on_packet()
+        self._bytes_left -= size_bytes
+        if self._bytes_left < 0:
+            raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
+
+
+def _loss_of(packet: VideoPacket) -> Loss | None:
+    """What `LossMarks` found of a packet."""
+    loss = packet.opaque
+    return None if loss is None else cast("Loss", loss)
 
 
 def _empty_packet(stream: VideoStream) -> VideoPacket:

@@ -44,9 +44,9 @@ class TimedPacket(Protocol):
 P = TypeVar("P", bound=TimedPacket)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Planned(Generic[P]):
-    """A packet to decode.
+    """A packet to decode. Not frozen, as one is made for each packet: that would cost several times as much.
 
     Attributes:
         packet: itself.
