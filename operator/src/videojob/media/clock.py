@@ -72,25 +72,31 @@ class RunningClock:
             return
         if self._is_joined:
             self._begin_document(packet)
-        if pts is not None and dts is not None:
+        is_key = packet.is_keyframe
+        if pts is not None and dts is not None and (is_key or not 0 <= pts - dts <= self._most_delay):
             self._check_presentation(packet, pts - dts)
             pts = packet.pts
-        last_dts = self._last_dts
-        if dts is not None and last_dts is not None and dts + self.offset < last_dts and self._starts_again(packet):
-            self.offset += self._missing(packet)
+        if dts is not None and self._last_dts is not None and dts + self.offset < self._last_dts:
+            self.offset += self._missing(packet) if self._starts_again(packet) else 0
         if pts is not None:
-            if self.offset:
-                packet.pts = pts = pts + self.offset
-            if self._newest_pts is None or pts > self._newest_pts:
-                self._newest_pts = pts
-            if packet.is_keyframe:
-                self._last_key_pts = pts
+            self._presented(packet, pts + self.offset, is_key=is_key)
         if dts is not None:
-            if self.offset:
-                packet.dts = dts = dts + self.offset
-            if last_dts is not None and 0 < dts - last_dts <= self.ticks_per_s:
-                self._last_step = dts - last_dts
-            self._last_dts = dts
+            self._decoded(packet, dts + self.offset)
+
+    def _presented(self, packet: ClockPacket, pts: int, *, is_key: bool) -> None:
+        if self.offset:
+            packet.pts = pts
+        if self._newest_pts is None or pts > self._newest_pts:
+            self._newest_pts = pts
+        if is_key:
+            self._last_key_pts = pts
+
+    def _decoded(self, packet: ClockPacket, dts: int) -> None:
+        if self.offset:
+            packet.dts = dts
+        if self._last_dts is not None and 0 < dts - self._last_dts <= self.ticks_per_s:
+            self._last_step = dts - self._last_dts
+        self._last_dts = dts
 
     def _begin_document(self, packet: ClockPacket) -> None:
         """A clock that goes on is kept; one that begins anew goes on behind the last picture."""

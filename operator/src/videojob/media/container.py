@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, TypeAlias, cast
@@ -131,15 +131,13 @@ class Source:
             InputUnavailable: the file's bytes could not be had.
         """
         packets = self.container.demux(self.stream) if part is None else part.container.demux(part.stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, IndexError):
-                # PyAV stumbles at the end over streams that appeared on the way, as they do in FLV and MPEG-TS.
-                self.video.check()
-                return
-            self.video.check()
-            yield packet
+        check = self.video.check
+        # PyAV stumbles at the end over streams that appeared on the way, as they do in FLV and MPEG-TS.
+        with suppress(IndexError):
+            for packet in packets:
+                check()
+                yield packet
+        check()
 
     def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
         """The pictures that come out when a packet goes in.

@@ -145,14 +145,15 @@ class SegmentReader:
             if packet.stream is not self._stream:
                 yield from self._drained()
                 self._enter(packet.stream)
-            loss = _loss_of(packet)
-            pts = packet.pts
+            opaque, pts = packet.opaque, packet.pts
+            loss = None if opaque is None else cast("Loss", opaque)
             is_key = packet.is_keyframe and packet.size > 0 and pts is not None
             if loss is not None and loss.since is not None:
                 self._missing(loss.since, loss.reason)
             if planned.is_fresh or (is_key and self._tracker.is_open and not packet.is_corrupt):
                 yield from self._drained()
-            self._track(packet, loss, is_key=is_key)
+            if is_key or loss is not None or self._tracker.start is not None:
+                self._track(packet, loss, is_key=is_key)
             frames = self._decode(packet)
             if is_key and pts is not None:
                 self._views.keyframe(pts, self._stream.codec_context)
@@ -185,19 +186,21 @@ class SegmentReader:
             self._lost(self._behind_packets(), loss.reason)
         elif pts is not None and is_key:
             self._tracker.keyframe(pts, is_entry=not self._tracker.is_open or self._source.is_entry(packet))
-        elif pts is not None and self._tracker.start is not None:
+        elif pts is not None:
             self._tracker.packet(pts)
 
     def _planned(self, packets: Iterator[VideoPacket]) -> Iterator[Planned[VideoPacket]]:
         """What is to be decoded, the decoder set for each packet."""
-        wants, contains = self._wants, self._segment.contains
         if self._keyframes_only and self._source.has_presentation_times:
-            yield from keyframes(packets, self._source.stands_alone, self._segment.end_pts, self._left_out)
-            return
-        if wants is None or not self._source.has_presentation_times:
+            return keyframes(packets, self._source.stands_alone, self._segment.end_pts, self._left_out)
+        if self._wants is None or not self._source.has_presentation_times:
             # Without times of presentation, which picture a packet holds is known once it is decoded.
-            yield from map(Planned, packets)
-            return
+            return map(Planned, packets)
+        return self._chosen(packets, self._wants)
+
+    def _chosen(self, packets: Iterator[VideoPacket], wants: Callable[[int], bool]) -> Iterator[Planned[VideoPacket]]:
+        """What the pictures that are asked for need."""
+        contains = self._segment.contains
         chosen = plan(packets, lambda pts: contains(pts) and wants(pts), self._source.is_entry, self._segment.end_pts)
         for planned in chosen:
             context = planned.packet.stream.codec_context
@@ -206,7 +209,7 @@ class SegmentReader:
 
     def _left_out(self, packet: VideoPacket) -> None:
         """A packet that is not decoded may still tell that others, and keyframes among them, are missing."""
-        loss = _loss_of(packet)
+        loss = cast("Loss | None", packet.opaque)
         if loss is not None and loss.since is not None:
             self._missing(loss.since, loss.reason)
         if packet.pts is not None:
@@ -340,21 +343,12 @@ class SegmentReader:
             if has_entered:
                 marks = LossMarks(self._source, self._interval, packet.pts or packet.dts or 0, self._parts.start)
             marks.mark(packet, words)
-            self._count(packet.size)
+            # Most packets may be left out of decoding: all count.
+            self._on_packet()
+            self._bytes_left -= packet.size
+            if self._bytes_left < 0:
+                raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
             yield packet
-
-    def _count(self, size_bytes: int) -> None:
-        """Raises DecodeTimeout behind too many bytes. Most packets may be left out of decoding, so all are counted."""
-        self._on_packet()
-        self._bytes_left -= size_bytes
-        if self._bytes_left < 0:
-            raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
-
-
-def _loss_of(packet: VideoPacket) -> Loss | None:
-    """What `LossMarks` found of a packet."""
-    loss = packet.opaque
-    return None if loss is None else cast("Loss", loss)
 
 
 def _empty_packet(stream: VideoStream) -> VideoPacket:
