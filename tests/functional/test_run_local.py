@@ -139,6 +139,51 @@ def test_a_killed_part_costs_at_most_its_segment(
     assert json.loads(summary_bytes(output)) == undisturbed.document["summary"]
 
 
+def kill_workers_on(video: Path, process: subprocess.Popen[str]) -> int:
+    """Kills each worker whose decoder has the video open, until the run ends; returns how many."""
+    killed = 0
+    while process.poll() is None:
+        for decoder in family(process):
+            with contextlib.suppress(psutil.Error):
+                worker = decoder.parent()
+                is_on_it = str(video) in [opened.path for opened in decoder.open_files()]
+                if is_on_it and worker is not None and "spawn_main" in " ".join(worker.cmdline()):
+                    worker.kill()
+                    worker.wait()
+                    killed += 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.02)
+    return killed
+
+
+def test_a_video_that_kills_its_workers_is_given_up_and_the_others_are_in_the_results(
+    long_clip: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    job = manifest(tmp_path, long_clip, sample_path("carphone.mp4"), backoffLimit=1)
+    with running("run", job, "--output", output, "--workers", "1") as process:
+        killed = kill_workers_on(long_clip, process)
+        out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, killed) == (3, 2), out
+    summary = json.loads(summary_bytes(output))
+    assert summary["state"] == "PartiallyCompleted"
+    assert [(one["video"], one["error"]["reason"]) for one in summary["failed_inputs"]] == [(0, "WorkerLost")]
+    assert summary["frames"]["selected"] == 120
+
+
+def test_a_job_of_one_video_that_kills_its_workers_fails_and_its_next_run_tries_again(
+    long_clip: Path, tmp_path: Path
+) -> None:
+    job, output = manifest(tmp_path, long_clip, sampling=SPARSE, backoffLimit=0), tmp_path / "out"
+    with running("run", job, "--output", output, "--workers", "1") as process:
+        kill_workers_on(long_clip, process)
+        out, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 1, out
+    assert "WorkerLost" in out
+    again = videojob("run", job, "--output", output, "--json")
+    assert (again.code, again.document["state"]) == (0, "Completed")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_keeps_what_is_done_and_says_so(
     number: signal.Signals, long_clip: Path, undisturbed: Finished, tmp_path: Path

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import VideoJobError, error_from_dict
+from videojob.errors import VideoJobError, WorkerLost, error_from_dict
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
@@ -61,9 +61,9 @@ class Conclusion:
             return self._as_before(self.plan.finished, sink)
         # A failure that a retry may cure is not written down for good: the next run keeps what is done and tries again.
         # A fault of the program is: it would come back at each run, and no other video would ever have a result.
-        again = [failure.error for failure in dispatcher.failures if failure.error.retryable]
-        if again:
-            return replace(outcome, error=again[0])
+        again = _to_retry(videos, dispatcher)
+        if again is not None:
+            return replace(outcome, error=again)
         results = (commit.result for commit in sink.commits(self.plan.run))
         summary = summarise(description(self.job, self.plan, videos), results)
         encoded = encode_summary(summary)
@@ -122,6 +122,20 @@ class Conclusion:
             preview=_existing(self.outputs.preview_folder(self.plan.run)),
             videos=videos,
         )
+
+
+def _to_retry(videos: tuple[VideoPlan, ...], dispatcher: Dispatcher) -> VideoJobError | None:
+    """The first failure that leaves the job to its next run; None when the failures stand.
+
+    A video that killed worker after worker stands as failed, as on a cluster, where others have results: it would kill
+    the next run's workers, too.
+    """
+    has_results = any(video.error is None for video in videos)
+    for failure in dispatcher.failures:
+        is_settled = isinstance(failure.error, WorkerLost) and has_results
+        if failure.error.retryable and not is_settled:
+            return failure.error
+    return None
 
 
 def _existing(folder: Path | None) -> Path | None:

@@ -109,11 +109,14 @@ renews itself while a job runs.
     failed(
         "WorkerLost",
         "A worker process died in the middle of a segment.",
-        machine="Out of memory is the usual cause: run it again with fewer --workers.",
+        machine="Out of memory is the usual cause: use fewer --workers. If the job Failed, run it again: finished "
+        "segments are kept. If it ended PartiallyCompleted, run this video as a job of its own.",
         cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME_OR_ANEW}",
         retryable=True,
         details="""\
-It died again at each retry, so its video was given up. `dmesg` shows whether the kernel killed it for lack of memory.
+It died again at each retry (`backoffLimit`), so its video was given up. The other videos are processed, and the job
+ends `PartiallyCompleted`; without results of another video it fails. `dmesg` shows whether the kernel killed the worker
+for lack of memory.
 
 On a cluster it means that pods died in this segment without a word, as the kernel kills them at `worker.memoryLimit`,
 which the message names; `kubectl describe pod` says `OOMKilled`. Two pods must have died so, or one when no other pod
