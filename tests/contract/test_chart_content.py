@@ -14,7 +14,7 @@ from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, 
 from support.network import selects
 from videojob.controller.config import read_config
 from videojob.controller.metrics import ControllerMetrics
-from videojob.planning.catalogue import Catalogue, S3Source
+from videojob.planning.installation import Catalogue, S3Source
 
 CRD_TEXT = (ROOT / "crds" / "videojob.yaml").read_text()
 TRITON_METRICS = {

@@ -14,9 +14,9 @@ from support.decisions import CATALOGUE, a_job
 from support.network import Pod, Policy, lets_through, of_pod, selects
 from videojob.kube.render.jobs import plan_job, work_job
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.desired import PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import ServerKey
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.state.observed import ServerKey
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 WORK = WorkJobWanted(

@@ -17,8 +17,8 @@ from support.decisions import a_catalogue
 from support.releases import VALUES, Cluster, running_cluster
 from videojob.kube.names import scope_name, scope_places
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.observed import ServerKey
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.state.observed import ServerKey
 
 CONTROLLER, SWITCH = "videojob-controller", "videojob-switch"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"

@@ -18,7 +18,7 @@ from videojob.api.videojob import VideoJob
 from videojob.kube.read.objects import job_seen
 from videojob.kube.render.jobs import config_map, work_job
 from videojob.kube.render.status import timestamp
-from videojob.planning.catalogue import Catalogue, WorkerSettings
+from videojob.planning.installation import Catalogue, WorkerSettings
 from videojob.results.keys import last_segment, segment_sort_key
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver

@@ -31,10 +31,10 @@ from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.kube.render.servers import server_deployment, server_service
 from videojob.kube.render.status import merge_patch
-from videojob.planning.catalogue import AcceleratorSettings, Catalogue, ImageSource, ModelSource, PvcSource, S3Source
-from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import Observed, ServerKey, ServerSeen
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.installation import AcceleratorSettings, Catalogue, ImageSource, ModelSource, PvcSource, S3Source
+from videojob.planning.state.desired import EventWanted, PlanJobWanted, WorkJobWanted
+from videojob.planning.state.observed import Observed, ServerKey, ServerSeen
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "restricted"

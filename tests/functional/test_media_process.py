@@ -24,7 +24,7 @@ from videojob.kube.render.pods import decoder_bytes
 from videojob.media import child
 from videojob.media.decoder import DecoderProcess
 from videojob.media.probe import probe
-from videojob.planning.catalogue import WorkerSettings
+from videojob.planning.installation import WorkerSettings
 from videojob.video.info import Sampling, VideoInfo
 from videojob.video.segments import cut
 from videojob.vision.values import Geometry

@@ -8,7 +8,7 @@ from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import status_of, timestamp
-from videojob.planning.catalogue import (
+from videojob.planning.installation import (
     AcceleratorSettings,
     Catalogue,
     CatalogueModel,
@@ -17,9 +17,9 @@ from videojob.planning.catalogue import (
     ServerVariant,
     WorkerSettings,
 )
-from videojob.planning.decide import decide
-from videojob.planning.desired import Desired
-from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen, ServerSeen
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.state.desired import Desired
+from videojob.planning.state.observed import JobSeen, Observed, PodTrouble, ResultsSeen, ServerSeen
 from videojob.video.plan import PlanHead
 
 NOW_S = 1_800_000_000.0

@@ -19,9 +19,9 @@ from videojob.errors import VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_name
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import ServerKey
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.observed import ServerKey
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.fold.messages import Folded, FoldRequest

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from support.decisions import CATALOGUE, NOW_S, READY, a_job, a_status, a_work_job, condition, running
-from videojob.planning.admission import held_up, what_to_allow
-from videojob.planning.decide import decide, look_at
+from videojob.planning.diagnosis.rejected import held_up, what_to_allow
+from videojob.planning.lifecycle.decide import decide, look_at
 
 
 @pytest.mark.parametrize(

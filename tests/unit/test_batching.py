@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import CPU, GPU, NOW_S, a_catalogue, a_head, a_job
-from videojob.planning.batching import START_SHARE, Deal, backstop_s, deal, segment_s
-from videojob.planning.catalogue import Catalogue, ServerVariant, WorkerSettings
-from videojob.planning.placement import deadline_left_s, pace, worker_count
+from videojob.planning.installation import Catalogue, ServerVariant, WorkerSettings
+from videojob.planning.placement.batches import START_SHARE, Deal, backstop_s, deal, segment_s
+from videojob.planning.placement.choice import deadline_left_s, pace, worker_count
 from videojob.video.plan import PlanHead
 
 

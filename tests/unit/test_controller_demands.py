@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 
 from videojob.controller.demands import BELIEVED_S, Demands
-from videojob.planning.desired import ServerDemand
-from videojob.planning.observed import ServerKey
+from videojob.planning.state.desired import ServerDemand
+from videojob.planning.state.observed import ServerKey
 
 CPU, GPU = ServerKey("face_detector", 1, "cpu"), ServerKey("face_detector", 1, "gpu")
 

@@ -10,7 +10,7 @@ from support.fakes import FakeClock
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import EVENTS
-from videojob.planning.desired import EventWanted
+from videojob.planning.state.desired import EventWanted
 
 HELD, GOES_ON = EventWanted("Normal", "Suspended", "held"), EventWanted("Normal", "Resumed", "it goes on")
 

@@ -11,7 +11,7 @@ from videojob.controller.resync import Resync
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS, Kind
 from videojob.kube.read.outlines import JobOutline, is_settled, job_outline
-from videojob.planning.recorded import seconds_of
+from videojob.planning.state.last_status import seconds_of
 
 OVER = "2027-01-15T08:00:00Z"
 OVER_S = seconds_of(OVER)

@@ -17,9 +17,9 @@ from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from videojob.kube.names import COMPONENT, server_name
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.desired import ServerDemand
-from videojob.planning.servers import REMOVE_S
+from videojob.planning.fleet.replicas import REMOVE_S
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.desired import ServerDemand
 from videojob.ports import Object
 
 JOB = ("team", "entrance")

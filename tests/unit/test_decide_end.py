@@ -22,8 +22,8 @@ from support.decisions import (
     running,
     stored,
 )
-from videojob.planning.desired import PlanJobWanted
-from videojob.planning.observed import JobSeen, Observed
+from videojob.planning.state.desired import PlanJobWanted
+from videojob.planning.state.observed import JobSeen, Observed
 
 # The end.
 

@@ -23,9 +23,9 @@ from support.decisions import (
 )
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import timestamp
-from videojob.planning.desired import PlanJobWanted
-from videojob.planning.lives import is_resumed, life_of, next_attempt, tries_of
-from videojob.planning.observed import JobSeen, Observed
+from videojob.planning.lifecycle.attempts import is_resumed, life_of, next_attempt, tries_of
+from videojob.planning.state.desired import PlanJobWanted
+from videojob.planning.state.observed import JobSeen, Observed
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 RESUMED: dict[str, Any] = {"resumes": 1}

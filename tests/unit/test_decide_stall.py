@@ -23,9 +23,9 @@ from support.decisions import (
     trouble,
 )
 from videojob.api.videojob import VideoJob
-from videojob.planning.desired import Desired
-from videojob.planning.observed import JobSeen, ServerSeen
-from videojob.planning.stall import LOOK_S, STOPPED_CODE, bound_s
+from videojob.planning.lifecycle.stall import LOOK_S, STOPPED_CODE, bound_s
+from videojob.planning.state.desired import Desired
+from videojob.planning.state.observed import JobSeen, ServerSeen
 from videojob.worker.pods.batch import Ending
 
 BOUND_S = 1800.0

@@ -24,10 +24,10 @@ from support.decisions import (
     stored,
     trouble,
 )
-from videojob.planning.catalogue import ResultsSettings, WorkerSettings
-from videojob.planning.decide import decide
-from videojob.planning.desired import PlanJobWanted
-from videojob.planning.observed import JobSeen, Observed
+from videojob.planning.installation import ResultsSettings, WorkerSettings
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.state.desired import PlanJobWanted
+from videojob.planning.state.observed import JobSeen, Observed
 
 # What is refused.
 

@@ -18,7 +18,7 @@ from support.decisions import (
     stored,
 )
 from videojob.kube.render.jobs import config_map, plan_job, work_job
-from videojob.planning.observed import (
+from videojob.planning.state.observed import (
     NODE_ON_THE_WAY,
     FailureSeen,
     JobSeen,

@@ -21,9 +21,9 @@ from support.decisions import (
     running,
     trouble,
 )
-from videojob.planning.admission import what_to_allow
-from videojob.planning.decide import decide
-from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
+from videojob.planning.diagnosis.rejected import what_to_allow
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from support.decisions import CATALOGUE, CPU, NOW_S, a_head, a_job, stored, trouble
 from videojob.api.videojob import VideoJob
-from videojob.planning.desired import Desired, WorkJobWanted
-from videojob.planning.lives import is_resumed
-from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
-from videojob.planning.servers import size_server
+from videojob.planning.fleet.replicas import size_server
+from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.state.desired import Desired, WorkJobWanted
+from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 
 SEGMENTS = 6
 STEP_S = 7.0

@@ -65,7 +65,7 @@ from videojob.kube.doctor.surroundings import (
     namespace_finding,
     queue_finding,
 )
-from videojob.planning.catalogue import AcceleratorSettings
+from videojob.planning.installation import AcceleratorSettings
 from videojob.results.retention import EXPIRES_AT
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -24,10 +24,10 @@ from videojob.kube.names import (
 )
 from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import HOPELESS, config_map, plan_job, results_table, work_job
-from videojob.planning.catalogue import WorkerSettings
-from videojob.planning.desired import EventWanted, PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import ServerKey
-from videojob.planning.placement import bytes_of
+from videojob.planning.installation import WorkerSettings
+from videojob.planning.placement.choice import bytes_of
+from videojob.planning.state.desired import EventWanted, PlanJobWanted, WorkJobWanted
+from videojob.planning.state.observed import ServerKey
 from videojob.worker.pods.batch import Ending
 from videojob.worker.pods.job_file import read_job_file
 

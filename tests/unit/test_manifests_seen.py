@@ -14,9 +14,9 @@ from videojob.kube.read.objects import job_seen, last_error, may_lack_pods, pods
 from videojob.kube.render.jobs import file_name, plan_job, work_job
 from videojob.kube.render.servers import server_deployment
 from videojob.kube.render.status import timestamp
-from videojob.planning.desired import PlanJobWanted, WorkJobWanted
-from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 
 KEY = ServerKey("face_detector", 1, "cpu")
 AT = timestamp(NOW_S)

@@ -12,7 +12,8 @@ import pytest
 from support.decisions import CATALOGUE, CPU, DIGEST, GPU, NOW_S, a_catalogue
 from videojob.kube.render.engines import ENGINES_FOLDER, engine_arguments, server_release, start_command
 from videojob.kube.render.servers import server_address, server_deployment, server_service
-from videojob.planning.catalogue import (
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.installation import (
     AcceleratorSettings,
     ImageSource,
     ModelSource,
@@ -20,9 +21,8 @@ from videojob.planning.catalogue import (
     S3Source,
     ServerVariant,
 )
-from videojob.planning.observed import ServerKey
-from videojob.planning.placement import bytes_of
-from videojob.planning.servers import ServerWanted
+from videojob.planning.placement.choice import bytes_of
+from videojob.planning.state.observed import ServerKey
 
 CPU_KEY = ServerKey("face_detector", 1, "cpu")
 GPU_KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))

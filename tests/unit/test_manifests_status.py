@@ -29,9 +29,9 @@ from support.decisions import (
 from videojob.api.status import VideoJobStatus
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import decimal, duration_text, merge_patch, status_of, timestamp
-from videojob.planning.observed import Observed, ServerSeen
-from videojob.planning.progress import progress_of
-from videojob.planning.recorded import Recorded, recorded_of
+from videojob.planning.lifecycle.progress import progress_of
+from videojob.planning.state.last_status import Recorded, recorded_of
+from videojob.planning.state.observed import Observed, ServerSeen
 
 WORKING = running(a_work_job(), server=READY, results=results(4))
 GPU_SPEC = {"compute": {"accelerator": "gpu"}}

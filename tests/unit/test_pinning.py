@@ -27,10 +27,10 @@ from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
-from videojob.planning.catalogue import Accelerator, Catalogue, ServerVariant
-from videojob.planning.decide import decide
-from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey
-from videojob.planning.pinning import place_for
+from videojob.planning.installation import Accelerator, Catalogue, ServerVariant
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.placement.pinned import place_for
+from videojob.planning.state.observed import JobSeen, ResultsSeen, ServerKey
 from videojob.worker.fold.messages import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")

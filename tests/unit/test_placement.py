@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from support.decisions import CATALOGUE, CPU, GPU, NOW_S, a_catalogue, a_head, a_job
-from videojob.planning.catalogue import AcceleratorSettings, WorkerSettings
-from videojob.planning.gpus import gpu_models
-from videojob.planning.placement import (
+from videojob.planning.installation import AcceleratorSettings, WorkerSettings
+from videojob.planning.placement.choice import (
     GPU_PAYS_FROM_FRAMES,
     Pace,
     cpus_of,
@@ -23,7 +22,8 @@ from videojob.planning.placement import (
     place,
     worker_count,
 )
-from videojob.planning.recorded import Recorded
+from videojob.planning.placement.gpus import gpu_models
+from videojob.planning.state.last_status import Recorded
 
 
 def spec_of(**compute: Any) -> Any:

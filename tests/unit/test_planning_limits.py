@@ -12,7 +12,7 @@ from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
 from support.segments import video_info
 from videojob.errors import JobTooLarge
-from videojob.planning.limits import MOST_SEGMENTS, MOST_VIDEOS, check_segments, check_videos
+from videojob.planning.placement.job_size import MOST_SEGMENTS, MOST_VIDEOS, check_segments, check_videos
 from videojob.worker.pods.job_file import JobFile
 from videojob.worker.pods.planner import Planner, _Looked
 from videojob.worker.pods.program import Drain

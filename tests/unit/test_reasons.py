@@ -12,9 +12,9 @@ from support.decisions import NOW_S, a_catalogue, a_job
 from videojob import errors
 from videojob.api.docs import reference_markdown
 from videojob.api.problems import ManifestProblems
-from videojob.planning.decide import look_at
-from videojob.planning.observed import Observed
-from videojob.planning.words import fails, fails_with, told
+from videojob.planning.lifecycle.conditions import fails, fails_with, told
+from videojob.planning.lifecycle.decide import look_at
+from videojob.planning.state.observed import Observed
 from videojob.reasons import REASONS, Phase, Reason, Where, settle_on
 from videojob.reasons.guide import BEGIN, END, guide_with_reasons
 from videojob.reasons.row import ONLY_ON_A_CLUSTER, ONLY_ON_ONE_MACHINE

@@ -17,10 +17,10 @@ from support.decisions import (
     running,
     trouble,
 )
-from videojob.planning.decide import decide
-from videojob.planning.observed import NODE_ON_THE_WAY, Observed, PodTrouble, ServerSeen
-from videojob.planning.refused_nodes import plain_words
-from videojob.planning.trouble import look_again_s
+from videojob.planning.diagnosis.nodes import plain_words
+from videojob.planning.diagnosis.pods import look_again_s
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.state.observed import NODE_ON_THE_WAY, Observed, PodTrouble, ServerSeen
 
 # As Karpenter 1.14.1 said them in tests/e2e/test_karpenter.py.
 TAINT = "did not tolerate taint (taint=videojob.dev/dedicated=cpu:NoSchedule)"

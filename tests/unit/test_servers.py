@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import CPU, NOW_S
-from videojob.planning.desired import ServerDemand
-from videojob.planning.observed import ServerKey, ServerSeen
-from videojob.planning.servers import REMOVE_S, ServerWanted, replicas_needed, size_server, size_unasked
+from videojob.planning.fleet.replicas import REMOVE_S, ServerWanted, replicas_needed, size_server, size_unasked
+from videojob.planning.state.desired import ServerDemand
+from videojob.planning.state.observed import ServerKey, ServerSeen
 
 KEY = ServerKey("face_detector", 1, "cpu")
 IDLE_S = 60

@@ -25,9 +25,9 @@ from support.decisions import (
     running,
 )
 from videojob.controller.demands import Demands
-from videojob.planning.decide import decide
-from videojob.planning.observed import JobSeen, Observed
-from videojob.planning.shares import share_of, workers_now
+from videojob.planning.fleet.shares import share_of, workers_now
+from videojob.planning.lifecycle.decide import decide
+from videojob.planning.state.observed import JobSeen, Observed
 
 SPEEDS = st.fractions(min_value=Fraction(1, 10), max_value=5000, max_denominator=100)
 NEEDS = st.lists(SPEEDS, min_size=1, max_size=30)

@@ -11,7 +11,7 @@ from support.triton import ROOT
 from videojob.adapters.triton.config import parse_config
 from videojob.adapters.triton.variants import Variant, variant_config
 from videojob.errors import ModelLoadFailed, ModelSignatureMismatch
-from videojob.planning.catalogue import Accelerator, Backend
+from videojob.planning.installation import Accelerator, Backend
 from videojob.vision.contract import contract_from_config
 
 SOURCE = (ROOT / "model_repository" / "face_detector" / "config.pbtxt").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from videojob.controller.unattended import stop_unattended
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, LEASES
 from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
-from videojob.planning.unattended import Billed, servers_to_stop
+from videojob.planning.fleet.unattended import Billed, servers_to_stop
 
 SYSTEM, AFTER_S = "videojob-system", 1800.0
 OLD, NEW = Billed("old", 2, NOW_S - 86_400), Billed("new", 1, NOW_S - 60)

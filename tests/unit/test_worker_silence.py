@@ -10,7 +10,7 @@ from support.job_stores import FakeJobStore
 from support.segments import run_record
 from support.worker_pods import Pod
 from videojob.errors import DecoderCrashed, InferenceTimeout, SinkUnavailable
-from videojob.planning.silence import began, ended, kills_pods, silent_deaths
+from videojob.planning.diagnosis.silent_deaths import began, ended, kills_pods, silent_deaths
 from videojob.video.plan import SegmentDoubt, may_be_forgiven
 from videojob.worker.pods.batch import BatchOutcome, Ending
 

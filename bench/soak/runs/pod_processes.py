@@ -24,7 +24,7 @@ from support.pods import PodJob, job_manifest
 from support.s3 import direct_client, moto_server
 from support.triton import start
 from videojob.local.models.paths import ensure_built
-from videojob.planning.batching import deal, indexes
+from videojob.planning.placement.batches import deal, indexes
 from videojob.video.plan import PlanHead
 
 _LOOPS = 21  # of ten seconds

@@ -25,7 +25,7 @@ from videojob.controller.lead import LeadOptions
 from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.scope import STALE_S
 from videojob.controller.stores import Stores
-from videojob.planning.catalogue import Catalogue
+from videojob.planning.installation import Catalogue
 from videojob.ports import JobStore
 from videojob.reasons import Where, settle_on
 from videojob.worker.process.logs import log_json

@@ -56,7 +56,7 @@ from videojob.kube.doctor.surroundings import (
     namespace_finding,
     queue_finding,
 )
-from videojob.planning.catalogue import Catalogue, S3Source
+from videojob.planning.installation import Catalogue, S3Source
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}
 _LEVEL_CHARS = max(map(len, _STYLES))

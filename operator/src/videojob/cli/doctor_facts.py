@@ -25,7 +25,7 @@ from videojob.kube.doctor.nodes import Flavour, NodeFacts, class_of, gpu_familie
 from videojob.kube.doctor.surroundings import MonitoringFacts, QueueFacts
 from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
 from videojob.kube.names import APP, COMPONENT, MANAGER
-from videojob.planning.catalogue import Catalogue, S3Source
+from videojob.planning.installation import Catalogue, S3Source
 
 if TYPE_CHECKING:
     from videojob.adapters.kubernetes.api import KubernetesApi

@@ -30,7 +30,7 @@ from videojob.kube.render.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
 from videojob.memory import peak_rss_bytes
-from videojob.planning.catalogue import Accelerator, Backend
+from videojob.planning.installation import Accelerator, Backend
 from videojob.reasons import Where, settle_on
 from videojob.video.identity import run_settings
 from videojob.worker.pods.batch import Batch, Ending

@@ -15,7 +15,7 @@ from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
 from videojob.errors import ClusterError
-from videojob.planning.catalogue import Catalogue
+from videojob.planning.installation import Catalogue
 from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)

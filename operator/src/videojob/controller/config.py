@@ -17,7 +17,7 @@ from videojob.api.text import ControllerName
 from videojob.api.units import DecimalText
 from videojob.errors import SetupError
 from videojob.kube.render.pods import LEAST_MEMORY_BYTES
-from videojob.planning.catalogue import (
+from videojob.planning.installation import (
     DEFAULT_CONTROLLER,
     Accelerator,
     AcceleratorSettings,
@@ -31,8 +31,8 @@ from videojob.planning.catalogue import (
     ServerVariant,
     WorkerSettings,
 )
-from videojob.planning.gpus import gpu_models
-from videojob.planning.placement import bytes_of
+from videojob.planning.placement.choice import bytes_of
+from videojob.planning.placement.gpus import gpu_models
 from videojob.results.retention import DAY_S
 
 Positive = Annotated[int, Field(ge=1)]

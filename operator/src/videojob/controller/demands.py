@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from videojob.planning.desired import ServerDemand
-from videojob.planning.observed import ServerKey
+from videojob.planning.state.desired import ServerDemand
+from videojob.planning.state.observed import ServerKey
 
 _LOG = logging.getLogger(__name__)
 BELIEVED_S = 1800.0

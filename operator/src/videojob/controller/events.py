@@ -12,7 +12,7 @@ from typing import Any
 from videojob.api.videojob import VideoJob
 from videojob.kube.kinds import EVENTS
 from videojob.kube.render.events import event_of, installation_event
-from videojob.planning.desired import EventWanted
+from videojob.planning.state.desired import EventWanted
 from videojob.ports import AlreadyThere, Clock, Cluster, Object
 
 _MOST_REMEMBERED = 10_000

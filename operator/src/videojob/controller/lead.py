@@ -32,8 +32,8 @@ from videojob.controller.work import Work
 from videojob.errors import ClusterRefused, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
 from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import ServerKey
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.observed import ServerKey
 from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)

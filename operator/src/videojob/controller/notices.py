@@ -10,7 +10,7 @@ from typing import Any
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterError, ClusterRefused
 from videojob.kube.names import LEASE
-from videojob.planning.desired import EventWanted
+from videojob.planning.state.desired import EventWanted
 
 _LOG = logging.getLogger(__name__)
 REASON = "ScopeServedElsewhere"

@@ -15,13 +15,13 @@ from videojob.kube.kinds import JOBS
 from videojob.kube.names import JOB_UID, results_uid
 from videojob.kube.read.objects import job_seen
 from videojob.kube.render.jobs import results_table
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.lives import is_resumed
-from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerSeen
-from videojob.planning.pinning import place_for
-from videojob.planning.refusals import check_table
-from videojob.planning.stall import LEAST_BOUND_S
-from videojob.planning.words import told
+from videojob.planning.installation import Catalogue
+from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.lifecycle.conditions import told
+from videojob.planning.lifecycle.stall import LEAST_BOUND_S
+from videojob.planning.lifecycle.unsupported import check_table
+from videojob.planning.placement.pinned import place_for
+from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerSeen
 from videojob.ports import Cluster, JobStore
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
@@ -32,7 +32,7 @@ _SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Reads for `planning.decide`."""
+    """Reads for `planning.lifecycle.decide`."""
 
     cluster: Cluster
     stores: Stores

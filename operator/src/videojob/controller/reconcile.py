@@ -31,14 +31,14 @@ from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
-from videojob.planning.admission import held_up
-from videojob.planning.catalogue import DEFAULT_CONTROLLER, Catalogue
-from videojob.planning.decide import decide, look_at
-from videojob.planning.desired import Desired, PlanJobWanted, WorkJobWanted
-from videojob.planning.lives import is_resumed
-from videojob.planning.observed import JobSeen, Observed, ResultsSeen, ServerKey
-from videojob.planning.pinning import place_for
-from videojob.planning.words import told
+from videojob.planning.diagnosis.rejected import held_up
+from videojob.planning.installation import DEFAULT_CONTROLLER, Catalogue
+from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.lifecycle.conditions import told
+from videojob.planning.lifecycle.decide import decide, look_at
+from videojob.planning.placement.pinned import place_for
+from videojob.planning.state.desired import Desired, PlanJobWanted, WorkJobWanted
+from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerKey
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
 from videojob.worker.fold.messages import FoldRequest

@@ -15,7 +15,7 @@ from videojob.controller.demands import JobKey
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.read.outlines import JobOutline, job_outline
-from videojob.planning.observed import ServerKey
+from videojob.planning.state.observed import ServerKey
 from videojob.ports import Cluster
 
 _LOG = logging.getLogger(__name__)

@@ -24,9 +24,9 @@ from videojob.kube.names import (
 )
 from videojob.kube.read.objects import server_of, server_seen
 from videojob.kube.render.servers import server_deployment, server_service
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import PodTrouble, ServerKey, ServerSeen
-from videojob.planning.servers import ServerWanted, size_server, size_unasked
+from videojob.planning.fleet.replicas import ServerWanted, size_server, size_unasked
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.observed import PodTrouble, ServerKey, ServerSeen
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import logging
 
 from videojob.kube.kinds import DEPLOYMENTS, LEASES
 from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
-from videojob.planning.recorded import seconds_of
-from videojob.planning.unattended import Billed, servers_to_stop
+from videojob.planning.fleet.unattended import Billed, servers_to_stop
+from videojob.planning.state.last_status import seconds_of
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)

@@ -57,7 +57,7 @@ class SegmentDoubt:
 
     Attributes:
         segment: which.
-        reason: of the error, or a word of `planning.silence`.
+        reason: of the error, or a word of `planning.diagnosis.silent_deaths`.
         pod: who met it first.
         since_s: when, in whole seconds since the epoch.
     """

@@ -19,7 +19,7 @@ from tritonclient.grpc import model_config_pb2
 from videojob.adapters.triton.config import embedded_config, parse_message
 from videojob.adapters.triton.model_repository import DEFAULT_FILE, HALF, half_path
 from videojob.errors import ModelLoadFailed
-from videojob.planning.catalogue import Accelerator, Backend
+from videojob.planning.installation import Accelerator, Backend
 from videojob.vision.contract import contract_from_config
 from videojob.vision.geometry import fit
 from videojob.vision.values import ModelContract

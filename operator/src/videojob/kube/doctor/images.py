@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from videojob.kube.doctor.findings import Finding, ok, warning
-from videojob.planning.catalogue import Catalogue
+from videojob.planning.installation import Catalogue
 
 _OFFICIAL = "nvidia/tritonserver"
 _ADVICE = "Build Triton without GPU support and name it in triton.cpu.image: docs/guides/install-eks.md says how."

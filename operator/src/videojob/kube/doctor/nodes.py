@@ -20,7 +20,7 @@ from videojob.kube.doctor.findings import (
     warning,
 )
 from videojob.kube.render.pods import CAPACITY_TYPE, GPU, INSTANCE_TYPE
-from videojob.planning.gpus import GPU_OF_FAMILY, gpu_models
+from videojob.planning.placement.gpus import GPU_OF_FAMILY, gpu_models
 
 Flavour = Literal["karpenter", "autoMode", "none"]
 _FAMILY = "/instance-family"

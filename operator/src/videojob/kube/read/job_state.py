@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videojob.planning.decide import QUEUE_LABEL, seconds_of
+from videojob.planning.lifecycle.decide import QUEUE_LABEL, seconds_of
 from videojob.reasons import REASONS, Phase
 
 Object = Mapping[str, Any]

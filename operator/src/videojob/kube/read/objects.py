@@ -9,8 +9,8 @@ from typing import Any
 from videojob.kube.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SERVER_KEY, server_key_from_text
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
-from videojob.planning.decide import seconds_of
-from videojob.planning.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
+from videojob.planning.lifecycle.decide import seconds_of
+from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
 
 Object = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from videojob.api.crd import FINISHED, OBSERVED, TIME_TO_LIVE
-from videojob.planning.recorded import seconds_of
+from videojob.planning.state.last_status import seconds_of
 
 Object = Mapping[str, Any]
 

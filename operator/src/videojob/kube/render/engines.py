@@ -9,8 +9,8 @@ from typing import Any
 
 from videojob.kube.render.pods import CONTAINER_SECURITY, environment
 from videojob.kube.render.triton_args import HTTP_PORT
-from videojob.planning.catalogue import Catalogue, CatalogueModel, ServerVariant
-from videojob.planning.observed import ServerKey
+from videojob.planning.installation import Catalogue, CatalogueModel, ServerVariant
+from videojob.planning.state.observed import ServerKey
 
 ENGINES_FOLDER = "/engines"
 CACHE_FOLDER = f"{ENGINES_FOLDER}/cache"

@@ -8,7 +8,7 @@ from typing import Any
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.kube.render.status import timestamp
-from videojob.planning.desired import EventWanted
+from videojob.planning.state.desired import EventWanted
 
 COMPONENT = "videojob-controller"
 _MOST_CHARACTERS = 1000  # the API server takes 1024

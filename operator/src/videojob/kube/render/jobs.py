@@ -23,9 +23,9 @@ from videojob.kube.names import (
 )
 from videojob.kube.render.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
 from videojob.kube.render.servers import server_address
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.decide import QUEUE_LABEL
-from videojob.planning.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.installation import Catalogue
+from videojob.planning.lifecycle.decide import QUEUE_LABEL
+from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.pods.batch.Ending` has them; a test holds both together."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videojob.kube.names import CONTAINER
-from videojob.planning.catalogue import CapacityType, Catalogue, Toleration, WorkerSettings
-from videojob.planning.placement import bytes_of
+from videojob.planning.installation import CapacityType, Catalogue, Toleration, WorkerSettings
+from videojob.planning.placement.choice import bytes_of
 
 USER_ID = 65532
 SCRATCH = "/scratch"

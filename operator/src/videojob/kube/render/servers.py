@@ -26,9 +26,9 @@ from videojob.kube.render.engines import (
 )
 from videojob.kube.render.pods import CONTAINER_SECURITY, GPU, environment, on_disk, pod_security, with_place
 from videojob.kube.render.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
-from videojob.planning.catalogue import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
-from videojob.planning.observed import ServerKey
-from videojob.planning.servers import ServerWanted
+from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.installation import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
+from videojob.planning.state.observed import ServerKey
 
 MODELS_FOLDER = "/models"
 SOURCE_FOLDER = "/source"

@@ -9,11 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.desired import Desired, ProgressWanted
-from videojob.planning.lives import is_resumed
-from videojob.planning.observed import Observed
-from videojob.planning.stall import NO_STALL, Stall
+from videojob.planning.installation import Catalogue
+from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.lifecycle.stall import NO_STALL, Stall
+from videojob.planning.state.desired import Desired, ProgressWanted
+from videojob.planning.state.observed import Observed
 from videojob.reasons import REASONS
 
 _MOST_CHARACTERS = 4000

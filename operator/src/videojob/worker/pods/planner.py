@@ -24,7 +24,7 @@ from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
 from videojob.media.decoder import DecoderProcess
 from videojob.media.sandbox import HEAP_LIMIT_BYTES
-from videojob.planning.limits import check_segments, check_videos
+from videojob.planning.placement.job_size import check_segments, check_videos
 from videojob.ports import FetchedInput, JobStore
 from videojob.video.guide import VideoGuide
 from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_settings

@@ -1,4 +1,4 @@
-"""Gives up a segment that kills its pods, before it has used up the tries of its index; `planning.silence` decides."""
+"""Gives up a segment that kills its pods, before it has used up the tries of its index; `planning.diagnosis.silent_deaths` decides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from videojob.errors import SinkUnavailable, VideoJobError, WorkerLost
 from videojob.memory import memory_limit_bytes
-from videojob.planning.silence import began, ended, kills_pods, silent_deaths
+from videojob.planning.diagnosis.silent_deaths import began, ended, kills_pods, silent_deaths
 from videojob.ports import Clock, JobStore
 from videojob.results.values import RunRecord
 from videojob.video.info import Segment

@@ -26,7 +26,7 @@ from videojob.adapters.triton.model_repository import (
 from videojob.adapters.triton.shim import write_shim
 from videojob.adapters.triton.variants import ONNX_BACKENDS, Variant, variant_config
 from videojob.errors import ModelLoadFailed, ModelNotFound, SetupError
-from videojob.planning.catalogue import Accelerator, Backend
+from videojob.planning.installation import Accelerator, Backend
 from videojob.vision.contract import refuse_other_protocols
 
 Bring = Callable[[Path], None]

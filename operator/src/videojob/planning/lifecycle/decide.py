@@ -1,7 +1,7 @@
 """The controller's one decision: from what was seen of a VideoJob to what should be done about it. Pure and total.
 
 Level-triggered: it asks what is there, never what happened, so that it does not matter which event was lost or how
-often the controller was killed in between. The order of the questions is the order of a job's life; `planning.running`
+often the controller was killed in between. The order of the questions is the order of a job's life; `planning.lifecycle.run`
 answers those that begin with an epoch.
 
 What Kubernetes' own words mean here:
@@ -12,7 +12,7 @@ What Kubernetes' own words mean here:
   itself stays, because the spec is immutable from then on.
 - `deadline.completeWithin` counts from startTime, whatever was held.
 - `resumes`: a job that ended badly goes on when it grows, as if it had not ended: same plan, epoch and commits, both
-  limits from now on, Jobs with numbers of their own (`planning.lives`).
+  limits from now on, Jobs with numbers of their own (`planning.lifecycle.attempts`).
 - A results table that does not answer decides nothing: Jobs and servers stay as they are until it does.
 """
 
@@ -22,20 +22,20 @@ from dataclasses import replace
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError
-from videojob.planning.asking import demand_of
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.desired import ConditionWanted, Desired, PlanJobWanted
-from videojob.planning.lives import is_resumed, life_of, next_attempt, tries_of
-from videojob.planning.news import news_of
-from videojob.planning.observed import JobSeen, Observed, PodTrouble, ResultsSeen
-from videojob.planning.pinning import place_for
-from videojob.planning.placement import Place, frames_of
-from videojob.planning.recorded import recorded_of, seconds_of
-from videojob.planning.refusals import check_supported
-from videojob.planning.running import MAX_ATTEMPTS, QUEUE_LABEL, Run
-from videojob.planning.stall import NO_STALL, counted
-from videojob.planning.trouble import NO_PODS, look_again_s, waiting_for
-from videojob.planning.words import Fact, Look, concerns_one_video, fails, fails_with, succeeds, works
+from videojob.planning.diagnosis.pods import NO_PODS, look_again_s, waiting_for
+from videojob.planning.fleet.demand import demand_of
+from videojob.planning.installation import Catalogue
+from videojob.planning.lifecycle.attempts import is_resumed, life_of, next_attempt, tries_of
+from videojob.planning.lifecycle.conditions import Fact, Look, concerns_one_video, fails, fails_with, succeeds, works
+from videojob.planning.lifecycle.events import news_of
+from videojob.planning.lifecycle.run import MAX_ATTEMPTS, QUEUE_LABEL, Run
+from videojob.planning.lifecycle.stall import NO_STALL, counted
+from videojob.planning.lifecycle.unsupported import check_supported
+from videojob.planning.placement.choice import Place, frames_of
+from videojob.planning.placement.pinned import place_for
+from videojob.planning.state.desired import ConditionWanted, Desired, PlanJobWanted
+from videojob.planning.state.last_status import recorded_of, seconds_of
+from videojob.planning.state.observed import JobSeen, Observed, PodTrouble, ResultsSeen
 from videojob.reasons import REASONS
 
 __all__ = ["QUEUE_LABEL", "decide", "look_at", "seconds_of"]

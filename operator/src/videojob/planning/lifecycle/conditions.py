@@ -8,10 +8,10 @@ from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import InputError, VideoJobError, WorkerLost, error_from_dict
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.desired import ConditionStatus, ConditionWanted, Desired
-from videojob.planning.observed import JobSeen, Observed
-from videojob.planning.recorded import Recorded
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.desired import ConditionStatus, ConditionWanted, Desired
+from videojob.planning.state.last_status import Recorded
+from videojob.planning.state.observed import JobSeen, Observed
 from videojob.reasons import REASONS, Phase, Where
 
 

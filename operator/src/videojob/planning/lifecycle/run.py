@@ -9,23 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from videojob.planning import stall
-from videojob.planning.asking import demand_of, pace_of, times_of
-from videojob.planning.batching import Deal, backstop_s, deal, indexes, segment_s
-from videojob.planning.desired import Desired, ProgressWanted, WorkJobWanted
-from videojob.planning.lives import life_of, next_attempt, tries_of
-from videojob.planning.observed import JobSeen, ResultsSeen
-from videojob.planning.pinning import lost_words
-from videojob.planning.placement import (
-    Place,
-    deadline_left_s,
-    worker_count,
-)
-from videojob.planning.progress import frames_left, index_count, progress_of
-from videojob.planning.shares import share_of, workers_now
-from videojob.planning.stall import Stall
-from videojob.planning.trouble import NO_PODS, load_failure, look_again_s, waiting_for
-from videojob.planning.words import (
+from videojob.planning.diagnosis.pods import NO_PODS, load_failure, look_again_s, waiting_for
+from videojob.planning.fleet.demand import demand_of, pace_of, times_of
+from videojob.planning.fleet.shares import share_of, workers_now
+from videojob.planning.lifecycle import stall
+from videojob.planning.lifecycle.attempts import life_of, next_attempt, tries_of
+from videojob.planning.lifecycle.conditions import (
     Fact,
     Look,
     advice,
@@ -36,6 +25,17 @@ from videojob.planning.words import (
     sentence,
     works,
 )
+from videojob.planning.lifecycle.progress import frames_left, index_count, progress_of
+from videojob.planning.lifecycle.stall import Stall
+from videojob.planning.placement.batches import Deal, backstop_s, deal, indexes, segment_s
+from videojob.planning.placement.choice import (
+    Place,
+    deadline_left_s,
+    worker_count,
+)
+from videojob.planning.placement.pinned import lost_words
+from videojob.planning.state.desired import Desired, ProgressWanted, WorkJobWanted
+from videojob.planning.state.observed import JobSeen, ResultsSeen
 from videojob.video.plan import PlanHead
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"

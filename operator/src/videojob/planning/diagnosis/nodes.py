@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import NODE_ON_THE_WAY
+from videojob.planning.installation import Catalogue
+from videojob.planning.state.observed import NODE_ON_THE_WAY
 
 _FAILED = "Failed to schedule pod, "
 _TAINT = "did not tolerate taint"

@@ -9,10 +9,10 @@ from typing import TypedDict
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
-from videojob.planning.catalogue import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
-from videojob.planning.gpus import one_gpu
-from videojob.planning.observed import ServerKey
-from videojob.planning.recorded import Recorded
+from videojob.planning.installation import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
+from videojob.planning.placement.gpus import one_gpu
+from videojob.planning.state.last_status import Recorded
+from videojob.planning.state.observed import ServerKey
 from videojob.video.plan import PlanHead
 
 GPU_PAYS_FROM_FRAMES = 43_000

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from videojob.api.status import Condition, VideoJobStatus
 from videojob.api.units import decimal_fraction
-from videojob.planning.stall import NO_STALL, Stall
+from videojob.planning.lifecycle.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 

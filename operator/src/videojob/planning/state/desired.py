@@ -1,4 +1,4 @@
-"""What should exist, decided from what was observed: the output of `planning.decide`, rendered by `kube.render`, and
+"""What should exist, decided from what was observed: the output of `planning.lifecycle.decide`, rendered by `kube.render`, and
 applied by the controller. Frozen values that know no Kubernetes object.
 """
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from videojob.planning.observed import ServerKey
-from videojob.planning.stall import NO_STALL, Stall
+from videojob.planning.lifecycle.stall import NO_STALL, Stall
+from videojob.planning.state.observed import ServerKey
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from videojob.planning.desired import ProgressWanted
-from videojob.planning.recorded import Recorded
+from videojob.planning.state.desired import ProgressWanted
+from videojob.planning.state.last_status import Recorded
 from videojob.video.plan import PlanHead
 
 _MEMORY_S = 60  # the rate is a mean over about the last minute

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from videojob.planning.observed import JobSeen, PodTrouble, ServerSeen
+from videojob.planning.state.observed import JobSeen, PodTrouble, ServerSeen
 
 LEAST_BOUND_S = 1800.0
 _SEGMENTS = 10

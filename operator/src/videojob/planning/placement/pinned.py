@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
-from videojob.planning.catalogue import Catalogue
-from videojob.planning.observed import JobSeen, ResultsSeen, ServerKey, ServerSeen
-from videojob.planning.placement import Place, place
+from videojob.planning.installation import Catalogue
+from videojob.planning.placement.choice import Place, place
+from videojob.planning.state.observed import JobSeen, ResultsSeen, ServerKey, ServerSeen
 
 
 def place_for(

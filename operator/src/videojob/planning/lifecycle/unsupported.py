@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import TableNotAllowed, UnsupportedField
-from videojob.planning.catalogue import Catalogue
+from videojob.planning.installation import Catalogue
 
 _SERVED_BACKENDS = frozenset({"auto", "kubernetes"})
 

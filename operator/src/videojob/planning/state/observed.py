@@ -1,4 +1,4 @@
-"""What the controller saw in the cluster and in the results table, as frozen values: the input of `planning.decide`.
+"""What the controller saw in the cluster and in the results table, as frozen values: the input of `planning.lifecycle.decide`.
 
 Times are seconds since the epoch, UTC. Nothing here is remembered between two looks: a controller that starts anew sees
 the same.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from videojob.planning.catalogue import Accelerator, CapacityType
+from videojob.planning.installation import Accelerator, CapacityType
 from videojob.video.plan import PlanHead
 
 Work = Literal["plan", "work"]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from videojob.planning.catalogue import ServerVariant
-from videojob.planning.desired import ServerDemand
-from videojob.planning.observed import ServerSeen
+from videojob.planning.installation import ServerVariant
+from videojob.planning.state.desired import ServerDemand
+from videojob.planning.state.observed import ServerSeen
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.catalogue import Catalogue, ServerVariant, WorkerSettings
-from videojob.planning.placement import most_workers, workers_for
+from videojob.planning.installation import Catalogue, ServerVariant, WorkerSettings
+from videojob.planning.placement.choice import most_workers, workers_for
 from videojob.video.plan import PlanHead
 
 START_SHARE = Fraction(1, 20)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from videojob.planning.desired import ConditionWanted, Desired
-from videojob.planning.news import news_of
-from videojob.planning.words import Look, sentence
+from videojob.planning.lifecycle.conditions import Look, sentence
+from videojob.planning.lifecycle.events import news_of
+from videojob.planning.state.desired import ConditionWanted, Desired
 
 REFUSED = "CreationRefused"
 _ADVICE = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from videojob.planning.desired import Desired, EventWanted
-from videojob.planning.lives import tries_of
-from videojob.planning.refusals import ignored_on_clusters
-from videojob.planning.words import Look
+from videojob.planning.lifecycle.attempts import tries_of
+from videojob.planning.lifecycle.conditions import Look
+from videojob.planning.lifecycle.unsupported import ignored_on_clusters
+from videojob.planning.state.desired import Desired, EventWanted
 from videojob.reasons import REASONS, Phase
 
 _NODES = {"ProvisioningGPU": "a GPU node", "ProvisioningCPU": "a CPU node"}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.admission import REFUSED, what_to_allow
-from videojob.planning.catalogue import Accelerator, Catalogue
-from videojob.planning.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
-from videojob.planning.refused_nodes import plain_words, what_to_change
-from videojob.planning.words import sentence
+from videojob.planning.diagnosis.nodes import plain_words, what_to_change
+from videojob.planning.diagnosis.rejected import REFUSED, what_to_allow
+from videojob.planning.installation import Accelerator, Catalogue
+from videojob.planning.lifecycle.conditions import sentence
+from videojob.planning.state.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
 """By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""

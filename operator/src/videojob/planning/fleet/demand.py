@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from videojob.planning.desired import ServerDemand
-from videojob.planning.placement import Pace, Place, Times, most_replicas, most_workers, pace
-from videojob.planning.words import Look
+from videojob.planning.lifecycle.conditions import Look
+from videojob.planning.placement.choice import Pace, Place, Times, most_replicas, most_workers, pace
+from videojob.planning.state.desired import ServerDemand
 
 
 def times_of(look: Look) -> Times:

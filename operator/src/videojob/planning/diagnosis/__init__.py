@@ -1,0 +1,1 @@
+"""Why pods do not run, in one sentence, with advice."""

@@ -1,0 +1,1 @@
+"""The shared inference servers: how many replicas, for all jobs together."""

@@ -1,0 +1,1 @@
+"""A VideoJob from its beginning to its end: begin, suspend, deadline, finalise; conditions and Events."""
