@@ -14,7 +14,7 @@ from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, 
 from support.network import selects
 from videojob.controller.config import read_config
 from videojob.controller.metrics import ControllerMetrics
-from videojob.planning.installation import Catalogue, S3Source
+from videojob.planning.installation import Installation, S3Source
 
 CRD_TEXT = (ROOT / "crds" / "videojob.yaml").read_text()
 TRITON_METRICS = {
@@ -35,7 +35,7 @@ CLUSTER_SCOPED = {
 }
 
 
-def catalogue(values: dict[str, Any], folder: Path) -> Catalogue:
+def installation(values: dict[str, Any], folder: Path) -> Installation:
     """The configuration as the controller understands it."""
     objects = render(values)
     (text,) = [item["data"]["config.yaml"] for item in of_kind(objects, "ConfigMap") if "config.yaml" in item["data"]]
@@ -69,7 +69,7 @@ def test_the_crd_goes_only_when_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 def test_the_controller_understands_its_configuration(values: dict[str, Any], tmp_path: Path) -> None:
-    read = catalogue(values, tmp_path)
+    read = installation(values, tmp_path)
     assert read.server_namespace == NAMESPACE
     assert set(read.models) == set(values.get("models", {}))
 
@@ -86,11 +86,11 @@ def test_the_configuration_says_what_the_values_say(tmp_path: Path) -> None:
         "tenants": TENANTS,
         "test": {"enabled": False},
     }
-    read = catalogue(values, tmp_path)
+    read = installation(values, tmp_path)
     assert read.models["face_detector"].source == S3Source("models", "face_detector/", None, "123456789012")
     assert (read.models["face_detector"].digest, read.results.region) == (DIGEST, "eu-central-1")
     assert (read.results.table, read.results.allowed_tables) == ("films", ("other",))
-    assert (read.results.retention_s, catalogue({}, tmp_path).results.retention_s) == (7 * 86_400, None)
+    assert (read.results.retention_s, installation({}, tmp_path).results.retention_s) == (7 * 86_400, None)
     assert read.worker.env == {
         "AWS_MAX_ATTEMPTS": "3",
         "AWS_REGION": "eu-central-1",
@@ -151,7 +151,7 @@ def test_the_trial_points_every_pod_to_its_own_s3_and_dynamodb(tmp_path: Path) -
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://videojob-trial-dynamodb.{NAMESPACE}.svc:8000",
     }
     objects = render(values)
-    read = catalogue(values, tmp_path)
+    read = installation(values, tmp_path)
     for found in (
         read.worker.env,
         environment(controller_pod(objects)),

@@ -10,16 +10,16 @@ import pytest
 
 from support.chart_matrix import TENANTS
 from support.charts import NAMESPACE, Object, named, of_kind, pods, render
-from support.decisions import CATALOGUE, a_job
+from support.decisions import INSTALLATION, a_job
 from support.network import Pod, Policy, lets_through, of_pod, selects
 from videojob.kube.render.jobs import plan_job, work_job
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.fleet.replicas import ServerWanted
-from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.fleet.replicas import ServerDesired
+from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 from videojob.planning.state.observed import ServerKey
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
-WORK = WorkJobWanted(
+WORK = WorkersDesired(
     attempt=1, plan_attempt=1, epoch=1, server=KEY, batch=1, completions=4, parallelism=2, suspended=False
 )
 MONITORED = {
@@ -32,9 +32,9 @@ def labels_of(made: dict[str, Any]) -> dict[str, str]:
     return dict(made["spec"]["template"]["metadata"]["labels"])
 
 
-PLANNER = Pod("team-a", labels_of(plan_job(a_job(), PlanJobWanted(1), CATALOGUE)))
-WORKER = Pod("team-a", labels_of(work_job(a_job(), WORK, CATALOGUE)))
-SERVER = Pod(NAMESPACE, labels_of(server_deployment(KEY, ServerWanted(1, None, busy=True), CATALOGUE)))
+PLANNER = Pod("team-a", labels_of(plan_job(a_job(), PlannerDesired(1), INSTALLATION)))
+WORKER = Pod("team-a", labels_of(work_job(a_job(), WORK, INSTALLATION)))
+SERVER = Pod(NAMESPACE, labels_of(server_deployment(KEY, ServerDesired(1, None, busy=True), INSTALLATION)))
 PROMETHEUS = Pod("monitoring", {"app.kubernetes.io/name": "prometheus"})
 GRPC, HTTP, METRICS, S3, DYNAMODB, CONTROLLER_HTTP = 8001, 8000, 8002, 5000, 8000, 8080
 SCOPES = pytest.mark.parametrize("scope", ["cluster", "namespaced"])

@@ -13,7 +13,7 @@ import yaml
 
 from support.chart_matrix import AUTO, CPU_ONLY, KARPENTER, MODEL
 from support.charts import CHART, config_text, named, render
-from videojob.controller.config import ConfigModel, catalogue_of
+from videojob.controller.config import ConfigModel, installation_of
 
 PRICES = Path(__file__).parents[1] / "support" / "data" / "ec2-us-east-1.csv"
 SPOT_NOTICE_S = 120
@@ -196,5 +196,5 @@ def test_servers_know_the_gpu_models_that_nodes_can_be_asked_for(
     values: dict[str, Any], models: tuple[str, ...], label: str
 ) -> None:
     text = yaml.safe_load(config_text(render(values)))
-    settings = catalogue_of(ConfigModel.model_validate(text, by_alias=True, by_name=False)).accelerators["gpu"]
+    settings = installation_of(ConfigModel.model_validate(text, by_alias=True, by_name=False)).accelerators["gpu"]
     assert (settings.gpu_models, settings.gpu_label) == (models, label)

@@ -17,7 +17,7 @@ from support.decisions import a_catalogue
 from support.releases import VALUES, Cluster, running_cluster
 from videojob.kube.names import scope_name, scope_places
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.state.observed import ServerKey
 
 CONTROLLER, SWITCH = "videojob-controller", "videojob-switch"
@@ -175,7 +175,7 @@ def test_with_these_rights_the_switch_stops_servers_without_a_controller(release
     """
     client = release.server.client
     deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-    made = server_deployment(ServerKey("face_detector", 1, "cpu"), ServerWanted(2, None, busy=True), a_catalogue())
+    made = server_deployment(ServerKey("face_detector", 1, "cpu"), ServerDesired(2, None, busy=True), a_catalogue())
     assert client.post(deployments, json=made).is_success
     path, lease = f"{deployments}/{made['metadata']['name']}", f"{LEASES}/videojob-controller"
     token = client.post(

@@ -1,4 +1,4 @@
-"""Our words for what a real kube-apiserver answers, and for what it or the way to it does when they are in trouble."""
+"""Our words for what a real kube-apiserver answers, and for what it or the way to it does when they are in problem."""
 
 from __future__ import annotations
 

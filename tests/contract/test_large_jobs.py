@@ -15,10 +15,10 @@ import pytest
 from support.apiserver import ApiServer
 from support.decisions import NOW_S, READY, a_catalogue, a_head, a_job, running, stored
 from videojob.api.videojob import VideoJob
-from videojob.kube.read.objects import job_seen
+from videojob.kube.read.objects import job_observed
 from videojob.kube.render.jobs import config_map, work_job
 from videojob.kube.render.status import timestamp
-from videojob.planning.installation import Catalogue, WorkerSettings
+from videojob.planning.installation import Installation, WorkerSettings
 from videojob.results.keys import last_segment, segment_sort_key
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
@@ -38,14 +38,14 @@ def client(apiserver: ApiServer) -> Iterator[httpx.Client]:
     found.delete(f"/api/v1/namespaces/{NAMESPACE}")
 
 
-def made(catalogue: Catalogue, name: str) -> tuple[VideoJob, dict[str, Any]]:
+def made(installation: Installation, name: str) -> tuple[VideoJob, dict[str, Any]]:
     """The Job that the controller makes when it sees this plan."""
     spec = {"inputs": [{"s3": {"bucket": "videos", "prefix": "archive/"}}]}
     job = a_job(spec, name=name, namespace=NAMESPACE)
     seen = running(server=READY, head=a_head(segments=SEGMENTS, frames=75_000_000))
-    job, desired = stored(job, seen, catalogue, NOW_S)
+    job, desired = stored(job, seen, installation, NOW_S)
     assert desired.work_job is not None
-    return job, work_job(job, desired.work_job, catalogue)
+    return job, work_job(job, desired.work_job, installation)
 
 
 def half_done(job: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def half_done(job: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("workers", [1, 200, 10_000])
 def test_the_job_of_a_hundred_thousand_segments_is_taken_and_stays_small(client: httpx.Client, workers: int) -> None:
-    catalogue = a_catalogue(worker=WorkerSettings(max_workers=workers))
-    job, value = made(catalogue, f"large-{workers}")
+    installation = a_catalogue(worker=WorkerSettings(max_workers=workers))
+    job, value = made(installation, f"large-{workers}")
     value["spec"]["suspend"] = False
     answer = client.post(JOBS, params={"fieldValidation": "Strict"}, json=value)
     assert answer.is_success, answer.text
@@ -75,10 +75,10 @@ def test_the_job_of_a_hundred_thousand_segments_is_taken_and_stays_small(client:
     assert answer.is_success, answer.text
     there = client.get(path)
     assert len(there.content) < _OBJECT_BYTES
-    seen = job_seen(there.json(), ())
+    seen = job_observed(there.json(), ())
     assert seen.batch * (seen.completions - 1) < SEGMENTS <= seen.batch * seen.completions
     assert sum(len(text) for text in there.json()["metadata"]["annotations"].values()) < 200
-    assert len(json.dumps(config_map(job, catalogue))) < 4096
+    assert len(json.dumps(config_map(job, installation))) < 4096
     client.delete(path)
 
 

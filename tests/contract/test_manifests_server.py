@@ -20,10 +20,10 @@ from support.decisions import (
     a_head,
     a_job,
     a_work_job,
+    problem,
     results,
     running,
     stored,
-    trouble,
 )
 from videojob.api.videojob import VideoJob
 from videojob.kube.names import child_name
@@ -31,10 +31,17 @@ from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.kube.render.servers import server_deployment, server_service
 from videojob.kube.render.status import merge_patch
-from videojob.planning.fleet.replicas import ServerWanted
-from videojob.planning.installation import AcceleratorSettings, Catalogue, ImageSource, ModelSource, PvcSource, S3Source
-from videojob.planning.state.desired import EventWanted, PlanJobWanted, WorkJobWanted
-from videojob.planning.state.observed import Observed, ServerKey, ServerSeen
+from videojob.planning.fleet.replicas import ServerDesired
+from videojob.planning.installation import (
+    AcceleratorSettings,
+    ImageSource,
+    Installation,
+    ModelSource,
+    PvcSource,
+    S3Source,
+)
+from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
+from videojob.planning.state.observed import Observed, ServerKey, ServerObserved
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "restricted"
@@ -89,7 +96,7 @@ def as_pod(workload: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def wanted(server: ServerKey = FREE, **changes: Any) -> WorkJobWanted:
+def wanted(server: ServerKey = FREE, **changes: Any) -> WorkersDesired:
     values: dict[str, Any] = {
         "attempt": 1,
         "plan_attempt": 1,
@@ -100,7 +107,7 @@ def wanted(server: ServerKey = FREE, **changes: Any) -> WorkJobWanted:
         "parallelism": 4,
         "suspended": True,
     }
-    return WorkJobWanted(**values | changes)
+    return WorkersDesired(**values | changes)
 
 
 def constrained_job() -> VideoJob:
@@ -109,7 +116,7 @@ def constrained_job() -> VideoJob:
     return a_job(spec, name="a" * 52, labels={"kueue.x-k8s.io/queue-name": "gpus"})
 
 
-def catalogues() -> list[Catalogue]:
+def catalogues() -> list[Installation]:
     plain = a_catalogue()
     placed = AcceleratorSettings("registry.example/triton:1", 60, {"pool": "video"}, (TOLERATION,))
     worker = replace(plain.worker, node_selector={"pool": "video"}, tolerations=(TOLERATION,))
@@ -122,26 +129,26 @@ def catalogues() -> list[Catalogue]:
     return [*sources, replace(plain, accelerators={"cpu": placed, "gpu": placed}, worker=worker, karpenter="none")]
 
 
-@pytest.mark.parametrize("catalogue", catalogues(), ids=("s3", "pvc", "image", "placed"))
+@pytest.mark.parametrize("installation", catalogues(), ids=("s3", "pvc", "image", "placed"))
 @pytest.mark.parametrize("key", [FREE, BOUND], ids=("free", "bound"))
-def test_servers_are_accepted(server: httpx.Client, catalogue: Catalogue, key: ServerKey) -> None:
-    deployment = server_deployment(key, ServerWanted(2, NOW_S, busy=True), catalogue)
+def test_servers_are_accepted(server: httpx.Client, installation: Installation, key: ServerKey) -> None:
+    deployment = server_deployment(key, ServerDesired(2, NOW_S, busy=True), installation)
     dry_run(server, deployment)
     pod = as_pod(deployment)
     pod["spec"].pop("priorityClassName", None)
     dry_run(server, pod)
-    dry_run(server, server_service(key, catalogue))
+    dry_run(server, server_service(key, installation))
 
 
 @pytest.mark.parametrize("job", [a_job(), constrained_job()], ids=("plain", "constrained"))
-@pytest.mark.parametrize("catalogue", catalogues(), ids=("s3", "pvc", "image", "placed"))
-def test_jobs_are_accepted(server: httpx.Client, job: VideoJob, catalogue: Catalogue) -> None:
-    dry_run(server, config_map(job, catalogue))
+@pytest.mark.parametrize("installation", catalogues(), ids=("s3", "pvc", "image", "placed"))
+def test_jobs_are_accepted(server: httpx.Client, job: VideoJob, installation: Installation) -> None:
+    dry_run(server, config_map(job, installation))
     for made in (
-        plan_job(job, PlanJobWanted(1), catalogue),
-        work_job(job, wanted(), catalogue),
-        work_job(job, wanted(BOUND, completions=10_000, parallelism=200, batch=10, suspended=False), catalogue),
-        work_job(job, wanted(attempt=3, suspended=None), catalogue),
+        plan_job(job, PlannerDesired(1), installation),
+        work_job(job, wanted(), installation),
+        work_job(job, wanted(BOUND, completions=10_000, parallelism=200, batch=10, suspended=False), installation),
+        work_job(job, wanted(attempt=3, suspended=None), installation),
     ):
         dry_run(server, made)
         pod = as_pod(made)
@@ -157,19 +164,19 @@ def test_an_indexed_job_of_the_longest_name_has_host_names_that_fit() -> None:
 
 def test_events_are_accepted(server: httpx.Client) -> None:
     job = a_job(name="a" * 52, namespace=NAMESPACE)
-    dry_run(server, event_of(job, EventWanted("Warning", "SegmentRetried", "x" * 3000), NOW_S))
+    dry_run(server, event_of(job, EventDesired("Warning", "SegmentRetried", "x" * 3000), NOW_S))
 
 
 def test_this_namespace_does_refuse_a_pod_that_may_do_more(server: httpx.Client) -> None:
-    pod = as_pod(plan_job(a_job(), PlanJobWanted(1), a_catalogue()))
+    pod = as_pod(plan_job(a_job(), PlannerDesired(1), a_catalogue()))
     del pod["spec"]["securityContext"]["seccompProfile"]
     answer = server.post(RESOURCES["Pod"], params={"dryRun": "All"}, json=pod)
     assert (answer.status_code, "seccompProfile" in answer.text) == (403, True)
 
 
 def statuses() -> dict[str, list[Observed]]:
-    refused = ServerSeen(1, 0, trouble("unschedulable", "no instance type", source="karpenter"))
-    at_work = ServerSeen(2, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a")
+    refused = ServerObserved(1, 0, problem("unschedulable", "no instance type", source="karpenter"))
+    at_work = ServerObserved(2, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a")
     working = running(a_work_job(), server=at_work, results=results(4))
     settled = running(a_work_job(finished="Complete"), results=results(10))
     summed_up = running(results=results(10, finished="PartiallyCompleted", message="a gap", frames_done=2990))

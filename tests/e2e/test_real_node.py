@@ -63,7 +63,7 @@ def test_a_wrong_job_fails_by_name_and_starts_no_server(
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [(CHANGED_MODEL, "the catalogue pins sha256:0000"), (BROKEN_MODEL, "Protobuf parsing failed")],
+    [(CHANGED_MODEL, "the installation pins sha256:0000"), (BROKEN_MODEL, "Protobuf parsing failed")],
 )
 def test_a_model_that_does_not_load_fails_its_job_with_the_servers_own_words(
     real: World, model: str, words: str

@@ -86,7 +86,7 @@ def once(begins: Callable[[ApiFaults], object]) -> Trouble:
     return Trouble(begins=begins, lasts_s=0)
 
 
-TROUBLES = {
+PROBLEMS = {
     "503": all_are(Refuse(503)),
     "401": all_are(Refuse(401)),
     "429, come again in 2 s": all_are(Refuse(429, retry_after_s=2)),
@@ -104,18 +104,18 @@ TROUBLES = {
 }
 
 
-def lives_through(world: ControllerWorld, running: RunningController, trouble: Trouble, about: str, name: str) -> float:
-    """Seconds that the controller took for a job that was made in the trouble, from the end of that."""
+def lives_through(world: ControllerWorld, running: RunningController, problem: Trouble, about: str, name: str) -> float:
+    """Seconds that the controller took for a job that was made in the problem, from the end of that."""
     world.played.works = False
     before, during = f"{name}-before", f"{name}-during"
     uids = {before: world.start(before)}
-    running.wait("work before the trouble", lambda: world.reason(before) == "Processing")
-    world.faults.rule = trouble.rule
-    assert trouble.begins(world.faults)
+    running.wait("work before the problem", lambda: world.reason(before) == "Processing")
+    world.faults.rule = problem.rule
+    assert problem.begins(world.faults)
     began_s = time.monotonic()
     uids[during] = world.start(during)
     world.played.works = True
-    running.wait(about, lambda: time.monotonic() - began_s >= trouble.lasts_s, 2 * OUTAGE_S)
+    running.wait(about, lambda: time.monotonic() - began_s >= problem.lasts_s, 2 * OUTAGE_S)
     world.faults.rule = lambda _request: None
     ended_s = time.monotonic()
     running.wait(f"the end of a job made during {about}", partial(world.has_ended, during), WITHIN_S)
@@ -126,21 +126,21 @@ def lives_through(world: ControllerWorld, running: RunningController, trouble: T
     return again_s
 
 
-@pytest.mark.parametrize("about", TROUBLES)
+@pytest.mark.parametrize("about", PROBLEMS)
 def test_a_controller_works_again_soon_after(
     world: ControllerWorld, running: RunningController, about: str, record_property: Callable[[str, object], None]
 ) -> None:
-    name = f"trouble-{list(TROUBLES).index(about)}"
-    record_property("again_s", round(lives_through(world, running, TROUBLES[about], about, name), 1))
+    name = f"problem-{list(PROBLEMS).index(about)}"
+    record_property("again_s", round(lives_through(world, running, PROBLEMS[about], about, name), 1))
     assert running.ok("/healthz")
 
 
-USUAL = {"503": replace(TROUBLES["503"], lasts_s=OUTAGE_S), "watches silent": TROUBLES["watches silent"]}
+USUAL = {"503": replace(PROBLEMS["503"], lasts_s=OUTAGE_S), "watches silent": PROBLEMS["watches silent"]}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def usual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[float]]]:
-    """Seconds as of `lives_through` with the usual times, of a controller in a world of its own for each trouble.
+    """Seconds as of `lives_through` with the usual times, of a controller in a world of its own for each problem.
 
     They take minutes, nearly all of which are waits: those of the other tests pass meanwhile.
     """

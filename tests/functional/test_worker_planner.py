@@ -1,4 +1,4 @@
-"""The planner before a real S3: thousands of videos, named twice, in trouble; it finds what the laptop finds."""
+"""The planner before a real S3: thousands of videos, named twice, in problem; it finds what the laptop finds."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_a_file_of_the_users_own_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_that_fails_at_the_end_leaves_no_plan(faults: Faults, tmp_path: Path) -> None:
-    store = FakeJobStore(trouble=lambda name: SinkUnavailable("away") if name == "save_plan" else None)
+    store = FakeJobStore(problem=lambda name: SinkUnavailable("away") if name == "save_plan" else None)
     with pytest.raises(SinkUnavailable):
         planner(file_for(key("few/10.mp4")), tmp_path, store).run(1)
     assert store.head is None

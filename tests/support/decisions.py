@@ -10,8 +10,8 @@ from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import status_of, timestamp
 from videojob.planning.installation import (
     AcceleratorSettings,
-    Catalogue,
-    CatalogueModel,
+    Installation,
+    InstalledModel,
     PvcSource,
     ResultsSettings,
     ServerVariant,
@@ -19,7 +19,7 @@ from videojob.planning.installation import (
 )
 from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.desired import Desired
-from videojob.planning.state.observed import JobSeen, Observed, PodTrouble, ResultsSeen, ServerSeen
+from videojob.planning.state.observed import JobObserved, Observed, PodProblem, ResultsObserved, ServerObserved
 from videojob.video.plan import PlanHead
 
 NOW_S = 1_800_000_000.0
@@ -30,9 +30,9 @@ CPU = ServerVariant("cpu", "onnxruntime", Fraction(20), "2", "2Gi", start_s=30, 
 GPU = ServerVariant("gpu", "tensorrt", Fraction(900), "3", "8Gi", gpus=1, start_s=240, max_replicas=8)
 
 
-def a_catalogue(**changes: Any) -> Catalogue:
+def a_catalogue(**changes: Any) -> Installation:
     """An installation with one face detector on CPUs and GPUs."""
-    model = CatalogueModel("face_detector", 1, DIGEST, PvcSource("models", "face_detector"), {"cpu": CPU, "gpu": GPU})
+    model = InstalledModel("face_detector", 1, DIGEST, PvcSource("models", "face_detector"), {"cpu": CPU, "gpu": GPU})
     values: dict[str, Any] = {
         "image": "registry.example/videojob@sha256:" + "b" * 64,
         "server_namespace": "videojob-system",
@@ -45,7 +45,7 @@ def a_catalogue(**changes: Any) -> Catalogue:
         "worker": WorkerSettings(env={"AWS_REGION": "eu-central-1"}),
         "karpenter": "karpenter",
     }
-    return Catalogue(**values | changes)
+    return Installation(**values | changes)
 
 
 def a_job(
@@ -80,14 +80,14 @@ def a_head(**changes: Any) -> PlanHead:
     return PlanHead(**values | changes)
 
 
-def a_plan_job(attempt: int = 1, **changes: Any) -> JobSeen:
+def a_plan_job(attempt: int = 1, **changes: Any) -> JobObserved:
     """A planner's Job."""
     name = f"entrance-plan-{attempt}"
     values: dict[str, Any] = {"name": name, "kind": "plan", "attempt": attempt, "suspended": False}
-    return JobSeen(**values | changes)
+    return JobObserved(**values | changes)
 
 
-def a_work_job(attempt: int = 1, **changes: Any) -> JobSeen:
+def a_work_job(attempt: int = 1, **changes: Any) -> JobObserved:
     """The workers' Job, at work since ten seconds."""
     values: dict[str, Any] = {
         "name": f"entrance-work-{attempt}",
@@ -101,31 +101,31 @@ def a_work_job(attempt: int = 1, **changes: Any) -> JobSeen:
         "batch": 1,
         "started_s": NOW_S - 10,
     }
-    return JobSeen(**values | changes)
+    return JobObserved(**values | changes)
 
 
-def results(committed: int = 0, **changes: Any) -> ResultsSeen:
+def results(committed: int = 0, **changes: Any) -> ResultsObserved:
     """The table of a run whose first segments are stored."""
     values: dict[str, Any] = {"epoch": 1, "committed": frozenset(range(committed))}
-    return ResultsSeen(**values | changes)
+    return ResultsObserved(**values | changes)
 
 
-def running(*jobs: JobSeen, server: ServerSeen | None = None, **changes: Any) -> Observed:
+def running(*jobs: JobObserved, server: ServerObserved | None = None, **changes: Any) -> Observed:
     """A job that has its plan and epoch."""
     values: dict[str, Any] = {"jobs": jobs, "head": a_head(), "results": results(), "server": server}
     return Observed(**values | changes)
 
 
-def trouble(kind: str, message: str = "words", *, age_s: float = 20.0, **changes: Any) -> PodTrouble:
+def problem(kind: str, message: str = "words", *, age_s: float = 20.0, **changes: Any) -> PodProblem:
     """Pods that do not run, since some seconds."""
     values: dict[str, Any] = {"kind": kind, "message": message, "since_s": NOW_S - age_s}
-    return PodTrouble(**values | changes)
+    return PodProblem(**values | changes)
 
 
-def stored(job: VideoJob, observed: Observed, catalogue: Catalogue, now_s: float) -> tuple[VideoJob, Desired]:
+def stored(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> tuple[VideoJob, Desired]:
     """One look: the decision, and the job with the status that it leads to."""
-    desired = decide(job, observed, catalogue, now_s)
-    status = status_of(job, desired, observed, catalogue=catalogue, table="videojob-results", now_s=now_s)
+    desired = decide(job, observed, installation, now_s)
+    status = status_of(job, desired, observed, installation=installation, table="videojob-results", now_s=now_s)
     values = job.as_manifest() | {"status": status}
     return VideoJob.from_manifest(values), desired
 
@@ -136,8 +136,8 @@ def condition(desired: Desired, kind: str) -> tuple[str, str]:
     return found.status, found.reason
 
 
-CATALOGUE = a_catalogue()
-READY = ServerSeen(1, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a", placed=1)
+INSTALLATION = a_catalogue()
+READY = ServerObserved(1, 1, instance_type="g6.xlarge", capacity_type="spot", zone="eu-central-1a", placed=1)
 ERROR = {
     "reason": "InputNotFound",
     "message": "there is no such object",
@@ -175,4 +175,4 @@ def ended_status(reason: str = "Completed", ago_s: float = 10.0) -> dict[str, An
 
 def look(observed: Observed, spec: dict[str, Any] | None = None, **job: Any) -> Desired:
     """One decision; further arguments are those of `a_job`."""
-    return decide(a_job(spec, **job), observed, CATALOGUE, NOW_S)
+    return decide(a_job(spec, **job), observed, INSTALLATION, NOW_S)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from support.decisions import CATALOGUE, NOW_S, a_head, a_job
+from support.decisions import INSTALLATION, NOW_S, a_head, a_job
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
@@ -19,8 +19,8 @@ from videojob.errors import VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_name
 from videojob.kube.render.servers import server_deployment
-from videojob.planning.fleet.replicas import ServerWanted
-from videojob.planning.installation import Catalogue
+from videojob.planning.fleet.replicas import ServerDesired
+from videojob.planning.installation import Installation
 from videojob.planning.state.observed import ServerKey
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
@@ -95,7 +95,7 @@ class JobDesk:
         conflicted: how many more segments had two results.
     """
 
-    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, installation: Installation = INSTALLATION) -> None:
         self.clock = TableClock()
         self.cluster = FakeCluster()
         self.table = OneTable()
@@ -105,17 +105,17 @@ class JobDesk:
         self.connected: list[str] = []
         self.demands = Demands()
         self.folds = FakeFolds()
-        self.use(catalogue)
+        self.use(installation)
 
-    def use(self, catalogue: Catalogue) -> None:
+    def use(self, installation: Installation) -> None:
         """Starts the controller anew, with this configuration."""
-        self.catalogue = catalogue
+        self.installation = installation
         stores = Stores(self._connect, self.clock)
-        observer = Observer(self.cluster, stores, catalogue, ServerLook(self.cluster, catalogue, self.clock))
+        observer = Observer(self.cluster, stores, installation, ServerLook(self.cluster, installation, self.clock))
         self.demands = Demands()
         self.reconciler = JobReconciler(
             self.cluster,
-            catalogue,
+            installation,
             self.clock,
             observer,
             self.demands,
@@ -147,7 +147,7 @@ class JobDesk:
 
     def serve(self, key: ServerKey = SERVER, replicas: int = 1) -> None:
         """A server answers."""
-        made = server_deployment(key, ServerWanted(replicas, None, busy=True), self.catalogue)
+        made = server_deployment(key, ServerDesired(replicas, None, busy=True), self.installation)
         self.cluster.put(DEPLOYMENTS, made | {"status": {"readyReplicas": replicas}})
         self.clock.seconds += 2.0
 
@@ -185,4 +185,4 @@ class JobDesk:
 
     def forget_server(self, key: ServerKey = SERVER) -> None:
         """The server's Deployment goes."""
-        self.cluster.stored.pop((DEPLOYMENTS.plural, self.catalogue.server_namespace, server_name(key)))
+        self.cluster.stored.pop((DEPLOYMENTS.plural, self.installation.server_namespace, server_name(key)))

@@ -15,7 +15,7 @@ from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt
 
 @dataclass
 class FakeJobStore:
-    """One job's part of the table. `trouble` may raise before each call, by its name."""
+    """One job's part of the table. `problem` may raise before each call, by its name."""
 
     head: PlanHead | None = None
     videos: list[PlannedVideo] = field(default_factory=list)
@@ -25,10 +25,10 @@ class FakeJobStore:
     refused: dict[int, SegmentConflict] = field(default_factory=dict)
     facts: ModelFacts | None = None
     summaries: dict[int, bytes] = field(default_factory=dict)
-    trouble: Callable[[str], VideoJobError | None] = lambda _name: None
+    problem: Callable[[str], VideoJobError | None] = lambda _name: None
 
     def _called(self, name: str) -> None:
-        error = self.trouble(name)
+        error = self.problem(name)
         if error is not None:
             raise error
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from support.decisions import CATALOGUE, NOW_S, READY, a_job, a_status, a_work_job, condition, running
+from support.decisions import INSTALLATION, NOW_S, READY, a_job, a_status, a_work_job, condition, running
 from videojob.planning.diagnosis.rejected import held_up, what_to_allow
-from videojob.planning.lifecycle.decide import decide, look_at
+from videojob.planning.lifecycle.decide import decide, snapshot_of
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_words_of_refusals_lead_to_what_to_change(words: str, advice: str) -> No
     ],
 )
 def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> None:
-    look = look_at(a_job(status=a_status()), running(server=READY), CATALOGUE, NOW_S)
-    told = held_up(look, decide(look.job, look.observed, CATALOGUE, NOW_S), error)
+    snapshot = snapshot_of(a_job(status=a_status()), running(server=READY), INSTALLATION, NOW_S)
+    told = held_up(snapshot, decide(snapshot.job, snapshot.observed, INSTALLATION, NOW_S), error)
     assert (told.reason, condition(told, "Succeeded")) == ("CreationRefused", ("Unknown", "CreationRefused"))
     assert said in told.message
     assert [one.reason for one in told.events if one.type == "Warning"] == ["CreationRefused"]
@@ -53,6 +53,6 @@ def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> 
 @pytest.mark.parametrize(("suspended", "keeps"), [(False, True), (True, False)])
 def test_only_workers_that_are_at_it_keep_a_server(suspended: bool, keeps: bool) -> None:
     observed = running(a_work_job(suspended=suspended), server=READY)
-    look = look_at(a_job(status=a_status()), observed, CATALOGUE, NOW_S)
-    told = held_up(look, decide(look.job, observed, CATALOGUE, NOW_S), {"message": "no"})
+    snapshot = snapshot_of(a_job(status=a_status()), observed, INSTALLATION, NOW_S)
+    told = held_up(snapshot, decide(snapshot.job, observed, INSTALLATION, NOW_S), {"message": "no"})
     assert (told.demand is not None) == keeps

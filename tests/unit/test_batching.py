@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import CPU, GPU, NOW_S, a_catalogue, a_head, a_job
-from videojob.planning.installation import Catalogue, ServerVariant, WorkerSettings
+from videojob.planning.installation import Installation, ServerVariant, WorkerSettings
 from videojob.planning.placement.batches import START_SHARE, Deal, backstop_s, deal, segment_s
 from videojob.planning.placement.choice import deadline_left_s, pace, worker_count
 from videojob.video.plan import PlanHead
 
 
-def catalogue(**worker: Any) -> Catalogue:
+def installation(**worker: Any) -> Installation:
     return a_catalogue(worker=WorkerSettings(**worker))
 
 
@@ -27,7 +27,7 @@ def dealt(
 ) -> tuple[Deal, int]:
     """How a job that begins now is dealt out, and with how many workers."""
     spec = a_job({} if deadline is None else {"deadline": {"completeWithin": deadline}}).spec
-    found = catalogue(**(worker or {}))
+    found = installation(**(worker or {}))
     paced = pace(spec, variant, head.frames, started_s=NOW_S, now_s=NOW_S, warm=True)
     left_s = deadline_left_s(spec, variant, started_s=NOW_S, now_s=NOW_S, warm=True)
     made = deal(head, spec, found, variant, deadline_left_s=left_s)

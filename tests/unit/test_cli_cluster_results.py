@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, a_job
+from support.decisions import INSTALLATION, a_job
 from support.job_states import job_object
 from videojob.cli.cluster_results import JobTable, Origin, find_place, results_of
 from videojob.cli.stored import Which
@@ -40,10 +40,10 @@ def test_a_job_says_where_its_items_are(
 
 def test_what_the_jobs_pods_read_says_where_its_items_are() -> None:
     job = a_job()
-    file = json.loads(config_map(job, CATALOGUE)["data"][JOB_FILE])
+    file = json.loads(config_map(job, INSTALLATION)["data"][JOB_FILE])
     value = {"metadata": {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}}
     assert results_of(value, file) == JobTable(
-        file["cluster"]["uid"], CATALOGUE.results.table, CATALOGUE.results.region
+        file["cluster"]["uid"], INSTALLATION.results.table, INSTALLATION.results.region
     )
 
 

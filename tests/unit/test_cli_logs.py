@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from support.decisions import CATALOGUE, a_job
+from support.decisions import INSTALLATION, a_job
 from support.job_states import a_state
 from videojob.cli.log_lines import LogLine, line_text, log_line, sort_key
 from videojob.cli.log_reading import Wanted, Written
@@ -19,7 +19,7 @@ from videojob.cli.logs import missing_text, write_lines
 from videojob.kube.names import server_name
 from videojob.kube.read.log_sources import LogSource, log_sources, server_of
 from videojob.kube.render.jobs import plan_job, work_job
-from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 from videojob.planning.state.observed import ServerKey
 from videojob.worker.process.logs import JsonLines
 
@@ -155,11 +155,11 @@ def test_the_server_is_the_one_that_the_newest_workers_send_to() -> None:
     job = a_job()
     old, new = (ServerKey("face_detector", 1, one) for one in ("cpu", "gpu"))
     made = [
-        work_job(job, WorkJobWanted(attempt, 1, 1, key, 4, 2, 3, suspended=False), CATALOGUE)
+        work_job(job, WorkersDesired(attempt, 1, 1, key, 4, 2, 3, suspended=False), INSTALLATION)
         for attempt, key in ((2, new), (1, old))
     ]
-    planner = plan_job(job, PlanJobWanted(1, suspended=False), CATALOGUE)
-    assert server_of([planner, *made]) == (CATALOGUE.server_namespace, server_name(new))
+    planner = plan_job(job, PlannerDesired(1, suspended=False), INSTALLATION)
+    assert server_of([planner, *made]) == (INSTALLATION.server_namespace, server_name(new))
     assert server_of([planner]) is None
 
 

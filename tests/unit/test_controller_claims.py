@@ -150,7 +150,7 @@ def test_a_videojob_of_another_controller_name_is_left_alone() -> None:
     desk.start({"controllerName": "another"})
     assert desk.look() is None
     assert (desk.jobs, desk.status, desk.changed) == ([], {}, [])
-    desk.use(replace(desk.catalogue, controller_name="another"))
+    desk.use(replace(desk.installation, controller_name="another"))
     desk.look()
     assert len(desk.jobs) == 1
 
@@ -158,7 +158,7 @@ def test_a_videojob_of_another_controller_name_is_left_alone() -> None:
 def test_a_videojob_that_names_no_controller_is_the_default_one_s() -> None:
     desk = JobDesk()
     desk.start()
-    desk.use(replace(desk.catalogue, controller_name="another"))
+    desk.use(replace(desk.installation, controller_name="another"))
     assert desk.look() is None
     assert desk.jobs == []
 

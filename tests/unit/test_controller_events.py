@@ -10,9 +10,9 @@ from support.fakes import FakeClock
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import EVENTS
-from videojob.planning.state.desired import EventWanted
+from videojob.planning.state.desired import EventDesired
 
-HELD, GOES_ON = EventWanted("Normal", "Suspended", "held"), EventWanted("Normal", "Resumed", "it goes on")
+HELD, GOES_ON = EventDesired("Normal", "Suspended", "held"), EventDesired("Normal", "Resumed", "it goes on")
 
 
 def test_news_that_stay_true_cost_one_request() -> None:

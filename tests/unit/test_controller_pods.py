@@ -11,7 +11,7 @@ from support.fake_cluster import FakeCluster
 from support.job_desk import KEY, JobDesk
 from videojob.controller.pods import MOST_PODS, pod_events, telling_pods
 from videojob.kube.kinds import EVENTS, JOBS, PODS
-from videojob.kube.read.objects import job_seen
+from videojob.kube.read.objects import job_observed
 from videojob.kube.render.status import timestamp
 
 TEAM = KEY[0]
@@ -88,9 +88,9 @@ def test_a_pod_that_waits_is_seen_behind_a_thousand_that_failed() -> None:
         put(cluster, "Failed", index=index, containerStatuses=failed("InputUnavailable"))
     put(cluster, "Pending", index=7, conditions=[UNSCHEDULABLE])
     job = a_job(active=1, failed=1000)
-    trouble = job_seen(job, telling_pods(cluster, TEAM, job)).trouble
-    assert trouble is not None
-    assert (trouble.kind, trouble.message) == ("unschedulable", "no room")
+    problem = job_observed(job, telling_pods(cluster, TEAM, job)).problem
+    assert problem is not None
+    assert (problem.kind, problem.message) == ("unschedulable", "no room")
 
 
 def over(reason: str, message: str = "", **status: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def test_of_a_job_that_failed_the_pod_by_which_it_did_is_read_among_a_thousand(j
     for index in range(998):
         put(cluster, "Failed", index=index, containerStatuses=failed("InputUnavailable"))
     put(cluster, "Failed", name="the-one", index=999, containerStatuses=failed("InputCorrupt"))
-    seen = job_seen(job, telling_pods(cluster, TEAM, job))
+    seen = job_observed(job, telling_pods(cluster, TEAM, job))
     assert seen.error is not None
     assert seen.error["reason"] == "InputCorrupt"
     assert cluster.read.get(PODS.plural, 0) <= 1

@@ -16,12 +16,12 @@ def test_all_keys_together_are_looked_at_so_often_and_no_more(keys: int, after_s
     assert keys / found <= POLLS_PER_S
 
 
-@pytest.mark.parametrize("recheck_s", [None, 0.0, 0.5, 3600.0])
-def test_what_is_due_at_once_never_or_far_away_is_not_put_off(recheck_s: float | None) -> None:
+@pytest.mark.parametrize("requeue_s", [None, 0.0, 0.5, 3600.0])
+def test_what_is_due_at_once_never_or_far_away_is_not_put_off(requeue_s: float | None) -> None:
     polls: Polls[int] = Polls()
     for key in range(1000):
         polls.after_s(key, 5.0)
-    assert polls.after_s(1000, recheck_s) == recheck_s
+    assert polls.after_s(1000, requeue_s) == requeue_s
 
 
 def test_a_key_that_is_over_makes_room() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, a_head
+from support.decisions import INSTALLATION, a_head
 from support.job_desk import KEY, SERVER, JobDesk
 from videojob.errors import (
     ClusterRefused,
@@ -153,9 +153,9 @@ def test_a_look_that_fails_leaves_the_demand_as_it_was() -> None:
 def test_a_table_that_holds_nonsense_is_told_and_stops_nothing() -> None:
     desk = JobDesk()
     desk.let_work()
-    desk.use(desk.catalogue)
+    desk.use(desk.installation)
     words = SinkError("an item of team.x is not as this program writes it", uri="dynamodb:t", hint="Remove it.")
-    desk.table.trouble = lambda name: words if name == "plan_head" else None
+    desk.table.problem = lambda name: words if name == "plan_head" else None
     assert desk.look() == 5.0
     assert desk.condition("Succeeded")[0] == "Unknown"
     assert "an item of team.x is not as this program writes it (dynamodb:t). Remove it." in desk.status["message"]
@@ -287,7 +287,7 @@ def test_segments_with_two_results_are_shown_and_each_is_counted_once() -> None:
     desk.clock.seconds += 60.0
     desk.look()
     assert (desk.status["conflictingSegments"], desk.conflicted) == (1, [1])
-    desk.use(CATALOGUE)  # another controller counts on
+    desk.use(INSTALLATION)  # another controller counts on
     desk.table.refused[7] = SegmentConflict(7, "one", "other")
     desk.clock.seconds += 60.0
     desk.look()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
-from support.decisions import CATALOGUE
+from support.decisions import INSTALLATION
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import SERVER
@@ -23,7 +23,7 @@ def test_who_comes_while_a_server_is_being_read_waits_for_that_and_does_not_read
         assert go_on.wait(10)
 
     cluster.refuse = wait
-    servers = ServerLook(cluster, CATALOGUE, FakeClock())
+    servers = ServerLook(cluster, INSTALLATION, FakeClock())
     together = Barrier(LOOKS)
 
     def look() -> None:
@@ -41,7 +41,7 @@ def test_who_comes_while_a_server_is_being_read_waits_for_that_and_does_not_read
 
 def test_an_event_makes_the_next_look_read_again() -> None:
     cluster = FakeCluster()
-    servers = ServerLook(cluster, CATALOGUE, FakeClock())
+    servers = ServerLook(cluster, INSTALLATION, FakeClock())
     for _ in range(2):
         servers.look(SERVER)
     assert cluster.count("get", DEPLOYMENTS) == 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, a_catalogue
+from support.decisions import INSTALLATION, a_catalogue
 from support.fake_cluster import FakeCluster
 from support.job_desk import SERVER, TableClock
 from videojob.controller.demands import Demands
@@ -18,7 +18,7 @@ from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from videojob.kube.names import COMPONENT, server_name
 from videojob.planning.fleet.replicas import REMOVE_S
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.planning.state.desired import ServerDemand
 from videojob.ports import Object
 
@@ -30,14 +30,14 @@ NAMESPACE = "videojob-system"
 class ServerDesk:
     """A server reconciler between a cluster in memory and demands."""
 
-    def __init__(self, catalogue: Catalogue = CATALOGUE) -> None:
+    def __init__(self, installation: Installation = INSTALLATION) -> None:
         self.clock, self.cluster, self.demands = TableClock(), FakeCluster(), Demands()
         self.demands.expect([])
-        self.use(catalogue)
+        self.use(installation)
 
-    def use(self, catalogue: Catalogue) -> None:
-        self.look_at = ServerLook(self.cluster, catalogue, self.clock)
-        self.reconciler = ServerReconciler(self.cluster, catalogue, self.clock, self.demands, self.look_at)
+    def use(self, installation: Installation) -> None:
+        self.snapshot_of = ServerLook(self.cluster, installation, self.clock)
+        self.reconciler = ServerReconciler(self.cluster, installation, self.clock, self.demands, self.snapshot_of)
 
     def ask(self, speed: int | None = 1) -> None:
         self.demands.set(JOB, None if speed is None else ServerDemand(SERVER, Fraction(speed), 100))
@@ -126,7 +126,7 @@ def test_nothing_shrinks_or_goes_before_every_job_was_looked_at() -> None:
     desk.look()
     desk.demands = Demands()
     desk.demands.expect([JOB])
-    desk.use(CATALOGUE)
+    desk.use(INSTALLATION)
     desk.look(10 * REMOVE_S)
     assert desk.replicas == 1
     desk.demands.set(JOB, None)
@@ -135,13 +135,13 @@ def test_nothing_shrinks_or_goes_before_every_job_was_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "catalogue", [a_catalogue(models={}), a_catalogue(accelerators={"gpu": CATALOGUE.accelerators["gpu"]})]
+    "installation", [a_catalogue(models={}), a_catalogue(accelerators={"gpu": INSTALLATION.accelerators["gpu"]})]
 )
-def test_what_is_not_offered_any_more_is_at_zero_at_once_and_removed_later(catalogue: Catalogue) -> None:
+def test_what_is_not_offered_any_more_is_at_zero_at_once_and_removed_later(installation: Installation) -> None:
     desk = ServerDesk()
     desk.ask()
     desk.look()
-    desk.use(catalogue)
+    desk.use(installation)
     desk.look()
     assert desk.replicas == 0
     desk.look(REMOVE_S)
@@ -168,32 +168,32 @@ def test_many_looks_within_a_second_are_one_read() -> None:
     desk.look()
     desk.cluster.calls.clear()
     for _ in range(5):
-        seen = desk.look_at.look(SERVER)
+        seen = desk.snapshot_of.look(SERVER)
         assert seen is not None
         assert seen.replicas == 1
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
-    desk.look_at.look(SERVER, fresh=True)
+    desk.snapshot_of.look(SERVER, fresh=True)
     assert desk.cluster.count("get", DEPLOYMENTS) == 2
     desk.clock.seconds += 1.0
-    desk.look_at.look(SERVER)
+    desk.snapshot_of.look(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 3
 
 
 def test_an_event_ends_what_was_remembered() -> None:
     desk = ServerDesk()
-    assert desk.look_at.look(SERVER) is None
+    assert desk.snapshot_of.look(SERVER) is None
     desk.ask()
     desk.look()
-    assert desk.look_at.look(SERVER) is None
-    desk.look_at.forget(SERVER)
-    assert desk.look_at.look(SERVER) is not None
+    assert desk.snapshot_of.look(SERVER) is None
+    desk.snapshot_of.forget(SERVER)
+    assert desk.snapshot_of.look(SERVER) is not None
 
 
 def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
     desk = ServerDesk()
     desk.ask()
     desk.look()
-    look = desk.look_at
+    snapshot = desk.snapshot_of
 
     class EventInTheMiddle(FakeCluster):
         """An event comes while pods are listed."""
@@ -208,20 +208,20 @@ def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
             most: int | None = None,
         ) -> Iterator[Object]:
             if kind == PODS:
-                look.forget(SERVER)
+                snapshot.forget(SERVER)
             return super().list(kind, namespace, labels=labels, fields=fields, most=most)
 
-    look.cluster = EventInTheMiddle(stored=desk.cluster.stored)
-    assert look.look(SERVER) is not None
-    look.cluster = FakeCluster()
-    assert look.look(SERVER) is None, "read anew"
+    snapshot.cluster = EventInTheMiddle(stored=desk.cluster.stored)
+    assert snapshot.look(SERVER) is not None
+    snapshot.cluster = FakeCluster()
+    assert snapshot.look(SERVER) is None, "read anew"
 
 
 def test_another_server_is_not_forgotten() -> None:
     desk = ServerDesk()
-    desk.look_at.look(SERVER)
-    desk.look_at.forget(replace(SERVER, accelerator="gpu"))
-    desk.look_at.look(SERVER)
+    desk.snapshot_of.look(SERVER)
+    desk.snapshot_of.forget(replace(SERVER, accelerator="gpu"))
+    desk.snapshot_of.look(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
 
 
@@ -238,13 +238,13 @@ def test_jobs_are_told_what_the_api_server_refuses_of_their_server_until_it_does
     for _ in range(2):
         with pytest.raises(ClusterRefused):
             desk.look(60)
-    seen = desk.look_at.look(SERVER)
+    seen = desk.snapshot_of.look(SERVER)
     assert seen is not None
-    assert seen.trouble is not None
-    assert (seen.replicas, seen.trouble.kind, seen.trouble.message) == (0, "refused", "403 exceeded quota: small")
-    assert seen.trouble.since_s == pytest.approx(desk.clock.now_s() - 60, abs=1), "since the first time"
+    assert seen.problem is not None
+    assert (seen.replicas, seen.problem.kind, seen.problem.message) == (0, "refused", "403 exceeded quota: small")
+    assert seen.problem.since_s == pytest.approx(desk.clock.now_s() - 60, abs=1), "since the first time"
     desk.cluster.refuse = lambda _verb, _kind, _name: None
     desk.look(60)
-    again = desk.look_at.look(SERVER, fresh=True)
+    again = desk.snapshot_of.look(SERVER, fresh=True)
     assert again is not None
-    assert (again.replicas, again.trouble) == (1, None)
+    assert (again.replicas, again.problem) == (1, None)

@@ -140,7 +140,7 @@ def test_a_plan_is_read_until_it_is_there_and_then_never_again() -> None:
     def called(name: str) -> None:
         asked.append(name)
 
-    table.trouble = called
+    table.problem = called
     stores = Stores(lambda _table, _region: table, FakeClock())
     assert stores.head(table, "team.1", 1) is None
     table.head = a_head()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.decisions import (
-    CATALOGUE,
+    INSTALLATION,
     NOW_S,
     READY,
     a_head,
@@ -22,8 +22,8 @@ from support.decisions import (
     running,
     stored,
 )
-from videojob.planning.state.desired import PlanJobWanted
-from videojob.planning.state.observed import JobSeen, Observed
+from videojob.planning.state.desired import PlannerDesired
+from videojob.planning.state.observed import JobObserved, Observed
 
 # The end.
 
@@ -44,24 +44,24 @@ def test_the_summary_decides_how_a_job_ended(seen: dict[str, Any], reason: str, 
     assert (desired.reason, condition(desired, "Succeeded"), desired.ended) == (reason, (status, reason), True)
     assert words in desired.message
     stopped = () if status == "True" else (left.name,)
-    assert (desired.remove_jobs, desired.demand, desired.recheck_s) == (stopped, None, None)
+    assert (desired.remove_jobs, desired.demand, desired.requeue_s) == (stopped, None, None)
 
 
 def test_a_job_that_is_over_says_and_wants_nothing_new() -> None:
     desired = look(Observed(jobs=(a_work_job(finished="Complete"),)), status=ended_status())
     assert (desired.reason, desired.message, desired.events) == ("Completed", "it is over", ())
-    assert (desired.plan_job, desired.work_job, desired.demand, desired.recheck_s) == (None, None, None, None)
+    assert (desired.plan_job, desired.work_job, desired.demand, desired.requeue_s) == (None, None, None, None)
     assert (desired.remove_jobs, desired.delete_self) == ((), False)
 
 
 @pytest.mark.parametrize(
-    ("ago_s", "removed", "recheck_s"), [(1.0, (), 29.0), (31.0, ("entrance-work-1",), None)], ids=["at first", "later"]
+    ("ago_s", "removed", "requeue_s"), [(1.0, (), 29.0), (31.0, ("entrance-work-1",), None)], ids=["at first", "later"]
 )
 def test_workers_with_nothing_left_to_do_may_end_by_themselves(
-    ago_s: float, removed: tuple[str, ...], recheck_s: float | None
+    ago_s: float, removed: tuple[str, ...], requeue_s: float | None
 ) -> None:
     desired = look(Observed(jobs=(a_work_job(),)), status=ended_status(ago_s=ago_s))
-    assert (desired.remove_jobs, desired.recheck_s) == (removed, recheck_s)
+    assert (desired.remove_jobs, desired.requeue_s) == (removed, requeue_s)
 
 
 def test_what_a_killed_controller_left_of_it_is_removed() -> None:
@@ -69,10 +69,10 @@ def test_what_a_killed_controller_left_of_it_is_removed() -> None:
     assert desired.remove_jobs == ("entrance-work-1",)
 
 
-@pytest.mark.parametrize(("ttl_s", "gone", "recheck_s"), [(0, True, None), (10, True, None), (60, False, 50.0)])
-def test_a_job_that_is_over_goes_when_its_time_is_over(ttl_s: int, gone: bool, recheck_s: float | None) -> None:
+@pytest.mark.parametrize(("ttl_s", "gone", "requeue_s"), [(0, True, None), (10, True, None), (60, False, 50.0)])
+def test_a_job_that_is_over_goes_when_its_time_is_over(ttl_s: int, gone: bool, requeue_s: float | None) -> None:
     desired = look(Observed(), {"ttlSecondsAfterFinished": ttl_s}, status=ended_status(ago_s=10))
-    assert (desired.delete_self, desired.recheck_s) == (gone, recheck_s)
+    assert (desired.delete_self, desired.requeue_s) == (gone, requeue_s)
 
 
 def test_a_job_that_is_being_deleted_is_left_alone() -> None:
@@ -124,7 +124,7 @@ def test_before_it_began_nothing_is_made_and_the_spec_stays_open() -> None:
 
 def test_a_planner_is_held() -> None:
     desired = look(Observed(jobs=(a_plan_job(),)), {"suspend": True})
-    assert desired.plan_job == PlanJobWanted(1, suspended=True)
+    assert desired.plan_job == PlannerDesired(1, suspended=True)
     ended = look(Observed(jobs=(a_plan_job(finished="Failed"),)), {"suspend": True})
     assert (ended.plan_job, ended.ended) == (None, False)
 
@@ -163,7 +163,7 @@ QUEUED = {"kueue.x-k8s.io/queue-name": "gpus"}
 
 
 @pytest.mark.parametrize("jobs", [(), (a_work_job(suspended=True),)], ids=["new", "held"])
-def test_a_queued_job_is_left_to_kueue_and_needs_no_server_yet(jobs: tuple[JobSeen, ...]) -> None:
+def test_a_queued_job_is_left_to_kueue_and_needs_no_server_yet(jobs: tuple[JobObserved, ...]) -> None:
     desired = look(running(*jobs, server=READY), labels=QUEUED)
     assert desired.work_job is not None
     assert (desired.reason, desired.work_job.suspended, desired.demand) == ("Queued", None, None)
@@ -172,14 +172,14 @@ def test_a_queued_job_is_left_to_kueue_and_needs_no_server_yet(jobs: tuple[JobSe
 def test_the_limit_does_not_count_in_the_queue() -> None:
     spec = {"activeDeadlineSeconds": 100}
     queue = running(a_work_job(suspended=True), server=READY)
-    job, _ = stored(a_job(spec, labels=QUEUED), queue, CATALOGUE, NOW_S)
-    job, waiting = stored(job, queue, CATALOGUE, NOW_S + 1000)
+    job, _ = stored(a_job(spec, labels=QUEUED), queue, INSTALLATION, NOW_S)
+    job, waiting = stored(job, queue, INSTALLATION, NOW_S + 1000)
     assert (waiting.reason, condition(waiting, "Suspended")) == ("Queued", ("True", "Queued"))
     admitted = running(a_work_job(), server=READY)
-    job, working = stored(job, admitted, CATALOGUE, NOW_S + 2000)
+    job, working = stored(job, admitted, INSTALLATION, NOW_S + 2000)
     assert (working.reason, "Admitted" in [one.reason for one in working.events]) == ("Processing", True)
-    assert stored(job, admitted, CATALOGUE, NOW_S + 2099)[1].reason == "Processing"
-    assert stored(job, admitted, CATALOGUE, NOW_S + 2100)[1].reason == "DeadlineExceeded"
+    assert stored(job, admitted, INSTALLATION, NOW_S + 2099)[1].reason == "Processing"
+    assert stored(job, admitted, INSTALLATION, NOW_S + 2100)[1].reason == "DeadlineExceeded"
 
 
 def test_an_admitted_job_gets_its_server_and_is_never_held_by_us() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.decisions import (
-    CATALOGUE,
     ERROR,
+    INSTALLATION,
     NOW_S,
     READY,
     a_head,
@@ -24,8 +24,8 @@ from support.decisions import (
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import timestamp
 from videojob.planning.lifecycle.attempts import is_resumed, life_of, next_attempt, tries_of
-from videojob.planning.state.desired import PlanJobWanted
-from videojob.planning.state.observed import JobSeen, Observed
+from videojob.planning.state.desired import PlannerDesired
+from videojob.planning.state.observed import JobObserved, Observed
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 RESUMED: dict[str, Any] = {"resumes": 1}
@@ -67,7 +67,7 @@ def test_only_a_job_that_ended_badly_is_resumed_and_once_for_each_step(
 
 def test_it_goes_on_with_plan_epoch_and_commits_and_a_job_of_a_new_number() -> None:
     seen = running(GAVE_UP, server=READY, results=results(4, open=True))
-    job, desired = stored(a_job(RESUMED, status=FAILED), seen, CATALOGUE, NOW_S)
+    job, desired = stored(a_job(RESUMED, status=FAILED), seen, INSTALLATION, NOW_S)
     assert desired.work_job is not None
     assert (desired.work_job.attempt, desired.work_job.plan_attempt, desired.work_job.epoch) == (11, 1, 1)
     assert (desired.reason, desired.ended, desired.begin, desired.remove_jobs) == ("Processing", False, False, ())
@@ -83,21 +83,21 @@ def test_it_goes_on_with_plan_epoch_and_commits_and_a_job_of_a_new_number() -> N
 
 def test_the_next_look_is_as_any_other() -> None:
     seen = running(GAVE_UP, server=READY, results=results(4, open=True))
-    job, _ = stored(a_job(RESUMED, status=FAILED), seen, CATALOGUE, NOW_S)
+    job, _ = stored(a_job(RESUMED, status=FAILED), seen, INSTALLATION, NOW_S)
     busy = running(GAVE_UP, a_work_job(11), server=READY, results=results(5))
-    job, desired = stored(job, busy, CATALOGUE, NOW_S + 10)
+    job, desired = stored(job, busy, INSTALLATION, NOW_S + 10)
     assert desired.work_job is not None
     assert (desired.reason, desired.work_job.attempt) == ("Processing", 11)
     assert "Resumed" not in [one.reason for one in desired.events]
     assert job.status is not None
     assert job.status.resume_time == timestamp(NOW_S)
     again = running(GAVE_UP, a_work_job(11, finished="Failed", reason="x", error=SLOW), results=results(5, open=True))
-    job, desired = stored(job, again, CATALOGUE, NOW_S + 20)
+    job, desired = stored(job, again, INSTALLATION, NOW_S + 20)
     assert (desired.reason, desired.ended) == ("BackoffLimitExceeded", True)
     assert job.status is not None
     assert job.status.completion_time == timestamp(NOW_S + 20)
     job = VideoJob.from_manifest(job.as_manifest() | {"spec": a_job({"resumes": 2}).as_manifest()["spec"]})
-    job, desired = stored(job, again, CATALOGUE, NOW_S + 30)
+    job, desired = stored(job, again, INSTALLATION, NOW_S + 30)
     assert desired.work_job is not None
     assert desired.work_job.attempt == 21
 
@@ -105,16 +105,16 @@ def test_the_next_look_is_as_any_other() -> None:
 def test_limits_of_time_count_from_the_resume() -> None:
     spec = {"resumes": 1, "activeDeadlineSeconds": 60, "deadline": {"completeWithin": "50s"}}
     seen = running(server=READY, results=results(4, open=True))
-    job, desired = stored(a_job(spec, status=ended_status("DeadlineExceeded")), seen, CATALOGUE, NOW_S)
+    job, desired = stored(a_job(spec, status=ended_status("DeadlineExceeded")), seen, INSTALLATION, NOW_S)
     assert not desired.ended
     assert "DeadlineAtRisk" not in [one.reason for one in desired.events]
-    assert not stored(job, seen, CATALOGUE, NOW_S + 59)[1].ended
-    assert stored(job, seen, CATALOGUE, NOW_S + 60)[1].reason == "DeadlineExceeded"
+    assert not stored(job, seen, INSTALLATION, NOW_S + 59)[1].ended
+    assert stored(job, seen, INSTALLATION, NOW_S + 60)[1].reason == "DeadlineExceeded"
 
 
 def test_an_end_in_the_look_that_resumes_it_is_a_new_end() -> None:
     seen = Observed(store_refusal=ERROR)
-    job, desired = stored(a_job(RESUMED, status=FAILED), seen, CATALOGUE, NOW_S)
+    job, desired = stored(a_job(RESUMED, status=FAILED), seen, INSTALLATION, NOW_S)
     assert (desired.ended, desired.reason) == (True, "InputNotFound")
     assert job.status is not None
     assert (job.status.completion_time, job.status.resumes) == (timestamp(NOW_S), 1)
@@ -129,9 +129,11 @@ def test_an_end_in_the_look_that_resumes_it_is_a_new_end() -> None:
         ((a_plan_job(11, finished="Failed", error=ERROR),), None, 12),
     ],
 )
-def test_without_a_plan_that_can_be_run_another_one_is_made(jobs: tuple[JobSeen, ...], head: Any, wanted: int) -> None:
+def test_without_a_plan_that_can_be_run_another_one_is_made(
+    jobs: tuple[JobObserved, ...], head: Any, wanted: int
+) -> None:
     desired = look(Observed(jobs=jobs, head=head), RESUMED, status=FAILED)
-    assert (desired.plan_job, desired.reason) == (PlanJobWanted(wanted), "Probing")
+    assert (desired.plan_job, desired.reason) == (PlannerDesired(wanted), "Probing")
 
 
 def test_a_second_plan_of_which_nothing_can_be_run_ends_it_again() -> None:
@@ -150,7 +152,9 @@ def test_a_job_in_a_queue_waits_in_it_again() -> None:
 
 def test_a_resumed_job_that_is_held_waits() -> None:
     spec = RESUMED | {"suspend": True}
-    job, desired = stored(a_job(spec, status=FAILED), running(GAVE_UP, results=results(4, open=True)), CATALOGUE, NOW_S)
+    job, desired = stored(
+        a_job(spec, status=FAILED), running(GAVE_UP, results=results(4, open=True)), INSTALLATION, NOW_S
+    )
     assert (desired.reason, desired.work_job, desired.ended) == ("Suspended", None, False)
     assert job.status is not None
     assert job.status.completion_time is None

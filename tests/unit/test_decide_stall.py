@@ -10,27 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import (
-    CATALOGUE,
     ERROR,
+    INSTALLATION,
     NOW_S,
     READY,
     a_head,
     a_job,
     a_work_job,
+    problem,
     results,
     running,
     stored,
-    trouble,
 )
 from videojob.api.videojob import VideoJob
 from videojob.planning.lifecycle.stall import LOOK_S, STOPPED_CODE, bound_s
 from videojob.planning.state.desired import Desired
-from videojob.planning.state.observed import JobSeen, ServerSeen
+from videojob.planning.state.observed import JobObserved, ServerObserved
 from videojob.worker.pods.batch import Ending
 
 BOUND_S = 1800.0
 QUEUE = {"kueue.x-k8s.io/queue-name": "gpus"}
-NO_NODE = ServerSeen(1, 0, trouble("unschedulable"))
+NO_NODE = ServerObserved(1, 0, problem("unschedulable"))
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Course:
 
     job: VideoJob = field(default_factory=a_job)
     now_s: float = NOW_S
-    workers: JobSeen | None = field(default_factory=a_work_job)
-    server: ServerSeen | None = READY
+    workers: JobObserved | None = field(default_factory=a_work_job)
+    server: ServerObserved | None = READY
     committed: int = 1
     desired: Desired | None = None
     writes: int = 0
@@ -50,7 +50,7 @@ class Course:
         jobs = () if self.workers is None else (self.workers,)
         observed = running(*jobs, server=self.server, results=results(self.committed))
         before = self.job.status
-        self.job, self.desired = stored(self.job, replace(observed, **changes), CATALOGUE, self.now_s)
+        self.job, self.desired = stored(self.job, replace(observed, **changes), INSTALLATION, self.now_s)
         self.writes += before != self.job.status
         wanted = self.desired.work_job
         if self.workers is not None and self.workers.name in self.desired.remove_jobs:
@@ -97,8 +97,8 @@ def test_the_look_comes_in_time() -> None:
     course = Course()
     course.lasts(BOUND_S - 100, step_s=50)
     desired = course.look()
-    assert desired.recheck_s is not None
-    assert desired.recheck_s <= 100
+    assert desired.requeue_s is not None
+    assert desired.requeue_s <= 100
 
 
 def test_long_segments_have_more_time() -> None:
@@ -125,7 +125,7 @@ def test_a_commit_begins_anew() -> None:
         ({"workers": a_work_job(suspended=True, active=0, ready=0), "server": NO_NODE}, {}),
         ({"job": a_job(labels=QUEUE), "workers": a_work_job(suspended=True)}, {}),
         ({"job": a_job({"suspend": True})}, {}),
-        ({"workers": a_work_job(ready=0, active=0, trouble=trouble("refused"))}, {}),
+        ({"workers": a_work_job(ready=0, active=0, problem=problem("refused"))}, {}),
         ({}, {"store_error": "away"}),
     ],
     ids=["no node", "no server", "held", "queued", "suspended", "refused", "no table"],
@@ -245,48 +245,48 @@ def test_the_table_that_is_away_does_not_forget_why() -> None:
     assert "there is no such object" in desired.message
 
 
-def stuck(**changes: Any) -> JobSeen:
+def stuck(**changes: Any) -> JobObserved:
     return a_work_job(ready=0, **changes)
 
 
 @pytest.mark.parametrize(
     ("workers", "server", "words"),
     [
-        (stuck(trouble=trouble("unschedulable", "0/3 nodes")), READY, "the workers cannot be scheduled: 0/3 nodes"),
+        (stuck(problem=problem("unschedulable", "0/3 nodes")), READY, "the workers cannot be scheduled: 0/3 nodes"),
         (
-            stuck(trouble=trouble("image", "ErrImagePull: x")),
+            stuck(problem=problem("image", "ErrImagePull: x")),
             READY,
             "the workers' image cannot be pulled: ErrImagePull: x",
         ),
         (
-            stuck(trouble=trouble("crashed", "OOMKilled", exit_code=137)),
+            stuck(problem=problem("crashed", "OOMKilled", exit_code=137)),
             READY,
             "the workers crash with exit code 137: OOMKilled",
         ),
         (
             stuck(
-                trouble=trouble("crashed", "gone", exit_code=75),
+                problem=problem("crashed", "gone", exit_code=75),
                 error={"reason": "ServerUnavailable", "message": "gone"},
             ),
             READY,
             "the workers end again and again without a commit, at last with ServerUnavailable: gone",
         ),
-        (stuck(trouble=trouble("crashed", "gone", exit_code=75)), READY, "again and again without a commit: gone"),
-        (stuck(trouble=trouble("starting")), READY, "the workers do not get ready"),
+        (stuck(problem=problem("crashed", "gone", exit_code=75)), READY, "again and again without a commit: gone"),
+        (stuck(problem=problem("starting")), READY, "the workers do not get ready"),
         (a_work_job(), READY, "the workers run and commit nothing"),
         (
             stuck(suspended=True, active=0),
-            ServerSeen(1, 0, trouble("image", "ErrImagePull: y"), placed=1),
+            ServerObserved(1, 0, problem("image", "ErrImagePull: y"), placed=1),
             "the inference server cannot start: ErrImagePull: y",
         ),
         (
             stuck(suspended=True, active=0),
-            ServerSeen(1, 0, trouble("crashed", "it broke", restarts=2), placed=1),
+            ServerObserved(1, 0, problem("crashed", "it broke", restarts=2), placed=1),
             "the inference server ended in an error and is started again: it broke",
         ),
     ],
 )
-def test_the_cause_is_told(workers: JobSeen, server: ServerSeen, words: str) -> None:
+def test_the_cause_is_told(workers: JobObserved, server: ServerObserved, words: str) -> None:
     course = Course(workers=workers, server=server)
     desired = course.lasts(BOUND_S)
     assert desired.reason == "Stalled"
@@ -299,7 +299,7 @@ def test_the_cause_is_told(workers: JobSeen, server: ServerSeen, words: str) -> 
 def test_a_job_of_an_earlier_release_has_its_half_hour() -> None:
     """Its status says nothing of it, and when something was committed last: nobody counts that."""
     observed = running(a_work_job(), server=READY, results=results(1))
-    status = stored(a_job(), observed, CATALOGUE, NOW_S - 86_400)[0].as_manifest()["status"]
+    status = stored(a_job(), observed, INSTALLATION, NOW_S - 86_400)[0].as_manifest()["status"]
     del status["stall"]
     course = Course(job=VideoJob.from_manifest(a_job().as_manifest() | {"status": status}))
     assert course.lasts(BOUND_S - 1).reason == "Processing"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.decisions import (
-    CATALOGUE,
     ERROR,
+    INSTALLATION,
     NOW_S,
     READY,
     a_catalogue,
@@ -19,15 +19,15 @@ from support.decisions import (
     a_work_job,
     condition,
     look,
+    problem,
     results,
     running,
     stored,
-    trouble,
 )
 from videojob.planning.installation import ResultsSettings, WorkerSettings
 from videojob.planning.lifecycle.decide import decide
-from videojob.planning.state.desired import PlanJobWanted
-from videojob.planning.state.observed import JobSeen, Observed
+from videojob.planning.state.desired import PlannerDesired
+from videojob.planning.state.observed import JobObserved, Observed
 
 # What is refused.
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_done_here_is_refused_before_anything_starts(
 ) -> None:
     desired = look(Observed(), spec)
     if not reason:
-        assert (desired.ended, desired.plan_job) == (False, PlanJobWanted(1))
+        assert (desired.ended, desired.plan_job) == (False, PlannerDesired(1))
         return
     assert (desired.reason, desired.ended, desired.started) == (reason, True, True)
     assert words in desired.message
@@ -84,22 +84,22 @@ def test_what_cannot_be_done_here_is_refused_before_anything_starts(
 def test_results_stay_in_the_region_of_the_installation(
     own: str | None, env: dict[str, str], asked: str | None, allowed: bool
 ) -> None:
-    catalogue = a_catalogue(results=ResultsSettings("own-table", (), own), worker=WorkerSettings(env=env))
+    installation = a_catalogue(results=ResultsSettings("own-table", (), own), worker=WorkerSettings(env=env))
     target = {"tableName": "own-table"} | ({} if asked is None else {"region": asked})
-    desired = decide(a_job({"results": {"dynamodb": target}}), Observed(), catalogue, NOW_S)
+    desired = decide(a_job({"results": {"dynamodb": target}}), Observed(), installation, NOW_S)
     assert desired.reason == ("Probing" if allowed else "TableNotAllowed")
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "gpu"])
 def test_hardware_that_is_not_offered_is_no_placement(accelerator: str) -> None:
     other = "gpu" if accelerator == "cpu" else "cpu"
-    catalogue = a_catalogue(accelerators={other: CATALOGUE.accelerators[other]})  # type: ignore[index]
-    desired = decide(a_job({"compute": {"accelerator": accelerator}}), Observed(), catalogue, NOW_S)
+    installation = a_catalogue(accelerators={other: INSTALLATION.accelerators[other]})  # type: ignore[index]
+    desired = decide(a_job({"compute": {"accelerator": accelerator}}), Observed(), installation, NOW_S)
     assert (desired.reason, f"served on {other} here" in desired.message) == ("NoPlacement", True)
 
 
 def test_a_worker_that_does_not_fit_the_limit_of_cpus_is_no_placement() -> None:
-    big = a_catalogue(worker=type(CATALOGUE.worker)(cpu="2500m"))
+    big = a_catalogue(worker=type(INSTALLATION.worker)(cpu="2500m"))
     desired = decide(a_job({"compute": {"limits": {"cpus": 2}}}), Observed(), big, NOW_S)
     assert (desired.reason, "limits.cpus" in desired.message) == ("NoPlacement", True)
 
@@ -112,10 +112,10 @@ def test_a_summary_that_is_stored_outlives_the_model_that_made_it() -> None:
 def test_what_has_no_effect_here_is_said_once() -> None:
     topic = {"snsTopicArn": "arn:aws:sns:eu-central-1:123456789012:topic"}
     job = a_job({"notifications": {"error": topic}})
-    after, first = stored(job, Observed(), CATALOGUE, NOW_S)
+    after, first = stored(job, Observed(), INSTALLATION, NOW_S)
     said = [one for one in first.events if one.reason == "FieldIgnored"]
     assert [(one.type, "spec.notifications" in one.message) for one in said] == [("Warning", True)]
-    assert decide(after, Observed(), CATALOGUE, NOW_S + 1).events == ()
+    assert decide(after, Observed(), INSTALLATION, NOW_S + 1).events == ()
 
 
 # The plan.
@@ -123,31 +123,31 @@ def test_what_has_no_effect_here_is_said_once() -> None:
 
 def test_the_first_look_asks_for_a_planner() -> None:
     desired = look(Observed())
-    assert (desired.reason, desired.plan_job, desired.started) == ("Probing", PlanJobWanted(1), True)
+    assert (desired.reason, desired.plan_job, desired.started) == ("Probing", PlannerDesired(1), True)
     assert desired.demand is None
 
 
 @pytest.mark.parametrize(
     ("seen", "wanted", "reason"),
     [
-        (a_plan_job(active=1), PlanJobWanted(1), "Probing"),
-        (a_plan_job(suspended=True), PlanJobWanted(1), "Probing"),
+        (a_plan_job(active=1), PlannerDesired(1), "Probing"),
+        (a_plan_job(suspended=True), PlannerDesired(1), "Probing"),
         (a_plan_job(deleting=True), None, "Probing"),
-        (a_plan_job(finished="Complete"), PlanJobWanted(2), "Probing"),
-        (a_plan_job(2, finished="Complete"), PlanJobWanted(3), "Probing"),
+        (a_plan_job(finished="Complete"), PlannerDesired(2), "Probing"),
+        (a_plan_job(2, finished="Complete"), PlannerDesired(3), "Probing"),
         (a_plan_job(3, finished="Complete"), None, "ResultsIncomplete"),
-        (a_plan_job(finished="Failed", error=ERROR), PlanJobWanted(2), "Probing"),
+        (a_plan_job(finished="Failed", error=ERROR), PlannerDesired(2), "Probing"),
         (a_plan_job(3, finished="Failed", error=ERROR), None, "InputNotFound"),
         (a_plan_job(finished="Failed", message="it gave up"), None, "BackoffLimitExceeded"),
         (a_plan_job(finished="Failed", error={"reason": "Unheard", "message": "?"}), None, "InternalError"),
-        (a_plan_job(trouble=trouble("unschedulable", source="karpenter")), PlanJobWanted(1), "ProvisioningCPU"),
-        (a_plan_job(trouble=trouble("image")), PlanJobWanted(1), "ImagePullFailed"),
-        (a_plan_job(trouble=trouble("refused")), PlanJobWanted(1), "CreationRefused"),
-        (a_plan_job(trouble=trouble("starting")), PlanJobWanted(1), "Probing"),
-        (a_plan_job(trouble=trouble("crashed")), PlanJobWanted(1), "Probing"),
+        (a_plan_job(problem=problem("unschedulable", source="karpenter")), PlannerDesired(1), "ProvisioningCPU"),
+        (a_plan_job(problem=problem("image")), PlannerDesired(1), "ImagePullFailed"),
+        (a_plan_job(problem=problem("refused")), PlannerDesired(1), "CreationRefused"),
+        (a_plan_job(problem=problem("starting")), PlannerDesired(1), "Probing"),
+        (a_plan_job(problem=problem("crashed")), PlannerDesired(1), "Probing"),
     ],
 )
-def test_a_planner_is_followed_to_its_end(seen: JobSeen, wanted: PlanJobWanted | None, reason: str) -> None:
+def test_a_planner_is_followed_to_its_end(seen: JobObserved, wanted: PlannerDesired | None, reason: str) -> None:
     desired = look(Observed(jobs=(seen,)))
     assert (desired.plan_job, desired.reason) == (wanted, reason)
     assert desired.ended == (reason in {"ResultsIncomplete", "InputNotFound", "BackoffLimitExceeded", "InternalError"})
@@ -164,7 +164,7 @@ def test_a_segment_is_named_where_there_is_one() -> None:
 
 
 def test_a_planner_without_words_has_its_jobs_and_its_pods() -> None:
-    seen = a_plan_job(finished="Failed", message="gave up", trouble=trouble("crashed", "OOMKilled"))
+    seen = a_plan_job(finished="Failed", message="gave up", problem=problem("crashed", "OOMKilled"))
     assert "gave up; OOMKilled" in look(Observed(jobs=(seen,))).message
 
 
@@ -183,9 +183,9 @@ def test_a_plan_begins_an_epoch(seen: Any) -> None:
 
 
 def test_everything_stays_as_it_is() -> None:
-    job, _ = stored(a_job(), running(a_work_job(), server=READY, results=results(4)), CATALOGUE, NOW_S)
+    job, _ = stored(a_job(), running(a_work_job(), server=READY, results=results(4)), INSTALLATION, NOW_S)
     away = Observed(jobs=(a_work_job(),), store_error="no route to host")
-    after, desired = stored(job, away, CATALOGUE, NOW_S + 1)
+    after, desired = stored(job, away, INSTALLATION, NOW_S + 1)
     assert (desired.reason, desired.ended, desired.finalise, desired.begin) == ("Processing", False, False, False)
     assert (desired.work_job, desired.plan_job, desired.remove_jobs) == (None, None, ())
     assert desired.demand is not None
@@ -200,7 +200,7 @@ def test_everything_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     "job", [a_work_job(suspended=True), a_work_job(finished="Complete"), a_work_job(deleting=True)]
 )
-def test_who_was_not_at_work_asks_for_no_server(job: JobSeen) -> None:
+def test_who_was_not_at_work_asks_for_no_server(job: JobObserved) -> None:
     assert look(Observed(jobs=(job,), store_error="away")).demand is None
 
 

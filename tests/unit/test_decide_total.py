@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.decisions import (
-    CATALOGUE,
     ERROR,
+    INSTALLATION,
     NOW_S,
     a_head,
     a_job,
@@ -19,28 +19,28 @@ from support.decisions import (
 )
 from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.state.observed import (
-    NODE_ON_THE_WAY,
-    FailureSeen,
-    JobSeen,
+    NODE_PROVISIONING,
+    FailureObserved,
+    JobObserved,
     Observed,
-    PodTrouble,
-    ResultsSeen,
-    ServerSeen,
+    PodProblem,
+    ResultsObserved,
+    ServerObserved,
 )
 from videojob.reasons import REASONS, Phase
 
 times = st.floats(NOW_S - 2000, NOW_S + 60)
-troubles = st.none() | st.builds(
-    PodTrouble,
+problems = st.none() | st.builds(
+    PodProblem,
     st.sampled_from(["refused", "unschedulable", "image", "crashed", "starting"]),
     st.sampled_from(["", "words."]),
     times,
-    st.sampled_from(["", "karpenter", "scheduler", NODE_ON_THE_WAY]),
+    st.sampled_from(["", "karpenter", "scheduler", NODE_PROVISIONING]),
     restarts=st.integers(0, 12),
     retryable=st.booleans(),
 )
 jobs = st.builds(
-    JobSeen,
+    JobObserved,
     name=st.sampled_from(["a", "b", "c"]),
     kind=st.sampled_from(["plan", "work"]),
     attempt=st.integers(1, 4) | st.integers(11, 13),
@@ -53,7 +53,7 @@ jobs = st.builds(
     reason=st.sampled_from(["", "PodFailurePolicy", "DeadlineExceeded"]),
     started_s=st.none() | times,
     error=st.sampled_from([None, ERROR, {}, {"reason": "Unheard", "segment": 0}]),
-    trouble=troubles,
+    problem=problems,
     epoch=st.integers(0, 2),
     batch=st.integers(0, 3),
 )
@@ -64,16 +64,16 @@ heads = st.builds(
     error=st.sampled_from([None, None, ERROR]),
 )
 tables = st.builds(
-    ResultsSeen,
+    ResultsObserved,
     epoch=st.integers(0, 2),
     committed=st.integers(0, 12).map(lambda count: frozenset(range(count))),
-    failures=st.sampled_from([(), (FailureSeen(3, 0, ERROR),)]),
+    failures=st.sampled_from([(), (FailureObserved(3, 0, ERROR),)]),
     finished=st.sampled_from([None, None, "Completed", "PartiallyCompleted", "Failed", "?"]),
     frames_done=st.none() | st.integers(0, 10),
     open=st.booleans(),
     reason=st.sampled_from(["", "NoFrames", "?"]),
 )
-servers = st.builds(ServerSeen, st.integers(0, 3), st.integers(0, 2), troubles, st.none() | times)
+servers = st.builds(ServerObserved, st.integers(0, 3), st.integers(0, 2), problems, st.none() | times)
 looks = st.builds(
     Observed,
     jobs=st.lists(jobs, max_size=4).map(tuple),
@@ -112,7 +112,7 @@ def test_every_look_has_a_decision_without_contradiction(
 ) -> None:
     times = {"deletionTimestamp": "2027-01-15T08:00:00Z"} if deleting else {}
     job = a_job(spec, status=status, labels=label, **times)
-    after, desired = stored(job, observed, CATALOGUE, NOW_S)
+    after, desired = stored(job, observed, INSTALLATION, NOW_S)
 
     assert after.status is not None
     assert (after.status.completion_time is not None) == desired.ended
@@ -129,7 +129,7 @@ def test_every_look_has_a_decision_without_contradiction(
     elif not deleting:
         assert REASONS[desired.reason].phase in {Phase.WAITING, Phase.WORKING}
         # Something brings the next look: a step in the table, a Job that was made, a time, or the user.
-        waits = desired.begin or desired.plan_job or desired.work_job or desired.recheck_s or desired.remove_jobs
+        waits = desired.begin or desired.plan_job or desired.work_job or desired.requeue_s or desired.remove_jobs
         assert waits or job.spec.suspend
     if job.spec.suspend or deleting:
         assert desired.demand is None
@@ -139,10 +139,10 @@ def test_every_look_has_a_decision_without_contradiction(
     names = {one.name for one in observed.jobs}
     assert set(desired.remove_jobs) <= names
     if desired.plan_job is not None:
-        assert plan_job(job, desired.plan_job, CATALOGUE)["spec"]["suspend"] is desired.plan_job.suspended
-        assert config_map(job, CATALOGUE)["data"]
+        assert plan_job(job, desired.plan_job, INSTALLATION)["spec"]["suspend"] is desired.plan_job.suspended
+        assert config_map(job, INSTALLATION)["data"]
     if desired.work_job is not None:
-        made = work_job(job, desired.work_job, CATALOGUE)["spec"]
+        made = work_job(job, desired.work_job, INSTALLATION)["spec"]
         assert 1 <= made["parallelism"] <= 300
         assert made["completions"] <= 100_000
         assert desired.work_job.epoch

@@ -17,13 +17,13 @@ from support.decisions import (
     a_work_job,
     condition,
     look,
+    problem,
     results,
     running,
-    trouble,
 )
 from videojob.planning.diagnosis.rejected import what_to_allow
 from videojob.planning.lifecycle.decide import decide
-from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, ServerSeen
+from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, ServerObserved
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 
@@ -44,41 +44,41 @@ def test_workers_are_made_held_until_the_server_answers() -> None:
     [
         ("cpu", None, "ProvisioningCPU", ("False", "ProvisioningCPU")),
         ("gpu", None, "ProvisioningGPU", ("False", "ProvisioningGPU")),
-        ("gpu", ServerSeen(0, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
-        ("gpu", ServerSeen(1, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
-        ("gpu", ServerSeen(1, 0, trouble("unschedulable")), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerObserved(0, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerObserved(1, 0), "ProvisioningGPU", ("False", "ProvisioningGPU")),
+        ("gpu", ServerObserved(1, 0, problem("unschedulable")), "ProvisioningGPU", ("False", "ProvisioningGPU")),
         (
             "gpu",
-            ServerSeen(1, 0, trouble("unschedulable", source="karpenter")),
+            ServerObserved(1, 0, problem("unschedulable", source="karpenter")),
             "ProvisioningGPU",
             ("False", "InsufficientCapacity"),
         ),
         (
             "cpu",
-            ServerSeen(1, 0, trouble("unschedulable", age_s=600)),
+            ServerObserved(1, 0, problem("unschedulable", age_s=600)),
             "ProvisioningCPU",
             ("False", "InsufficientCapacity"),
         ),
         (
             "gpu",
-            ServerSeen(1, 0, trouble("unschedulable", age_s=599)),
+            ServerObserved(1, 0, problem("unschedulable", age_s=599)),
             "ProvisioningGPU",
             ("False", "ProvisioningGPU"),
         ),
         (
             "gpu",
-            ServerSeen(1, 0, trouble("unschedulable", age_s=9999, source=NODE_ON_THE_WAY)),
+            ServerObserved(1, 0, problem("unschedulable", age_s=9999, source=NODE_PROVISIONING)),
             "ProvisioningGPU",
             ("False", "ProvisioningGPU"),
         ),
-        ("gpu", ServerSeen(1, 0, trouble("image")), "ImagePullFailed", ("True", "Processing")),
-        ("gpu", ServerSeen(1, 0, trouble("starting")), "LoadingModel", ("True", "Processing")),
-        ("gpu", ServerSeen(1, 0, trouble("crashed", restarts=2)), "LoadingModel", ("True", "Processing")),
+        ("gpu", ServerObserved(1, 0, problem("image")), "ImagePullFailed", ("True", "Processing")),
+        ("gpu", ServerObserved(1, 0, problem("starting")), "LoadingModel", ("True", "Processing")),
+        ("gpu", ServerObserved(1, 0, problem("crashed", restarts=2)), "LoadingModel", ("True", "Processing")),
         ("gpu", READY, "Processing", ("True", "Processing")),
     ],
 )
 def test_each_wait_for_the_server_has_its_reason(
-    accelerator: str, server: ServerSeen | None, reason: str, capacity: tuple[str, str]
+    accelerator: str, server: ServerObserved | None, reason: str, capacity: tuple[str, str]
 ) -> None:
     held = a_work_job(suspended=True, active=0, ready=0)
     desired = look(running(held, server=server), {"compute": {"accelerator": accelerator}})
@@ -90,7 +90,7 @@ def test_each_wait_for_the_server_has_its_reason(
 
 
 def test_what_to_change_stands_beside_karpenters_words() -> None:
-    refused = ServerSeen(1, 0, trouble("unschedulable", "no instance type met", source="karpenter"))
+    refused = ServerObserved(1, 0, problem("unschedulable", "no instance type met", source="karpenter"))
     compute = {"accelerator": "gpu", "instanceTypes": ["p9.xlarge"], "capacityTypes": ["spot"]}
     message = look(running(server=refused), {"compute": compute}).message
     assert "karpenter: no instance type met" in message
@@ -98,7 +98,7 @@ def test_what_to_change_stands_beside_karpenters_words() -> None:
 
 
 def test_without_karpenter_nodes_are_the_administrators_to_add() -> None:
-    refused = ServerSeen(1, 0, trouble("unschedulable", "0/1 nodes", source="scheduler", age_s=300))
+    refused = ServerObserved(1, 0, problem("unschedulable", "0/1 nodes", source="scheduler", age_s=300))
     desired = decide(a_job(), running(server=refused), a_catalogue(karpenter="none"), NOW_S)
     assert "Add nodes of that kind" in desired.message
 
@@ -116,7 +116,7 @@ def test_without_karpenter_nodes_are_the_administrators_to_add() -> None:
 def test_a_server_that_never_comes_up_fails_the_job_with_its_own_words(
     restarts: int, committed: int, was_ready: str, failed: bool
 ) -> None:
-    broken = ServerSeen(1, 0, trouble("crashed", "failed to load 'x'", restarts=restarts, exit_code=1))
+    broken = ServerObserved(1, 0, problem("crashed", "failed to load 'x'", restarts=restarts, exit_code=1))
     status = a_status(ServerReady=was_ready)
     desired = look(running(server=broken, results=results(committed)), status=status)
     assert desired.ended == failed
@@ -127,12 +127,12 @@ def test_a_server_that_never_comes_up_fails_the_job_with_its_own_words(
 
 @pytest.mark.parametrize(("restarts", "failed"), [(3, False), (9, False), (10, True)])
 def test_a_server_that_says_a_retry_may_help_gets_more_of_them(restarts: int, failed: bool) -> None:
-    waits = trouble("crashed", "the bucket does not answer", restarts=restarts, retryable=True, source="sync-model")
-    assert look(running(server=ServerSeen(1, 0, waits))).ended is failed
+    waits = problem("crashed", "the bucket does not answer", restarts=restarts, retryable=True, source="sync-model")
+    assert look(running(server=ServerObserved(1, 0, waits))).ended is failed
 
 
 def test_a_server_that_lacks_but_one_replica_is_not_broken() -> None:
-    server = ServerSeen(2, 1, trouble("crashed", restarts=99))
+    server = ServerObserved(2, 1, problem("crashed", restarts=99))
     assert look(running(a_work_job(), server=server)).reason == "Processing"
 
 
@@ -141,7 +141,7 @@ def test_a_server_that_lacks_but_one_replica_is_not_broken() -> None:
     [("True", 0, False), ("False", 29, False), ("False", 30, True), ("Unknown", 99, False)],
 )
 def test_workers_are_held_again_when_the_server_stays_away(ready_was: str, away_s: float, held: bool) -> None:
-    away = ServerSeen(1, 0, trouble("starting"))
+    away = ServerObserved(1, 0, problem("starting"))
     status = a_status(since_s=away_s, ServerReady=ready_was)
     desired = look(running(a_work_job(), server=away), status=status)
     assert desired.work_job is not None
@@ -161,13 +161,13 @@ def test_workers_are_held_again_when_the_server_stays_away(ready_was: str, away_
     ],
 )
 def test_workers_that_do_not_run_are_named_too(kind: str, reason: str) -> None:
-    stuck = a_work_job(ready=0, trouble=trouble(kind, "their words"))
+    stuck = a_work_job(ready=0, problem=problem(kind, "their words"))
     desired = look(running(stuck, server=READY))
     assert (desired.reason, "their words" in desired.message) == (reason, True)
 
 
 def test_one_worker_that_runs_is_enough_to_be_at_work() -> None:
-    desired = look(running(a_work_job(ready=1, trouble=trouble("unschedulable")), server=READY))
+    desired = look(running(a_work_job(ready=1, problem=problem("unschedulable")), server=READY))
     assert desired.reason == "Processing"
 
 
@@ -186,7 +186,7 @@ def test_one_worker_that_runs_is_enough_to_be_at_work() -> None:
         (3, None, False),
     ],
 )
-def test_folding_is_tried_when_all_may_be_settled(committed: int, job: JobSeen | None, finalise: bool) -> None:
+def test_folding_is_tried_when_all_may_be_settled(committed: int, job: JobObserved | None, finalise: bool) -> None:
     jobs = () if job is None else (job,)
     desired = look(running(*jobs, results=results(committed), server=READY))
     assert desired.finalise is finalise
@@ -222,7 +222,7 @@ def test_but_not_for_ever() -> None:
             "at last with InputNotFound",
         ),
         (
-            {"reason": "FailedIndexes", "message": "1 index", "trouble": trouble("crashed", "OOMKilled")},
+            {"reason": "FailedIndexes", "message": "1 index", "problem": problem("crashed", "OOMKilled")},
             "BackoffLimitExceeded",
             "1 index; OOMKilled",
         ),
@@ -257,7 +257,7 @@ def test_jobs_of_an_older_epoch_go_before_another_one_works() -> None:
 
 def test_a_deleted_job_is_made_again_when_it_is_gone() -> None:
     going = look(running(a_work_job(deleting=True), server=READY))
-    assert (going.work_job, going.recheck_s is not None) == (None, True)
+    assert (going.work_job, going.requeue_s is not None) == (None, True)
     gone = look(running(server=READY))
     assert gone.work_job is not None
     assert gone.work_job.attempt == 1
@@ -274,7 +274,7 @@ def test_a_running_job_keeps_its_batch_and_never_loses_workers() -> None:
 @pytest.mark.parametrize(("segments", "poll_s"), [(10, 5.0), (100_000, 300.0)])
 def test_a_large_job_is_looked_at_less_often(segments: int, poll_s: float) -> None:
     desired = look(running(a_work_job(), server=READY, head=a_head(segments=segments)))
-    assert desired.recheck_s == poll_s
+    assert desired.requeue_s == poll_s
 
 
 def test_pods_that_were_taken_away_are_news() -> None:
@@ -303,12 +303,12 @@ def test_a_deadline_that_will_be_missed_is_news_and_no_end(within: str, at_risk:
 ACCOUNT = 'pods "a-" is forbidden: error looking up service account team/videojob-worker: not found'
 
 
-@pytest.mark.parametrize("server", [READY, ServerSeen(0, 0), None])
+@pytest.mark.parametrize("server", [READY, ServerObserved(0, 0), None])
 @pytest.mark.parametrize("labels", [{}, {"kueue.x-k8s.io/queue-name": "gpus"}])
 def test_workers_that_kubernetes_may_not_make_wait_with_its_words_and_no_server_is_paid(
-    server: ServerSeen | None, labels: dict[str, str]
+    server: ServerObserved | None, labels: dict[str, str]
 ) -> None:
-    workers = a_work_job(active=0, ready=0, trouble=trouble("refused", ACCOUNT, age_s=600))
+    workers = a_work_job(active=0, ready=0, problem=problem("refused", ACCOUNT, age_s=600))
     status = a_status("CreationRefused", since_s=600, ServerReady="False")
     desired = look(running(workers, server=server), status=status, labels=labels)
     assert (desired.reason, condition(desired, "CapacityReady")) == ("CreationRefused", ("False", "CreationRefused"))
@@ -316,13 +316,13 @@ def test_workers_that_kubernetes_may_not_make_wait_with_its_words_and_no_server_
     assert desired.demand is None
     assert desired.work_job is not None
     assert desired.work_job.suspended is not True, "held, nobody would try to make them any more"
-    assert desired.recheck_s is not None
+    assert desired.requeue_s is not None
 
 
 @pytest.mark.parametrize("replicas", [0, 1])
 def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words(replicas: int) -> None:
     words = 'pods "t" is forbidden: exceeded quota: gpus'
-    desired = look(running(a_work_job(suspended=True), server=ServerSeen(replicas, 0, trouble("refused", words))))
+    desired = look(running(a_work_job(suspended=True), server=ServerObserved(replicas, 0, problem("refused", words))))
     assert (desired.reason, condition(desired, "ServerReady")) == ("CreationRefused", ("False", "CreationRefused"))
     assert desired.message == f"Kubernetes refuses to make the inference server: {words}. {what_to_allow(words)}"
     assert desired.demand is not None

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.decisions import CATALOGUE, CPU, NOW_S, a_head, a_job, stored, trouble
+from support.decisions import CPU, INSTALLATION, NOW_S, a_head, a_job, problem, stored
 from videojob.api.videojob import VideoJob
 from videojob.planning.fleet.replicas import size_server
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.state.desired import Desired, WorkJobWanted
-from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerSeen
+from videojob.planning.state.desired import Desired, WorkersDesired
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerObserved
 
 SEGMENTS = 6
 STEP_S = 7.0
@@ -40,12 +40,12 @@ class World:
 
     job: VideoJob
     now_s: float = NOW_S
-    jobs: dict[str, JobSeen] = field(default_factory=dict)
+    jobs: dict[str, JobObserved] = field(default_factory=dict)
     planned: bool = False
     epoch: int = 0
     committed: set[int] = field(default_factory=set)
     summary: str | None = None
-    server: ServerSeen | None = None
+    server: ServerObserved | None = None
     table_away: bool = False
     ends: list[str] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class World:
         """One reconcile: observe, decide, store the status, apply; steps in the table are followed by a new look."""
         opened = False
         for _ in range(4):
-            self.job, desired = stored(self.job, self._observed(open_now=opened), CATALOGUE, self.now_s)
+            self.job, desired = stored(self.job, self._observed(open_now=opened), INSTALLATION, self.now_s)
             self._check(desired)
             opened = self._in_table(desired)
             if not (desired.begin or desired.finalise):
@@ -71,7 +71,7 @@ class World:
         seen = None
         if self.epoch:
             finished = self.summary if self.summary is not None else None
-            seen = ResultsSeen(self.epoch, frozenset(self.committed), finished=finished, open=open_now)
+            seen = ResultsObserved(self.epoch, frozenset(self.committed), finished=finished, open=open_now)
         return Observed(jobs=jobs, head=head, results=seen, server=self.server)
 
     def _in_table(self, desired: Desired) -> bool:
@@ -114,7 +114,7 @@ class World:
             self.jobs.pop(name, None)
         if desired.plan_job is not None and f"plan-{desired.plan_job.attempt}" not in self.jobs:
             attempt = desired.plan_job.attempt
-            self.jobs[f"plan-{attempt}"] = JobSeen(f"plan-{attempt}", "plan", attempt, desired.plan_job.suspended)
+            self.jobs[f"plan-{attempt}"] = JobObserved(f"plan-{attempt}", "plan", attempt, desired.plan_job.suspended)
         elif desired.plan_job is not None:
             name = f"plan-{desired.plan_job.attempt}"
             self.jobs[name] = replace(self.jobs[name], suspended=desired.plan_job.suspended)
@@ -123,17 +123,17 @@ class World:
         demands = [] if desired.demand is None else [desired.demand]
         if demands or self.server is not None:
             wanted = size_server(CPU, demands, self.server, idle_s=20, now_s=self.now_s)
-            seen = self.server or ServerSeen(0, 0)
+            seen = self.server or ServerObserved(0, 0)
             ready = min(seen.ready, wanted.replicas)
             self.server = replace(seen, replicas=wanted.replicas, ready=ready, idle_since_s=wanted.idle_since_s)
 
-    def _work_job(self, wanted: WorkJobWanted) -> None:
+    def _work_job(self, wanted: WorkersDesired) -> None:
         name = f"work-{wanted.attempt}"
         known = self.jobs.get(name)
         suspended = wanted.suspended is True
         if known is None:
             values: dict[str, Any] = {"epoch": wanted.epoch, "batch": wanted.batch, "completions": wanted.completions}
-            known = JobSeen(name, "work", wanted.attempt, suspended, **values)
+            known = JobObserved(name, "work", wanted.attempt, suspended, **values)
         started_s = None if suspended else (known.started_s or self.now_s)
         self.jobs[name] = replace(
             known, suspended=suspended, parallelism=wanted.parallelism, started_s=started_s, ready=0 if suspended else 1
@@ -160,7 +160,7 @@ class World:
             elif fault != "slow" and self.server is not None and self.server.ready:
                 self._commit(name, one)
 
-    def _commit(self, name: str, job: JobSeen) -> None:
+    def _commit(self, name: str, job: JobObserved) -> None:
         left = sorted(set(range(SEGMENTS)) - self.committed)
         self.committed |= set(left[:2])
         if len(left) <= 2:
@@ -170,13 +170,13 @@ class World:
         if self.server is None or not self.server.replicas:
             return
         if fault == "server dies":
-            self.server = replace(self.server, ready=0, trouble=trouble("starting"))
+            self.server = replace(self.server, ready=0, problem=problem("starting"))
         elif fault == "server crashes":
-            self.server = replace(self.server, ready=0, trouble=trouble("crashed", restarts=1))
+            self.server = replace(self.server, ready=0, problem=problem("crashed", restarts=1))
         elif fault == "no node" and not self.server.ready:
-            self.server = replace(self.server, trouble=trouble("unschedulable", source="karpenter"))
+            self.server = replace(self.server, problem=problem("unschedulable", source="karpenter"))
         else:
-            self.server = replace(self.server, ready=self.server.replicas, trouble=None)
+            self.server = replace(self.server, ready=self.server.replicas, problem=None)
 
 
 @pytest.mark.parametrize("spec", [{}, {"compute": {"accelerator": "cpu"}, "deadline": {"completeWithin": "10m"}}])
@@ -197,7 +197,7 @@ def test_a_job_comes_to_its_end_and_everything_to_zero(spec: dict[str, Any], fau
     if faults.count("job ends early") < 3:
         assert world.ends[-1] == "Completed"
     last = world.look()
-    assert (last.recheck_s, last.events, last.remove_jobs) == (None, (), ())
+    assert (last.requeue_s, last.events, last.remove_jobs) == (None, (), ())
     assert world.server is None or world.server.replicas == 0
     assert not any(one.finished is None for one in world.jobs.values())
 

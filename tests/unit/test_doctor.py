@@ -233,7 +233,7 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
         (node_facts(pools=UNKNOWN_KIND), "NodePools", "problem: the API server knows no NodePools"),
         (node_facts(pools=NOT_ALLOWED), "NodePools", "not checked: 403"),
         (node_facts(pools=[]), "NodePools", "problem: there is none"),
-        (node_facts(pools=[]), "GPU NodePool", "problem: the catalogue offers GPUs and no NodePool makes them"),
+        (node_facts(pools=[]), "GPU NodePool", "problem: the installation offers GPUs and no NodePool makes them"),
         (
             node_facts(pools=[a_pool(ready="False", why="NodeClassNotReady")]),
             "NodePools",

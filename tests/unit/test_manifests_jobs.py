@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.decisions import CATALOGUE, DIGEST, NOW_S, UID, a_catalogue, a_job
+from support.decisions import DIGEST, INSTALLATION, NOW_S, UID, a_catalogue, a_job
 from videojob.api.metadata import Metadata
 from videojob.api.text import DNS_LABEL, LABEL_VALUE, MODEL_NAME
 from videojob.kube.names import (
@@ -26,7 +26,7 @@ from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import HOPELESS, config_map, plan_job, results_table, work_job
 from videojob.planning.installation import WorkerSettings
 from videojob.planning.placement.choice import bytes_of
-from videojob.planning.state.desired import EventWanted, PlanJobWanted, WorkJobWanted
+from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
 from videojob.planning.state.observed import ServerKey
 from videojob.worker.pods.batch import Ending
 from videojob.worker.pods.job_file import read_job_file
@@ -34,7 +34,7 @@ from videojob.worker.pods.job_file import read_job_file
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 
 
-def work(job: Any = None, catalogue: Any = CATALOGUE, **changes: Any) -> dict[str, Any]:
+def work(job: Any = None, installation: Any = INSTALLATION, **changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "attempt": 2,
         "plan_attempt": 1,
@@ -45,7 +45,7 @@ def work(job: Any = None, catalogue: Any = CATALOGUE, **changes: Any) -> dict[st
         "parallelism": 8,
         "suspended": True,
     }
-    return work_job(job or a_job(), WorkJobWanted(**values | changes), catalogue)
+    return work_job(job or a_job(), WorkersDesired(**values | changes), installation)
 
 
 def container_of(workload: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_an_unreadable_key_is_an_error_of_three_kinds(text: str) -> None:
 
 def test_pods_read_the_file_that_the_controller_writes(tmp_path: Path) -> None:
     job = a_job({"suspend": True, "results": {"dynamodb": {"tableName": "team-results"}}})
-    made = config_map(job, CATALOGUE)
+    made = config_map(job, INSTALLATION)
     (tmp_path / "job.json").write_text(made["data"]["job.json"])
     read = read_job_file(tmp_path / "job.json")
     assert (read.uid, read.table, read.region) == (f"team.{UID}", "team-results", "eu-central-1")
@@ -132,9 +132,9 @@ def test_pods_read_the_file_that_the_controller_writes(tmp_path: Path) -> None:
 
 def test_pods_are_told_how_long_items_are_kept_and_without_a_word_for_good(tmp_path: Path) -> None:
     """A file that says nothing is that of an earlier release, byte for byte."""
-    results = replace(CATALOGUE.results, retention_s=604_800)
-    for catalogue, expected in ((CATALOGUE, None), (replace(CATALOGUE, results=results), 604_800)):
-        text = config_map(a_job(), catalogue)["data"]["job.json"]
+    results = replace(INSTALLATION.results, retention_s=604_800)
+    for installation, expected in ((INSTALLATION, None), (replace(INSTALLATION, results=results), 604_800)):
+        text = config_map(a_job(), installation)["data"]["job.json"]
         assert ("retentionSeconds" in text) is (expected is not None)
         (tmp_path / "job.json").write_text(text)
         assert read_job_file(tmp_path / "job.json").retention_s == expected
@@ -152,7 +152,7 @@ def test_results_go_where_the_job_or_the_installation_says(
     target: dict[str, str] | None, expected: tuple[str, str]
 ) -> None:
     job = a_job({} if target is None else {"results": {"dynamodb": target}})
-    assert results_table(job, CATALOGUE) == expected
+    assert results_table(job, INSTALLATION) == expected
 
 
 def test_an_index_is_tried_as_often_as_the_job_says_and_a_hopeless_one_ends_the_job() -> None:
@@ -165,7 +165,7 @@ def test_an_index_is_tried_as_often_as_the_job_says_and_a_hopeless_one_ends_the_
 
 
 def test_a_planner_that_cannot_be_helped_ends_at_once() -> None:
-    made = plan_job(a_job({"backoffLimit": 1}), PlanJobWanted(2, suspended=True), CATALOGUE)
+    made = plan_job(a_job({"backoffLimit": 1}), PlannerDesired(2, suspended=True), INSTALLATION)
     rules = made["spec"]["podFailurePolicy"]["rules"]
     assert (made["spec"]["backoffLimit"], made["spec"]["suspend"]) == (1, True)
     assert rules[0]["onExitCodes"]["values"] == [HOPELESS]
@@ -214,7 +214,7 @@ def test_a_job_for_kueue_is_made_held(suspended: bool | None, made: bool) -> Non
 def test_kubernetes_ends_a_job_that_the_controller_forgot(limit_s: int | None, backstop_s: int) -> None:
     job = a_job({} if limit_s is None else {"activeDeadlineSeconds": limit_s})
     assert work(job)["spec"]["activeDeadlineSeconds"] == backstop_s
-    planner = plan_job(job, PlanJobWanted(1), CATALOGUE)["spec"]["activeDeadlineSeconds"]
+    planner = plan_job(job, PlannerDesired(1), INSTALLATION)["spec"]["activeDeadlineSeconds"]
     assert planner == min(backstop_s, 86_400)
     assert "ttlSecondsAfterFinished" not in work(job)["spec"]
 
@@ -244,7 +244,7 @@ def test_pods_have_few_rights_and_little_room() -> None:
     ],
 )
 def test_a_worker_is_told_the_limit_of_its_scratch_folder(quantity: str, expected: int) -> None:
-    made = work(catalogue=a_catalogue(worker=WorkerSettings(scratch=quantity)))
+    made = work(installation=a_catalogue(worker=WorkerSettings(scratch=quantity)))
     found = {one["name"]: one.get("value") for one in container_of(made)["env"]}
     assert found["VIDEOJOB_SCRATCH_BYTES"] == str(expected)
     volumes = {volume["name"]: volume for volume in made["spec"]["template"]["spec"]["volumes"]}
@@ -253,8 +253,8 @@ def test_a_worker_is_told_the_limit_of_its_scratch_folder(quantity: str, expecte
 
 @pytest.mark.parametrize(("scratch", "on_disk"), [("4Gi", "4224Mi"), ("1Gi", "1152Mi"), ("500M", "605Mi")])
 def test_a_pod_asks_for_the_disk_that_it_may_fill(scratch: str, on_disk: str) -> None:
-    catalogue = a_catalogue(worker=WorkerSettings(scratch=scratch))
-    for made in (work(catalogue=catalogue), plan_job(a_job(), PlanJobWanted(1), catalogue)):
+    installation = a_catalogue(worker=WorkerSettings(scratch=scratch))
+    for made in (work(installation=installation), plan_job(a_job(), PlannerDesired(1), installation)):
         resources = container_of(made)["resources"]
         assert resources["requests"]["ephemeral-storage"] == resources["limits"]["ephemeral-storage"] == on_disk
         assert bytes_of(on_disk) - bytes_of(scratch) >= 100 << 20, "five log files of 10 MiB, and more"
@@ -262,8 +262,8 @@ def test_a_pod_asks_for_the_disk_that_it_may_fill(scratch: str, on_disk: str) ->
 
 @pytest.mark.parametrize("memory_limit", ["832Mi", "1Gi", "1536Mi", "8Gi"])
 def test_what_a_pod_needs_at_most_fits_into_its_memory(memory_limit: str) -> None:
-    catalogue = a_catalogue(worker=WorkerSettings(memory_limit=memory_limit))
-    for made in (work(catalogue=catalogue), plan_job(a_job(), PlanJobWanted(1), catalogue)):
+    installation = a_catalogue(worker=WorkerSettings(memory_limit=memory_limit))
+    for made in (work(installation=installation), plan_job(a_job(), PlannerDesired(1), installation)):
         decoders_bytes = int(
             {one["name"]: one.get("value") for one in container_of(made)["env"]}["VIDEOJOB_DECODER_BYTES"]
         )
@@ -276,7 +276,7 @@ def test_what_a_pod_needs_at_most_fits_into_its_memory(memory_limit: str) -> Non
 
 def test_the_environment_is_the_installations_and_our_own_cannot_be_replaced() -> None:
     env = {"AWS_REGION": "eu-central-1", "HOME": "/root"}
-    made = work(catalogue=a_catalogue(worker=WorkerSettings(env=env)))
+    made = work(installation=a_catalogue(worker=WorkerSettings(env=env)))
     found = {one["name"]: one.get("value") for one in container_of(made)["env"]}
     assert found == {
         "AWS_REGION": "eu-central-1",
@@ -338,12 +338,12 @@ def test_workers_wish_to_be_in_the_servers_zone() -> None:
 
 
 def test_the_same_news_is_the_same_event_until_the_job_changes() -> None:
-    news = EventWanted("Normal", "ModelReady", "the inference server answers")
+    news = EventDesired("Normal", "ModelReady", "the inference server answers")
     one, later = event_of(a_job(), news, NOW_S), event_of(a_job(), news, NOW_S + 60)
     assert one["metadata"] == later["metadata"]
     assert one["metadata"] != event_of(a_job(generation=2), news, NOW_S)["metadata"]
     assert one["involvedObject"]["uid"] == UID
-    assert len(event_of(a_job(), EventWanted("Normal", "Long", "x" * 5000), NOW_S)["message"]) == 1000
+    assert len(event_of(a_job(), EventDesired("Normal", "Long", "x" * 5000), NOW_S)["message"]) == 1000
 
 
 @pytest.mark.parametrize(
@@ -358,15 +358,15 @@ def test_the_same_news_is_the_same_event_until_the_job_changes() -> None:
 def test_workers_that_kueue_lets_go_wait_for_as_long_as_their_server_takes_to_start(
     labels: dict[str, str], start_s: int, patience: list[str]
 ) -> None:
-    catalogue = a_catalogue()
-    model = catalogue.models["face_detector"]
+    installation = a_catalogue()
+    model = installation.models["face_detector"]
     variants = {kind: replace(one, start_s=start_s) for kind, one in model.variants.items()}
     slow = a_catalogue(models={"face_detector": replace(model, variants=variants)})
     made = work(a_job(labels=labels), slow)
     assert [one for one in container_of(made)["args"] if one.startswith("--patience")] == patience
 
 
-@pytest.mark.parametrize("made", [work(), plan_job(a_job(), PlanJobWanted(1), CATALOGUE)], ids=["work", "plan"])
+@pytest.mark.parametrize("made", [work(), plan_job(a_job(), PlannerDesired(1), INSTALLATION)], ids=["work", "plan"])
 def test_a_spot_notice_may_evict_pods(made: dict[str, Any]) -> None:
     # Karpenter evicts no pod that has karpenter.sh/do-not-disrupt, whether its node is reclaimed or not.
     assert "annotations" not in made["spec"]["template"]["metadata"]

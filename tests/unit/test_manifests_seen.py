@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, NOW_S, a_job
-from videojob.kube.read.objects import job_seen, last_error, may_lack_pods, pods_trouble, server_seen
+from support.decisions import INSTALLATION, NOW_S, a_job
+from videojob.kube.read.objects import job_observed, last_error, may_lack_pods, pods_problem, server_observed
 from videojob.kube.render.jobs import file_name, plan_job, work_job
 from videojob.kube.render.servers import server_deployment
 from videojob.kube.render.status import timestamp
-from videojob.planning.fleet.replicas import ServerWanted
-from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
-from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
+from videojob.planning.fleet.replicas import ServerDesired
+from videojob.planning.state.desired import PlannerDesired, WorkersDesired
+from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerKey, ServerObserved
 
 KEY = ServerKey("face_detector", 1, "cpu")
 AT = timestamp(NOW_S)
 ERROR = {"reason": "SinkUnavailable", "message": "no answer"}
-WANTED = WorkJobWanted(2, 1, 3, KEY, 5, 40, 8, suspended=True)
+WANTED = WorkersDesired(2, 1, 3, KEY, 5, 40, 8, suspended=True)
 
 
 def a_pod(
@@ -64,8 +64,8 @@ def an_event(component: str, message: str, at_s: float = NOW_S, reason: str = "F
 
 
 def test_a_new_job_is_seen_as_it_was_made() -> None:
-    made = work_job(a_job(), WANTED, CATALOGUE)
-    assert job_seen(made, ()) == JobSeen(
+    made = work_job(a_job(), WANTED, INSTALLATION)
+    assert job_observed(made, ()) == JobObserved(
         made["metadata"]["name"],
         "work",
         2,
@@ -75,9 +75,9 @@ def test_a_new_job_is_seen_as_it_was_made() -> None:
         epoch=3,
         batch=5,
         server=KEY,
-        file=file_name(a_job(), CATALOGUE),
+        file=file_name(a_job(), INSTALLATION),
     )
-    plan = job_seen(plan_job(a_job(), PlanJobWanted(1), CATALOGUE), ())
+    plan = job_observed(plan_job(a_job(), PlannerDesired(1), INSTALLATION), ())
     assert (plan.kind, plan.attempt, plan.suspended, plan.epoch) == ("plan", 1, False, 0)
 
 
@@ -95,11 +95,11 @@ def test_a_new_job_is_seen_as_it_was_made() -> None:
 def test_a_job_has_ended_when_its_condition_says_so(
     conditions: list[dict[str, str]], finished: str | None, reason: str
 ) -> None:
-    made = work_job(a_job(), WANTED, CATALOGUE)
+    made = work_job(a_job(), WANTED, INSTALLATION)
     made["metadata"]["deletionTimestamp"] = AT
     status = {"conditions": [one | {"lastTransitionTime": AT} for one in conditions], "active": 1, "ready": 1}
     made["status"] = status | {"succeeded": 4, "failed": 2, "completedIndexes": "0-3", "startTime": AT}
-    seen = job_seen(made, ())
+    seen = job_observed(made, ())
     assert (seen.finished, seen.reason, seen.deleting, seen.started_s) == (finished, reason, True, NOW_S)
     assert (seen.active, seen.ready, seen.succeeded, seen.failed, seen.completed_indexes) == (1, 1, 4, 2, "0-3")
     assert seen.finished_s == (NOW_S if finished else None)
@@ -108,7 +108,7 @@ def test_a_job_has_ended_when_its_condition_says_so(
 def test_pods_that_were_taken_away_are_counted() -> None:
     gone = a_pod(phase="Failed", ended={"exitCode": 75})
     gone["status"]["conditions"].append({"type": "DisruptionTarget", "status": "True", "lastTransitionTime": AT})
-    assert job_seen(work_job(a_job(), WANTED, CATALOGUE), [gone, a_pod()]).disrupted == 1
+    assert job_observed(work_job(a_job(), WANTED, INSTALLATION), [gone, a_pod()]).disrupted == 1
 
 
 @pytest.mark.parametrize(
@@ -150,17 +150,17 @@ CRASHED = a_pod(
         ([], [], None),
         ([a_pod(phase="Running", ready=True)], [], None),
         ([a_pod(phase="Succeeded", ended={"exitCode": 0})], [], None),
-        ([a_pod()], [], PodTrouble("starting", "its containers start", NOW_S)),
-        ([a_pod(phase="Running")], [], PodTrouble("starting", "its containers start", NOW_S)),
-        ([a_pod(waiting={"reason": "PodInitializing"})], [], PodTrouble("starting", "its containers start", NOW_S)),
-        ([PULLING], [], PodTrouble("image", "ImagePullBackOff: not found", NOW_S)),
+        ([a_pod()], [], PodProblem("starting", "its containers start", NOW_S)),
+        ([a_pod(phase="Running")], [], PodProblem("starting", "its containers start", NOW_S)),
+        ([a_pod(waiting={"reason": "PodInitializing"})], [], PodProblem("starting", "its containers start", NOW_S)),
+        ([PULLING], [], PodProblem("image", "ImagePullBackOff: not found", NOW_S)),
         (
             [a_pod(waiting={"reason": "ErrImagePull"})],
             [],
-            PodTrouble("image", "ErrImagePull: registry.example/triton:1", NOW_S),
+            PodProblem("image", "ErrImagePull: registry.example/triton:1", NOW_S),
         ),
-        ([NEW], [], PodTrouble("unschedulable", "it was made just now", NOW_S, "scheduler")),
-        ([UNPLACED], [], PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler")),
+        ([NEW], [], PodProblem("unschedulable", "it was made just now", NOW_S, "scheduler")),
+        ([UNPLACED], [], PodProblem("unschedulable", "0/3 nodes are available", NOW_S, "scheduler")),
         (
             [UNPLACED],
             [
@@ -168,7 +168,7 @@ CRASHED = a_pod(
                 an_event("karpenter", "old", NOW_S - 9),
                 an_event("karpenter", "new"),
             ],
-            PodTrouble("unschedulable", "new", NOW_S, "karpenter"),
+            PodProblem("unschedulable", "new", NOW_S, "karpenter"),
         ),
         (
             [UNPLACED],
@@ -177,7 +177,7 @@ CRASHED = a_pod(
                 an_event("karpenter", "nodeclaim/a", reason="Nominated"),
                 an_event("karpenter", "?", reason="Other"),
             ],
-            PodTrouble("unschedulable", "nodeclaim/a", NOW_S, NODE_ON_THE_WAY),
+            PodProblem("unschedulable", "nodeclaim/a", NOW_S, NODE_PROVISIONING),
         ),
         (
             [UNPLACED],
@@ -185,47 +185,47 @@ CRASHED = a_pod(
                 an_event("karpenter", "nodeclaim/a", NOW_S - 60, reason="Nominated"),
                 an_event("karpenter", "it did not come"),
             ],
-            PodTrouble("unschedulable", "it did not come", NOW_S, "karpenter"),
+            PodProblem("unschedulable", "it did not come", NOW_S, "karpenter"),
         ),
         (
             [UNPLACED],
             [an_event("cluster-autoscaler", "max size reached", reason="NotTriggerScaleUp")],
-            PodTrouble("unschedulable", "max size reached", NOW_S, "cluster-autoscaler"),
+            PodProblem("unschedulable", "max size reached", NOW_S, "cluster-autoscaler"),
         ),
         (
             [a_pod(ended={"exitCode": 1, "message": json.dumps(ERROR | {"retryable": True})})],
             [],
-            PodTrouble("crashed", "no answer", NOW_S, "triton", 1, 1, retryable=True),
+            PodProblem("crashed", "no answer", NOW_S, "triton", 1, 1, retryable=True),
         ),
-        ([CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
-        ([UNPLACED, PULLING, CRASHED], [], PodTrouble("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
+        ([CRASHED], [], PodProblem("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
+        ([UNPLACED, PULLING, CRASHED], [], PodProblem("crashed", "failed to load 'x'", NOW_S, "triton", 1, 4)),
         (
             [a_pod(phase="Failed", ended={"exitCode": 137, "reason": "OOMKilled"})],
             [],
-            PodTrouble("crashed", "OOMKilled", NOW_S, "triton", 137, 1),
+            PodProblem("crashed", "OOMKilled", NOW_S, "triton", 137, 1),
         ),
         (
             [a_pod(phase="Failed", ended={"exitCode": 65, "message": json.dumps(ERROR)})],
             [],
-            PodTrouble("crashed", "no answer", NOW_S, "triton", 65, 1),
+            PodProblem("crashed", "no answer", NOW_S, "triton", 65, 1),
         ),
         # Its successor waits for a node: that is what keeps the work.
         (
             [a_pod(phase="Failed", ended={"exitCode": 1}), UNPLACED],
             [],
-            PodTrouble("unschedulable", "0/3 nodes are available", NOW_S, "scheduler"),
+            PodProblem("unschedulable", "0/3 nodes are available", NOW_S, "scheduler"),
         ),
     ],
 )
 def test_why_pods_do_not_run(
-    pods: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]], expected: PodTrouble | None
+    pods: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]], expected: PodProblem | None
 ) -> None:
-    assert pods_trouble(pods, events) == expected
+    assert pods_problem(pods, events) == expected
 
 
 def test_a_server_is_seen_with_its_node() -> None:
-    made = server_deployment(KEY, ServerWanted(2, NOW_S - 30, busy=False), CATALOGUE)
-    assert server_seen(made, ()) == ServerSeen(2, 0, idle_since_s=NOW_S - 30)
+    made = server_deployment(KEY, ServerDesired(2, NOW_S - 30, busy=False), INSTALLATION)
+    assert server_observed(made, ()) == ServerObserved(2, 0, idle_since_s=NOW_S - 30)
     made["status"] = {"readyReplicas": 1}
     labels = {
         "node.kubernetes.io/instance-type": "g6.xlarge",
@@ -235,14 +235,14 @@ def test_a_server_is_seen_with_its_node() -> None:
     gone = a_pod()
     gone["metadata"]["deletionTimestamp"] = AT
     pods = [gone, a_pod(phase="Running", ready=True, nodeName="n1")]
-    seen = server_seen(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
-    assert seen == ServerSeen(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a", placed=1)
-    assert server_seen(made, pods[1:]).instance_type is None
+    seen = server_observed(made, pods, (), {"n1": {"metadata": {"labels": labels}}})
+    assert seen == ServerObserved(2, 1, None, NOW_S - 30, "g6.xlarge", "spot", "eu-central-1a", placed=1)
+    assert server_observed(made, pods[1:]).instance_type is None
 
 
 def a_refused_job(*, suspend: bool = False, **status: Any) -> dict[str, Any]:
     """A Job that was let go, and whose pods may not be made."""
-    made = work_job(a_job(), replace(WANTED, suspended=suspend), CATALOGUE)
+    made = work_job(a_job(), replace(WANTED, suspended=suspend), INSTALLATION)
     made["metadata"]["uid"] = "j1"
     return made | {"status": {"startTime": AT} | status}
 
@@ -276,7 +276,7 @@ LATER = a_pod(phase="Succeeded") | {"metadata": {"uid": "p1", "creationTimestamp
 def test_why_a_job_has_no_pods(
     job: dict[str, Any], pods: list[dict[str, Any]], events: list[dict[str, Any]], words: str | None
 ) -> None:
-    found = job_seen(job, pods, events).trouble
+    found = job_observed(job, pods, events).problem
     assert (None if found is None else (found.kind, found.message)) == (None if words is None else ("refused", words))
 
 
@@ -288,7 +288,7 @@ def test_a_job_that_was_made_just_now_lacks_nothing() -> None:
 
 @pytest.mark.parametrize(("replicas", "status", "seen"), [(1, "True", True), (0, "True", False), (1, "False", False)])
 def test_why_a_server_has_no_pods(replicas: int, status: str, seen: bool) -> None:
-    made = server_deployment(KEY, ServerWanted(replicas, None, busy=True), CATALOGUE)
+    made = server_deployment(KEY, ServerDesired(replicas, None, busy=True), INSTALLATION)
     failure = {"type": "ReplicaFailure", "status": status, "message": "exceeded quota", "lastTransitionTime": AT}
-    found = server_seen(made | {"status": {"conditions": [failure]}}, ()).trouble
-    assert found == (PodTrouble("refused", "exceeded quota", NOW_S) if seen else None)
+    found = server_observed(made | {"status": {"conditions": [failure]}}, ()).problem
+    assert found == (PodProblem("refused", "exceeded quota", NOW_S) if seen else None)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, CPU, DIGEST, GPU, NOW_S, a_catalogue
+from support.decisions import CPU, DIGEST, GPU, INSTALLATION, NOW_S, a_catalogue
 from videojob.kube.render.engines import ENGINES_FOLDER, engine_arguments, server_release, start_command
 from videojob.kube.render.servers import server_address, server_deployment, server_service
-from videojob.planning.fleet.replicas import ServerWanted
+from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.installation import (
     AcceleratorSettings,
     ImageSource,
@@ -26,7 +26,7 @@ from videojob.planning.state.observed import ServerKey
 
 CPU_KEY = ServerKey("face_detector", 1, "cpu")
 GPU_KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
-BUSY = ServerWanted(2, None, busy=True)
+BUSY = ServerDesired(2, None, busy=True)
 TEAM = {"key": "team", "operator": "Exists"}
 
 
@@ -35,12 +35,14 @@ def deployment(
     *,
     source: ModelSource | None = None,
     variants: dict[str, ServerVariant] | None = None,
-    **catalogue: Any,
+    **installation: Any,
 ) -> dict[str, Any]:
-    model = CATALOGUE.models["face_detector"]
+    model = INSTALLATION.models["face_detector"]
     changes: dict[str, Any] = {} if source is None else {"source": source}
     changes |= {} if variants is None else {"variants": variants}
-    return server_deployment(key, BUSY, a_catalogue(models={"face_detector": replace(model, **changes)}, **catalogue))
+    return server_deployment(
+        key, BUSY, a_catalogue(models={"face_detector": replace(model, **changes)}, **installation)
+    )
 
 
 def pod_of(made: dict[str, Any]) -> dict[str, Any]:
@@ -52,9 +54,9 @@ def sync_of(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_clients_see_every_pod_that_is_ready() -> None:
-    service = server_service(CPU_KEY, CATALOGUE)
+    service = server_service(CPU_KEY, INSTALLATION)
     assert (service["spec"]["clusterIP"], "publishNotReadyAddresses" in service["spec"]) == ("None", False)
-    assert server_address(CPU_KEY, CATALOGUE) == f"{service['metadata']['name']}.videojob-system.svc:8001"
+    assert server_address(CPU_KEY, INSTALLATION) == f"{service['metadata']['name']}.videojob-system.svc:8001"
     labels = deployment()["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert deployment()["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -94,7 +96,7 @@ def test_a_spot_notice_may_evict_servers() -> None:
 def test_replicas_and_idleness_stand_on_the_deployment_not_on_its_pods(
     idle_since_s: float | None, noted: str | None
 ) -> None:
-    one = server_deployment(CPU_KEY, ServerWanted(3, idle_since_s, busy=False), CATALOGUE)
+    one = server_deployment(CPU_KEY, ServerDesired(3, idle_since_s, busy=False), INSTALLATION)
     assert one["spec"]["replicas"] == 3
     assert one["metadata"]["annotations"].get("videojob.dev/idle-since") == noted
     # A template that changes would roll all pods.

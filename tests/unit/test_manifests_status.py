@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import (
-    CATALOGUE,
     ERROR,
+    INSTALLATION,
     NOW_S,
     READY,
     a_head,
@@ -21,24 +21,24 @@ from support.decisions import (
     a_work_job,
     ended_status,
     look,
+    problem,
     results,
     running,
     stored,
-    trouble,
 )
 from videojob.api.status import VideoJobStatus
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import decimal, duration_text, merge_patch, status_of, timestamp
 from videojob.planning.lifecycle.progress import progress_of
-from videojob.planning.state.last_status import Recorded, recorded_of
-from videojob.planning.state.observed import Observed, ServerSeen
+from videojob.planning.state.last_status import LastStatus, last_status_of
+from videojob.planning.state.observed import Observed, ServerObserved
 
 WORKING = running(a_work_job(), server=READY, results=results(4))
 GPU_SPEC = {"compute": {"accelerator": "gpu"}}
 
 
 def status(job: VideoJob, observed: Observed, now_s: float = NOW_S) -> dict[str, Any]:
-    after, _ = stored(job, observed, CATALOGUE, now_s)
+    after, _ = stored(job, observed, INSTALLATION, now_s)
     assert after.status is not None
     return after.status.as_manifest()
 
@@ -86,7 +86,7 @@ def test_a_held_job_that_never_began_may_still_change() -> None:
 
 
 def test_the_end_has_the_counted_frames_and_where_the_results_are() -> None:
-    working, _ = stored(a_job(GPU_SPEC), WORKING, CATALOGUE, NOW_S)
+    working, _ = stored(a_job(GPU_SPEC), WORKING, INSTALLATION, NOW_S)
     found = status(working, running(results=results(10, finished="Completed", frames_done=2990)), NOW_S + 50)
     assert (found["progress"]["framesDone"], found["progress"]["framesTotal"]) == (2990, 2990)
     assert found["columns"] == {"progress": "2990/2990", "framesPerSecond": "-", "gpus": "0", "eta": "-", "cost": "-"}
@@ -96,8 +96,8 @@ def test_the_end_has_the_counted_frames_and_where_the_results_are() -> None:
 
 
 def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
-    one, _ = stored(a_job(), running(), CATALOGUE, NOW_S)
-    two, _ = stored(one, WORKING, CATALOGUE, NOW_S + 60)
+    one, _ = stored(a_job(), running(), INSTALLATION, NOW_S)
+    two, _ = stored(one, WORKING, INSTALLATION, NOW_S + 60)
     assert two.status is not None
     times = {one.type: one.last_transition_time for one in two.status.conditions}
     assert times["Succeeded"] == timestamp(NOW_S)
@@ -109,8 +109,8 @@ LOOKS = {
     "planning": Observed(jobs=(a_plan_job(active=1),)),
     "failed plan": Observed(jobs=(a_plan_job(finished="Failed", error=ERROR),)),
     "begun": running(),
-    "refused": running(server=ServerSeen(1, 0, trouble("unschedulable", "x" * 9000, source="karpenter"))),
-    "loading": running(a_work_job(suspended=True), server=ServerSeen(1, 0, trouble("starting"))),
+    "refused": running(server=ServerObserved(1, 0, problem("unschedulable", "x" * 9000, source="karpenter"))),
+    "loading": running(a_work_job(suspended=True), server=ServerObserved(1, 0, problem("starting"))),
     "working": WORKING,
     "aggregating": running(a_work_job(finished="Complete"), results=results(10)),
     "no frames": running(head=a_head(frames=0, segments=0), server=READY),
@@ -126,18 +126,18 @@ def test_every_status_is_valid_and_a_second_look_changes_nothing(
     before: dict[str, Any] | None, observed: Observed, suspend: bool
 ) -> None:
     job = a_job({"suspend": suspend}, status=before)
-    once, first = stored(job, observed, CATALOGUE, NOW_S)
+    once, first = stored(job, observed, INSTALLATION, NOW_S)
     assert once.status is not None
     assert once.status.conditions[0].reason == first.reason
     assert len(once.status.conditions[0].message) <= 4000
     again = observed
-    twice, second = stored(once, again, CATALOGUE, NOW_S + 3)
+    twice, second = stored(once, again, INSTALLATION, NOW_S + 3)
     assert twice.status == once.status
     assert second.events == () or all(one.reason == "SegmentRetried" for one in second.events)
 
 
 def test_the_time_left_moves_only_with_the_work() -> None:
-    one, _ = stored(a_job(), WORKING, CATALOGUE, NOW_S)
+    one, _ = stored(a_job(), WORKING, INSTALLATION, NOW_S)
     assert status(one, WORKING, NOW_S + 30)["progress"] == status(one, WORKING, NOW_S)["progress"]
     later = status(one, running(a_work_job(), server=READY, results=results(6)), NOW_S + 30)
     assert later["progress"]["lastUpdatedTime"] == timestamp(NOW_S + 30)
@@ -146,19 +146,19 @@ def test_the_time_left_moves_only_with_the_work() -> None:
 @pytest.mark.parametrize(
     ("recorded", "committed", "since_s", "rate"),
     [
-        (Recorded(), 0, 10, None),
-        (Recorded(), 2, None, None),
-        (Recorded(), 2, 10, 60),
-        (Recorded(), 2, 0, 600),
-        (Recorded(frames_done=0, updated_s=NOW_S - 99), 2, 10, 60),
-        (Recorded(frames_done=600, updated_s=NOW_S - 9, frames_per_second=Fraction(7)), 2, 50, 7),
-        (Recorded(frames_done=300, updated_s=NOW_S - 10), 2, 50, 30),
+        (LastStatus(), 0, 10, None),
+        (LastStatus(), 2, None, None),
+        (LastStatus(), 2, 10, 60),
+        (LastStatus(), 2, 0, 600),
+        (LastStatus(frames_done=0, updated_s=NOW_S - 99), 2, 10, 60),
+        (LastStatus(frames_done=600, updated_s=NOW_S - 9, frames_per_second=Fraction(7)), 2, 50, 7),
+        (LastStatus(frames_done=300, updated_s=NOW_S - 10), 2, 50, 30),
         # Workers were held in between: what was done before says nothing about this time.
-        (Recorded(frames_done=300, updated_s=NOW_S - 1000), 2, 10, 30),
+        (LastStatus(frames_done=300, updated_s=NOW_S - 1000), 2, 10, 30),
     ],
 )
 def test_the_rate_is_that_of_the_workers_now(
-    recorded: Recorded, committed: int, since_s: float | None, rate: int | None
+    recorded: LastStatus, committed: int, since_s: float | None, rate: int | None
 ) -> None:
     since = None if since_s is None else NOW_S - since_s
     assert progress_of(a_head(), committed, recorded, working_since_s=since, now_s=NOW_S).frames_per_second == rate
@@ -166,7 +166,7 @@ def test_the_rate_is_that_of_the_workers_now(
 
 @given(st.integers(1, 3000), st.floats(1, 600), st.integers(1, 1000))
 def test_the_rate_lies_between_the_old_and_the_new_one(before: int, passed_s: float, old: int) -> None:
-    recorded = Recorded(frames_done=before, updated_s=NOW_S - passed_s, frames_per_second=Fraction(old))
+    recorded = LastStatus(frames_done=before, updated_s=NOW_S - passed_s, frames_per_second=Fraction(old))
     found = progress_of(a_head(), 10, recorded, working_since_s=NOW_S - 10**6, now_s=NOW_S)
     assert found.frames_per_second is not None
     if before < 3000:
@@ -176,14 +176,14 @@ def test_the_rate_lies_between_the_old_and_the_new_one(before: int, passed_s: fl
 
 
 def test_a_status_is_read_back_as_it_was_meant() -> None:
-    job, _ = stored(a_job(), WORKING, CATALOGUE, NOW_S)
-    recorded = recorded_of(job.status)
+    job, _ = stored(a_job(), WORKING, INSTALLATION, NOW_S)
+    recorded = last_status_of(job.status)
     assert (recorded.reason, recorded.frames_total, recorded.frames_left) == ("Processing", 3000, 1800)
     assert (recorded.updated_s, recorded.started_s) == (NOW_S, NOW_S)
     assert recorded.frames_per_second == 120
     assert (recorded.since_s("ServerReady", "True"), recorded.since_s("ServerReady", "False")) == (NOW_S, None)
-    assert (Recorded().reason, Recorded().status_of("Suspended"), Recorded().frames_left) == ("Queued", "", 0)
-    assert recorded_of(VideoJobStatus()) == Recorded()
+    assert (LastStatus().reason, LastStatus().status_of("Suspended"), LastStatus().frames_left) == ("Queued", "", 0)
+    assert last_status_of(VideoJobStatus()) == LastStatus()
 
 
 @pytest.mark.parametrize(
@@ -233,4 +233,4 @@ def test_what_is_over_is_quiet_for_ever() -> None:
     assert look(Observed(), status=once).events == ()
     twice = VideoJob.from_manifest(job.as_manifest() | {"status": once})
     desired = look(Observed(), status=once)
-    assert status_of(twice, desired, Observed(), catalogue=CATALOGUE, table="t", now_s=NOW_S + 9999) == once
+    assert status_of(twice, desired, Observed(), installation=INSTALLATION, table="t", now_s=NOW_S + 9999) == once

@@ -1,4 +1,4 @@
-"""What a catalogue pins: the same for the same files, another for any other, and only for plain files."""
+"""What a installation pins: the same for the same files, another for any other, and only for plain files."""
 
 from __future__ import annotations
 

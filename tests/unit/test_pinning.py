@@ -1,4 +1,4 @@
-"""Workers keep the server that they began with, whatever the catalogue says later."""
+"""Workers keep the server that they began with, whatever the installation says later."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from support.decisions import (
-    CATALOGUE,
     CPU,
     GPU,
+    INSTALLATION,
     NOW_S,
     READY,
     a_catalogue,
@@ -27,10 +27,10 @@ from videojob.controller.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
-from videojob.planning.installation import Accelerator, Catalogue, ServerVariant
+from videojob.planning.installation import Accelerator, Installation, ServerVariant
 from videojob.planning.lifecycle.decide import decide
 from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.observed import JobSeen, ResultsSeen, ServerKey
+from videojob.planning.state.observed import JobObserved, ResultsObserved, ServerKey
 from videojob.worker.fold.messages import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")
@@ -39,21 +39,21 @@ ON_GPU = replace(OLD, accelerator="gpu")
 MANY = 10**6
 
 
-def offering(version: int = 1, *kinds: Accelerator) -> Catalogue:
+def offering(version: int = 1, *kinds: Accelerator) -> Installation:
     """An installation with a version of the face detector on these kinds of hardware."""
     variants: dict[Accelerator, ServerVariant] = {"cpu": CPU, "gpu": GPU}
     offered = {kind: variants[kind] for kind in kinds or ("cpu",)}
-    model = replace(CATALOGUE.models["face_detector"], version=version, variants=offered)
-    settings = {kind: CATALOGUE.accelerators[kind] for kind in offered}
+    model = replace(INSTALLATION.models["face_detector"], version=version, variants=offered)
+    settings = {kind: INSTALLATION.accelerators[kind] for kind in offered}
     return a_catalogue(models={"face_detector": model}, accelerators=settings)
 
 
-def work(server: ServerKey | None = OLD, **changes: Any) -> JobSeen:
+def work(server: ServerKey | None = OLD, **changes: Any) -> JobObserved:
     return a_work_job(server=server, **changes)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "seen", "catalogue", "expected"),
+    ("jobs", "seen", "installation", "expected"),
     [
         ([work()], results(), offering(1, "cpu", "gpu"), OLD),
         ([work()], results(), offering(2), OLD),
@@ -75,33 +75,33 @@ def work(server: ServerKey | None = OLD, **changes: Any) -> JobSeen:
     ],
 )
 def test_the_server_is_that_of_the_workers_and_else_the_best_of_today(
-    jobs: Sequence[JobSeen], seen: ResultsSeen | None, catalogue: Catalogue, expected: ServerKey
+    jobs: Sequence[JobObserved], seen: ResultsObserved | None, installation: Installation, expected: ServerKey
 ) -> None:
-    assert place_for(a_job().spec, MANY, jobs, seen, catalogue).key == expected
+    assert place_for(a_job().spec, MANY, jobs, seen, installation).key == expected
 
 
 @pytest.mark.parametrize(
-    ("server", "catalogue", "error"),
+    ("server", "installation", "error"),
     [
         (OLD, a_catalogue(models={}), ModelNotFound),
         (ON_GPU, offering(1), NoPlacement),
-        (OLD, a_catalogue(accelerators={"gpu": CATALOGUE.accelerators["gpu"]}), NoPlacement),
+        (OLD, a_catalogue(accelerators={"gpu": INSTALLATION.accelerators["gpu"]}), NoPlacement),
     ],
 )
 def test_workers_that_began_with_what_is_gone_end_with_words(
-    server: ServerKey, catalogue: Catalogue, error: type[VideoJobError]
+    server: ServerKey, installation: Installation, error: type[VideoJobError]
 ) -> None:
     with pytest.raises(error, match="the job began") as caught:
-        place_for(a_job().spec, MANY, [work(server)], results(), catalogue)
+        place_for(a_job().spec, MANY, [work(server)], results(), installation)
     assert "Create the VideoJob again" in caught.value.hint
-    desired = decide(a_job(status=a_status()), running(work(server), server=READY), catalogue, NOW_S)
+    desired = decide(a_job(status=a_status()), running(work(server), server=READY), installation, NOW_S)
     assert (desired.ended, desired.reason) == (True, error.reason)
 
 
 def test_workers_know_why_their_server_was_chosen_while_it_still_would_be() -> None:
-    chosen = place_for(a_job().spec, MANY, (), None, CATALOGUE)
-    kept = place_for(a_job().spec, MANY, [work(chosen.key)], results(1), CATALOGUE)
-    other = place_for(a_job().spec, 1, [work(chosen.key)], results(1), CATALOGUE)
+    chosen = place_for(a_job().spec, MANY, (), None, INSTALLATION)
+    kept = place_for(a_job().spec, MANY, [work(chosen.key)], results(1), INSTALLATION)
+    other = place_for(a_job().spec, 1, [work(chosen.key)], results(1), INSTALLATION)
     assert (kept.key, kept.why) == (chosen.key, chosen.why)
     assert (other.key, other.why) == (chosen.key, "")
     assert chosen.why
@@ -140,18 +140,18 @@ def test_what_is_no_key_is_not_taken_for_one(text: str) -> None:
 
 
 def reconcile_server(desk: JobDesk, key: ServerKey) -> None:
-    look = ServerLook(desk.cluster, desk.catalogue, desk.clock)
-    ServerReconciler(desk.cluster, desk.catalogue, desk.clock, desk.demands, look).reconcile(key)
+    look = ServerLook(desk.cluster, desk.installation, desk.clock)
+    ServerReconciler(desk.cluster, desk.installation, desk.clock, desk.demands, look).reconcile(key)
 
 
-@pytest.mark.parametrize("catalogue", [offering(2), offering(1, "cpu", "gpu"), offering(3, "cpu", "gpu")])
-def test_an_upgrade_of_the_catalogue_leaves_workers_and_their_server_at_work(catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("installation", [offering(2), offering(1, "cpu", "gpu"), offering(3, "cpu", "gpu")])
+def test_an_upgrade_of_the_catalogue_leaves_workers_and_their_server_at_work(installation: Installation) -> None:
     desk = JobDesk(offering(1))
     job = desk.let_work()
     reconcile_server(desk, OLD)
     before = desk.cluster.stored[DEPLOYMENTS.plural, "videojob-system", server_name(OLD)]
 
-    desk.use(catalogue)
+    desk.use(installation)
     desk.demands.expect([])
     desk.table.videos = planned_job(cuts=[9])
     desk.table.head = replace(plan_head(desk.table.videos), frames=MANY)

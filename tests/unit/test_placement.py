@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.decisions import CATALOGUE, CPU, GPU, NOW_S, a_catalogue, a_head, a_job
+from support.decisions import CPU, GPU, INSTALLATION, NOW_S, a_catalogue, a_head, a_job
 from videojob.planning.installation import AcceleratorSettings, WorkerSettings
 from videojob.planning.placement.choice import (
     GPU_PAYS_FROM_FRAMES,
@@ -23,7 +23,7 @@ from videojob.planning.placement.choice import (
     worker_count,
 )
 from videojob.planning.placement.gpus import gpu_models
-from videojob.planning.state.last_status import Recorded
+from videojob.planning.state.last_status import LastStatus
 
 
 def spec_of(**compute: Any) -> Any:
@@ -49,22 +49,26 @@ def spec_of(**compute: Any) -> Any:
     ],
 )
 def test_the_cheaper_hardware_that_meets_the_deadline_is_taken(compute: dict[str, Any], frames: int, kind: str) -> None:
-    found = place(spec_of(**compute), CATALOGUE, frames)
+    found = place(spec_of(**compute), INSTALLATION, frames)
     assert (found.key.accelerator, found.variant.accelerator) == (kind, kind)
     assert found.why
 
 
 def test_a_model_with_one_variant_needs_no_choice() -> None:
-    model = replace(CATALOGUE.models["face_detector"], variants={"cpu": CPU})
+    model = replace(INSTALLATION.models["face_detector"], variants={"cpu": CPU})
     found = place(spec_of(deadline="1s"), a_catalogue(models={"face_detector": model}), 10**9)
     assert (found.key.accelerator, "only cpu" in found.why) == ("cpu", True)
 
 
 def test_jobs_with_the_same_constraints_share_a_server_however_they_write_them() -> None:
-    one = place(spec_of(capacityTypes=["spot", "on-demand"], instanceTypes=["m7i.xlarge", "c7i.xlarge"]), CATALOGUE, 1)
-    two = place(spec_of(capacityTypes=["on-demand", "spot"], instanceTypes=["c7i.xlarge", "m7i.xlarge"]), CATALOGUE, 2)
+    one = place(
+        spec_of(capacityTypes=["spot", "on-demand"], instanceTypes=["m7i.xlarge", "c7i.xlarge"]), INSTALLATION, 1
+    )
+    two = place(
+        spec_of(capacityTypes=["on-demand", "spot"], instanceTypes=["c7i.xlarge", "m7i.xlarge"]), INSTALLATION, 2
+    )
     assert one.key == two.key
-    assert one.key != place(spec_of(), CATALOGUE, 1).key
+    assert one.key != place(spec_of(), INSTALLATION, 1).key
 
 
 T4_FIRST = {
@@ -91,9 +95,9 @@ def test_a_server_has_one_gpu_model(types: list[str], gpu: str, kept: tuple[str,
 
 
 def test_where_nodes_do_not_tell_their_gpu_the_types_alone_keep_gpus_apart() -> None:
-    found = place(spec_of(accelerator="gpu", instanceTypes=["g6.xlarge", "g5.xlarge"]), CATALOGUE, 1)
+    found = place(spec_of(accelerator="gpu", instanceTypes=["g6.xlarge", "g5.xlarge"]), INSTALLATION, 1)
     assert (found.key.gpu, found.key.instance_types) == ("", ("g5.xlarge",))
-    assert place(spec_of(accelerator="gpu"), CATALOGUE, 1).key.gpu == ""
+    assert place(spec_of(accelerator="gpu"), INSTALLATION, 1).key.gpu == ""
 
 
 def test_servers_on_cpus_have_no_gpu_and_all_types() -> None:
@@ -115,13 +119,13 @@ def test_gpus_of_families_are_those_of_the_price_table() -> None:
 @pytest.mark.parametrize(
     ("head", "recorded", "kind"),
     [
-        (a_head(frames=10**6), Recorded(frames_total=1), "gpu"),
-        (None, Recorded(frames_total=10**6), "gpu"),
-        (None, Recorded(), "cpu"),
+        (a_head(frames=10**6), LastStatus(frames_total=1), "gpu"),
+        (None, LastStatus(frames_total=10**6), "gpu"),
+        (None, LastStatus(), "cpu"),
     ],
 )
-def test_the_server_is_the_same_when_the_table_is_away(head: Any, recorded: Recorded, kind: str) -> None:
-    assert place(spec_of(), CATALOGUE, frames_of(head, recorded)).key.accelerator == kind
+def test_the_server_is_the_same_when_the_table_is_away(head: Any, recorded: LastStatus, kind: str) -> None:
+    assert place(spec_of(), INSTALLATION, frames_of(head, recorded)).key.accelerator == kind
 
 
 @pytest.mark.parametrize(
@@ -162,9 +166,9 @@ def test_a_job_is_as_fast_as_its_deadline_asks(
 def test_workers_are_as_many_as_keep_the_server_busy_within_the_limits(
     limits: dict[str, int], speed: int, indexes: int, workers: int
 ) -> None:
-    catalogue = a_catalogue(worker=WorkerSettings(cpu="1500m"))
+    installation = a_catalogue(worker=WorkerSettings(cpu="1500m"))
     spec = spec_of(limits=limits) if limits else spec_of()
-    assert worker_count(spec, catalogue, Fraction(speed), indexes) == workers
+    assert worker_count(spec, installation, Fraction(speed), indexes) == workers
 
 
 @pytest.mark.parametrize(

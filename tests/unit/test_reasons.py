@@ -13,7 +13,7 @@ from videojob import errors
 from videojob.api.docs import reference_markdown
 from videojob.api.problems import ManifestProblems
 from videojob.planning.lifecycle.conditions import fails, fails_with, told
-from videojob.planning.lifecycle.decide import look_at
+from videojob.planning.lifecycle.decide import snapshot_of
 from videojob.planning.state.observed import Observed
 from videojob.reasons import REASONS, Phase, Reason, Where, settle_on
 from videojob.reasons.guide import BEGIN, END, guide_with_reasons
@@ -123,10 +123,10 @@ FAILURES = [one for one in REASONS.values() if one.phase is Phase.FAILED]
 
 @pytest.mark.parametrize("one", FAILURES, ids=lambda one: one.word)
 def test_the_status_of_a_failed_job_advises_what_is_true_on_a_cluster(one: Reason) -> None:
-    look = look_at(a_job(), Observed(), a_catalogue(), NOW_S)
+    snapshot = snapshot_of(a_job(), Observed(), a_catalogue(), NOW_S)
     stored = {"reason": one.word, "message": "it broke", "uri": "s3://clips/a.mp4", "segment": 3, "hint": ""}
-    assert fails(look, one.word, "it broke").message == f"it broke. {one.cluster}"
-    assert fails_with(look, stored).message == f"it broke (s3://clips/a.mp4, segment 3). {one.cluster}"
+    assert fails(snapshot, one.word, "it broke").message == f"it broke. {one.cluster}"
+    assert fails_with(snapshot, stored).message == f"it broke (s3://clips/a.mp4, segment 3). {one.cluster}"
 
 
 @WITHOUT_HINT

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from support.decisions import CATALOGUE, a_job
+from support.decisions import INSTALLATION, a_job
 from support.job_desk import KEY, JobDesk
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.kube.names import child_name
 from videojob.kube.render.jobs import config_map, plan_job
-from videojob.planning.state.desired import PlanJobWanted
+from videojob.planning.state.desired import PlannerDesired
 
 
 def test_a_look_that_ended_between_file_and_job_is_gone_on_with_and_no_config_map_is_read() -> None:
@@ -40,7 +40,7 @@ def test_a_look_that_ended_between_file_and_job_is_gone_on_with_and_no_config_ma
 def test_somebody_elses_job_under_the_name_is_never_taken_over() -> None:
     desk = JobDesk()
     desk.start()
-    theirs = plan_job(a_job(), PlanJobWanted(1), CATALOGUE)
+    theirs = plan_job(a_job(), PlannerDesired(1), INSTALLATION)
     del theirs["metadata"]["ownerReferences"], theirs["metadata"]["labels"]
     desk.cluster.put(JOBS, theirs)
     with pytest.raises(ClusterRefused, match="belongs to somebody else"):
@@ -98,10 +98,10 @@ def test_a_job_that_is_held_before_its_start_is_not_locked() -> None:
 def by_the_previous_release(desk: JobDesk, *, plan: bool) -> str:
     """It made a job's file, and perhaps the planner's Job, and was killed before it stored a startTime."""
     name = f"{child_name(a_job().metadata, 'job')}"
-    file = config_map(a_job(), CATALOGUE)
+    file = config_map(a_job(), INSTALLATION)
     desk.cluster.put(CONFIG_MAPS, file | {"metadata": file["metadata"] | {"name": name}})
     if plan:
-        desk.cluster.put(JOBS, plan_job(a_job(), PlanJobWanted(1), CATALOGUE, name))
+        desk.cluster.put(JOBS, plan_job(a_job(), PlannerDesired(1), INSTALLATION, name))
         desk.plan()
     return name
 
@@ -136,8 +136,8 @@ def test_every_job_of_a_run_reads_the_file_that_it_was_planned_from_though_the_i
     desk.start()
     desk.look()
     (file,) = desk.cluster.names(CONFIG_MAPS)
-    models = {name: replace(model, digest="sha256:" + "f" * 64) for name, model in CATALOGUE.models.items()}
-    desk.use(replace(CATALOGUE, models=models))
+    models = {name: replace(model, digest="sha256:" + "f" * 64) for name, model in INSTALLATION.models.items()}
+    desk.use(replace(INSTALLATION, models=models))
     desk.plan()
     desk.look()
     (work,) = [one for one in desk.jobs if "-work-" in one["metadata"]["name"]]

@@ -79,11 +79,11 @@ def test_it_is_not_resumed_while_the_table_is_away(desk: JobDesk) -> None:
     failed(desk)
     before = desk.status
     resume(desk)
-    desk.table.trouble = lambda _name: SinkUnavailable("no route")
+    desk.table.problem = lambda _name: SinkUnavailable("no route")
     with pytest.raises(SinkUnavailable):
         desk.look()
     assert desk.status == before, "who is to forget what passed would not be asked again"
-    desk.table.trouble = lambda _name: None
+    desk.table.problem = lambda _name: None
     desk.look()
     assert (desk.status["resumes"], sorted(desk.table.failed)) == (1, [5])
 
@@ -95,7 +95,7 @@ def test_what_was_done_twice_is_done_once(desk: JobDesk) -> None:
     job = desk.job
     desk.look()
     desk.cluster.put(VIDEOJOBS, job)
-    desk.use(desk.catalogue)
+    desk.use(desk.installation)
     desk.look()
     assert names(desk) == ["1", "11"]
     assert KEY in desk.wrote

@@ -14,13 +14,13 @@ from support.decisions import (
     a_plan_job,
     a_work_job,
     condition,
+    problem,
     running,
-    trouble,
 )
 from videojob.planning.diagnosis.nodes import plain_words
-from videojob.planning.diagnosis.pods import look_again_s
+from videojob.planning.diagnosis.pods import requeue_after_s
 from videojob.planning.lifecycle.decide import decide
-from videojob.planning.state.observed import NODE_ON_THE_WAY, Observed, PodTrouble, ServerSeen
+from videojob.planning.state.observed import NODE_PROVISIONING, Observed, PodProblem, ServerObserved
 
 # As Karpenter 1.14.1 said them in tests/e2e/test_karpenter.py.
 TAINT = "did not tolerate taint (taint=videojob.dev/dedicated=cpu:NoSchedule)"
@@ -60,8 +60,8 @@ SCHEDULER = (
         ("karpenter", "something new", "something new"),
         ("scheduler", SCHEDULER, "0/2 nodes are available: 1 Insufficient cpu."),
         ("cluster-autoscaler", "max size reached", "max size reached"),
-        (NODE_ON_THE_WAY, "Pod should schedule on: nodeclaim/gpu-1, node/n", "Karpenter starts nodeclaim/gpu-1"),
-        (NODE_ON_THE_WAY, "pod triggered scale-up", "pod triggered scale-up"),
+        (NODE_PROVISIONING, "Pod should schedule on: nodeclaim/gpu-1, node/n", "Karpenter starts nodeclaim/gpu-1"),
+        (NODE_PROVISIONING, "pod triggered scale-up", "pod triggered scale-up"),
     ],
 )
 def test_what_is_no_news_is_left_out(source: str, message: str, expected: str) -> None:
@@ -92,7 +92,7 @@ def test_what_is_no_news_is_left_out(source: str, message: str, expected: str) -
 def test_what_to_change_follows_from_what_was_said(
     said: str, compute: dict[str, Any], asks: list[str], asks_not: list[str]
 ) -> None:
-    server = ServerSeen(1, 0, trouble("unschedulable", said, source="karpenter"))
+    server = ServerObserved(1, 0, problem("unschedulable", said, source="karpenter"))
     job = a_job({"compute": {"accelerator": "gpu", **compute}})
     desired = decide(job, running(server=server), a_catalogue(karpenter="karpenter"), NOW_S)
     assert condition(desired, "CapacityReady") == ("False", "InsufficientCapacity")
@@ -101,7 +101,7 @@ def test_what_to_change_follows_from_what_was_said(
 
 
 def test_a_refusal_that_passes_with_the_next_look_alarms_nobody() -> None:
-    server = ServerSeen(1, 0, trouble("unschedulable", GPU_LIMIT, source="karpenter", age_s=11))
+    server = ServerObserved(1, 0, problem("unschedulable", GPU_LIMIT, source="karpenter", age_s=11))
     desired = decide(
         a_job({"compute": {"accelerator": "gpu"}}), running(server=server), a_catalogue(karpenter="karpenter"), NOW_S
     )
@@ -113,7 +113,7 @@ def test_a_refusal_that_passes_with_the_next_look_alarms_nobody() -> None:
     ("karpenter", "said"), [("karpenter", "which Karpenter is to make"), ("none", "scheduler: 0/2")]
 )
 def test_the_schedulers_words_are_told_where_nobody_makes_nodes(karpenter: str, said: str) -> None:
-    server = ServerSeen(1, 0, trouble("unschedulable", SCHEDULER, source="scheduler"))
+    server = ServerObserved(1, 0, problem("unschedulable", SCHEDULER, source="scheduler"))
     desired = decide(a_job(), running(server=server), a_catalogue(karpenter=karpenter), NOW_S)
     assert said in desired.message
 
@@ -122,15 +122,15 @@ def test_a_need_for_a_node_is_one_event_however_its_story_goes_on() -> None:
     claim = "Pod should schedule on: nodeclaim/gpu-1"
     stories = [
         None,
-        trouble("unschedulable", SCHEDULER, source="scheduler"),
-        trouble("unschedulable", claim, source=NODE_ON_THE_WAY),
+        problem("unschedulable", SCHEDULER, source="scheduler"),
+        problem("unschedulable", claim, source=NODE_PROVISIONING),
     ]
     job = a_job({"compute": {"accelerator": "gpu"}})
     told = {
         one.message
         for story in stories
         for one in decide(
-            job, running(server=ServerSeen(1, 0, story)), a_catalogue(karpenter="karpenter"), NOW_S
+            job, running(server=ServerObserved(1, 0, story)), a_catalogue(karpenter="karpenter"), NOW_S
         ).events
         if one.reason == "NodeRequested"
     }
@@ -140,9 +140,9 @@ def test_a_need_for_a_node_is_one_event_however_its_story_goes_on() -> None:
 @pytest.mark.parametrize(
     ("observed", "who"),
     [
-        (Observed(jobs=(a_plan_job(trouble=trouble("unschedulable", source="karpenter")),)), "the planner"),
-        (running(server=ServerSeen(1, 0)), "the inference server"),
-        (running(a_work_job(ready=0, trouble=trouble("unschedulable")), server=READY), "workers"),
+        (Observed(jobs=(a_plan_job(problem=problem("unschedulable", source="karpenter")),)), "the planner"),
+        (running(server=ServerObserved(1, 0)), "the inference server"),
+        (running(a_work_job(ready=0, problem=problem("unschedulable")), server=READY), "workers"),
     ],
 )
 def test_an_event_says_for_whom_a_node_is_needed(observed: Observed, who: str) -> None:
@@ -153,5 +153,5 @@ def test_an_event_says_for_whom_a_node_is_needed(observed: Observed, who: str) -
 
 @pytest.mark.parametrize(("age_s", "again_s"), [(0, 3), (6, 3), (20, 10), (60, 30), (9999, 30)])
 def test_the_longer_pods_wait_the_rarer_they_are_looked_at(age_s: float, again_s: float) -> None:
-    assert look_again_s(PodTrouble("unschedulable", "no", NOW_S - age_s), NOW_S) == again_s
-    assert look_again_s(None, NOW_S) == 30
+    assert requeue_after_s(PodProblem("unschedulable", "no", NOW_S - age_s), NOW_S) == again_s
+    assert requeue_after_s(None, NOW_S) == 30

@@ -21,7 +21,7 @@ from support.reports import (
 from videojob.results.merge import fold
 from videojob.results.report import PeakPicture, ReportData, choose_peaks, render_report
 from videojob.results.report.tables import MAX_WINDOW_ROWS
-from videojob.results.report.view import MAX_TIMELINES, MAX_TROUBLES
+from videojob.results.report.view import MAX_PROBLEMS, MAX_TIMELINES
 from videojob.results.report.words import DASH
 from videojob.results.run_facts import VideoFacts
 from videojob.results.summary import VideoEntry, summarise
@@ -45,7 +45,7 @@ def empty_data() -> ReportData:
 
 CASES: dict[str, Callable[[], ReportData]] = {
     "rich": report_data,
-    "with troubles": lambda: report_data(failed=(not_found(2, "gone.mp4"),), gaps=(Gap(0, 5000, "corrupt packets"),)),
+    "with problems": lambda: report_data(failed=(not_found(2, "gone.mp4"),), gaps=(Gap(0, 5000, "corrupt packets"),)),
     "hostile": lambda: report_data((HOSTILE, "b.mp4"), failed=(not_found(2, HOSTILE),), gaps=(Gap(0, 10, HOSTILE),)),
     "nothing seen": empty_data,
     "no record of the run": lambda: replace(report_data(), facts=None, pictures=()),
@@ -94,7 +94,7 @@ def test_every_drawing_has_finite_numbers_inside_its_frame(page: Page) -> None:
 
 
 def test_bars_stay_inside_the_chart() -> None:
-    page = read_page(render_report(CASES["with troubles"]()))
+    page = read_page(render_report(CASES["with problems"]()))
     bars = [e for e in page.all("rect") if not e.has_class("box") and not e.has_class("halo")]
     assert len(bars) > 100
     assert all(float(bar.attributes["x"]) + float(bar.attributes["width"]) <= 1000.01 for bar in bars)
@@ -118,7 +118,7 @@ def test_the_same_data_gives_the_same_page() -> None:
 
 
 def test_the_header_says_what_was_processed_and_how_it_ended() -> None:
-    page = read_page(render_report(CASES["with troubles"]()))
+    page = read_page(render_report(CASES["with problems"]()))
     (title,) = page.all("h1")
     assert title.text.split() == ["entrance-hall", "Partially", "completed"]
     (lead,) = page.all("p", "lead")
@@ -127,14 +127,14 @@ def test_the_header_says_what_was_processed_and_how_it_ended() -> None:
 
 
 def test_failed_inputs_and_gaps_say_why_and_what_to_do() -> None:
-    words = text(read_page(render_report(CASES["with troubles"]())), "attention")
+    words = text(read_page(render_report(CASES["with problems"]())), "attention")
     assert "InputNotFound gone.mp4 S3 has no such bucket" in words
     assert "Check the path or key" in words
     assert "Not retryable." in words
     assert f"entrance-north.mp4, 0:00{DASH}0:05" in words
 
 
-def test_a_clean_run_has_no_section_about_trouble() -> None:
+def test_a_clean_run_has_no_section_about_problems() -> None:
     assert read_page(render_report(report_data())).section("attention") is None
 
 
@@ -223,7 +223,7 @@ def test_what_is_too_much_for_a_page_is_capped_and_said(videos: int, minutes: in
 def test_a_hundred_gaps_do_not_bury_the_results() -> None:
     gaps = tuple(Gap(10_000 * at, 10_000 * at + 500, "corrupt packets") for at in range(100))
     page = read_page(render_report(report_data(gaps=gaps)))
-    assert len(page.all("p", "where")) == MAX_TROUBLES
+    assert len(page.all("p", "where")) == MAX_PROBLEMS
     assert "70 more" in text(page, "attention")
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.decisions import (
-    CATALOGUE,
     GPU,
+    INSTALLATION,
     NOW_S,
     READY,
     a_catalogue,
@@ -27,7 +27,7 @@ from support.decisions import (
 from videojob.controller.demands import Demands
 from videojob.planning.fleet.shares import share_of, workers_now
 from videojob.planning.lifecycle.decide import decide
-from videojob.planning.state.observed import JobSeen, Observed
+from videojob.planning.state.observed import JobObserved, Observed
 
 SPEEDS = st.fractions(min_value=Fraction(1, 10), max_value=5000, max_denominator=100)
 NEEDS = st.lists(SPEEDS, min_size=1, max_size=30)
@@ -95,7 +95,7 @@ GPU_JOB = {"compute": {"accelerator": "gpu"}}
 MANY = tuple([Fraction(900)] * 79)  # beside it, on eight GPUs that answer 900 a second each
 
 
-def parallelism(workers: JobSeen | None, others: tuple[Fraction, ...] | None, **changes: Any) -> int:
+def parallelism(workers: JobObserved | None, others: tuple[Fraction, ...] | None, **changes: Any) -> int:
     jobs = () if workers is None else (workers,)
     observed = running(*jobs, server=READY, head=HEAD, **{"results": results(), **changes})
     desired = look(replace(observed, others=others), GPU_JOB)
@@ -118,7 +118,7 @@ def parallelism(workers: JobSeen | None, others: tuple[Fraction, ...] | None, **
     ids=["alone", "among many", "unknown", "not yet let go", "at work", "nearly so", "alone again", "a new controller"],
 )
 def test_a_job_has_the_workers_of_its_share(
-    workers: JobSeen | None, others: tuple[Fraction, ...] | None, expected: int
+    workers: JobObserved | None, others: tuple[Fraction, ...] | None, expected: int
 ) -> None:
     assert parallelism(workers, others) == expected
 
@@ -131,7 +131,7 @@ def test_near_its_end_a_job_keeps_its_workers() -> None:
 def test_kueue_has_admitted_what_it_has() -> None:
     job = a_job(GPU_JOB, labels={"kueue.x-k8s.io/queue-name": "gpus"})
     observed = running(a_work_job(parallelism=15, batch=7), server=READY, head=HEAD)
-    desired = decide(job, replace(observed, others=MANY), CATALOGUE, NOW_S)
+    desired = decide(job, replace(observed, others=MANY), INSTALLATION, NOW_S)
     assert desired.work_job is not None
     assert desired.work_job.parallelism == 15
 
@@ -142,23 +142,23 @@ JOBS, GPUS = 20, 4
 def waiting_share(*, shared: bool) -> float:
     """Of the workers' CPUs of twenty jobs on four GPUs, what waits for answers, once all have been looked at again."""
     variant = replace(GPU, max_replicas=GPUS)
-    model = replace(CATALOGUE.models["face_detector"], variants={"gpu": variant})
-    catalogue = a_catalogue(models={"face_detector": model})
+    model = replace(INSTALLATION.models["face_detector"], variants={"gpu": variant})
+    installation = a_catalogue(models={"face_detector": model})
     demands, jobs = Demands(), {("team", f"job-{at}"): a_job(GPU_JOB, name=f"job-{at}") for at in range(JOBS)}
     demands.expect(jobs)
-    workers: dict[tuple[str, str], JobSeen] = {}
+    workers: dict[tuple[str, str], JobObserved] = {}
     for _ in range(3):
         for key, job in jobs.items():
             observed: Observed = running(*filter(None, [workers.get(key)]), server=READY, head=HEAD)
             if shared and demands.complete:
                 (server,) = demands.servers
                 observed = replace(observed, others=demands.others(key, server))
-            desired = decide(job, observed, catalogue, NOW_S)
+            desired = decide(job, observed, installation, NOW_S)
             assert desired.work_job is not None
             demands.set(key, desired.demand)
             wanted = desired.work_job
             workers[key] = a_work_job(parallelism=wanted.parallelism, batch=wanted.batch, server=wanted.server)
-    sent = sum(one.parallelism for one in workers.values()) * catalogue.worker.frames_per_second
+    sent = sum(one.parallelism for one in workers.values()) * installation.worker.frames_per_second
     answered = variant.max_replicas * variant.frames_per_second
     return float(max(Fraction(0), 1 - answered / sent))
 

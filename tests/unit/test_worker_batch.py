@@ -269,14 +269,14 @@ def test_a_failure_that_another_worker_stored_meanwhile_is_heeded() -> None:
             pod.store.failed.setdefault(1, SegmentFailure(1, 0, {}))
         return None
 
-    pod.store.trouble = meanwhile
+    pod.store.problem = meanwhile
     assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4)
     assert pod.decoder.asked == [0, 3, 4, 5]
 
 
 def test_a_store_that_is_away_ends_the_pod_at_once() -> None:
     pod = Pod()
-    pod.store.trouble = lambda name: SinkUnavailable("away") if name == "commit" else None
+    pod.store.problem = lambda name: SinkUnavailable("away") if name == "commit" else None
     with pytest.raises(SinkUnavailable):
         pod.work()
     assert pod.decoder.asked == [0], "to run a segment again would only cost more of what the store refuses"

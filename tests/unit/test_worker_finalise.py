@@ -100,7 +100,7 @@ def test_a_verdict_that_came_before_the_commits_were_read_is_seen_with_them() ->
     def noted(name: str) -> None:
         asked.append(name)
 
-    store.trouble = noted
+    store.problem = noted
     finalised(store)
     assert asked.index("failures") < asked.index("committed")
 
@@ -134,10 +134,10 @@ def test_what_was_stored_first_stands() -> None:
 
 def test_a_finaliser_that_died_is_followed_by_the_same_summary() -> None:
     store = store_of(committed={0, 1, 2})
-    store.trouble = lambda name: SinkUnavailable("away") if name == "finalise" else None
+    store.problem = lambda name: SinkUnavailable("away") if name == "finalise" else None
     with pytest.raises(SinkUnavailable):
         finalised(store)
-    store.trouble = lambda _name: None
+    store.problem = lambda _name: None
     assert finalised(store) == finalised(store_of(committed={0, 1, 2}))
 
 

@@ -103,7 +103,7 @@ def test_a_decoder_that_dies_by_name_keeps_its_own_rule() -> None:
 
 
 def test_a_store_that_is_away_is_not_asked_to_note_it() -> None:
-    store = FakeJobStore(trouble=lambda name: SinkUnavailable("away") if name == "commit" else None)
+    store = FakeJobStore(problem=lambda name: SinkUnavailable("away") if name == "commit" else None)
     with pytest.raises(SinkUnavailable):
         Pod(failures=1, limit=5, store=store).work()
     assert [reason for _, reason in store.noted] == [began(1)]

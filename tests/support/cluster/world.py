@@ -177,7 +177,7 @@ def _own_node(folder: Path) -> Iterator[tuple[Cluster, Node]]:
 
 
 def _entry(digest: str, folder: str) -> dict[str, Any]:
-    """A model of the catalogue, from a folder of the bucket "models"."""
+    """A model of the installation, from a folder of the bucket "models"."""
     variant = {
         "backend": "python",
         "framesPerSecond": "20",

@@ -25,7 +25,7 @@ from videojob.controller.lead import LeadOptions
 from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.scope import STALE_S
 from videojob.controller.stores import Stores
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.ports import JobStore
 from videojob.reasons import Where, settle_on
 from videojob.worker.process.logs import log_json
@@ -55,7 +55,7 @@ def controller(
     """Run the operator: watches VideoJobs and brings each to its end."""
     settle_on(Where.CLUSTER)
     log_json({"component": "controller"})
-    catalogue = read_config(config)
+    installation = read_config(config)
     metrics = ControllerMetrics()
 
     def count(method: str, code: int) -> None:
@@ -64,7 +64,7 @@ def controller(
     clock = SystemClock()
     cluster = connect_cluster(kubeconfig, observe=count)
     side = connect_cluster(kubeconfig, observe=count, patience_s=_SIDE_PATIENCE_S)
-    stores = Stores(lambda table, region: _store(table, region, catalogue), clock)
+    stores = Stores(lambda table, region: _store(table, region, installation), clock)
     lead = LeadOptions(
         workers=workers,
         resync_s=resync,
@@ -81,7 +81,9 @@ def controller(
     if kubeconfig is not None:
         os.environ["KUBECONFIG"] = str(kubeconfig)  # kopf finds the cluster by itself
     try:
-        asyncio.run(_run(Controller(catalogue, cluster, side, stores, clock=clock, metrics=metrics, options=options)))
+        asyncio.run(
+            _run(Controller(installation, cluster, side, stores, clock=clock, metrics=metrics, options=options))
+        )
     finally:
         stores.close()
         cluster.close()
@@ -105,9 +107,9 @@ async def _run(made: Controller) -> None:
     await made.run(stop)
 
 
-def _store(table: str, region: str | None, catalogue: Catalogue) -> JobStore:
+def _store(table: str, region: str | None, installation: Installation) -> JobStore:
     retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S)
-    store = DynamoDbJobStore(DynamoDbSettings(table, region, retry=retry, retention_s=catalogue.results.retention_s))
-    if catalogue.results.create_table and table == catalogue.results.table:
+    store = DynamoDbJobStore(DynamoDbSettings(table, region, retry=retry, retention_s=installation.results.retention_s))
+    if installation.results.create_table and table == installation.results.table:
         store.create_table()
     return store

@@ -16,7 +16,7 @@ from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNa
 from videojob.cli.display import plural
 from videojob.cli.doctor_facts import (
     FactReader,
-    Installation,
+    Release,
     expiry_facts,
     gateway_facts,
     model_facts,
@@ -56,7 +56,7 @@ from videojob.kube.doctor.surroundings import (
     namespace_finding,
     queue_finding,
 )
-from videojob.planning.installation import Catalogue, S3Source
+from videojob.planning.installation import Installation, S3Source
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}
 _LEVEL_CHARS = max(map(len, _STYLES))
@@ -121,48 +121,50 @@ def _cluster_checks(reader: FactReader, namespace: str, version: tuple[int, int]
     if isinstance(controllers, NotRead) or not controllers:
         yield unchecked("installation", "there is no controller to see it by", "Nodes, identity and AWS are left out.")
         return
-    yield from _release_checks(reader, reader.installation(controllers[0]), namespace, version)
+    yield from _release_checks(reader, reader.release(controllers[0]), namespace, version)
 
 
 def _release_checks(
-    reader: FactReader, made: Installation, namespace: str, version: tuple[int, int] | None
+    reader: FactReader, made: Release, namespace: str, version: tuple[int, int] | None
 ) -> Iterator[Finding]:
     yield lease_finding(reader.lease(made.namespace), SystemClock().now_s())
     rights = reader.rights_of(made.account, made.namespace, CONTROLLER_RIGHTS, namespace)
     yield controller_rights_finding(rights, f"{made.namespace}/{made.account}", namespace)
-    catalogue = made.catalogue
-    if catalogue is None:
+    installation = made.installation
+    if installation is None:
         advice = f"The right to get config maps in {made.namespace} is enough: nodes, identity and AWS are left out."
-        yield unchecked("configuration", made.no_catalogue, advice)
+        yield unchecked("configuration", made.no_installation, advice)
     else:
-        nodes = reader.nodes(catalogue.karpenter, wants_gpu=_wants_gpu(catalogue))
+        nodes = reader.nodes(installation.karpenter, wants_gpu=_wants_gpu(installation))
         yield from node_findings(nodes)
         yield from ami_findings(nodes.classes, version)
-        gpu = catalogue.accelerators.get("gpu")
-        yield from image_findings(catalogue)
+        gpu = installation.accelerators.get("gpu")
+        yield from image_findings(installation)
         yield from gpu_model_findings(nodes, () if gpu is None else gpu.gpu_models)
-        yield from _identity_checks(reader, made, catalogue, namespace)
-        yield from _aws_checks(made, catalogue, nodes)
+        yield from _identity_checks(reader, made, installation, namespace)
+        yield from _aws_checks(made, installation, nodes)
     yield from monitoring_findings(reader.monitoring(made.namespace))
 
 
-def _wants_gpu(catalogue: Catalogue) -> bool:
-    return "gpu" in catalogue.accelerators and any("gpu" in model.variants for model in catalogue.models.values())
+def _wants_gpu(installation: Installation) -> bool:
+    return "gpu" in installation.accelerators and any("gpu" in model.variants for model in installation.models.values())
 
 
-def _identity_checks(reader: FactReader, made: Installation, catalogue: Catalogue, namespace: str) -> Iterator[Finding]:
+def _identity_checks(
+    reader: FactReader, made: Release, installation: Installation, namespace: str
+) -> Iterator[Finding]:
     stands_in = bool(made.endpoint("dynamodb") and made.endpoint("s3"))
     accounts = (
         ("controller", made.namespace, made.account),
-        ("servers", made.namespace, catalogue.server_service_account),
-        ("workers", namespace, catalogue.worker.service_account),
+        ("servers", made.namespace, installation.server_service_account),
+        ("workers", namespace, installation.worker.service_account),
     )
     read = [Account(who, f"{place}/{name}", reader.account(place, name)) for who, place, name in accounts]
     yield from identity_findings(read, stands_in=stands_in)
 
 
-def _aws_checks(made: Installation, catalogue: Catalogue, nodes: NodeFacts) -> Iterator[Finding]:
-    results = catalogue.results
+def _aws_checks(made: Release, installation: Installation, nodes: NodeFacts) -> Iterator[Finding]:
+    results = installation.results
     table = table_facts(made, results.table, results.region)
     yield table_finding(results.table, table, is_made=results.create_table)
     if results.retention_s is not None:
@@ -170,11 +172,11 @@ def _aws_checks(made: Installation, catalogue: Catalogue, nodes: NodeFacts) -> I
             expiry = expiry_facts(made, name, results.region)
             if not isinstance(expiry, Missing):
                 yield expiry_finding(name, expiry)
-    if not catalogue.models:
+    if not installation.models:
         yield Finding(
             "models", "problem", "the catalogue has no model", "Set the chart's value models: docs/guides/models.md."
         )
-    for model in catalogue.models.values():
+    for model in installation.models.values():
         if isinstance(model.source, S3Source):
             address = f"s3://{model.source.bucket}/{model.source.prefix}"
             yield bucket_finding(address, model_facts(made, model.source))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from videojob.adapters.aws import checks as aws_checks
-from videojob.controller.config import ConfigModel, catalogue_of
+from videojob.controller.config import ConfigModel, installation_of
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.kube.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
 from videojob.kube.doctor.findings import NotRead, Object
@@ -25,7 +25,7 @@ from videojob.kube.doctor.nodes import Flavour, NodeFacts, class_of, gpu_familie
 from videojob.kube.doctor.surroundings import MonitoringFacts, QueueFacts
 from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
 from videojob.kube.names import APP, COMPONENT, MANAGER
-from videojob.planning.installation import Catalogue, S3Source
+from videojob.planning.installation import Installation, S3Source
 
 if TYPE_CHECKING:
     from videojob.adapters.kubernetes.api import KubernetesApi
@@ -60,22 +60,22 @@ _ENDPOINTS = {"dynamodb": "AWS_ENDPOINT_URL_DYNAMODB", "s3": "AWS_ENDPOINT_URL_S
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
-    """Where a release is, and what it was configured with; `catalogue` None when that cannot be read.
+class Release:
+    """Where a release is, and what it was configured with; `installation` None when that cannot be read.
 
     Attributes:
         account: of the controller.
-        no_catalogue: why there is none.
+        no_installation: why there is none.
     """
 
     namespace: str
     account: str
-    catalogue: Catalogue | None
-    no_catalogue: str = ""
+    installation: Installation | None
+    no_installation: str = ""
 
     def endpoint(self, service: str) -> str:
         """Where pods look for an AWS service instead of AWS; "" for AWS itself."""
-        return "" if self.catalogue is None else self.catalogue.worker.env.get(_ENDPOINTS[service], "")
+        return "" if self.installation is None else self.installation.worker.env.get(_ENDPOINTS[service], "")
 
 
 class FactReader:
@@ -103,23 +103,23 @@ class FactReader:
         """Deployments of controllers."""
         return self._list(DEPLOYMENTS, self._system, f"{APP}={MANAGER},{COMPONENT}=controller")
 
-    def installation(self, controller: Object) -> Installation:
+    def release(self, controller: Object) -> Release:
         """The release that a controller belongs to."""
         metadata, pod = controller["metadata"], controller["spec"]["template"]["spec"]
         namespace = str(metadata["namespace"])
         account = str(pod.get("serviceAccountName", "default"))
         volumes = (one.get("configMap") for one in pod.get("volumes") or ())
         name = next((str(one["name"]) for one in volumes if one), "")
-        catalogue, why = self._catalogue(namespace, name)
-        return Installation(namespace, account, catalogue, why)
+        installation, why = self._installation(namespace, name)
+        return Release(namespace, account, installation, why)
 
-    def _catalogue(self, namespace: str, name: str) -> tuple[Catalogue | None, str]:
+    def _installation(self, namespace: str, name: str) -> tuple[Installation | None, str]:
         found = self._get(CONFIG_MAPS, namespace, name)
         if isinstance(found, NotRead):
             return None, found.why
         text = "" if found is None else (found.get("data") or {}).get("config.yaml", "")
         try:
-            return catalogue_of(ConfigModel.model_validate(yaml.safe_load(text), by_alias=True, by_name=False)), ""
+            return installation_of(ConfigModel.model_validate(yaml.safe_load(text), by_alias=True, by_name=False)), ""
         except (yaml.YAMLError, ValidationError, SetupError) as error:
             why = str(error).partition("\n")[0]
             return None, f"this version cannot read the configuration {namespace}/{name}: {why}"
@@ -233,20 +233,20 @@ def _not_read(error: ClusterRefused) -> NotRead:
     return NotRead("the API server does not know this kind" if missing else error.message, missing)
 
 
-def table_facts(installation: Installation, table: str, region: str | None) -> TableFacts | Missing | NotRead:
+def table_facts(installation: Release, table: str, region: str | None) -> TableFacts | Missing | NotRead:
     """The results table."""
     return _of_aws(installation, "dynamodb", lambda: TableFacts(*aws_checks.table_state(table, region)))
 
 
-def expiry_facts(installation: Installation, table: str, region: str | None) -> ExpiryFacts | Missing | NotRead:
+def expiry_facts(installation: Release, table: str, region: str | None) -> ExpiryFacts | Missing | NotRead:
     """By what a table deletes items."""
     return _of_aws(installation, "dynamodb", lambda: ExpiryFacts(*aws_checks.time_to_live(table, region)))
 
 
-def model_facts(installation: Installation, source: S3Source) -> bool | Missing | NotRead:
+def model_facts(installation: Release, source: S3Source) -> bool | Missing | NotRead:
     """Whether anything lies in a model's folder."""
     bucket, owner = source.bucket, source.expected_bucket_owner
-    region = source.region or (None if installation.catalogue is None else installation.catalogue.results.region)
+    region = source.region or (None if installation.installation is None else installation.installation.results.region)
     return _of_aws(installation, "s3", lambda: aws_checks.has_objects(bucket, source.prefix, region, owner))
 
 
@@ -282,7 +282,7 @@ def quota_facts(nodes: NodeFacts, region: str | None) -> tuple[str, dict[str, fl
     return instances, found
 
 
-def _of_aws(installation: Installation, service: str, ask: Callable[[], T]) -> T | Missing | NotRead:
+def _of_aws(installation: Release, service: str, ask: Callable[[], T]) -> T | Missing | NotRead:
     """An answer of AWS; nothing is asked where pods use an endpoint that only the cluster knows."""
     endpoint = installation.endpoint(service)
     if endpoint and _ENDPOINTS[service] not in os.environ:

@@ -15,7 +15,7 @@ from videojob.controller.metrics import ControllerMetrics
 from videojob.controller.stores import Stores
 from videojob.controller.threads import Threads
 from videojob.errors import ClusterError
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Controller:
     """One controller process.
 
     Args:
-        catalogue: of this installation.
+        installation: of this installation.
         cluster: the API. side: the same with short patience, for the lease.
         stores: the results tables.
         clock: the time.
@@ -56,7 +56,7 @@ class Controller:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        installation: Installation,
         cluster: Cluster,
         side: Cluster,
         stores: Stores,
@@ -67,7 +67,7 @@ class Controller:
     ) -> None:
         self._clock, self._metrics, self._options = clock, metrics, options
         self._outside = Outside(
-            catalogue,
+            installation,
             cluster,
             side,
             stores,
@@ -77,7 +77,7 @@ class Controller:
             Threads(_SIDE_THREADS, "side"),
         )
         self._lease = Lease(
-            side, clock, catalogue.server_namespace, options.identity, options.lease_s, renewed=self._renewed
+            side, clock, installation.server_namespace, options.identity, options.lease_s, renewed=self._renewed
         )
         self._canary = Canary(clock, options.lead.deaf_after_s)
         self._lead: Lead | None = None
@@ -164,7 +164,7 @@ class Controller:
         if quiet_s > _NO_BEAT_S:
             return f"the loop has not turned for {quiet_s:.0f} s"
         lead = self._lead
-        return "" if lead is None else lead.trouble
+        return "" if lead is None else lead.problem
 
     def _is_ready(self) -> str:
         lead = self._lead

@@ -21,9 +21,9 @@ from videojob.planning.installation import (
     DEFAULT_CONTROLLER,
     Accelerator,
     AcceleratorSettings,
-    Catalogue,
-    CatalogueModel,
     ImageSource,
+    Installation,
+    InstalledModel,
     ModelSource,
     PvcSource,
     ResultsSettings,
@@ -166,7 +166,7 @@ class ConfigModel(Model):
     models: dict[str, CatalogueEntryModel] = Field(default_factory=dict)
 
 
-def read_config(path: Path) -> Catalogue:
+def read_config(path: Path) -> Installation:
     """The installation as the file describes it.
 
     Raises:
@@ -174,7 +174,7 @@ def read_config(path: Path) -> Catalogue:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return catalogue_of(ConfigModel.model_validate(values, by_alias=True, by_name=False))
+        return installation_of(ConfigModel.model_validate(values, by_alias=True, by_name=False))
     except (OSError, yaml.YAMLError) as error:
         raise SetupError(f"the configuration cannot be read: {error}", uri=str(path)) from error
     except ValidationError as error:
@@ -183,11 +183,11 @@ def read_config(path: Path) -> Catalogue:
         raise SetupError(f"the configuration is wrong: {problems}", uri=str(path), hint=hint) from error
 
 
-def catalogue_of(config: ConfigModel) -> Catalogue:
+def installation_of(config: ConfigModel) -> Installation:
     """The values of a file that was checked."""
     worker = config.worker
     kinds: dict[Accelerator, AcceleratorModel | None] = {"cpu": config.triton.cpu, "gpu": config.triton.gpu}
-    return Catalogue(
+    return Installation(
         image=config.image,
         image_pull_policy=config.image_pull_policy,
         namespaces=config.namespaces,
@@ -234,9 +234,9 @@ def catalogue_of(config: ConfigModel) -> Catalogue:
     )
 
 
-def _model(name: str, entry: CatalogueEntryModel) -> CatalogueModel:
+def _model(name: str, entry: CatalogueEntryModel) -> InstalledModel:
     variants = {kind: _variant(kind, one) for kind, one in entry.variants.items()}
-    return CatalogueModel(name, entry.version, entry.digest, _source(name, entry.source), variants)
+    return InstalledModel(name, entry.version, entry.digest, _source(name, entry.source), variants)
 
 
 def _source(name: str, source: SourceModel) -> ModelSource:

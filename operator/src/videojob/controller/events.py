@@ -12,7 +12,7 @@ from typing import Any
 from videojob.api.videojob import VideoJob
 from videojob.kube.kinds import EVENTS
 from videojob.kube.render.events import event_of, installation_event
-from videojob.planning.state.desired import EventWanted
+from videojob.planning.state.desired import EventDesired
 from videojob.ports import AlreadyThere, Clock, Cluster, Object
 
 _MOST_REMEMBERED = 10_000
@@ -27,7 +27,7 @@ class EventPoster:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _posted: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
-    def post(self, job: VideoJob, wanted: Sequence[EventWanted]) -> None:
+    def post(self, job: VideoJob, wanted: Sequence[EventDesired]) -> None:
         """Posts what was not posted yet.
 
         Raises:
@@ -36,7 +36,7 @@ class EventPoster:
         for one in wanted:
             self._once(event_of(job, one, self.clock.now_s()))
 
-    def post_about(self, about: Mapping[str, Any], wanted: EventWanted) -> None:
+    def post_about(self, about: Mapping[str, Any], wanted: EventDesired) -> None:
         """Posts something about an object of the installation itself, every half an hour while it is asked to.
 
         Raises:

@@ -32,7 +32,7 @@ from videojob.controller.work import Work
 from videojob.errors import ClusterRefused, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
 from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.planning.state.observed import ServerKey
 from videojob.ports import Clock, Cluster
 
@@ -83,7 +83,7 @@ class Outside:
         fold_limits: how folds are run.
     """
 
-    catalogue: Catalogue
+    installation: Installation
     cluster: Cluster
     side: Cluster
     stores: Stores
@@ -105,18 +105,18 @@ class Lead:
     def __init__(self, outside: Outside, options: LeadOptions, canary: Canary) -> None:
         self._outside, self._options, self._canary = outside, options, canary
         self._loop = asyncio.get_running_loop()
-        catalogue, cluster, clock = outside.catalogue, outside.cluster, outside.clock
+        installation, cluster, clock = outside.installation, outside.cluster, outside.clock
         self._demands = Demands()
-        look = ServerLook(cluster, catalogue, clock)
-        observer = Observer(cluster, outside.stores, catalogue, look)
-        self._servers = ServerReconciler(cluster, catalogue, clock, self._demands, look)
+        look = ServerLook(cluster, installation, clock)
+        observer = Observer(cluster, outside.stores, installation, look)
+        self._servers = ServerReconciler(cluster, installation, clock, self._demands, look)
         self._folds = Folds(self._folded, outside.fold_limits)
         self._scope = _scope_of(outside, options, self._scope_is)
-        self._claims = Claims(cluster, clock, catalogue.controller_name, self._scope, outside.metrics.show_foreign)
-        self._notices = Notices(EventPoster(outside.side, clock), catalogue.server_namespace)
+        self._claims = Claims(cluster, clock, installation.controller_name, self._scope, outside.metrics.show_foreign)
+        self._notices = Notices(EventPoster(outside.side, clock), installation.server_namespace)
         self._jobs = JobReconciler(
             cluster,
-            catalogue,
+            installation,
             clock,
             observer,
             self._demands,
@@ -130,7 +130,7 @@ class Lead:
         self._work: Work[Key] = Work(
             self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
         )
-        self._all = Resync(cluster, catalogue.namespaces, self._servers.keys)
+        self._all = Resync(cluster, installation.namespaces, self._servers.keys)
         self._settled: dict[JobKey, str] = {}
         self._serves = asyncio.Event()
         self._watches: list[WatchThread] = []
@@ -175,7 +175,7 @@ class Lead:
         return finished
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why this process should be started anew; "" when it need not be. From any thread."""
         if self._canary.deaf_s:
             return f"the watches have not shown the Lease's renewals for {self._canary.deaf_s:.0f} s"
@@ -214,8 +214,8 @@ class Lead:
             lease=self._canary.heard_lease,
         )
         self._canary.begin()
-        catalogue = self._outside.catalogue
-        watches = Watches(catalogue.namespaces, catalogue.server_namespace, listeners, self._options.times)
+        installation = self._outside.installation
+        watches = Watches(installation.namespaces, installation.server_namespace, listeners, self._options.times)
         self._watches = [one for one in self._watches if not one.join(0)]
         self._watches.append(WatchThread(watches.run))
         self._watches[-1].start()
@@ -318,7 +318,7 @@ class Lead:
 
     def _delete_old_canary(self) -> None:
         """Releases up to 0.1 proved their ears by a VideoJob of their own."""
-        namespace, name = self._outside.catalogue.server_namespace, "videojob-canary"
+        namespace, name = self._outside.installation.server_namespace, "videojob-canary"
         try:
             old = self._outside.side.get(VIDEOJOBS, namespace, name)
             labels = {} if old is None else old["metadata"].get("labels") or {}
@@ -329,7 +329,7 @@ class Lead:
 
     def _own_reference(self) -> Mapping[str, Any] | None:
         name = self._options.deployment
-        namespace = self._outside.catalogue.server_namespace
+        namespace = self._outside.installation.server_namespace
         own = self._outside.side.get(DEPLOYMENTS, namespace, name) if name else None
         if own is None:
             return None
@@ -340,17 +340,17 @@ _RESYNC_AGAIN_S = 5.0
 
 
 def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None]) -> Scope:
-    catalogue = outside.catalogue
-    own = catalogue.server_namespace
-    name = scope_name(catalogue.controller_name, catalogue.namespaces, own)
-    places = scope_places(catalogue.namespaces, own)
+    installation = outside.installation
+    own = installation.server_namespace
+    name = scope_name(installation.controller_name, installation.namespaces, own)
+    places = scope_places(installation.namespaces, own)
     return Scope(
         outside.side,
         outside.clock,
         name,
         places,
         f"{own}/{LEASE}",
-        owner=catalogue.scope_owner,
+        owner=installation.scope_owner,
         stale_s=options.stale_s,
         told=told,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from videojob.controller.events import EventPoster
 from videojob.errors import ClusterError, ClusterRefused
 from videojob.kube.names import LEASE
-from videojob.planning.state.desired import EventWanted
+from videojob.planning.state.desired import EventDesired
 
 _LOG = logging.getLogger(__name__)
 REASON = "ScopeServedElsewhere"
@@ -37,7 +37,7 @@ class Notices:
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "name": LEASE}
         about = {**(lease if self.owner is None else self.owner), "namespace": self.namespace}
         try:
-            self.events.post_about(about, EventWanted("Warning", REASON, words))
+            self.events.post_about(about, EventDesired("Warning", REASON, words))
         except ClusterError as error:
             self._refused = isinstance(error, ClusterRefused)  # rights that it has not got: it is not asked again
             _LOG.warning("event not posted", extra={"error": str(error)})

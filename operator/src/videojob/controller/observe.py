@@ -13,15 +13,15 @@ from videojob.controller.stores import Stores
 from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
 from videojob.kube.kinds import JOBS
 from videojob.kube.names import JOB_UID, results_uid
-from videojob.kube.read.objects import job_seen
+from videojob.kube.read.objects import job_observed
 from videojob.kube.render.jobs import results_table
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.conditions import told
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
 from videojob.planning.lifecycle.unsupported import check_table
 from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerSeen
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerObserved
 from videojob.ports import Cluster, JobStore
 from videojob.results.values import RunRecord
 from videojob.video.plan import PlanHead
@@ -36,7 +36,7 @@ class Observer:
 
     cluster: Cluster
     stores: Stores
-    catalogue: Catalogue
+    installation: Installation
     servers: ServerLook
 
     def observe(self, job: VideoJob) -> Observed:
@@ -51,7 +51,7 @@ class Observer:
         if _is_over(job):
             return Observed(jobs=jobs)
         try:
-            check_table(job.spec, self.catalogue)
+            check_table(job.spec, self.installation)
         except TableNotAllowed:
             return Observed(jobs=jobs)  # nothing is asked of that table; the decision says why
         try:
@@ -64,7 +64,7 @@ class Observer:
 
     def store(self, job: VideoJob) -> JobStore:
         """The job's results table."""
-        return self.stores.store(*results_table(job, self.catalogue))
+        return self.stores.store(*results_table(job, self.installation))
 
     def run_record(self, job: VideoJob, head: PlanHead, epoch: int = 0) -> RunRecord:
         """The job's run, as the table knows it."""
@@ -73,14 +73,16 @@ class Observer:
         run = RunRecord(uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch)
         return replace(run, keys=head.keys)
 
-    def _head(self, job: VideoJob, jobs: Sequence[JobSeen], store: JobStore) -> PlanHead | None:
+    def _head(self, job: VideoJob, jobs: Sequence[JobObserved], store: JobStore) -> PlanHead | None:
         latest = max((one for one in jobs if one.kind == "plan"), key=lambda one: one.attempt, default=None)
         has_begun = any(one.kind == "work" for one in jobs) or (job.status is not None and bool(job.status.epoch))
         if latest is not None and latest.unlocked and not has_begun:
             return None  # it will be planned anew: that plan may be of an older spec
         return self.stores.head(store, results_uid(job.metadata), 1 if latest is None else latest.attempt)
 
-    def _results(self, job: VideoJob, head: PlanHead, jobs: Sequence[JobSeen], store: JobStore) -> ResultsSeen | None:
+    def _results(
+        self, job: VideoJob, head: PlanHead, jobs: Sequence[JobObserved], store: JobStore
+    ) -> ResultsObserved | None:
         work = [one for one in jobs if one.kind == "work"]
         # A controller that was killed after it made the Job left no epoch in the status: the Job has it, too.
         epoch = (None if job.status is None else job.status.epoch) or max((one.epoch for one in work), default=0)
@@ -94,24 +96,24 @@ class Observer:
         most_age_s = _SUSPECT_AGE_S if may_stall else math.inf
         committed = self.stores.committed(store, run, marker, fresh=fresh, most_age_s=most_age_s)
         outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
-        seen = ResultsSeen(epoch, committed, conflicts=self.stores.conflicts(run))
+        seen = ResultsObserved(epoch, committed, conflicts=self.stores.conflicts(run))
         if outcome is None:
             return seen
         told = replace(seen, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(told, frames_done=outcome.frames)
 
     def _server(
-        self, job: VideoJob, head: PlanHead | None, jobs: Sequence[JobSeen], results: ResultsSeen | None
-    ) -> ServerSeen | None:
+        self, job: VideoJob, head: PlanHead | None, jobs: Sequence[JobObserved], results: ResultsObserved | None
+    ) -> ServerObserved | None:
         if head is None or head.error is not None:
             return None
         try:
-            where = place_for(job.spec, head.frames, jobs, results, self.catalogue)
+            where = place_for(job.spec, head.frames, jobs, results, self.installation)
         except VideoJobError:
             return None  # the decision says so, with its words
         return self.servers.look(where.key)
 
-    def _jobs(self, job: VideoJob) -> tuple[tuple[JobSeen, ...], bool]:
+    def _jobs(self, job: VideoJob) -> tuple[tuple[JobObserved, ...], bool]:
         """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""
         namespace, is_over = job.metadata.namespace, _is_over(job)
         seen, ends = [], False
@@ -119,7 +121,7 @@ class Observer:
             # What pods tell of a job that is over, nobody asks any more.
             pods = telling_pods(self.cluster, namespace, one) if needs_pods(one) and not is_over else []
             events = [] if is_over else job_events(self.cluster, namespace, one, pods)
-            seen.append(job_seen(one, pods, events))
+            seen.append(job_observed(one, pods, events))
             ends = ends or holds_namespace(self.cluster, namespace, pods)
         return tuple(seen), ends
 

@@ -20,10 +20,10 @@ class Polls(Generic[K]):
 
     _keys: set[K] = field(default_factory=set)
 
-    def after_s(self, key: K, recheck_s: float | None) -> float | None:
-        """When to look at a key again that asks for `recheck_s`. What is due at once or far in the future stays so."""
-        if recheck_s is None or not _LEAST_S <= recheck_s <= _MOST_S:
+    def after_s(self, key: K, requeue_s: float | None) -> float | None:
+        """When to look at a key again that asks for `requeue_s`. What is due at once or far in the future stays so."""
+        if requeue_s is None or not _LEAST_S <= requeue_s <= _MOST_S:
             self._keys.discard(key)
-            return recheck_s
+            return requeue_s
         self._keys.add(key)
-        return max(recheck_s, len(self._keys) / POLLS_PER_S)
+        return max(requeue_s, len(self._keys) / POLLS_PER_S)

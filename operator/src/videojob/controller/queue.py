@@ -103,10 +103,10 @@ class WorkQueue(Generic[K]):
         self._closed = True
         self._changed.set()
 
-    def done(self, key: K, recheck_s: float | None = None) -> None:
-        """A key was worked on; it comes again after `recheck_s`, or at once when it came in meanwhile."""
+    def done(self, key: K, requeue_s: float | None = None) -> None:
+        """A key was worked on; it comes again after `requeue_s`, or at once when it came in meanwhile."""
         self._failures.pop(key, None)
-        self._release(key, recheck_s)
+        self._release(key, requeue_s)
 
     def failed(self, key: K, *, least_s: float = 0.0, most_s: float = MOST_BACKOFF_S) -> float:
         """A key could not be worked on: it comes again, later each time; returns after how many seconds.
@@ -123,13 +123,13 @@ class WorkQueue(Generic[K]):
         self._release(key, delay_s)
         return delay_s
 
-    def _release(self, key: K, recheck_s: float | None) -> None:
+    def _release(self, key: K, requeue_s: float | None) -> None:
         self._running.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
-        elif recheck_s is not None:
-            self.add_after(key, recheck_s)
+        elif requeue_s is not None:
+            self.add_after(key, requeue_s)
 
     def _forget_taken(self, now_s: float) -> None:
         """Those that were taken longer ago than anybody asks for."""

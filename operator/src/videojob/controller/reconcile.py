@@ -32,13 +32,13 @@ from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
 from videojob.planning.diagnosis.rejected import held_up
-from videojob.planning.installation import DEFAULT_CONTROLLER, Catalogue
+from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.conditions import told
-from videojob.planning.lifecycle.decide import decide, look_at
+from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.desired import Desired, PlanJobWanted, WorkJobWanted
-from videojob.planning.state.observed import JobSeen, Observed, ResultsSeen, ServerKey
+from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerKey
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.values import RunRecord
 from videojob.worker.fold.messages import FoldRequest
@@ -70,7 +70,7 @@ class JobReconciler:
     """
 
     cluster: Cluster
-    catalogue: Catalogue
+    installation: Installation
     clock: Clock
     observer: Observer
     demands: Demands
@@ -111,7 +111,10 @@ class JobReconciler:
     def _look(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
-        if raw is None or (raw["spec"].get("controllerName") or DEFAULT_CONTROLLER) != self.catalogue.controller_name:
+        if (
+            raw is None
+            or (raw["spec"].get("controllerName") or DEFAULT_CONTROLLER) != self.installation.controller_name
+        ):
             self.gone(namespace)
             self._forget(key)
             return None
@@ -135,14 +138,14 @@ class JobReconciler:
             self._tell(job, desired)
             self._write(job, raw, observed, desired)
             return 0.0
-        look = look_at(job, observed, self.catalogue, self.clock.now_s())
-        if look.is_working:
+        snapshot = snapshot_of(job, observed, self.installation, self.clock.now_s())
+        if snapshot.is_working:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
         refusal: ClusterRefused | None = None
         try:
             self._apply(job, desired, {one.name: one for one in observed.jobs})
         except ClusterRefused as error:
-            refusal, desired = error, held_up(look, desired, error.as_dict())
+            refusal, desired = error, held_up(snapshot, desired, error.as_dict())
         self._demand(key, desired, observed)
         self._tell(job, desired)
         wait_s = self._write(job, raw, observed, desired, at_once=refusal is not None)
@@ -152,7 +155,7 @@ class JobReconciler:
             self.cluster.delete(VIDEOJOBS, namespace, name, uid=job.metadata.uid)
         if desired.ended:
             self.observer.stores.forget(results_uid(job.metadata))
-        waits = [one for one in (wait_s, desired.recheck_s) if one is not None]
+        waits = [one for one in (wait_s, desired.requeue_s) if one is not None]
         return min(waits, default=None)
 
     def _beside_others(self, job: VideoJob, observed: Observed) -> Observed:
@@ -161,7 +164,7 @@ class JobReconciler:
         if head is None or head.error is not None:
             return observed
         try:
-            where = place_for(job.spec, head.frames, observed.jobs, observed.results, self.catalogue)
+            where = place_for(job.spec, head.frames, observed.jobs, observed.results, self.installation)
         except VideoJobError:
             return observed  # the decision says so, with its words
         return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), where.key))
@@ -171,24 +174,24 @@ class JobReconciler:
         observed = self._beside_others(job, self.observer.observe(job))
         if is_resumed(job):
             self._forgive(job, observed)
-        desired = decide(job, observed, self.catalogue, self.clock.now_s())
+        desired = decide(job, observed, self.installation, self.clock.now_s())
         try:
             if desired.begin and observed.head is not None:
                 run = self.observer.store(job).begin(self.observer.run_record(job, observed.head))
-                observed = replace(observed, results=ResultsSeen(run.epoch))
-                desired = decide(job, observed, self.catalogue, self.clock.now_s())
+                observed = replace(observed, results=ResultsObserved(run.epoch))
+                desired = decide(job, observed, self.installation, self.clock.now_s())
             if desired.finalise and observed.results is not None:
                 results = self._finalised(job, observed, observed.results)
                 if results is None:
-                    return observed, replace(desired, recheck_s=_FOLDING_POLL_S)
+                    return observed, replace(desired, requeue_s=_FOLDING_POLL_S)
                 observed = replace(observed, results=results)
-                desired = decide(job, observed, self.catalogue, self.clock.now_s())
+                desired = decide(job, observed, self.installation, self.clock.now_s())
         except (ItemTooLarge, ResultsIncomplete, JobTooLarge, FoldFailed) as error:
             observed = replace(observed, store_refusal=error.as_dict())
-            desired = decide(job, observed, self.catalogue, self.clock.now_s())
+            desired = decide(job, observed, self.installation, self.clock.now_s())
         except (SinkError, SetupError) as error:
             observed = replace(observed, store_error=told(error))
-            desired = decide(job, observed, self.catalogue, self.clock.now_s())
+            desired = decide(job, observed, self.installation, self.clock.now_s())
         return observed, desired
 
     def _forgive(self, job: VideoJob, observed: Observed) -> None:
@@ -201,15 +204,15 @@ class JobReconciler:
         if observed.head is not None and observed.results is not None and observed.results.finished is None:
             self.observer.store(job).forgive(self.observer.run_record(job, observed.head, observed.results.epoch))
 
-    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsSeen) -> ResultsSeen | None:
+    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsObserved) -> ResultsObserved | None:
         """What the table has once the commits are folded; None while they are."""
         head = observed.head
         if head is None:
             return results
         run: RunRecord = self.observer.run_record(job, head, results.epoch)
-        table, region = results_table(job, self.catalogue)
+        table, region = results_table(job, self.installation)
         key = (job.metadata.namespace, job.metadata.name)
-        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.catalogue.results.retention_s))
+        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.installation.results.retention_s))
         if folded is None:
             return None
         outcome = folded.outcome
@@ -245,7 +248,7 @@ class JobReconciler:
         with self._lock:
             self._written.pop(key, None)
 
-    def _apply(self, job: VideoJob, desired: Desired, seen: Mapping[str, JobSeen]) -> None:
+    def _apply(self, job: VideoJob, desired: Desired, seen: Mapping[str, JobObserved]) -> None:
         for name in desired.remove_jobs:
             self.cluster.delete(JOBS, job.metadata.namespace, name)
         if desired.plan_job is not None:
@@ -253,24 +256,24 @@ class JobReconciler:
         if desired.work_job is not None:
             self._work_job(job, desired.work_job, seen)
 
-    def _plan_job(self, job: VideoJob, wanted: PlanJobWanted, seen: Mapping[str, JobSeen]) -> None:
+    def _plan_job(self, job: VideoJob, wanted: PlannerDesired, seen: Mapping[str, JobObserved]) -> None:
         file = _planned_from(seen.values())
-        made = plan_job(job, wanted, self.catalogue, file)
+        made = plan_job(job, wanted, self.installation, file)
         there = seen.get(made["metadata"]["name"])
         if there is None:
             if not file:
-                self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
+                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
             self._create(job, JOBS, made)
         elif there.suspended != wanted.suspended:
             self._adjust(job, there, {"suspend": wanted.suspended})
 
-    def _work_job(self, job: VideoJob, wanted: WorkJobWanted, seen: Mapping[str, JobSeen]) -> None:
+    def _work_job(self, job: VideoJob, wanted: WorkersDesired, seen: Mapping[str, JobObserved]) -> None:
         file = _planned_from(seen.values()) or next((one.file for one in seen.values()), "")
-        made = work_job(job, wanted, self.catalogue, file)
+        made = work_job(job, wanted, self.installation, file)
         there = seen.get(made["metadata"]["name"])
         if there is None:
             if not file:  # made before the first Job
-                self._create(job, CONFIG_MAPS, config_map(job, self.catalogue))
+                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
             self._create(job, JOBS, made)
             return
         changes: dict[str, Any] = {}
@@ -281,7 +284,7 @@ class JobReconciler:
         if changes:
             self._adjust(job, there, changes)
 
-    def _adjust(self, job: VideoJob, there: JobSeen, changes: dict[str, Any]) -> None:
+    def _adjust(self, job: VideoJob, there: JobObserved, changes: dict[str, Any]) -> None:
         self.cluster.patch(JOBS, job.metadata.namespace, there.name, {"spec": changes})
 
     def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
@@ -309,8 +312,8 @@ class JobReconciler:
         A new reason does not have to when it is to be told `at_once`.
         """
         now_s = self.clock.now_s()
-        table, _ = results_table(job, self.catalogue)
-        status = status_of(job, desired, observed, catalogue=self.catalogue, table=table, now_s=now_s)
+        table, _ = results_table(job, self.installation)
+        status = status_of(job, desired, observed, installation=self.installation, table=table, now_s=now_s)
         before = raw.get("status", {})
         if status == before:
             return None
@@ -322,14 +325,14 @@ class JobReconciler:
         if not is_news and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
-        # The version guards against a status made from an older look, as of a controller that lost its lease.
+        # The version guards against a status made from an older snapshot, as of a controller that lost its lease.
         guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
         try:
             stored = self.cluster.patch(VIDEOJOBS, *key, {"metadata": guard, "status": patch}, subresource="status")
         except ClusterConflict:
             return 0.0
         with self._lock:
-            # What follows from the end is for the next look, which that event brings.
+            # What follows from the end is for the next snapshot, which that event brings.
             self._written.pop(key, None)
             if not desired.ended:
                 version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
@@ -381,7 +384,7 @@ def _makes_children(desired: Desired) -> bool:
     return desired.plan_job is not None or desired.work_job is not None
 
 
-def _planned_from(seen: Collection[JobSeen]) -> str:
+def _planned_from(seen: Collection[JobObserved]) -> str:
     """Name of the ConfigMap that the newest plan is made from; "" when none is to be relied on."""
     plans = [one for one in seen if one.kind == "plan" and not one.unlocked]
     return max(plans, key=lambda one: one.attempt).file if plans else ""

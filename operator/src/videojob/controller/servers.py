@@ -22,11 +22,11 @@ from videojob.kube.names import (
     SERVER,
     server_name,
 )
-from videojob.kube.read.objects import server_of, server_seen
+from videojob.kube.read.objects import server_observed, server_of
 from videojob.kube.render.servers import server_deployment, server_service
-from videojob.planning.fleet.replicas import ServerWanted, size_server, size_unasked
-from videojob.planning.installation import Catalogue
-from videojob.planning.state.observed import PodTrouble, ServerKey, ServerSeen
+from videojob.planning.fleet.replicas import ServerDesired, size_server, size_unasked
+from videojob.planning.installation import Installation
+from videojob.planning.state.observed import PodProblem, ServerKey, ServerObserved
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)
@@ -41,16 +41,16 @@ class ServerLook:
     """What there is of a server, read at most once a second for all its jobs."""
 
     cluster: Cluster
-    catalogue: Catalogue
+    installation: Installation
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _seen: dict[str, tuple[float, ServerSeen | None]] = field(default_factory=dict)
+    _seen: dict[str, tuple[float, ServerObserved | None]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     _reading: dict[str, threading.Lock] = field(default_factory=dict)
-    _refused: dict[str, PodTrouble] = field(default_factory=dict)
+    _refused: dict[str, PodProblem] = field(default_factory=dict)
     _may_see_nodes: bool = True
 
-    def look(self, key: ServerKey, *, fresh: bool = False) -> ServerSeen | None:
+    def look(self, key: ServerKey, *, fresh: bool = False) -> ServerObserved | None:
         """The server as it is; None when there is no Deployment, and nobody refuses to make one."""
         name, asked_s = server_name(key), self.clock.monotonic_s()
         with self._lock:
@@ -62,12 +62,12 @@ class ServerLook:
             if known is not None and not fresh and asked_s - known[0] < _FRESH_S:
                 return known[1]
             began_s = self.clock.monotonic_s()
-            deployment = self.cluster.get(DEPLOYMENTS, self.catalogue.server_namespace, name)
+            deployment = self.cluster.get(DEPLOYMENTS, self.installation.server_namespace, name)
             found = None if deployment is None else self.of(deployment)
             with self._lock:
                 refusal = self._refused.get(name)
-                if refusal is not None and (found is None or not (found.ready or found.trouble)):
-                    found = replace(found or ServerSeen(0, 0), trouble=refusal)
+                if refusal is not None and (found is None or not (found.ready or found.problem)):
+                    found = replace(found or ServerObserved(0, 0), problem=refusal)
                 if self._turns.get(name, 0) == turn:
                     self._seen[name] = (began_s, found)
             return found
@@ -86,18 +86,18 @@ class ServerLook:
             before = self._refused.pop(name, None)
             if error is not None:
                 since_s = self.clock.now_s() if before is None else before.since_s
-                self._refused[name] = PodTrouble("refused", error.message, since_s)
+                self._refused[name] = PodProblem("refused", error.message, since_s)
 
-    def of(self, deployment: Object) -> ServerSeen:
+    def of(self, deployment: Object) -> ServerObserved:
         """A Deployment with its pods."""
-        namespace = self.catalogue.server_namespace
+        namespace = self.installation.server_namespace
         name = deployment["metadata"]["name"]
         if not deployment["spec"].get("replicas"):
-            return server_seen(deployment, ())
+            return server_observed(deployment, ())
         # An evicted pod stays as failed, and may be one of thousands.
         labels, fields = f"{COMPONENT}=server,{SERVER}={name}", "status.phase!=Failed,status.phase!=Succeeded"
         pods = list(self.cluster.list(PODS, namespace, labels=labels, fields=fields))
-        return server_seen(deployment, pods, pod_events(self.cluster, namespace, pods), self._nodes(pods))
+        return server_observed(deployment, pods, pod_events(self.cluster, namespace, pods), self._nodes(pods))
 
     def _nodes(self, pods: Iterable[Object]) -> dict[str, Object]:
         name = next((pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")), None)
@@ -122,7 +122,7 @@ class ServerReconciler:
     """
 
     cluster: Cluster
-    catalogue: Catalogue
+    installation: Installation
     clock: Clock
     demands: Demands
     servers: ServerLook
@@ -131,7 +131,7 @@ class ServerReconciler:
     def keys(self) -> list[ServerKey]:
         """Every server that has a Deployment."""
         labels = f"{MANAGED_BY}={MANAGER},{COMPONENT}=server"
-        found = self.cluster.outlines(DEPLOYMENTS, self.catalogue.server_namespace, labels=labels)
+        found = self.cluster.outlines(DEPLOYMENTS, self.installation.server_namespace, labels=labels)
         return [key for one in found if (key := server_of({"metadata": one.metadata})) is not None]
 
     def reconcile(self, key: ServerKey) -> float | None:
@@ -141,18 +141,18 @@ class ServerReconciler:
             ClusterError: try again later; of what is refused the server's jobs tell already.
         """
         try:
-            recheck_s = self._look(key)
+            requeue_s = self._look(key)
         except ClusterRefused as error:
             self.servers.refused(key, error)
             raise
         self.servers.refused(key, None)
-        return recheck_s
+        return requeue_s
 
     def _look(self, key: ServerKey) -> float | None:
-        name, namespace = server_name(key), self.catalogue.server_namespace
+        name, namespace = server_name(key), self.installation.server_namespace
         deployment = self.cluster.get(DEPLOYMENTS, namespace, name)
-        model = self.catalogue.models.get(key.model)
-        settings = self.catalogue.accelerators.get(key.accelerator)
+        model = self.installation.models.get(key.model)
+        settings = self.installation.accelerators.get(key.accelerator)
         variant = None if model is None else model.variants.get(key.accelerator)
         demands, seen, now_s = self.demands.of(key), _size(deployment), self.clock.now_s()
         if variant is None or settings is None:
@@ -161,26 +161,26 @@ class ServerReconciler:
             is_offered = model is not None and model.version == key.version
             wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=now_s)
             if seen is not None and not self.demands.complete and (wanted.remove or wanted.replicas < seen.replicas):
-                wanted = ServerWanted(seen.replicas, seen.idle_since_s, wanted.busy, recheck_s=_INCOMPLETE_POLL_S)
+                wanted = ServerDesired(seen.replicas, seen.idle_since_s, wanted.busy, requeue_s=_INCOMPLETE_POLL_S)
         if deployment is None:
             if demands and is_offered:
                 self._serve(key)
-                self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), None)
-            return wanted.recheck_s
+                self._apply(self._owned(server_deployment(key, wanted, self.installation)), None)
+            return wanted.requeue_s
         if wanted.remove:
             self._remove(deployment)
         elif is_offered:
             if wanted.replicas and not deployment["spec"].get("replicas"):
                 self._serve(key)  # it may have been left without one by a removal that was cut off
-            self._apply(self._owned(server_deployment(key, wanted, self.catalogue)), deployment)
+            self._apply(self._owned(server_deployment(key, wanted, self.installation)), deployment)
         else:
-            # How it was made stands in no catalogue any more: it goes on as it is, for the jobs that began with it.
+            # How it was made stands in no installation any more: it goes on as it is, for the jobs that began with it.
             self._resize(deployment, wanted)
-        return wanted.recheck_s
+        return wanted.requeue_s
 
     def _serve(self, key: ServerKey) -> None:
         """Its Service, always ahead of its pods."""
-        self.cluster.apply(SERVICES, self._owned(server_service(key, self.catalogue)), manager=FIELD_MANAGER)
+        self.cluster.apply(SERVICES, self._owned(server_service(key, self.installation)), manager=FIELD_MANAGER)
 
     def _remove(self, there: Object) -> None:
         """The Deployment goes last, since by it the rest is found."""
@@ -189,7 +189,7 @@ class ServerReconciler:
         self.cluster.delete(DEPLOYMENTS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
         _LOG.info("a server that nobody asked for is removed", extra={"server": metadata["name"]})
 
-    def _resize(self, there: Object, wanted: ServerWanted) -> None:
+    def _resize(self, there: Object, wanted: ServerDesired) -> None:
         metadata = there["metadata"]
         since = None if wanted.idle_since_s is None else f"{wanted.idle_since_s:.0f}"
         is_so = metadata.get("annotations", {}).get(IDLE_SINCE) == since
@@ -212,12 +212,12 @@ class ServerReconciler:
         self.cluster.apply(DEPLOYMENTS, wanted, manager=FIELD_MANAGER)
 
 
-def _size(deployment: Object | None) -> ServerSeen | None:
+def _size(deployment: Object | None) -> ServerObserved | None:
     """What sizing needs: no pods, so no further reads."""
     if deployment is None:
         return None
     idle = deployment["metadata"].get("annotations", {}).get(IDLE_SINCE)
-    return ServerSeen(
+    return ServerObserved(
         replicas=int(deployment["spec"].get("replicas", 0)),
         ready=int(deployment.get("status", {}).get("readyReplicas", 0)),
         idle_since_s=None if idle is None else float(idle),

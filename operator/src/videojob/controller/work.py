@@ -118,7 +118,7 @@ class Work(Generic[K]):
         about = self.name(key)
         with self.metrics.reconcile_s.labels(about["kind"]).time():
             try:
-                recheck_s = await self.threads.run(lambda: self.look(key))
+                requeue_s = await self.threads.run(lambda: self.look(key))
             except (VideoJobError, ClusterConflict, AlreadyThere) as error:
                 self._failed(key, about, error)
                 return
@@ -129,7 +129,7 @@ class Work(Generic[K]):
                 _LOG.exception("a look failed", extra={**about, "delay_s": round(delay_s, 1)})
                 return
         self.metrics.reconciles.labels(about["kind"], "done").inc()
-        self._queue.done(key, self._polls.after_s(key, recheck_s))
+        self._queue.done(key, self._polls.after_s(key, requeue_s))
 
     def _failed(self, key: K, about: dict[str, str], error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
         heard_s = self._looked_for_s.pop(key, None)

@@ -76,7 +76,7 @@ class ServerVariant:
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueModel:
+class InstalledModel:
     """One model.
 
     Attributes:
@@ -169,7 +169,7 @@ DEFAULT_CONTROLLER = "videojob"
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Installation:
     """The whole installation, as decisions see it.
 
     Attributes:
@@ -188,7 +188,7 @@ class Catalogue:
     server_namespace: str
     results: ResultsSettings
     accelerators: Mapping[Accelerator, AcceleratorSettings]
-    models: Mapping[str, CatalogueModel]
+    models: Mapping[str, InstalledModel]
     worker: WorkerSettings = WorkerSettings()
     namespaces: tuple[str, ...] = ()
     controller_name: str = DEFAULT_CONTROLLER

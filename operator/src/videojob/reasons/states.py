@@ -107,7 +107,7 @@ $ kubectl -n videojob-system logs -l videojob.dev/model=MODEL --all-containers -
 While a server's pod has a node, somebody pays for it. When the job asks for a server and commits nothing for half an
 hour of that time (ten times its longest segment, or twice the start of the server, where that is more), the controller
 suspends the workers and lets the server go; the message names the cause. After as long it retries by itself, because
-the trouble may have passed. The third try without a commit fails the job with [NoProgress](#noprogress). A commit, or a
+the problem may have passed. The third try without a commit fails the job with [NoProgress](#noprogress). A commit, or a
 resume by you, starts the count anew. Waiting for capacity, for Kueue, for a resume or for the results table does not
 count. `status.stall` of the VideoJob has the count:
 

@@ -74,7 +74,7 @@ def _listed(client: S3Client, bucket: str, prefix: str, folder: Path, extra: Map
         if len(files) > _MOST_FILES or total_bytes > _MOST_BYTES:
             raise ModelLoadFailed(f"{len(files)} files of {total_bytes:,} bytes and more are no model", uri=address)
     if not files:
-        raise ModelNotFound("nothing lies below this prefix", uri=address, hint="Check the catalogue's source.")
+        raise ModelNotFound("nothing lies below this prefix", uri=address, hint="Check the installation's source.")
     return files
 
 

@@ -191,7 +191,7 @@ def file_sha256(path: Path) -> str:
 
 
 def model_digest(folder: Path) -> str:
-    """What a cluster's catalogue pins: "sha256:..." over the names and contents of all files in a model's folder.
+    """What a cluster's installation pins: "sha256:..." over the names and contents of all files in a model's folder.
 
     The same for the same files wherever they lie, whatever their times, owners and order on the disk. Files and folders
     that begin with a dot and compiled Python are left out.

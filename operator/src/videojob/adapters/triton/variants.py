@@ -182,7 +182,7 @@ def _precision(config: Any, tuned: dict[str, str], variant: Variant, source: str
 
 
 def _only(config: Any, version: int) -> None:
-    """Triton would load the newest version there is, whatever the catalogue says."""
+    """Triton would load the newest version there is, whatever the installation says."""
     config.ClearField("version_policy")
     config.version_policy.specific.versions.append(version)
 

@@ -35,7 +35,7 @@ class NodeFacts:
 
     Attributes:
         flavour: who makes nodes, as the chart's value karpenter.flavor says.
-        wants_gpu: the catalogue offers a model on GPUs.
+        wants_gpu: the installation offers a model on GPUs.
         pools: NodePools. classes: by (kind, name), the node classes that pools name; None for one that is not there.
         karpenter: Karpenter's Deployments. nodes, daemon_sets: of the cluster.
     """
@@ -174,7 +174,7 @@ def _gpu_pool(pools: Sequence[Object] | NotRead) -> Finding:
         return unchecked(check, pools.why)
     found = [one for one in pools if is_gpu_pool(one)]
     if not found:
-        return problem(check, "the catalogue offers GPUs and no NodePool makes them", _NO_POOL)
+        return problem(check, "the installation offers GPUs and no NodePool makes them", _NO_POOL)
     bare = [name_of(one) for one in found if GPU not in _taints(one)]
     if bare:
         advice = f"Without the taint {GPU} any pod may take, and keep, a GPU node."

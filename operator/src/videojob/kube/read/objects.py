@@ -10,7 +10,7 @@ from videojob.kube.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SE
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.planning.lifecycle.decide import seconds_of
-from videojob.planning.state.observed import NODE_ON_THE_WAY, JobSeen, PodTrouble, ServerKey, ServerSeen
+from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerKey, ServerObserved
 
 Object = Mapping[str, Any]
 
@@ -25,13 +25,13 @@ NOT_MADE = "FailedCreate"
 """The reason of Events about a Job whose pods the API server refuses."""
 
 
-def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ()) -> JobSeen:
+def job_observed(job: Object, pods: Iterable[Object], events: Iterable[Object] = ()) -> JobObserved:
     """A Job, with its pods and the events about it and those."""
     metadata, spec, status = job["metadata"], job["spec"], job.get("status", {})
     annotations = metadata.get("annotations", {})
     pods, events = list(pods), list(events)
     finished: Object = _ending(status)
-    return JobSeen(
+    return JobObserved(
         name=metadata["name"],
         kind="plan" if metadata["labels"].get(COMPONENT) == "planner" else "work",
         attempt=int(metadata["labels"].get(ATTEMPT, "1")),
@@ -50,7 +50,7 @@ def job_seen(job: Object, pods: Iterable[Object], events: Iterable[Object] = ())
         started_s=_time(status.get("startTime")),
         finished_s=_time(finished.get("lastTransitionTime")),
         error=last_error(pods),
-        trouble=pods_trouble(pods, events) or _not_made(job, pods, events),
+        problem=pods_problem(pods, events) or _not_made(job, pods, events),
         epoch=int(annotations.get(EPOCH, "0")),
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
@@ -88,18 +88,18 @@ def _ending(status: Object) -> Object:
     return {}
 
 
-def server_seen(
+def server_observed(
     deployment: Object, pods: Iterable[Object], events: Iterable[Object] = (), nodes: Mapping[str, Object] | None = None
-) -> ServerSeen:
+) -> ServerObserved:
     """A server's Deployment, with its pods, the events about those and the nodes by name."""
     metadata, status = deployment["metadata"], deployment.get("status", {})
     pods = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     idle = metadata.get("annotations", {}).get(IDLE_SINCE)
     labels = _node_labels(pods, nodes or {})
-    return ServerSeen(
+    return ServerObserved(
         replicas=int(deployment["spec"].get("replicas", 0)),
         ready=int(status.get("readyReplicas", 0)),
-        trouble=pods_trouble(pods, events) or _replicas_not_made(deployment),
+        problem=pods_problem(pods, events) or _replicas_not_made(deployment),
         idle_since_s=None if idle is None else float(idle),
         instance_type=labels.get(INSTANCE_TYPE),
         capacity_type=labels.get(CAPACITY_TYPE),
@@ -136,7 +136,7 @@ def _error(text: str) -> Mapping[str, Any] | None:
     return values if isinstance(values, dict) and isinstance(values.get("reason"), str) else None
 
 
-def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTrouble | None:
+def pods_problem(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodProblem | None:
     """Why pods do not run: the worst of them speaks for all; None when every one runs or has ended well.
 
     A pod that has failed for good is history as soon as another one stands in for it.
@@ -147,9 +147,9 @@ def pods_trouble(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodTr
     for event in events:
         by_pod.setdefault(str(event.get("involvedObject", {}).get("uid", "")), []).append(event)
     found = [
-        trouble
+        problem
         for pod in pods
-        if (trouble := _trouble(pod, by_pod.get(pod["metadata"].get("uid", ""), ()))) is not None
+        if (problem := _problem(pod, by_pod.get(pod["metadata"].get("uid", ""), ()))) is not None
     ]
     order = ("crashed", "image", "unschedulable", "starting")
     return min(found, key=lambda one: (order.index(one.kind), one.since_s), default=None)
@@ -168,7 +168,7 @@ def lingers(pod: Object) -> bool:
     return phase in {"Failed", "Succeeded"} and "deletionTimestamp" in metadata and bool(metadata.get("finalizers"))
 
 
-def _not_made(job: Object, pods: Sequence[Object], events: Iterable[Object]) -> PodTrouble | None:
+def _not_made(job: Object, pods: Sequence[Object], events: Iterable[Object]) -> PodProblem | None:
     """Why Kubernetes makes no pod of a Job, by the newest Event that is not older than its last pod and start."""
     if not may_lack_pods(job):
         return None
@@ -178,13 +178,13 @@ def _not_made(job: Object, pods: Sequence[Object], events: Iterable[Object]) -> 
     newest = max(about, key=_when, default=None)
     if newest is None or _when(newest) < last:
         return None
-    return PodTrouble("refused", _refusal(newest.get("message", "")), _time(newest.get("firstTimestamp")) or 0.0)
+    return PodProblem("refused", _refusal(newest.get("message", "")), _time(newest.get("firstTimestamp")) or 0.0)
 
 
-def _replicas_not_made(deployment: Object) -> PodTrouble | None:
+def _replicas_not_made(deployment: Object) -> PodProblem | None:
     for one in deployment.get("status", {}).get("conditions", ()):
         if one["type"] == "ReplicaFailure" and one["status"] == "True" and deployment["spec"].get("replicas"):
-            return PodTrouble("refused", _refusal(one.get("message", "")), _time(one.get("lastTransitionTime")) or 0.0)
+            return PodProblem("refused", _refusal(one.get("message", "")), _time(one.get("lastTransitionTime")) or 0.0)
     return None
 
 
@@ -192,23 +192,23 @@ def _refusal(message: object) -> str:
     return str(message).removeprefix("Error creating: ")[:_WORDS_CHARACTERS]
 
 
-def _trouble(pod: Object, events: Sequence[Object]) -> PodTrouble | None:
+def _problem(pod: Object, events: Sequence[Object]) -> PodProblem | None:
     status = pod.get("status", {})
     created_s = _time(pod["metadata"].get("creationTimestamp")) or 0.0
     conditions = {one["type"]: one for one in status.get("conditions", ())}
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         source, message = _node_news(events, str(scheduled.get("message", "")))
-        return PodTrouble("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
+        return PodProblem("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     if not scheduled and not statuses and "nodeName" not in pod.get("spec", {}):
-        return PodTrouble("unschedulable", "it was made just now", created_s, "scheduler")
+        return PodProblem("unschedulable", "it was made just now", created_s, "scheduler")
     for container in statuses:
-        trouble = _container_trouble(container, created_s)
-        if trouble is not None:
-            return trouble
+        problem = _container_problem(container, created_s)
+        if problem is not None:
+            return problem
     if status.get("phase") == "Pending" or (status.get("phase") == "Running" and not _has(pod, "Ready")):
-        return PodTrouble("starting", "its containers start", created_s)
+        return PodProblem("starting", "its containers start", created_s)
     return None
 
 
@@ -220,7 +220,7 @@ def _node_news(events: Sequence[Object], message: str) -> tuple[str, str]:
     newest = max(said, key=_when)
     words = str(newest.get("message", ""))[:_WORDS_CHARACTERS]
     if newest["reason"] in _ON_THE_WAY:
-        return NODE_ON_THE_WAY, words
+        return NODE_PROVISIONING, words
     return ("karpenter" if "karpenter" in _source(newest) else "cluster-autoscaler"), words
 
 
@@ -239,17 +239,17 @@ def _source(event: Object) -> str:
     return f"{event.get('reportingComponent', '')} {event.get('source', {}).get('component', '')}".lower()
 
 
-def _container_trouble(container: Object, created_s: float) -> PodTrouble | None:
+def _container_problem(container: Object, created_s: float) -> PodProblem | None:
     state, restarts = container.get("state", {}), int(container.get("restartCount", 0))
     waiting = state.get("waiting", {})
     if waiting.get("reason") in _IMAGE_REASONS:
         words = f"{waiting['reason']}: {waiting.get('message', container.get('image', ''))}"
-        return PodTrouble("image", words[:_WORDS_CHARACTERS], created_s)
+        return PodProblem("image", words[:_WORDS_CHARACTERS], created_s)
     ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
     if ended.get("exitCode", 0) != 0 and not container.get("ready", False):
         error = _error(str(ended.get("message", "")))
         words = str(ended.get("message") or ended.get("reason", "")) if error is None else str(error.get("message"))
-        return PodTrouble(
+        return PodProblem(
             "crashed",
             server_words(words, str(ended.get("reason", "")))[:_WORDS_CHARACTERS],
             _time(ended.get("finishedAt")) or created_s,

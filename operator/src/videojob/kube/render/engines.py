@@ -9,7 +9,7 @@ from typing import Any
 
 from videojob.kube.render.pods import CONTAINER_SECURITY, environment
 from videojob.kube.render.triton_args import HTTP_PORT
-from videojob.planning.installation import Catalogue, CatalogueModel, ServerVariant
+from videojob.planning.installation import Installation, InstalledModel, ServerVariant
 from videojob.planning.state.observed import ServerKey
 
 ENGINES_FOLDER = "/engines"
@@ -55,7 +55,7 @@ def start_command(variant: ServerVariant) -> list[str]:
     return ["sh", "-c", _START, "sh"] if builds_engines(variant) else ["tritonserver"]
 
 
-def engine_arguments(key: ServerKey, model: CatalogueModel, variant: ServerVariant, image: str) -> list[str]:
+def engine_arguments(key: ServerKey, model: InstalledModel, variant: ServerVariant, image: str) -> list[str]:
     """Arguments of `videojob worker` about engines, for a variant that builds some.
 
     The set's folder is named by all that decides which engines fit: model, image and server.
@@ -76,19 +76,19 @@ def engine_environment() -> list[dict[str, Any]]:
     return [{"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
 
 
-def share_container(model: str, arguments: list[str], catalogue: Catalogue) -> dict[str, Any]:
+def share_container(model: str, arguments: list[str], installation: Installation) -> dict[str, Any]:
     """The container beside the server that publishes what it built, and then only waits for the end.
 
     Args:
         model: whose readiness shows that all engines are built.
         arguments: as `engine_arguments` gives them.
-        catalogue: for the image.
+        installation: for the image.
     """
     ready = f"http://127.0.0.1:{HTTP_PORT}/v2/models/{model}/ready"
     return {
         "name": "share-engines",
-        "image": catalogue.image,
-        "imagePullPolicy": catalogue.image_pull_policy,
+        "image": installation.image,
+        "imagePullPolicy": installation.image_pull_policy,
         "args": ["worker", "share-engines", *arguments, f"--ready={ready}"],
         "env": [*environment({"HOME": "/tmp", "TMPDIR": "/tmp"}), *engine_environment()],  # noqa: S108 - of this pod
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},

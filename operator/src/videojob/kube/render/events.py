@@ -8,7 +8,7 @@ from typing import Any
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.kube.render.status import timestamp
-from videojob.planning.state.desired import EventWanted
+from videojob.planning.state.desired import EventDesired
 
 COMPONENT = "videojob-controller"
 _MOST_CHARACTERS = 1000  # the API server takes 1024
@@ -17,7 +17,7 @@ _MOST_CHARACTERS = 1000  # the API server takes 1024
 _PERIOD_S = 1800  # an Event lasts an hour
 
 
-def event_of(job: VideoJob, wanted: EventWanted, now_s: float) -> dict[str, Any]:
+def event_of(job: VideoJob, wanted: EventDesired, now_s: float) -> dict[str, Any]:
     """An Event, named by its words: the same news about the same generation of a job is one Event.
 
     The generation is in it because what is said may happen again: a job is held, let go and held once more.
@@ -33,7 +33,7 @@ def event_of(job: VideoJob, wanted: EventWanted, now_s: float) -> dict[str, Any]
     return _event(about, wanted, f"{metadata.uid} {metadata.generation}", now_s)
 
 
-def installation_event(about: Mapping[str, Any], wanted: EventWanted, now_s: float) -> dict[str, Any]:
+def installation_event(about: Mapping[str, Any], wanted: EventDesired, now_s: float) -> dict[str, Any]:
     """An Event about an object of the installation itself; the same news is one Event in half an hour.
 
     Args:
@@ -44,7 +44,7 @@ def installation_event(about: Mapping[str, Any], wanted: EventWanted, now_s: flo
     return _event(about, wanted, f"{about.get('uid', '')} {int(now_s / _PERIOD_S)}", now_s)
 
 
-def _event(about: Mapping[str, Any], wanted: EventWanted, what: str, now_s: float) -> dict[str, Any]:
+def _event(about: Mapping[str, Any], wanted: EventDesired, what: str, now_s: float) -> dict[str, Any]:
     words = f"{what} {wanted.reason} {wanted.message}"
     when = timestamp(now_s)
     return {

@@ -23,9 +23,9 @@ from videojob.kube.names import (
 )
 from videojob.kube.render.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
 from videojob.kube.render.servers import server_address
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.decide import QUEUE_LABEL
-from videojob.planning.state.desired import PlanJobWanted, WorkJobWanted
+from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 
 HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
 """Exit codes of the pods, as `worker.pods.batch.Ending` has them; a test holds both together."""
@@ -35,13 +35,13 @@ _NODE_S = 60  # beyond the server's usual start
 _PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hours: longer is a fault
 
 
-def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
+def config_map(job: VideoJob, installation: Installation) -> dict[str, Any]:
     """What planner and workers read as `worker.pods.job_file`.
 
     Its name is made from its content: one that is there already says the same, whoever made it and when.
     """
-    model = catalogue.models[job.spec.model.name]
-    table, region = results_table(job, catalogue)
+    model = installation.models[job.spec.model.name]
+    table, region = results_table(job, installation)
     metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
     file: dict[str, dict[str, Any]] = {
         "job": {
@@ -56,8 +56,8 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
             "modelVersion": model.version,
         },
     }
-    if catalogue.results.retention_s is not None:
-        file["cluster"]["retentionSeconds"] = catalogue.results.retention_s
+    if installation.results.retention_s is not None:
+        file["cluster"]["retentionSeconds"] = installation.results.retention_s
     text = json.dumps(file, sort_keys=True)
     return {
         "apiVersion": "v1",
@@ -68,35 +68,35 @@ def config_map(job: VideoJob, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def file_name(job: VideoJob, catalogue: Catalogue) -> str:
+def file_name(job: VideoJob, installation: Installation) -> str:
     """Of the ConfigMap that `config_map` makes."""
-    return str(config_map(job, catalogue)["metadata"]["name"])
+    return str(config_map(job, installation)["metadata"]["name"])
 
 
-def results_table(job: VideoJob, catalogue: Catalogue) -> tuple[str, str | None]:
+def results_table(job: VideoJob, installation: Installation) -> tuple[str, str | None]:
     """(table, region) that the job's results go to."""
     target = job.spec.results.dynamodb
     if target is None:
-        return catalogue.results.table, catalogue.results.region
-    return target.table_name, target.region or catalogue.results.region
+        return installation.results.table, installation.results.region
+    return target.table_name, target.region or installation.results.region
 
 
-def plan_job(job: VideoJob, wanted: PlanJobWanted, catalogue: Catalogue, file: str = "") -> dict[str, Any]:
+def plan_job(job: VideoJob, wanted: PlannerDesired, installation: Installation, file: str = "") -> dict[str, Any]:
     """The Job whose one pod probes the videos; `file` names its ConfigMap, "" for what `config_map` makes now."""
     arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
-    pod = job_pod(file or file_name(job, catalogue), arguments, catalogue, has_ring=False)
+    pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=False)
     spec = {
         "suspend": wanted.suspended,
         "backoffLimit": job.spec.backoff_limit,
         "activeDeadlineSeconds": _deadline_s(job, _PLAN_BACKSTOP_S),
         "podFailurePolicy": {"rules": [_exit_rule("FailJob", HOPELESS), _exit_rule("Ignore", STOPPED), _DISRUPTED]},
         "podReplacementPolicy": "Failed",
-        "template": _template(job, "planner", pod, catalogue, ()),
+        "template": _template(job, "planner", pod, installation, ()),
     }
     return _job(job, f"plan-{wanted.attempt}", "planner", wanted.attempt, spec)
 
 
-def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue, file: str = "") -> dict[str, Any]:
+def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, file: str = "") -> dict[str, Any]:
     """The Indexed Job whose pods run the segments; `file` names the ConfigMap that they were planned from."""
     arguments = [
         "worker",
@@ -105,24 +105,24 @@ def work_job(job: VideoJob, wanted: WorkJobWanted, catalogue: Catalogue, file: s
         f"--plan-attempt={wanted.plan_attempt}",
         f"--epoch={wanted.epoch}",
         f"--batch={wanted.batch}",
-        f"--server={server_address(wanted.server, catalogue)}",
+        f"--server={server_address(wanted.server, installation)}",
         f"--model-version={wanted.server.version}",
         f"--workers={wanted.parallelism}",
-        f"--grace={catalogue.worker.grace_s}",
+        f"--grace={installation.worker.grace_s}",
         # Beside the file's, which stays as it was when the job began: whoever resumes a job may raise it.
         f"--backoff-limit={job.spec.backoff_limit}",
     ]
     queue = job.metadata.labels.get(QUEUE_LABEL)
     if queue is not None:
         # Kueue lets workers go when it admits them, and only then the server is asked for: they have to wait for it.
-        variant = catalogue.models[wanted.server.model].variants[wanted.server.accelerator]
+        variant = installation.models[wanted.server.model].variants[wanted.server.accelerator]
         arguments.append(f"--patience={max(_LEAST_PATIENCE_S, variant.start_s + _NODE_S)}")
-    pod = job_pod(file or file_name(job, catalogue), arguments, catalogue, has_ring=True)
+    pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=True)
     pod["containers"][0]["env"].append(_FAILURES)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
     types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
-    template = _template(job, "worker", pod, catalogue, types)
-    template["spec"] = near(template["spec"], server_selector(wanted.server), catalogue.server_namespace)
+    template = _template(job, "worker", pod, installation, types)
+    template["spec"] = near(template["spec"], server_selector(wanted.server), installation.server_namespace)
     spec = {
         # None leaves it to Kueue, which wants to find it held.
         "suspend": wanted.suspended is not False,
@@ -177,12 +177,12 @@ def _deadline_s(job: VideoJob, backstop_s: int) -> int:
 
 
 def _template(
-    job: VideoJob, component: str, pod: dict[str, Any], catalogue: Catalogue, instance_types: Sequence[str]
+    job: VideoJob, component: str, pod: dict[str, Any], installation: Installation, instance_types: Sequence[str]
 ) -> dict[str, Any]:
-    worker = catalogue.worker
+    worker = installation.worker
     placed = with_place(
         pod,
-        catalogue,
+        installation,
         worker.node_selector,
         worker.tolerations,
         capacity_types=job.spec.compute.capacity_types or (),

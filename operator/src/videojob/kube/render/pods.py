@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videojob.kube.names import CONTAINER
-from videojob.planning.installation import CapacityType, Catalogue, Toleration, WorkerSettings
+from videojob.planning.installation import CapacityType, Installation, Toleration, WorkerSettings
 from videojob.planning.placement.choice import bytes_of
 
 USER_ID = 65532
@@ -71,16 +71,16 @@ def decoder_bytes(worker: WorkerSettings, *, has_ring: bool) -> int:
     return bytes_of(worker.memory_limit) - _PARENT_BYTES - (_RING_BYTES if has_ring else 0)
 
 
-def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue, *, has_ring: bool) -> dict[str, Any]:
+def job_pod(config_map: str, arguments: Sequence[str], installation: Installation, *, has_ring: bool) -> dict[str, Any]:
     """The pod of a planner or worker, without its place.
 
     Args:
         config_map: name of the one that holds the job's file.
         arguments: of the container's command.
-        catalogue: for image, size and environment.
+        installation: for image, size and environment.
         has_ring: it decodes frames into shared memory.
     """
-    worker = catalogue.worker
+    worker = installation.worker
     disk = on_disk(worker.scratch)
     own = {
         "VIDEOJOB_SCRATCH": SCRATCH,
@@ -91,8 +91,8 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue, *, 
     }
     container: dict[str, Any] = {
         "name": CONTAINER,
-        "image": catalogue.image,
-        "imagePullPolicy": catalogue.image_pull_policy,
+        "image": installation.image,
+        "imagePullPolicy": installation.image_pull_policy,
         "args": list(arguments),
         "env": environment({**worker.env, **own}),
         "resources": {
@@ -127,7 +127,7 @@ def job_pod(config_map: str, arguments: Sequence[str], catalogue: Catalogue, *, 
 
 def with_place(
     pod: dict[str, Any],
-    catalogue: Catalogue,
+    installation: Installation,
     node_selector: Mapping[str, str],
     tolerations: Sequence[Toleration],
     *,
@@ -143,7 +143,7 @@ def with_place(
         placed["tolerations"] = [dict(toleration) for toleration in tolerations]
     demands = [_among(INSTANCE_TYPE, instance_types)] if instance_types else []
     demands += [_among(name, [value]) for name, value in (labels or {}).items()]
-    terms = _node_terms(catalogue, capacity_types, demands)
+    terms = _node_terms(installation, capacity_types, demands)
     if terms:
         required = {"nodeSelectorTerms": terms}
         placed["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
@@ -151,7 +151,7 @@ def with_place(
 
 
 def _node_terms(
-    catalogue: Catalogue, capacity_types: Sequence[CapacityType], others: Sequence[dict[str, Any]]
+    installation: Installation, capacity_types: Sequence[CapacityType], others: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Terms of which a node has to meet one. Karpenter, EKS Auto Mode's too, and EKS' node groups label nodes each in
     their own words; a Karpenter that makes nodes is asked in its own alone.
@@ -159,7 +159,7 @@ def _node_terms(
     if not capacity_types:
         return [{"matchExpressions": list(others)}] if others else []
     terms = [[_among(CAPACITY_TYPE, capacity_types), *others]]
-    if catalogue.karpenter == "none":
+    if installation.karpenter == "none":
         terms.append([_among(NODE_GROUP_CAPACITY, [_NODE_GROUP_WORDS[one] for one in capacity_types]), *others])
     return [{"matchExpressions": expressions} for expressions in terms]
 

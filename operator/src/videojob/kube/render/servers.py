@@ -26,8 +26,8 @@ from videojob.kube.render.engines import (
 )
 from videojob.kube.render.pods import CONTAINER_SECURITY, GPU, environment, on_disk, pod_security, with_place
 from videojob.kube.render.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
-from videojob.planning.fleet.replicas import ServerWanted
-from videojob.planning.installation import Catalogue, CatalogueModel, ImageSource, PvcSource, S3Source, ServerVariant
+from videojob.planning.fleet.replicas import ServerDesired
+from videojob.planning.installation import ImageSource, Installation, InstalledModel, PvcSource, S3Source, ServerVariant
 from videojob.planning.state.observed import ServerKey
 
 MODELS_FOLDER = "/models"
@@ -38,17 +38,17 @@ _DRAIN_S = 30
 _TMP = "1Gi"
 
 
-def server_address(key: ServerKey, catalogue: Catalogue) -> str:
+def server_address(key: ServerKey, installation: Installation) -> str:
     """HOST:PORT of the server's gRPC, for workers in any namespace."""
-    return f"{server_name(key)}.{catalogue.server_namespace}.svc:{GRPC_PORT}"
+    return f"{server_name(key)}.{installation.server_namespace}.svc:{GRPC_PORT}"
 
 
-def server_service(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:
+def server_service(key: ServerKey, installation: Installation) -> dict[str, Any]:
     """A headless Service: clients see every pod and spread their requests themselves."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(key, catalogue),
+        "metadata": _metadata(key, installation),
         "spec": {
             "clusterIP": "None",
             "selector": server_selector(key),
@@ -61,11 +61,11 @@ def server_service(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue) -> dict[str, Any]:
+def server_deployment(key: ServerKey, wanted: ServerDesired, installation: Installation) -> dict[str, Any]:
     """The Deployment."""
-    model = catalogue.models[key.model]
+    model = installation.models[key.model]
     variant = model.variants[key.accelerator]
-    metadata = _metadata(key, catalogue)
+    metadata = _metadata(key, installation)
     metadata["annotations"] = {SERVER_KEY: server_key_text(key)}
     if wanted.idle_since_s is not None:
         metadata["annotations"][IDLE_SINCE] = f"{wanted.idle_since_s:.0f}"
@@ -81,36 +81,36 @@ def server_deployment(key: ServerKey, wanted: ServerWanted, catalogue: Catalogue
             "template": {
                 # As for workers, no karpenter.sh/do-not-disrupt: a spot notice must evict the pod while it can drain.
                 "metadata": {"labels": server_labels(key)},
-                "spec": _pod(key, model, variant, catalogue),
+                "spec": _pod(key, model, variant, installation),
             },
         },
     }
 
 
-def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogue: Catalogue) -> dict[str, Any]:
-    settings = catalogue.accelerators[key.accelerator]
+def _pod(key: ServerKey, model: InstalledModel, variant: ServerVariant, installation: Installation) -> dict[str, Any]:
+    settings = installation.accelerators[key.accelerator]
     engines = engine_arguments(key, model, variant, settings.image)
-    containers = [_container(model, variant, settings.image, catalogue)]
+    containers = [_container(model, variant, settings.image, installation)]
     if shares_engines(variant):
-        containers.append(share_container(model.name, engines, catalogue))
+        containers.append(share_container(model.name, engines, installation))
     pod = {
-        "serviceAccountName": catalogue.server_service_account,
+        "serviceAccountName": installation.server_service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _DRAIN_S + 15,
         "securityContext": pod_security(),
-        "initContainers": _init_containers(key, model, variant, engines, catalogue),
+        "initContainers": _init_containers(key, model, variant, engines, installation),
         "containers": containers,
         "volumes": _volumes(model, variant),
     }
-    if catalogue.server_priority_class:
-        pod["priorityClassName"] = catalogue.server_priority_class
+    if installation.server_priority_class:
+        pod["priorityClassName"] = installation.server_priority_class
     tolerations = [*settings.tolerations]
     if variant.gpus:
         tolerations.append({"key": GPU, "operator": "Exists", "effect": "NoSchedule"})
     return with_place(
         pod,
-        catalogue,
+        installation,
         settings.node_selector,
         tolerations,
         capacity_types=key.capacity_types,
@@ -119,7 +119,7 @@ def _pod(key: ServerKey, model: CatalogueModel, variant: ServerVariant, catalogu
     )
 
 
-def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalogue: Catalogue) -> dict[str, Any]:
+def _container(model: InstalledModel, variant: ServerVariant, image: str, installation: Installation) -> dict[str, Any]:
     disk = on_disk(*_disks(model, variant).values())
     limits: dict[str, Any] = {"memory": variant.memory, **disk}
     if variant.gpus:
@@ -134,7 +134,7 @@ def _container(model: CatalogueModel, variant: ServerVariant, image: str, catalo
     return {
         "name": SERVER_CONTAINER,
         "image": image,
-        "imagePullPolicy": catalogue.image_pull_policy,
+        "imagePullPolicy": installation.image_pull_policy,
         "command": start_command(variant),
         "args": triton_arguments(model.name, MODELS_FOLDER, gpu=variant.gpus > 0),
         "env": [
@@ -170,7 +170,7 @@ def _probe(path: str, period_s: int, tries: int) -> dict[str, Any]:
 
 
 def _init_containers(
-    key: ServerKey, model: CatalogueModel, variant: ServerVariant, engines: list[str], catalogue: Catalogue
+    key: ServerKey, model: InstalledModel, variant: ServerVariant, engines: list[str], installation: Installation
 ) -> list[dict[str, Any]]:
     source = model.source
     arguments = [
@@ -187,7 +187,7 @@ def _init_containers(
         *engines,
     ]
     if builds_engines(variant):
-        arguments.append(f"--server-release={server_release(catalogue.accelerators[key.accelerator].image)}")
+        arguments.append(f"--server-release={server_release(installation.accelerators[key.accelerator].image)}")
     mounts: list[dict[str, Any]] = [
         {"name": "models", "mountPath": MODELS_FOLDER},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of this pod
@@ -210,13 +210,13 @@ def _init_containers(
         case ImageSource():
             arguments.append(f"--folder={SOURCE_FOLDER}/{model.name}")
             mounts.append({"name": "source", "mountPath": SOURCE_FOLDER, "readOnly": True})
-            before.append(_copy(model.name, source, catalogue))
+            before.append(_copy(model.name, source, installation))
     sync = {
         "name": "sync-model",
-        "image": catalogue.image,
-        "imagePullPolicy": catalogue.image_pull_policy,
+        "image": installation.image,
+        "imagePullPolicy": installation.image_pull_policy,
         "args": arguments,
-        "env": [*environment({**catalogue.worker.env, "HOME": "/tmp", "TMPDIR": "/tmp"}), *own],  # noqa: S108 - see above
+        "env": [*environment({**installation.worker.env, "HOME": "/tmp", "TMPDIR": "/tmp"}), *own],  # noqa: S108 - see above
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": dict(CONTAINER_SECURITY),
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -225,12 +225,12 @@ def _init_containers(
     return [*before, sync]
 
 
-def _copy(model: str, source: ImageSource, catalogue: Catalogue) -> dict[str, Any]:
+def _copy(model: str, source: ImageSource, installation: Installation) -> dict[str, Any]:
     """Copies the model out of its image, which has to have `cp`: image volumes are not on every cluster yet."""
     return {
         "name": "copy-model",
         "image": source.reference,
-        "imagePullPolicy": catalogue.image_pull_policy,
+        "imagePullPolicy": installation.image_pull_policy,
         "command": ["cp", "-rT", source.path, f"{SOURCE_FOLDER}/{model}"],
         "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": dict(CONTAINER_SECURITY),
@@ -238,7 +238,7 @@ def _copy(model: str, source: ImageSource, catalogue: Catalogue) -> dict[str, An
     }
 
 
-def _disks(model: CatalogueModel, variant: ServerVariant) -> dict[str, str]:
+def _disks(model: InstalledModel, variant: ServerVariant) -> dict[str, str]:
     """Size limits of the pod's folders on the node's disk."""
     disks = {"models": variant.disk, "tmp": _TMP}
     if isinstance(model.source, ImageSource):
@@ -248,7 +248,7 @@ def _disks(model: CatalogueModel, variant: ServerVariant) -> dict[str, str]:
     return disks
 
 
-def _volumes(model: CatalogueModel, variant: ServerVariant) -> list[dict[str, Any]]:
+def _volumes(model: InstalledModel, variant: ServerVariant) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [
         {"name": name, "emptyDir": {"sizeLimit": size}} for name, size in _disks(model, variant).items()
     ]
@@ -259,5 +259,5 @@ def _volumes(model: CatalogueModel, variant: ServerVariant) -> list[dict[str, An
     return [*volumes, *shared_volume(variant)]
 
 
-def _metadata(key: ServerKey, catalogue: Catalogue) -> dict[str, Any]:
-    return {"name": server_name(key), "namespace": catalogue.server_namespace, "labels": server_labels(key)}
+def _metadata(key: ServerKey, installation: Installation) -> dict[str, Any]:
+    return {"name": server_name(key), "namespace": installation.server_namespace, "labels": server_labels(key)}

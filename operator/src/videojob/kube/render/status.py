@@ -9,11 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.lifecycle.stall import NO_STALL, Stall
-from videojob.planning.state.desired import Desired, ProgressWanted
+from videojob.planning.state.desired import Desired, ProgressDesired
 from videojob.planning.state.observed import Observed
+from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 _MOST_CHARACTERS = 4000
@@ -26,7 +26,7 @@ def timestamp(now_s: float) -> str:
 
 
 def status_of(
-    job: VideoJob, desired: Desired, observed: Observed, *, catalogue: Catalogue, table: str, now_s: float
+    job: VideoJob, desired: Desired, observed: Observed, *, installation: Installation, table: str, now_s: float
 ) -> dict[str, Any]:
     """The whole status to store.
 
@@ -34,7 +34,7 @@ def status_of(
         job: as it is stored; its status keeps what only it knows, as when a condition last changed.
         desired: what was decided.
         observed: what it was decided from.
-        catalogue: for the size of a server.
+        installation: for the size of a server.
         table: that holds the results.
         now_s: seconds since the epoch.
     """
@@ -56,7 +56,7 @@ def status_of(
     status |= _figures(before, desired, observed, now_s)
     if desired.stall != NO_STALL and not desired.ended:
         status["stall"] = _stall(desired.stall)
-    status |= _place(before, desired, observed, catalogue)
+    status |= _place(before, desired, observed, installation)
     if observed.results is not None and observed.results.finished is not None:
         status["results"] = {"table": table, "summaryKey": _summary_key(job, observed.results.epoch)}
     elif "results" in before:
@@ -156,11 +156,11 @@ def _final(kept: dict[str, Any], observed: Observed, now_s: float) -> dict[str, 
     results, head = observed.results, observed.head
     if results is None or results.frames_done is None or head is None:
         return kept
-    progress = ProgressWanted(results.frames_done, results.frames_done, head.segments, head.segments, 0)
+    progress = ProgressDesired(results.frames_done, results.frames_done, head.segments, head.segments, 0)
     return kept | {"progress": _progress(progress, kept.get("progress", {}), now_s)}
 
 
-def _progress(progress: ProgressWanted, before: Mapping[str, Any], now_s: float) -> dict[str, Any]:
+def _progress(progress: ProgressDesired, before: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     done, total = progress.frames_done, progress.frames_total
     found: dict[str, Any] = {"framesDone": done, "segmentsDone": progress.segments_done}
     if total is not None:
@@ -178,13 +178,15 @@ def _progress(progress: ProgressWanted, before: Mapping[str, Any], now_s: float)
     return found
 
 
-def _place(before: Mapping[str, Any], desired: Desired, observed: Observed, catalogue: Catalogue) -> dict[str, Any]:
+def _place(
+    before: Mapping[str, Any], desired: Desired, observed: Observed, installation: Installation
+) -> dict[str, Any]:
     demand, server = desired.demand, observed.server
     if demand is None:
         kept = before.get("placement")
         return {} if kept is None else {"placement": {**kept, "replicas": 0, "gpus": 0}}
     replicas = 0 if server is None else server.replicas
-    gpus = catalogue.models[demand.key.model].variants[demand.key.accelerator].gpus
+    gpus = installation.models[demand.key.model].variants[demand.key.accelerator].gpus
     why = desired.why or before.get("placement", {}).get("why", "")
     found: dict[str, Any] = {
         "backend": "kubernetes",

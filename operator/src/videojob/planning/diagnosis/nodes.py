@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.installation import Catalogue
-from videojob.planning.state.observed import NODE_ON_THE_WAY
+from videojob.planning.installation import Installation
+from videojob.planning.state.observed import NODE_PROVISIONING
 
 _FAILED = "Failed to schedule pod, "
 _TAINT = "did not tolerate taint"
@@ -29,10 +29,10 @@ def plain_words(source: str, message: str) -> str:
     """What was said, without what is no news to a person.
 
     Args:
-        source: `PodTrouble.source`.
-        message: `PodTrouble.message`.
+        source: `PodProblem.source`.
+        message: `PodProblem.message`.
     """
-    if source == NODE_ON_THE_WAY:
+    if source == NODE_PROVISIONING:
         claim = _CLAIM.search(message)
         return message if claim is None else f"Karpenter starts nodeclaim/{claim[1]}"
     if source == "scheduler":
@@ -75,12 +75,12 @@ def _resources(text: str) -> Iterator[str]:
             yield f"{name} {quantity}"
 
 
-def what_to_change(spec: VideoJobSpec, catalogue: Catalogue, said: str) -> str:
+def what_to_change(spec: VideoJobSpec, installation: Installation, said: str) -> str:
     """What could make capacity available, for this job and installation.
 
     Args:
         spec: of the job.
-        catalogue: where nodes come from.
+        installation: where nodes come from.
         said: the words of who refuses.
     """
     compute = spec.compute
@@ -91,7 +91,7 @@ def what_to_change(spec: VideoJobSpec, catalogue: Catalogue, said: str) -> str:
         advice.append("allow more spec.compute.instanceTypes")
     if compute.capacity_types is not None and len(compute.capacity_types) == 1 and not only_limits:
         advice.append("allow both spec.compute.capacityTypes")
-    if catalogue.karpenter == "none":
+    if installation.karpenter == "none":
         advice.append("add nodes of that kind, or let Karpenter make them")
     elif not only_limits:
         advice.append("look at the requirements and limits of the NodePools, and at the account's quota")

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from videojob.api.spec import VideoJobSpec
 from videojob.planning.diagnosis.nodes import plain_words, what_to_change
 from videojob.planning.diagnosis.rejected import REFUSED, what_to_allow
-from videojob.planning.installation import Accelerator, Catalogue
+from videojob.planning.installation import Accelerator, Installation
 from videojob.planning.lifecycle.conditions import sentence
-from videojob.planning.state.observed import NODE_ON_THE_WAY, PodTrouble, ServerSeen
+from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
 """By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
 SAID_NO_S = 12.0
 """A refusal counts when it has stood for so long. Against a NodePool's limits Karpenter counts each node that it orders
-as the largest that it could become, so that it refuses for a moment what it makes with its next look."""
+as the largest that it could become, so that it refuses for a moment what it makes in its next loop."""
 _LEAST_POLL_S, _MOST_POLL_S = 3.0, 30.0
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
@@ -49,10 +49,10 @@ class Waiting:
 
 
 def waiting_for(
-    trouble: PodTrouble | None,
+    problem: PodProblem | None,
     accelerator: Accelerator,
     spec: VideoJobSpec,
-    catalogue: Catalogue,
+    installation: Installation,
     now_s: float,
     *,
     what: str,
@@ -60,18 +60,18 @@ def waiting_for(
     """Why pods are not ready.
 
     Args:
-        trouble: as seen; None when nothing is known, as right after they were asked for.
+        problem: as seen; None when nothing is known, as right after they were asked for.
         accelerator: what they need.
         spec: of the job, which may ask for what is not to be had.
-        catalogue: where nodes come from.
+        installation: where nodes come from.
         now_s: seconds since the epoch.
         what: the pods in words, "the inference server".
     """
     provisioning = "ProvisioningGPU" if accelerator == "gpu" else "ProvisioningCPU"
-    if trouble is None:
+    if problem is None:
         return Waiting(provisioning, provisioning, f"{what} was asked for")
-    said = f"{trouble.source}: {trouble.message}" if trouble.source else trouble.message
-    match trouble.kind:
+    said = f"{problem.source}: {problem.message}" if problem.source else problem.message
+    match problem.kind:
         case "starting":
             return Waiting("LoadingModel", "", f"{what} starts and loads the model")
         case "refused":
@@ -82,48 +82,48 @@ def waiting_for(
         case "crashed":
             return Waiting("LoadingModel", "", f"{what} ended in an error and is started again: {said}")
         case _:
-            return _unschedulable(trouble, spec, catalogue, now_s, what=what, provisioning=provisioning)
+            return _unschedulable(problem, spec, installation, now_s, what=what, provisioning=provisioning)
 
 
 def _unschedulable(
-    trouble: PodTrouble, spec: VideoJobSpec, catalogue: Catalogue, now_s: float, *, what: str, provisioning: str
+    problem: PodProblem, spec: VideoJobSpec, installation: Installation, now_s: float, *, what: str, provisioning: str
 ) -> Waiting:
-    words = plain_words(trouble.source, trouble.message)
-    if trouble.source == NODE_ON_THE_WAY:
+    words = plain_words(problem.source, problem.message)
+    if problem.source == NODE_PROVISIONING:
         return Waiting(provisioning, provisioning, f"{what} gets a node: {words}")
-    said = f"{trouble.source}: {words}" if trouble.source else words
-    patience_s = SAID_NO_S if trouble.source in _MAKERS else REFUSED_S[catalogue.karpenter]
-    if now_s - trouble.since_s < patience_s:
-        if catalogue.karpenter != "none" and trouble.source == "scheduler":
+    said = f"{problem.source}: {words}" if problem.source else words
+    patience_s = SAID_NO_S if problem.source in _MAKERS else REFUSED_S[installation.karpenter]
+    if now_s - problem.since_s < patience_s:
+        if installation.karpenter != "none" and problem.source == "scheduler":
             # That no node has room is why one is asked for.
             return Waiting(provisioning, provisioning, f"{what} waits for a node, which Karpenter is to make")
         return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
-    advice = what_to_change(spec, catalogue, trouble.message)
+    advice = what_to_change(spec, installation, problem.message)
     return Waiting(provisioning, "InsufficientCapacity", f"no node can be had for {what}: {said.rstrip('.')}. {advice}")
 
 
-def look_again_s(trouble: PodTrouble | None, now_s: float) -> float:
-    """When to look again at pods that wait: no event tells that their node came, or why it does not.
+def requeue_after_s(problem: PodProblem | None, now_s: float) -> float:
+    """When to requeue a job whose pods wait: no event tells that their node came, or why it does not.
 
     The longer they wait, the rarer: a thousand jobs may wait for one node. That pods are there at all, events tell.
     """
-    if trouble is None:
+    if problem is None:
         return _MOST_POLL_S
-    return min(_MOST_POLL_S, max(_LEAST_POLL_S, (now_s - trouble.since_s) / 2))
+    return min(_MOST_POLL_S, max(_LEAST_POLL_S, (now_s - problem.since_s) / 2))
 
 
-def load_failure(server: ServerSeen | None, *, was_ready: bool) -> str:
+def load_failure(server: ServerObserved | None, *, was_ready: bool) -> str:
     """Words of a server that will not come up however often it is started; "" while there is hope.
 
     Args:
         server: as seen.
         was_ready: it has answered during this job.
     """
-    trouble = None if server is None else server.trouble
-    if server is None or trouble is None or server.ready > 0 or trouble.kind != "crashed":
+    problem = None if server is None else server.problem
+    if server is None or problem is None or server.ready > 0 or problem.kind != "crashed":
         return ""
-    most = MORE_CRASHES if was_ready or trouble.retryable else CRASHES
-    if trouble.restarts < most:
+    most = MORE_CRASHES if was_ready or problem.retryable else CRASHES
+    if problem.restarts < most:
         return ""
-    code = "" if trouble.exit_code is None else f" (exit code {trouble.exit_code})"
-    return f"the inference server ended in an error {trouble.restarts} times{code}: {trouble.message}"
+    code = "" if problem.exit_code is None else f" (exit code {problem.exit_code})"
+    return f"the inference server ended in an error {problem.restarts} times{code}: {problem.message}"

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from videojob.planning.lifecycle.conditions import Look, sentence
-from videojob.planning.lifecycle.events import news_of
-from videojob.planning.state.desired import ConditionWanted, Desired
+from videojob.planning.lifecycle.conditions import sentence
+from videojob.planning.lifecycle.events import events_of
+from videojob.planning.state.desired import ConditionDesired, Desired
+from videojob.planning.state.snapshot import Snapshot
 
 REFUSED = "CreationRefused"
 _ADVICE = (
@@ -36,13 +37,13 @@ def what_to_allow(words: str) -> str:
     return next((advice for pattern, advice in _ADVICE if re.search(pattern, words, re.IGNORECASE)), "")
 
 
-def held_up(look: Look, desired: Desired, error: Mapping[str, Any]) -> Desired:
+def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any]) -> Desired:
     """What is to be said, and asked of the server, when something of `desired` was refused.
 
     An end stays an end. Workers that are at it keep their server; for work that cannot begin none is paid.
 
     Args:
-        look: that `desired` was decided from.
+        snapshot: that `desired` was decided from.
         desired: of which a part was refused.
         error: `VideoJobError.as_dict()` of the refusal.
     """
@@ -53,13 +54,13 @@ def held_up(look: Look, desired: Desired, error: Mapping[str, Any]) -> Desired:
         f"Kubernetes refuses what the job needs: {said}", what_to_allow(said) or str(error.get("hint") or "")
     )
     conditions = tuple(
-        ConditionWanted("Succeeded", "Unknown", REFUSED, words)
+        ConditionDesired("Succeeded", "Unknown", REFUSED, words)
         if one.type == "Succeeded"
-        else ConditionWanted("CapacityReady", "False", REFUSED, words)
-        if one.type == "CapacityReady" and not look.is_working
+        else ConditionDesired("CapacityReady", "False", REFUSED, words)
+        if one.type == "CapacityReady" and not snapshot.is_working
         else one
         for one in desired.conditions
     )
-    demand = desired.demand if look.is_working else None
+    demand = desired.demand if snapshot.is_working else None
     told = replace(desired, reason=REFUSED, message=words, conditions=conditions, demand=demand, events=())
-    return replace(told, events=news_of(look, told))
+    return replace(told, events=events_of(snapshot, told))

@@ -9,11 +9,11 @@ from fractions import Fraction
 
 from videojob.planning.installation import ServerVariant
 from videojob.planning.state.desired import ServerDemand
-from videojob.planning.state.observed import ServerSeen
+from videojob.planning.state.observed import ServerObserved
 
 
 @dataclass(frozen=True, slots=True)
-class ServerWanted:
+class ServerDesired:
     """What a Deployment should be.
 
     Attributes:
@@ -21,14 +21,14 @@ class ServerWanted:
         idle_since_s: since when it has had more replicas than its jobs need, or no job at all, to be noted on it; None
             while it has not.
         busy: jobs are at it.
-        recheck_s: when to look again though nothing happened.
+        requeue_s: when to reconcile again without an event.
         remove: nobody has asked for it for so long that it need not stay.
     """
 
     replicas: int
     idle_since_s: float | None
     busy: bool
-    recheck_s: float | None = None
+    requeue_s: float | None = None
     remove: bool = False
 
 
@@ -39,8 +39,8 @@ Kept for so long, it is still there for a job that is tried again and for the ne
 
 
 def size_server(
-    variant: ServerVariant, demands: Sequence[ServerDemand], seen: ServerSeen | None, *, idle_s: int, now_s: float
-) -> ServerWanted:
+    variant: ServerVariant, demands: Sequence[ServerDemand], seen: ServerObserved | None, *, idle_s: int, now_s: float
+) -> ServerDesired:
     """The replicas for all demands.
 
     Up at once, from 0 to 1 with the first demand; down only after the surplus has lasted for `idle_s`, about as long as
@@ -54,24 +54,24 @@ def size_server(
     if needed == replicas == 0:
         return size_unasked(seen, now_s)
     if needed >= replicas:
-        return ServerWanted(needed, None, busy)
+        return ServerDesired(needed, None, busy)
     since_s = now_s if seen is None or seen.idle_since_s is None else min(now_s, seen.idle_since_s)
     left_s = since_s + idle_s - now_s
     if left_s <= 0 and needed == 0:
-        return ServerWanted(0, now_s, busy, recheck_s=REMOVE_S)
+        return ServerDesired(0, now_s, busy, requeue_s=REMOVE_S)
     if left_s <= 0:
-        return ServerWanted(needed, None, busy)
-    return ServerWanted(replicas, since_s, busy, recheck_s=left_s)
+        return ServerDesired(needed, None, busy)
+    return ServerDesired(replicas, since_s, busy, requeue_s=left_s)
 
 
-def size_unasked(seen: ServerSeen | None, now_s: float) -> ServerWanted:
+def size_unasked(seen: ServerObserved | None, now_s: float) -> ServerDesired:
     """No replicas, at once, for a server that no job may have; and none of it at all after a while."""
     if seen is None:
-        return ServerWanted(0, None, busy=False)
+        return ServerDesired(0, None, busy=False)
     is_new = seen.replicas > 0 or seen.idle_since_s is None
     since_s = now_s if is_new or seen.idle_since_s is None else min(now_s, seen.idle_since_s)
     left_s = since_s + REMOVE_S - now_s
-    return ServerWanted(0, since_s, busy=False, recheck_s=left_s if left_s > 0 else None, remove=left_s <= 0)
+    return ServerDesired(0, since_s, busy=False, requeue_s=left_s if left_s > 0 else None, remove=left_s <= 0)
 
 
 def replicas_needed(variant: ServerVariant, demands: Sequence[ServerDemand]) -> int:

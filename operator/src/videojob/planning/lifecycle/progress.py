@@ -1,12 +1,12 @@
-"""How far a job is and how long it will take, from its commits and from what was recorded at the last look. Pure."""
+"""How far a job is and how long it will take, from its commits and its last status. Pure."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
 
-from videojob.planning.state.desired import ProgressWanted
-from videojob.planning.state.last_status import Recorded
+from videojob.planning.state.desired import ProgressDesired
+from videojob.planning.state.last_status import LastStatus
 from videojob.video.plan import PlanHead
 
 _MEMORY_S = 60  # the rate is a mean over about the last minute
@@ -28,8 +28,8 @@ def index_count(indexes: str) -> int:
 
 
 def progress_of(
-    head: PlanHead, committed: int, recorded: Recorded, *, working_since_s: float | None, now_s: float
-) -> ProgressWanted:
+    head: PlanHead, committed: int, recorded: LastStatus, *, working_since_s: float | None, now_s: float
+) -> ProgressDesired:
     """The figures for the status.
 
     Args:
@@ -42,10 +42,10 @@ def progress_of(
     done = head.frames - frames_left(head, committed)
     rate = _rate(done, recorded, working_since_s, now_s)
     left_s = math.ceil((head.frames - done) / rate) if rate and working_since_s is not None else None
-    return ProgressWanted(done, head.frames, committed, head.segments, left_s, rate)
+    return ProgressDesired(done, head.frames, committed, head.segments, left_s, rate)
 
 
-def _rate(done: int, recorded: Recorded, working_since_s: float | None, now_s: float) -> Fraction | None:
+def _rate(done: int, recorded: LastStatus, working_since_s: float | None, now_s: float) -> Fraction | None:
     """Frames per second: what came since the last progress, mixed with the rate before by how long that took.
 
     While nothing moves the old rate stands: a segment takes its time, and an unchanged figure is no write.

@@ -11,9 +11,10 @@ minutes, so that writes stay rare.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from videojob.planning.state.observed import JobSeen, PodTrouble, ServerSeen
+from videojob.planning.state.observed import JobObserved, PodProblem, ServerObserved
+from videojob.planning.state.stall import Stall
 
 LEAST_BOUND_S = 1800.0
 _SEGMENTS = 10
@@ -28,28 +29,6 @@ STOPPED_CODE = 75
 """A worker's exit code for "nobody's fault", as `worker.pods.batch.Ending` has it; a test holds both together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Paid time since the last commit.
-
-    Attributes:
-        counted_s: as of `as_of_s`.
-        as_of_s: when it was noted, seconds since the epoch; None while nothing counts.
-        held_since_s: since when workers are held for it; None while they are not.
-        tries: how often they have been held.
-        cause: why nothing was committed, as it was when they were held last.
-    """
-
-    counted_s: int = 0
-    as_of_s: float | None = None
-    held_since_s: float | None = None
-    tries: int = 0
-    cause: str = ""
-
-
-NO_STALL = Stall()
-
-
 def bound_s(segment_s: float, start_s: float) -> float:
     """How long a paid server may see no commit.
 
@@ -61,7 +40,7 @@ def bound_s(segment_s: float, start_s: float) -> float:
 
 
 def counted(before: Stall, *, progressed: bool, paid: bool, now_s: float) -> Stall:
-    """What is known at this look.
+    """What is known at this reconcile.
 
     Args:
         before: as noted.
@@ -116,7 +95,7 @@ def let_go(before: Stall) -> Stall:
     return before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)
 
 
-def cause_of(running: JobSeen | None, server: ServerSeen | None, server_words: str) -> str:
+def cause_of(running: JobObserved | None, server: ServerObserved | None, server_words: str) -> str:
     """Why nothing is committed, as far as it shows.
 
     Args:
@@ -128,24 +107,24 @@ def cause_of(running: JobSeen | None, server: ServerSeen | None, server_words: s
         return server_words
     if running is None:
         return "there are no workers"
-    trouble = None if running.ready else running.trouble
-    if trouble is not None and (words := _words_of(trouble)):
-        return f"{words}: {trouble.source}: {trouble.message}" if trouble.source else f"{words}: {trouble.message}"
+    problem = None if running.ready else running.problem
+    if problem is not None and (words := _words_of(problem)):
+        return f"{words}: {problem.source}: {problem.message}" if problem.source else f"{words}: {problem.message}"
     again = "the workers end again and again without a commit"
     if running.error is not None:
         return f"{again}, at last with {running.error.get('reason')}: {running.error.get('message', '')}"
-    if trouble is not None:
-        return "the workers do not get ready" if trouble.kind == "starting" else f"{again}: {trouble.message}"
+    if problem is not None:
+        return "the workers do not get ready" if problem.kind == "starting" else f"{again}: {problem.message}"
     return "the workers run and commit nothing"
 
 
-def _words_of(trouble: PodTrouble) -> str:
+def _words_of(problem: PodProblem) -> str:
     """What keeps workers from working at all; "" when it is not that."""
-    if trouble.kind == "crashed" and trouble.exit_code != STOPPED_CODE:
-        return f"the workers crash with exit code {trouble.exit_code}"
+    if problem.kind == "crashed" and problem.exit_code != STOPPED_CODE:
+        return f"the workers crash with exit code {problem.exit_code}"
     words = {
         "unschedulable": "the workers cannot be scheduled",
         "image": "the workers' image cannot be pulled",
         "refused": "Kubernetes refuses to make the workers",
     }
-    return words.get(trouble.kind, "")
+    return words.get(problem.kind, "")

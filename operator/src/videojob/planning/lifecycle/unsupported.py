@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import TableNotAllowed, UnsupportedField
-from videojob.planning.installation import Catalogue
+from videojob.planning.installation import Installation
 
 _SERVED_BACKENDS = frozenset({"auto", "kubernetes"})
 
 
-def check_supported(spec: VideoJobSpec, catalogue: Catalogue) -> None:
+def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
     """Refuses what would be dangerous to ignore.
 
     Raises:
@@ -29,10 +29,10 @@ def check_supported(spec: VideoJobSpec, catalogue: Catalogue) -> None:
             f"this version does not do that on a cluster: {', '.join(refused)}",
             hint="Leave it out, or run the job on one machine with `videojob run`.",
         )
-    check_table(spec, catalogue)
+    check_table(spec, installation)
 
 
-def check_table(spec: VideoJobSpec, catalogue: Catalogue) -> None:
+def check_table(spec: VideoJobSpec, installation: Installation) -> None:
     """Refuses a table that this installation's controller and workers have no business with, before any call to it.
 
     Raises:
@@ -41,13 +41,13 @@ def check_table(spec: VideoJobSpec, catalogue: Catalogue) -> None:
     target = spec.results.dynamodb
     if target is None:
         return
-    allowed = {catalogue.results.table, *catalogue.results.allowed_tables}
+    allowed = {installation.results.table, *installation.results.allowed_tables}
     if target.table_name not in allowed:
         raise TableNotAllowed(
             f"results may not go to table {target.table_name}",
             hint=f"Leave spec.results.dynamodb out, or name one of: {', '.join(sorted(allowed))}.",
         )
-    own = catalogue.results.region or catalogue.worker.env.get("AWS_REGION")
+    own = installation.results.region or installation.worker.env.get("AWS_REGION")
     if target.region not in {None, own}:
         raise TableNotAllowed(
             f"results may not go to region {target.region}",

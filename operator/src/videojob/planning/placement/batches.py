@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from videojob.api.spec import VideoJobSpec
-from videojob.planning.installation import Catalogue, ServerVariant, WorkerSettings
+from videojob.planning.installation import Installation, ServerVariant, WorkerSettings
 from videojob.planning.placement.choice import most_workers, workers_for
 from videojob.video.plan import PlanHead
 
@@ -41,7 +41,7 @@ class Deal:
 def deal(
     head: PlanHead,
     spec: VideoJobSpec,
-    catalogue: Catalogue,
+    installation: Installation,
     variant: ServerVariant,
     *,
     deadline_left_s: float | None,
@@ -56,19 +56,19 @@ def deal(
     Args:
         head: of the plan.
         spec: of the job.
-        catalogue: what a worker's start takes, and how fast it is.
+        installation: what a worker's start takes, and how fast it is.
         variant: of its server.
         deadline_left_s: seconds that are left for work; None without a deadline.
     """
-    worker = catalogue.worker
+    worker = installation.worker
     segment_s = _frames_of_segment(head) / _rate(worker, variant, in_time=deadline_left_s is not None)
     batch = min(max(1, head.segments), max(1, math.ceil(worker.start_s / (START_SHARE * segment_s))))
     least_workers = 1
     if deadline_left_s is None:
-        workers = min(workers_for(variant.frames_per_second, worker), most_workers(spec, catalogue))
+        workers = min(workers_for(variant.frames_per_second, worker), most_workers(spec, installation))
         batch = _even(head.segments, batch, workers)
     else:
-        batch, least_workers = _in_time(head, worker, batch, most_workers(spec, catalogue), deadline_left_s)
+        batch, least_workers = _in_time(head, worker, batch, most_workers(spec, installation), deadline_left_s)
     for_turns = head.segments // (worker.max_workers * _TURNS)
     batch = max(batch, for_turns, math.ceil(head.segments / _MAX_COMPLETIONS))
     return Deal(batch, indexes(head.segments, batch), least_workers)

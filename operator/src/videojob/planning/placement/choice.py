@@ -9,9 +9,9 @@ from typing import TypedDict
 
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
-from videojob.planning.installation import Accelerator, Catalogue, CatalogueModel, ServerVariant, WorkerSettings
+from videojob.planning.installation import Accelerator, Installation, InstalledModel, ServerVariant, WorkerSettings
 from videojob.planning.placement.gpus import one_gpu
-from videojob.planning.state.last_status import Recorded
+from videojob.planning.state.last_status import LastStatus
 from videojob.planning.state.observed import ServerKey
 from videojob.video.plan import PlanHead
 
@@ -34,21 +34,21 @@ class Place:
     """The server that a job uses."""
 
     key: ServerKey
-    model: CatalogueModel
+    model: InstalledModel
     variant: ServerVariant
     why: str
 
 
-def model_of(spec: VideoJobSpec, catalogue: Catalogue) -> CatalogueModel:
+def model_of(spec: VideoJobSpec, installation: Installation) -> InstalledModel:
     """The model that is asked for.
 
     Raises:
         ModelNotFound: this installation has no such model, or another version of it.
     """
     asked = spec.model
-    model = catalogue.models.get(asked.name)
+    model = installation.models.get(asked.name)
     if model is None:
-        known = ", ".join(sorted(catalogue.models)) or "none"
+        known = ", ".join(sorted(installation.models)) or "none"
         hint = f"This installation has: {known}. Its administrator adds models to the chart's values."
         raise ModelNotFound("this installation has no such model", uri=asked.name, hint=hint)
     if asked.version not in {None, model.version}:
@@ -57,26 +57,26 @@ def model_of(spec: VideoJobSpec, catalogue: Catalogue) -> CatalogueModel:
     return model
 
 
-def frames_of(head: PlanHead | None, recorded: Recorded) -> int:
+def frames_of(head: PlanHead | None, recorded: LastStatus) -> int:
     """The job's frames, as places depend on them: of its plan; without it, as its status remembers that estimate."""
     return recorded.frames_total or 0 if head is None else head.frames
 
 
-def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
+def place(spec: VideoJobSpec, installation: Installation, frames: int) -> Place:
     """Where the job's frames go.
 
     Args:
         spec: of the job.
-        catalogue: what there is.
+        installation: what there is.
         frames: that the job asks for, an estimate; the same for all of its life.
 
     Raises:
         ModelNotFound: see `model_of`.
         NoPlacement: the model is not offered on what the job allows, or not one worker fits its limits.
     """
-    model = model_of(spec, catalogue)
-    _check_worker_fits(spec, catalogue)
-    offered = [kind for kind in _KINDS if kind in model.variants and kind in catalogue.accelerators]
+    model = model_of(spec, installation)
+    _check_worker_fits(spec, installation)
+    offered = [kind for kind in _KINDS if kind in model.variants and kind in installation.accelerators]
     allowed = [kind for kind in offered if _allows(spec, kind, model)]
     if not allowed:
         have = ", ".join(offered) or "nothing"
@@ -88,7 +88,7 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
     variant, types = model.variants[kind], tuple(sorted(spec.compute.instance_types or ()))
     gpu = ""
     if variant.gpus:
-        gpu, types = one_gpu(types, catalogue.accelerators[kind].gpu_models)
+        gpu, types = one_gpu(types, installation.accelerators[kind].gpu_models)
     key = ServerKey(
         model=model.name,
         version=model.version,
@@ -100,8 +100,8 @@ def place(spec: VideoJobSpec, catalogue: Catalogue, frames: int) -> Place:
     return Place(key, model, variant, why)
 
 
-def _check_worker_fits(spec: VideoJobSpec, catalogue: Catalogue) -> None:
-    limits, worker = spec.compute.limits, catalogue.worker
+def _check_worker_fits(spec: VideoJobSpec, installation: Installation) -> None:
+    limits, worker = spec.compute.limits, installation.worker
     if limits is not None and limits.cpus is not None and limits.cpus < cpus_of(worker.cpu):
         raise NoPlacement(
             f"one worker takes {worker.cpu} CPUs, and the job allows {limits.cpus}",
@@ -109,7 +109,7 @@ def _check_worker_fits(spec: VideoJobSpec, catalogue: Catalogue) -> None:
         )
 
 
-def _allows(spec: VideoJobSpec, kind: Accelerator, model: CatalogueModel) -> bool:
+def _allows(spec: VideoJobSpec, kind: Accelerator, model: InstalledModel) -> bool:
     if spec.compute.accelerator not in {"auto", kind}:
         return False
     limits = spec.compute.limits
@@ -118,7 +118,7 @@ def _allows(spec: VideoJobSpec, kind: Accelerator, model: CatalogueModel) -> boo
 
 
 def _choose(
-    allowed: list[Accelerator], spec: VideoJobSpec, model: CatalogueModel, frames: int
+    allowed: list[Accelerator], spec: VideoJobSpec, model: InstalledModel, frames: int
 ) -> tuple[Accelerator, str]:
     if spec.compute.accelerator != "auto":
         return allowed[0], f"spec.compute.accelerator asks for {allowed[0]}"
@@ -182,7 +182,7 @@ def pace(
         few = Fraction(frames_left, least_s)
         return Pace(max(Fraction(1), min(variant.frames_per_second, few)), variant.frames_per_second)
     left_s = deadline_left_s(spec, variant, started_s=started_s, now_s=now_s, warm=warm) or 0.0
-    # Whole frames: the demand shall not change with each look.
+    # Whole frames: the demand shall not change with each reconcile.
     needed = Fraction(max(1, math.ceil(frames_left / max(least_s, left_s))))
     return Pace(needed, needed)
 
@@ -199,17 +199,17 @@ def deadline_left_s(
     return started_s + float(spec.deadline.complete_within.seconds) - now_s - reserve_s
 
 
-def worker_count(spec: VideoJobSpec, catalogue: Catalogue, frames_per_second: Fraction, indexes: int) -> int:
+def worker_count(spec: VideoJobSpec, installation: Installation, frames_per_second: Fraction, indexes: int) -> int:
     """Workers side by side.
 
     Args:
         spec: of the job, for its limits.
-        catalogue: what one worker does and takes.
+        installation: what one worker does and takes.
         frames_per_second: `Pace.workers`.
         indexes: of the Job; more workers than these would find nothing to do.
     """
-    most = min(most_workers(spec, catalogue), max(1, indexes))
-    return max(1, min(workers_for(frames_per_second, catalogue.worker), most))
+    most = min(most_workers(spec, installation), max(1, indexes))
+    return max(1, min(workers_for(frames_per_second, installation.worker), most))
 
 
 def workers_for(frames_per_second: Fraction, settings: WorkerSettings) -> int:
@@ -217,9 +217,9 @@ def workers_for(frames_per_second: Fraction, settings: WorkerSettings) -> int:
     return max(1, math.ceil(frames_per_second / settings.frames_per_second))
 
 
-def most_workers(spec: VideoJobSpec, catalogue: Catalogue) -> int:
+def most_workers(spec: VideoJobSpec, installation: Installation) -> int:
     """Workers that the installation and the job's own limits allow, at least one."""
-    settings, limits = catalogue.worker, spec.compute.limits
+    settings, limits = installation.worker, spec.compute.limits
     most = [settings.max_workers]
     if limits is not None and limits.workers is not None:
         most.append(limits.workers)

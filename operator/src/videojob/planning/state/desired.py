@@ -1,5 +1,6 @@
-"""What should exist, decided from what was observed: the output of `planning.lifecycle.decide`, rendered by `kube.render`, and
-applied by the controller. Frozen values that know no Kubernetes object.
+"""What should exist: decided by `planning.lifecycle`, rendered by `kube.render`, applied by the controller.
+
+Frozen values that know no Kubernetes object.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from videojob.planning.lifecycle.stall import NO_STALL, Stall
 from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.stall import NO_STALL, Stall
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionWanted:
+class ConditionDesired:
     """One condition of the status, without its times."""
 
     type: Literal["Succeeded", "CapacityReady", "ServerReady", "Suspended"]
@@ -25,7 +26,7 @@ class ConditionWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanJobWanted:
+class PlannerDesired:
     """A planner must run."""
 
     attempt: int
@@ -33,7 +34,7 @@ class PlanJobWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkJobWanted:
+class WorkersDesired:
     """Workers must run, or stand by.
 
     Attributes:
@@ -79,7 +80,7 @@ class ServerDemand:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressWanted:
+class ProgressDesired:
     """How far the job is, for the status; None where it is not known."""
 
     frames_done: int
@@ -91,7 +92,7 @@ class ProgressWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class EventWanted:
+class EventDesired:
     """Something worth an Event of Kubernetes."""
 
     type: Literal["Normal", "Warning"]
@@ -116,25 +117,25 @@ class Desired:
         demand: on a server; None when none is needed.
         progress: for the status.
         delete_self: the time to live is over.
-        recheck_s: look again after this long even if nothing happens; None when only an event can change anything.
+        requeue_s: reconcile again after this long even without an event; None when only an event can change anything.
         events: to post, once each (the same words are not posted twice).
         stall: paid time without a commit, for the status.
     """
 
     reason: str
     message: str
-    conditions: tuple[ConditionWanted, ...]
+    conditions: tuple[ConditionDesired, ...]
     started: bool = False
     ended: bool = False
-    plan_job: PlanJobWanted | None = None
-    work_job: WorkJobWanted | None = None
+    plan_job: PlannerDesired | None = None
+    work_job: WorkersDesired | None = None
     begin: bool = False
     finalise: bool = False
     remove_jobs: tuple[str, ...] = ()
     demand: ServerDemand | None = None
-    progress: ProgressWanted | None = None
+    progress: ProgressDesired | None = None
     delete_self: bool = False
-    recheck_s: float | None = None
-    events: tuple[EventWanted, ...] = ()
+    requeue_s: float | None = None
+    events: tuple[EventDesired, ...] = ()
     why: str = ""
     stall: Stall = NO_STALL

@@ -12,12 +12,12 @@ from fractions import Fraction
 
 from videojob.api.status import Condition, VideoJobStatus
 from videojob.api.units import decimal_fraction
-from videojob.planning.lifecycle.stall import NO_STALL, Stall
+from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class LastStatus:
     """A stored status in numbers; times are seconds since the epoch, None where there is none.
 
     Attributes:
@@ -71,13 +71,13 @@ class Recorded:
         return None if found is None or found.status != status else seconds_of(found.last_transition_time)
 
 
-def recorded_of(status: VideoJobStatus | None) -> Recorded:
+def last_status_of(status: VideoJobStatus | None) -> LastStatus:
     """The stored status, or an empty one."""
     if status is None:
-        return Recorded()
+        return LastStatus()
     progress, throughput = status.progress, status.throughput
     rate = None if throughput is None else throughput.frames_per_second
-    return Recorded(
+    return LastStatus(
         conditions={one.type: one for one in status.conditions},
         message=status.message,
         started_s=_seconds(status.start_time),

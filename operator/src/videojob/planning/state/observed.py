@@ -1,7 +1,7 @@
-"""What the controller saw in the cluster and in the results table, as frozen values: the input of `planning.lifecycle.decide`.
+"""What the controller observed in the cluster and in the results table: the input of `planning.lifecycle`.
 
-Times are seconds since the epoch, UTC. Nothing here is remembered between two looks: a controller that starts anew sees
-the same.
+Times are seconds since the epoch, UTC. Nothing here is remembered between two reconciles: a restarted controller
+observes the same.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from videojob.planning.installation import Accelerator, CapacityType
 from videojob.video.plan import PlanHead
 
 Work = Literal["plan", "work"]
-NODE_ON_THE_WAY = "node on its way"
-"""The source of a trouble that whoever makes nodes is about to cure."""
+NODE_PROVISIONING = "node on its way"
+"""The source of a problem that whoever makes nodes is about to cure."""
 
 
 @dataclass(frozen=True, slots=True)
-class PodTrouble:
+class PodProblem:
     """Why pods do not run, in the words of whoever refused.
 
     Attributes:
@@ -28,8 +28,8 @@ class PodTrouble:
             be pulled), "crashed" (a container ended in an error), "starting" (it is on its way: nothing is wrong).
         message: the scheduler's, Karpenter's, the kubelet's or the program's own words; the end of its log.
         since_s: since when.
-        source: who says so: "scheduler", "karpenter" or "cluster-autoscaler" when they make no node, `NODE_ON_THE_WAY`
-            when they do; a container's name.
+        source: who says so: "scheduler", "karpenter" or "cluster-autoscaler" when they provision no node,
+            `NODE_PROVISIONING` when they do; a container's name.
         exit_code: of the container that ended; None for the others.
         restarts: how often it was started again.
         retryable: the program itself said that the same again may help.
@@ -45,7 +45,7 @@ class PodTrouble:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSeen:
+class JobObserved:
     """One Kubernetes Job of a VideoJob.
 
     Attributes:
@@ -57,7 +57,7 @@ class JobSeen:
         finished: "Complete", "Failed", or None while it works. reason, message: of that condition.
         started_s: when it was last let go. finished_s: when it ended.
         error: `VideoJobError.as_dict()` of the last pod that told one, or None.
-        trouble: why its pods do not run, if they do not.
+        problem: why its pods do not run, if they do not.
         epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
         disrupted: pods that were taken away: spot capacity, eviction, preemption.
         server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
@@ -84,7 +84,7 @@ class JobSeen:
     started_s: float | None = None
     finished_s: float | None = None
     error: Mapping[str, Any] | None = None
-    trouble: PodTrouble | None = None
+    problem: PodProblem | None = None
     epoch: int = 0
     batch: int = 0
     disrupted: int = 0
@@ -111,12 +111,12 @@ class ServerKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerSeen:
+class ServerObserved:
     """One Triton Deployment.
 
     Attributes:
         replicas: as its spec says. ready: pods that answer for the model.
-        trouble: why the others do not.
+        problem: why the others do not.
         idle_since_s: since when no job needed it, as noted on the Deployment; None while one does.
         instance_type, capacity_type, zone: of the node that a pod runs on, when there is one.
         placed: pods that have a node.
@@ -124,7 +124,7 @@ class ServerSeen:
 
     replicas: int
     ready: int
-    trouble: PodTrouble | None = None
+    problem: PodProblem | None = None
     idle_since_s: float | None = None
     instance_type: str | None = None
     capacity_type: CapacityType | None = None
@@ -133,7 +133,7 @@ class ServerSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureSeen:
+class FailureObserved:
     """A video's recorded failure: in which segment, and `VideoJobError.as_dict()`."""
 
     segment: int
@@ -142,7 +142,7 @@ class FailureSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultsSeen:
+class ResultsObserved:
     """What the table has of a job.
 
     Attributes:
@@ -158,7 +158,7 @@ class ResultsSeen:
 
     epoch: int = 0
     committed: frozenset[int] = frozenset()
-    failures: tuple[FailureSeen, ...] = ()
+    failures: tuple[FailureObserved, ...] = ()
     finished: str | None = None
     message: str = ""
     frames_done: int | None = None
@@ -182,10 +182,10 @@ class Observed:
         namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
     """
 
-    jobs: tuple[JobSeen, ...] = ()
+    jobs: tuple[JobObserved, ...] = ()
     head: PlanHead | None = None
-    results: ResultsSeen | None = None
-    server: ServerSeen | None = None
+    results: ResultsObserved | None = None
+    server: ServerObserved | None = None
     store_error: str = ""
     store_refusal: Mapping[str, Any] | None = None
     others: tuple[Fraction, ...] | None = None

@@ -102,8 +102,8 @@ class Page:
     figures: tuple[Figure, ...]
     classes: tuple[ClassRow, ...]
     tracked: bool
-    troubles: tuple[Trouble, ...]
-    hidden_troubles: int
+    problems: tuple[Trouble, ...]
+    hidden_problems: int
     timelines: tuple[Timeline, ...]
     hidden_timelines: int
     pictures: tuple[Picture, ...]

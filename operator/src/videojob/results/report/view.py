@@ -16,7 +16,7 @@ from videojob.results.run_facts import RunFacts
 from videojob.results.summary import ClassSummary, FailedInput, Summary
 
 MAX_TIMELINES = 40
-MAX_TROUBLES = 30
+MAX_PROBLEMS = 30
 PALETTE = 8
 _STATE_WORDS = {"Completed": "Completed", "PartiallyCompleted": "Partially completed", "Failed": "Failed"}
 
@@ -25,7 +25,7 @@ def page_of(data: ReportData) -> Page:
     """The page's words."""
     summary, facts = data.summary, data.facts
     colours = {item.class_id: at % PALETTE for at, item in enumerate(summary.classes)}
-    troubles = list(_troubles(summary))
+    problems = list(_problems(summary))
     names = {} if facts is None else {video.video: video.name for video in facts.videos if video.name}
     windows, hidden_windows = window_rows(data, names, colours)
     return Page(
@@ -38,8 +38,8 @@ def page_of(data: ReportData) -> Page:
         figures=_figures(summary, facts),
         classes=tuple(_class_row(item, colours) for item in summary.classes),
         tracked=summary.settings.tracked,
-        troubles=tuple(troubles[:MAX_TROUBLES]),
-        hidden_troubles=max(0, len(troubles) - MAX_TROUBLES),
+        problems=tuple(problems[:MAX_PROBLEMS]),
+        hidden_problems=max(0, len(problems) - MAX_PROBLEMS),
         timelines=_timelines(data, names, colours),
         hidden_timelines=max(0, len(summary.videos) - MAX_TIMELINES),
         pictures=tuple(_picture(picture, summary, names, colours) for picture in data.pictures),
@@ -121,7 +121,7 @@ def _class_row(item: ClassSummary, colours: Mapping[int, int]) -> ClassRow:
     )
 
 
-def _troubles(summary: Summary) -> Iterable[Trouble]:
+def _problems(summary: Summary) -> Iterable[Trouble]:
     for failed in summary.failed_inputs:
         yield _failed(failed)
     for video in summary.videos:

@@ -155,7 +155,7 @@ class Batch:
             raise ModelNotFound(
                 f"the server has another model {found.name!r} than the one that this run began with",
                 uri=found.name,
-                hint="Give a changed model a new version and digest in the catalogue, and create a new VideoJob.",
+                hint="Give a changed model a new version and digest in the installation, and create a new VideoJob.",
             )
 
     def _open(self) -> list[Segment]:

@@ -206,7 +206,7 @@ class Planner:
             idle.put(decoder)
 
     def _patiently(self, item: Wanted, decoder: DecoderProcess) -> _Looked:
-        """One short trouble among thousands of videos must not undo the looks at all others."""
+        """One short problem among thousands of videos must not undo the looks at all others."""
         for pause_s in _PAUSES_S:
             looked = self._pin_and_probe(item, decoder)
             if looked.plan.error is None or not looked.plan.error.retryable:

@@ -1,4 +1,4 @@
-"""Gives up a segment that kills its pods, before it has used up the tries of its index; `planning.diagnosis.silent_deaths` decides."""
+"""Gives up a segment that kills its pods before all tries of its index are used."""
 
 from __future__ import annotations
 

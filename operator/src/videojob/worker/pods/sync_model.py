@@ -2,7 +2,7 @@
 configuration for the hardware.
 
 The server's folder holds the whole model or none: what comes lies in a hidden folder beside it until its digest is the
-catalogue's. A further run does it all again, and ends the same.
+installation's. A further run does it all again, and ends the same.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def sync_model(wanted: WantedModel, bring: Bring, target: Path) -> None:
             found = model_digest(folder)
             if found != wanted.digest:
                 raise ModelLoadFailed(
-                    f"the model's files have the digest {found}, the catalogue pins {wanted.digest}",
+                    f"the model's files have the digest {found}, the installation pins {wanted.digest}",
                     uri=wanted.name,
                     hint="Somebody changed the files: restore them, or pin what `videojob models digest` says of them.",
                 )
@@ -97,7 +97,7 @@ def copy_folder(source: Path) -> Bring:
     def bring(target: Path) -> None:
         if not (source / CONFIG_NAME).is_file():
             raise ModelNotFound(
-                f"there is no {CONFIG_NAME}", uri=str(source), hint="Check the path of the catalogue's source."
+                f"there is no {CONFIG_NAME}", uri=str(source), hint="Check the path of the installation's source."
             )
         for name, path in pinned_files(source).items():
             place = target / name
@@ -115,13 +115,13 @@ def _render(folder: Path, wanted: WantedModel) -> None:
         raise ModelNotFound(
             f"the model has no version {wanted.version}, it has {there}",
             uri=wanted.name,
-            hint="Name the folder of its weights as the catalogue's version says, or correct that.",
+            hint="Name the folder of its weights as the installation's version says, or correct that.",
         )
     if model.backend in ONNX_BACKENDS:
         _render_onnx(model, wanted)
     elif model.backend != "python" or wanted.backend != "python":
         raise ModelLoadFailed(
-            f"the catalogue's variant has backend {wanted.backend}, the model's own is {model.backend!r}",
+            f"the installation's variant has backend {wanted.backend}, the model's own is {model.backend!r}",
             uri=wanted.name,
             hint="ONNX models have all backends, Python models only python; others are not served.",
         )
