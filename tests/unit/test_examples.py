@@ -105,6 +105,20 @@ def test_every_command_shown_has_only_options_and_targets_that_exist(page: Path)
     assert (options - known, targets - made) == (set(), set())
 
 
+def test_every_file_that_the_contributing_guide_names_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where do I change what")[1]
+    named = set(re.findall(r"`((?:[\w.-]+/)+[\w.*-]*|\w+\.py)`", text)) - {"operator/"}
+    assert len(named) > 50
+    places = (ROOT, ROOT / "operator/src/videojob", ROOT / "charts/videojob")
+    found = {
+        name
+        for name in named
+        if any(any(place.rglob(name) if "/" not in name else place.glob(name.rstrip("/"))) for place in places[1:])
+        or any(ROOT.glob(name.rstrip("/")))
+    }
+    assert named - found == set()
+
+
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_every_fence_is_closed(page: Path) -> None:
     fences = re.findall(r"^ {0,3}`{3,}", page.read_text(encoding="utf-8"), re.MULTILINE)
