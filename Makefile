@@ -61,7 +61,7 @@ test-unit: setup  ## the tests that take seconds
 test-e2e: test-tools  ## the tests on real clusters; as root on Linux, or with KUBECONFIG=file on yours
 	$(BIN)/pytest tests/e2e
 
-e2e-cluster: test-tools  ## leave a real cluster up, with the chart installed, to play with
+e2e-cluster: test-tools  ## run a real cluster with the chart installed, until Ctrl-C
 	@scripts/e2e-cluster
 
 check: $(STAMP)  ## format, lint, types, layers
@@ -87,7 +87,7 @@ soak: test-tools  ## large runs against their limits, one table; NAMES="control 
 odd-videos: $(STAMP)  ## odd videos against the truth, one table; DIR=folder also others' cases
 	@$(BIN)/python -m bench.odd_videos $(DIR)
 
-format: $(STAMP)  ## format and mend what can be mended
+format: $(STAMP)  ## format, and fix what ruff can fix
 	$(BIN)/ruff format . $(SCRIPTS)
 	$(BIN)/ruff check --fix . $(SCRIPTS)
 
