@@ -13,7 +13,7 @@ from bench.peers.model import Pixels
 from bench.peers.ours import contract_on_server
 from bench.peers.stock import StockClient, outputs_of
 from bench.values import Sample, Task
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 
 def run(task: Task) -> Sample:

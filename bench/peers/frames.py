@@ -15,7 +15,7 @@ import numpy as np
 from bench.peers.model import Pixels
 from videojob.media.picture import PictureWriter
 from videojob.media.view import View
-from videojob.vision.values import Geometry, PixelInput
+from videojob.vision.tensors import Geometry, PixelInput
 
 AHEAD_FRAMES = 64
 

@@ -13,7 +13,7 @@ from bench.agreement import FrameBoxes
 from videojob.adapters.triton.model_repository import read_model
 from videojob.vision.decoders import create_decoder
 from videojob.vision.geometry import fit, to_source
-from videojob.vision.values import Geometry, ModelContract
+from videojob.vision.tensors import Geometry, ModelContract
 
 THRESHOLD = 0.5
 

@@ -20,16 +20,16 @@ from videojob.errors import VideoJobError
 from videojob.local.outputs import OutputConfig
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import WorkerConfig
+from videojob.local.run_types import SinkConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
-from videojob.local.values import SinkConfig
 from videojob.local.work import WorkDone
 from videojob.media.decoder import DecoderProcess
-from videojob.results.values import RunRecord, SegmentTimings
+from videojob.results.aggregate.segment_results import RunRecord, SegmentTimings
 from videojob.video.identity import RunSettings
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.video.segments import cut
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 from videojob.worker.segment.flow import in_flight_frames
 from videojob.worker.segment.task import SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict

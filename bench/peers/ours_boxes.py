@@ -14,7 +14,7 @@ from bench.values import Sample, Task
 from videojob.adapters.clock import SystemClock
 from videojob.local.sinks import open_sink
 from videojob.media.decoder import DecoderProcess
-from videojob.vision.values import Detections, Geometry
+from videojob.vision.tensors import Detections, Geometry
 from videojob.worker.segment.runner import SegmentRunner
 from videojob.worker.segment.task import FrameObserver, SegmentTask, SegmentTools
 

@@ -15,7 +15,7 @@ from bench.child import measured
 from bench.peers.frames import DecodeThread
 from bench.peers.model import Boxes, Outputs, Pixels, contract_of, video_size
 from bench.values import Sample, Task
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 
 def wanted(contract: ModelContract) -> list[Any]:

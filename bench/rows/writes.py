@@ -18,13 +18,13 @@ from bench.plan import Plan
 from bench.server import MODEL, repository, serving
 from bench.table import Row
 from videojob.adapters.sqlite.sink import SqliteSink
-from videojob.results.accumulate import SegmentAccumulator
-from videojob.results.codec import digest
-from videojob.results.values import SegmentCommit, WriteUsage
-from videojob.results.write_cost import UNIT_BYTES, one_item_per_frame
+from videojob.results.aggregate.accumulate import SegmentAccumulator
+from videojob.results.aggregate.segment_results import SegmentCommit, WriteUsage
+from videojob.results.stored.codec import digest
+from videojob.results.stored.write_cost import UNIT_BYTES, one_item_per_frame
 from videojob.video.info import Segment
 from videojob.video.segments import TARGET_MS
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 _SEGMENTS = 40
 _SEGMENT_FRAMES = TARGET_MS // 1000 * FRAMES_PER_S

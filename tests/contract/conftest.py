@@ -8,7 +8,7 @@ import pytest
 
 from support.apiserver import ApiServer, running_apiserver
 from support.dynamodb import AWS_ENVIRONMENT, FaultyDynamoDb, dynamodb_local, faulty_proxy
-from videojob.api.crd import crd_yaml
+from videojob.api.schema.crd import crd_yaml
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from support.chart_matrix import ALONE, AUTO, CPU_ONLY, KARPENTER, MATRIX, MODEL
 from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, of_kind, pods, render
 from support.network import selects
 from videojob.controller.config import read_config
-from videojob.controller.metrics import ControllerMetrics
+from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.planning.installation import Installation, S3Source
 
 CRD_TEXT = (ROOT / "crds" / "videojob.yaml").read_text()

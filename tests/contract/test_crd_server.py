@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from support.apiserver import CRDS, ROOT, ApiServer
 from support.manifests.build import ABSENT, manifest
 from support.manifests.good import GOOD
-from videojob.api.crd import crd, crd_yaml
+from videojob.api.schema.crd import crd, crd_yaml
 from videojob.api.status import VideoJobStatus
 from videojob.api.videojob import VideoJob
 

@@ -16,7 +16,7 @@ from support.apiserver import ApiServer
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
 from support.manifests.good import GOOD
-from videojob.api.problems import field_text
+from videojob.api.loading.problems import field_text
 from videojob.api.videojob import VideoJob
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver

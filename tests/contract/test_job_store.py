@@ -20,12 +20,12 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, FailOutcome
-from videojob.results.codec import canonical
-from videojob.results.columns import PresenceColumns
-from videojob.results.document import presence_columns, presence_table
-from videojob.results.plan_items import failure_item
-from videojob.results.summary_codec import SCHEMA, facts_of
-from videojob.results.values import Presence, RunRecord
+from videojob.results.aggregate.columns import PresenceColumns
+from videojob.results.aggregate.segment_results import Presence, RunRecord
+from videojob.results.stored.codec import canonical
+from videojob.results.stored.document import presence_columns, presence_table
+from videojob.results.stored.plan_items import failure_item
+from videojob.results.stored.summary_codec import SCHEMA, facts_of
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 
 UID = "team.uid-1"

@@ -19,7 +19,7 @@ from videojob.kube.read.objects import job_observed
 from videojob.kube.render.jobs import config_map, work_job
 from videojob.kube.render.status import timestamp
 from videojob.planning.installation import Installation, WorkerSettings
-from videojob.results.keys import last_segment, segment_sort_key
+from videojob.results.stored.keys import last_segment, segment_sort_key
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "large"

@@ -18,9 +18,9 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import InputCorrupt, SinkError
 from videojob.ports import CommitOutcome
-from videojob.results.codec import canonical
-from videojob.results.retention import DAY_S, LONGEST_RUN_S
-from videojob.results.values import Presence, RunRecord, SegmentCommit
+from videojob.results.aggregate.segment_results import Presence, RunRecord, SegmentCommit
+from videojob.results.stored.codec import canonical
+from videojob.results.stored.retention import DAY_S, LONGEST_RUN_S
 from videojob.video.guide import GuidePart, VideoGuide
 from videojob.video.plan import ModelFacts, PlannedVideo, SegmentDoubt, SegmentFailure
 

@@ -19,8 +19,8 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink, 
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError, SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome, Sink
-from videojob.results.codec import digest
-from videojob.results.values import Presence, RunRecord, SegmentCommit
+from videojob.results.aggregate.segment_results import Presence, RunRecord, SegmentCommit
+from videojob.results.stored.codec import digest
 
 pytestmark = pytest.mark.usefixtures("aws")
 IMPATIENT = RetryPolicy(give_up_s=0.2, first_wait_s=0.01, max_wait_s=0.02)

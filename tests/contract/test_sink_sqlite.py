@@ -16,9 +16,9 @@ import pytest
 from support.results import job_description, planned, run_record, segment_commit, segment_result
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, SinkUnavailable
-from videojob.results.summary import summarise
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap, RunRecord
+from videojob.results.aggregate.segment_results import Gap, RunRecord
+from videojob.results.aggregate.summary import summarise
+from videojob.results.stored.summary_codec import encode_summary
 
 WRITER = Path(__file__).parents[1] / "support" / "sqlite_writer.py"
 

@@ -1,6 +1,6 @@
 """What every Sink does, whatever store stands behind it.
 
-That a summary is only made of complete results is no sink's business: `results.summary` refuses, see its unit tests.
+That a summary is only made of complete results is no sink's business: `aggregate.summary` refuses, see its unit tests.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, Sink
-from videojob.results.codec import bytes_digest, canonical, digest
-from videojob.results.summary import summarise
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap, Presence, RunRecord, SegmentCommit, SegmentConflict, SegmentTimings, TrackSpan
+from videojob.results.aggregate.segment_results import (
+    Gap,
+    Presence,
+    RunRecord,
+    SegmentCommit,
+    SegmentConflict,
+    SegmentTimings,
+    TrackSpan,
+)
+from videojob.results.aggregate.summary import summarise
+from videojob.results.stored.codec import bytes_digest, canonical, digest
+from videojob.results.stored.summary_codec import encode_summary
 
 OpenSink = Callable[[], Sink]
 

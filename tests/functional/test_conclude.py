@@ -14,18 +14,18 @@ from support.reports import run_facts
 from support.results import segment_commit, segment_result
 from support.segments import job_plan, segment_task, video_plan
 from videojob.adapters.sqlite.sink import SqliteSink
-from videojob.api.load import load_manifests
+from videojob.api.loading.load import load_manifests
 from videojob.errors import InputUnavailable, ProcessingFault, VideoJobError
 from videojob.local.conclude import Conclusion, description
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import RUN_FILE, read_facts, write_facts
-from videojob.local.values import JobPlan, RunOptions, RunOutcome, SinkConfig
+from videojob.local.run_types import JobPlan, RunOptions, RunOutcome, SinkConfig
 from videojob.local.work import WorkDone
 from videojob.ports import Sink
+from videojob.results.aggregate.segment_results import Gap
+from videojob.results.aggregate.summary import summarise
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import summarise
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import Gap
+from videojob.results.stored.summary_codec import encode_summary
 from videojob.worker.steps.dispatch import Dispatcher
 
 

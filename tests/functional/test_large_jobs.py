@@ -16,7 +16,7 @@ import yaml
 
 from support.large_folds import folded_large
 from support.large_jobs import Fold
-from videojob.controller.folds import FOLD_BYTES, FoldLimits
+from videojob.controller.jobs.folds import FOLD_BYTES, FoldLimits
 from videojob.errors import JobTooLarge
 
 ROOT = Path(__file__).resolve().parents[2]

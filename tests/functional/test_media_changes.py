@@ -23,7 +23,7 @@ from videojob.media.decoder import DecoderProcess
 from videojob.video.info import Gate, Sampling
 from videojob.video.segments import cut
 from videojob.vision.geometry import fit
-from videojob.vision.values import PixelInput
+from videojob.vision.tensors import PixelInput
 
 Box = tuple[float, float, float, float]
 

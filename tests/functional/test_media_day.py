@@ -19,7 +19,7 @@ from support.plans import plan_head
 from support.videos import Spec, write_repeated
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.media.decoder import DecoderProcess
-from videojob.results.plan_items import video_item
+from videojob.results.stored.plan_items import video_item
 from videojob.video.info import VideoInfo
 from videojob.video.plan import PlannedVideo
 from videojob.video.segments import cut

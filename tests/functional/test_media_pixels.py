@@ -19,7 +19,7 @@ from support.videos import Spec, picture_number, write_video
 from videojob.media.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.vision.geometry import fit
-from videojob.vision.values import Geometry, PixelInput
+from videojob.vision.tensors import Geometry, PixelInput
 
 Picture = NDArray[np.uint8]
 COLOURS = np.array([(200, 30, 40), (20, 180, 60), (30, 60, 210), (235, 235, 20), (128, 128, 128), (250, 250, 250)])

@@ -27,7 +27,7 @@ from videojob.media.probe import probe
 from videojob.planning.installation import WorkerSettings
 from videojob.video.info import Sampling, VideoInfo
 from videojob.video.segments import cut
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 
 @pytest.fixture

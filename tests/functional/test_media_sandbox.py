@@ -15,7 +15,7 @@ import pytest
 
 from support.decoding import ring_for
 from videojob.media import landlock
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 ATTEMPTS = [
     # Sockets and programs.

@@ -19,7 +19,7 @@ from videojob.local.models.runtime import OnnxRun
 from videojob.local.models.trial import weights_path
 from videojob.vision.decoders import create_decoder
 from videojob.vision.prepare import prepare
-from videojob.vision.values import PixelInput
+from videojob.vision.tensors import PixelInput
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from support.samples import sample_path
 from videojob.adapters.triton.model_repository import find_model
 from videojob.local.models.runtime import OnnxRun
 from videojob.vision.decoders import create_decoder
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 WIDTH, HEIGHT = 640, 288
 EVERY_NTH_FRAME = 2

@@ -23,12 +23,19 @@ from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.report import write_report
 from videojob.local.thumbnails import peak_pictures, region_around
 from videojob.media.probe import probe
-from videojob.results.codec import digest
+from videojob.results.aggregate.segment_results import (
+    ClassStats,
+    Presence,
+    RunRecord,
+    SegmentCommit,
+    SegmentResult,
+    Window,
+)
+from videojob.results.aggregate.summary import VideoEntry, summarise
 from videojob.results.report import Peak
 from videojob.results.run_facts import RunFacts, VideoFacts
-from videojob.results.summary import VideoEntry, summarise
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import ClassStats, Presence, RunRecord, SegmentCommit, SegmentResult, Window
+from videojob.results.stored.codec import digest
+from videojob.results.stored.summary_codec import encode_summary
 
 BOX = (250, 60, 330, 160)
 

@@ -15,11 +15,11 @@ from support.inputs import loopback_http
 from support.samples import sample_path
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.sqlite.sink import SqliteSink
-from videojob.api.load import load_manifests
+from videojob.api.loading.load import load_manifests
 from videojob.local.pool import StopRequest
 from videojob.local.run import LocalRun
+from videojob.local.run_types import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
 from videojob.local.triton.server import EmbeddedTriton
-from videojob.local.values import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
 from videojob.worker.steps.inputs import InputResolver
 
 AWAY = 503

@@ -20,10 +20,10 @@ from support.results import job_description, planned, run_record, segment_commit
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import InputCorrupt
 from videojob.local.record import DATABASE, RUN_FILE, write_facts
+from videojob.results.aggregate.segment_results import RunRecord, SegmentResult
+from videojob.results.aggregate.summary import FailedInput, summarise
 from videojob.results.run_facts import VideoFacts
-from videojob.results.summary import FailedInput, summarise
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import RunRecord, SegmentResult
+from videojob.results.stored.summary_codec import encode_summary
 from videojob.video.info import Segment
 
 FIRST_PPM, SECOND_PPM = 900_000, 612_345

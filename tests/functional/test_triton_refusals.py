@@ -15,11 +15,11 @@ from support.small_triton import CONFIG, NAME, small_triton
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.triton.channel import TritonOptions
 from videojob.adapters.triton.client import connect
-from videojob.api.load import load_manifests
+from videojob.api.loading.load import load_manifests
 from videojob.errors import ModelSignatureMismatch, RequestTooLarge, ServerError
 from videojob.local.pool import StopRequest
 from videojob.local.run import LocalRun
-from videojob.local.values import JobPlan, RunOptions, RunProgress, SinkConfig
+from videojob.local.run_types import JobPlan, RunOptions, RunProgress, SinkConfig
 from videojob.worker.steps.inputs import InputResolver
 
 FRAMES = np.zeros((1, 32, 64, 3), np.uint8)

@@ -11,7 +11,7 @@ from support.onnx_graphs import answering
 from videojob.local.models.runtime import OnnxRun
 from videojob.vision.boxes import Floats
 from videojob.vision.decoders import create_decoder
-from videojob.vision.values import Detections, ModelContract, PixelInput
+from videojob.vision.tensors import Detections, ModelContract, PixelInput
 
 SIZE = 64
 LABELS = ("person", "car", "dog")

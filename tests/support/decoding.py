@@ -15,7 +15,7 @@ from videojob.media.decoder import DecoderProcess
 from videojob.media.ring import FileRing
 from videojob.media.values import DecodeReport, DecodeRequest
 from videojob.video.info import Sampling, Segment, VideoInfo
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 WHOLE = Segment(index=0, video=0, start_pts=None, end_pts=None)
 

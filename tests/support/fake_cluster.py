@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from videojob.api.crd import crd
+from videojob.api.schema.crd import crd
 from videojob.kube.kinds import VIDEOJOBS, Kind
 from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
 

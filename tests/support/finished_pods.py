@@ -29,7 +29,7 @@ from support.plans import planned_job
 from support.played_jobs import TABLE
 from support.results import segment_commit, segment_result
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import ModelFacts
 
 RELEASE = "VIDEOJOB_SOAK_RELEASE"

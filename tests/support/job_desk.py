@@ -10,11 +10,11 @@ from support.decisions import INSTALLATION, NOW_S, a_head, a_job
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
-from videojob.controller.demands import Demands, JobKey
-from videojob.controller.observe import Observer
-from videojob.controller.reconcile import JobReconciler
-from videojob.controller.servers import ServerLook
-from videojob.controller.stores import Stores
+from videojob.controller.fleet.demands import Demands, JobKey
+from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.jobs.observe import Observer
+from videojob.controller.jobs.reconcile import JobReconciler
+from videojob.controller.jobs.stores import Stores
 from videojob.errors import VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_name
@@ -22,7 +22,7 @@ from videojob.kube.render.servers import server_deployment
 from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.installation import Installation
 from videojob.planning.state.observed import ServerKey
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.fold.messages import Folded, FoldRequest
 

@@ -23,12 +23,7 @@ from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attrib
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.api.videojob import VideoJob
-from videojob.results.codec import bytes_digest, canonical
-from videojob.results.document import result_document, timings_document
-from videojob.results.items import Item
-from videojob.results.keys import SHARDS, segment_partition, segment_sort_key
-from videojob.results.plan_items import video_item
-from videojob.results.values import (
+from videojob.results.aggregate.segment_results import (
     ClassStats,
     Presence,
     RunRecord,
@@ -37,7 +32,12 @@ from videojob.results.values import (
     TrackSpan,
     Window,
 )
-from videojob.results.write_cost import item_bytes
+from videojob.results.stored.codec import bytes_digest, canonical
+from videojob.results.stored.document import result_document, timings_document
+from videojob.results.stored.items import Item
+from videojob.results.stored.keys import SHARDS, segment_partition, segment_sort_key
+from videojob.results.stored.plan_items import video_item
+from videojob.results.stored.write_cost import item_bytes
 from videojob.video.info import Segment
 from videojob.video.plan import PlanHead, PlannedVideo
 from videojob.worker.steps.finalise import finalise_run, stored_outcome
@@ -218,7 +218,7 @@ def _page(items: Iterable[Item], most: int) -> tuple[list[Item], str | None, int
 
 
 def _commit_item(run: RunRecord, video: PlannedVideo, index: int, appearances: int) -> Item:
-    """As `results.items.commit_item` makes it of the video's segment with this job-wide index, but unmeasured."""
+    """As `commit_item` makes it of the video's segment with this job-wide index, but unmeasured."""
     at = index - video.first_segment
     start = video.cuts[at - 1] if at else None
     end = video.cuts[at] if at < len(video.cuts) else None

@@ -23,8 +23,8 @@ import httpx
 
 from support.large_jobs import MadeUpTable, a_plan
 from videojob.adapters.aws.dynamodb.attributes import from_attributes
-from videojob.results.codec import canonical
-from videojob.results.items import join_items
+from videojob.results.stored.codec import canonical
+from videojob.results.stored.items import join_items
 
 _TESTS = Path(__file__).resolve().parents[1]
 _CALLS = {

@@ -16,7 +16,7 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.api.videojob import VideoJob
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 
 MODEL_DIGEST = "sha256:" + "0" * 64

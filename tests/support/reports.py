@@ -8,11 +8,17 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from videojob.results.document import Document
-from videojob.results.merge import fold
-from videojob.results.report import PeakPicture, ReportData, choose_peaks
-from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts
-from videojob.results.summary import (
+from videojob.results.aggregate.merge import fold
+from videojob.results.aggregate.segment_results import (
+    ClassStats,
+    Gap,
+    Presence,
+    SegmentResult,
+    SegmentTimings,
+    Window,
+    WriteUsage,
+)
+from videojob.results.aggregate.summary import (
     FailedInput,
     JobDescription,
     JobIdentity,
@@ -20,7 +26,9 @@ from videojob.results.summary import (
     VideoEntry,
     summarise,
 )
-from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, SegmentTimings, Window, WriteUsage
+from videojob.results.report import PeakPicture, ReportData, choose_peaks
+from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts
+from videojob.results.stored.document import Document
 from videojob.video.info import Segment
 
 WINDOW_MS = 10_000

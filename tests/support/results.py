@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.results.codec import digest
-from videojob.results.summary import JobDescription, JobIdentity, ResultSettings, VideoEntry
-from videojob.results.values import (
+from videojob.results.aggregate.segment_results import (
     ClassStats,
     Gap,
     Presence,
@@ -15,6 +13,8 @@ from videojob.results.values import (
     TrackSpan,
     Window,
 )
+from videojob.results.aggregate.summary import JobDescription, JobIdentity, ResultSettings, VideoEntry
+from videojob.results.stored.codec import digest
 from videojob.video.info import Segment
 
 

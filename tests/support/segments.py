@@ -8,11 +8,11 @@ from typing import Any
 
 from support.video_values import video_info as probed
 from videojob.errors import VideoJobError
-from videojob.local.values import JobPlan
-from videojob.results.values import RunRecord
+from videojob.local.run_types import JobPlan
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.identity import RunSettings
 from videojob.video.info import Sampling, Segment, VideoInfo
-from videojob.vision.values import ModelContract, PixelInput
+from videojob.vision.tensors import ModelContract, PixelInput
 from videojob.worker.segment.task import SegmentTask, VideoPlan
 
 

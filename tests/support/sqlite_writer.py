@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from videojob.adapters.sqlite.sink import SqliteSink
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

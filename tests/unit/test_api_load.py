@@ -11,8 +11,8 @@ import yaml
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
 from support.manifests.good import GOOD
-from videojob.api.load import MAX_BYTES, MAX_PROBLEMS, load_manifests, parse_manifests
-from videojob.api.problems import ManifestProblem, ManifestProblems
+from videojob.api.loading.load import MAX_BYTES, MAX_PROBLEMS, load_manifests, parse_manifests
+from videojob.api.loading.problems import ManifestProblem, ManifestProblems
 from videojob.cli.validate import validate_files, validation_json, validation_text
 from videojob.errors import ManifestError, error_from_dict
 

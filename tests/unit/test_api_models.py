@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
-from videojob.api.problems import field_text
+from videojob.api.loading.problems import field_text
 from videojob.api.spec import DetectionsOutput, FileInput, Input, PreviewOutput, Results, Sampling
 from videojob.api.units import DecimalText
 from videojob.api.videojob import VideoJob

@@ -11,10 +11,10 @@ import yaml
 from pydantic import BaseModel, Field
 
 from videojob.api.base import Items, Model
-from videojob.api.crd import crd, crd_yaml
-from videojob.api.docs import reference_markdown
 from videojob.api.rules import ListType
-from videojob.api.schema import SchemaError, structural_schema
+from videojob.api.schema.crd import crd, crd_yaml
+from videojob.api.schema.reference import reference_markdown
+from videojob.api.schema.structural import SchemaError, structural_schema
 from videojob.api.spec import MUTABLE_AFTER_START, VideoJobSpec
 from videojob.api.videojob import VideoJob
 from videojob.cli.crd import CrdFormat, crd_text

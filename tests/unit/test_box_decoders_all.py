@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from support.box_answers import DETR_BOXES, SIZE, SSD_BOXES, SSD_SCORES, V8, contract, decode, face_heads, filled, rows
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
-from videojob.results.accumulate import SegmentAccumulator
+from videojob.results.aggregate.accumulate import SegmentAccumulator
 from videojob.video.info import Segment
 from videojob.vision.boxes import Floats
 from videojob.vision.decoders import create_decoder, decoder_names

@@ -14,9 +14,9 @@ from support.results import segment_commit, segment_result
 from support.segments import run_settings
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.local.earlier import FOLDER, EarlierPlans
-from videojob.local.values import SinkConfig
-from videojob.results.codec import digest
-from videojob.results.values import RunRecord, SegmentCommit
+from videojob.local.run_types import SinkConfig
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
+from videojob.results.stored.codec import digest
 from videojob.video.carry_over import NewPlace, carried
 from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.video.info import Segment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from videojob.api.problems import ManifestProblem, ManifestProblems
+from videojob.api.loading.problems import ManifestProblem, ManifestProblems
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.failures import exit_code, failure_document, setup_error, tell_failure
 from videojob.cli.validate import validate_files

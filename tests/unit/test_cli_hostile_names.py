@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from support.fakes import FakeClock
 from support.segments import job_plan, run_record, video_plan
-from videojob.api.problems import ManifestProblem
+from videojob.api.loading.problems import ManifestProblem
 from videojob.cli.display import LiveView, PlainLines, progress_view, short_uri
 from videojob.cli.outcome import class_table, outcome_document, show_outcome
 from videojob.cli.results import show_results, videos_table, windows_csv
@@ -20,9 +20,10 @@ from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.cli.validate import Validation, validation_json, validation_text
 from videojob.errors import InputCorrupt, InputNotFound
 from videojob.local.progress import ProgressTracker
-from videojob.local.values import RunOptions, RunOutcome, SinkConfig
-from videojob.results.merge import fold
-from videojob.results.summary import (
+from videojob.local.run_types import RunOptions, RunOutcome, SinkConfig
+from videojob.results.aggregate.merge import fold
+from videojob.results.aggregate.segment_results import ClassStats, Gap, SegmentResult, Window
+from videojob.results.aggregate.summary import (
     ClassSummary,
     FailedInput,
     FrameCounts,
@@ -32,8 +33,7 @@ from videojob.results.summary import (
     VideoEntry,
     VideoSummary,
 )
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import ClassStats, Gap, SegmentResult, Window
+from videojob.results.stored.summary_codec import encode_summary
 
 HOSTILE = [
     ("[Group] Show [h264].mkv", "[Group] Show [h264].mkv"),

@@ -9,8 +9,8 @@ import pytest
 from support.segments import run_record
 from videojob.cli.stored import Which, choose, place
 from videojob.errors import SetupError, UsageError
-from videojob.local.values import SinkConfig
-from videojob.results.values import RunRecord
+from videojob.local.run_types import SinkConfig
+from videojob.results.aggregate.segment_results import RunRecord
 
 RUNS = [
     run_record(uid="a1", name="walk", segments=3),

@@ -28,12 +28,19 @@ from videojob.cli.outcome import outcome_document, show_outcome
 from videojob.cli.results import user_names, videos_table, windows_csv
 from videojob.errors import InputNotVideo
 from videojob.local.progress import ProgressTracker
-from videojob.local.values import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
-from videojob.results.merge import fold
+from videojob.local.run_types import JobPlan, RunOptions, RunOutcome, RunProgress, SinkConfig
+from videojob.results.aggregate.merge import fold
+from videojob.results.aggregate.segment_results import ClassStats, Gap, SegmentResult, Window
+from videojob.results.aggregate.summary import (
+    FrameCounts,
+    JobIdentity,
+    ResultSettings,
+    Summary,
+    VideoEntry,
+    VideoSummary,
+)
 from videojob.results.run_facts import VideoFacts
-from videojob.results.summary import FrameCounts, JobIdentity, ResultSettings, Summary, VideoEntry, VideoSummary
-from videojob.results.summary_codec import encode_summary
-from videojob.results.values import ClassStats, Gap, SegmentResult, Window
+from videojob.results.stored.summary_codec import encode_summary
 from videojob.worker.segment.task import Progress
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.canary import Canary
-from videojob.controller.lease import Lease
+from videojob.controller.runtime.canary import Canary
+from videojob.controller.runtime.lease import Lease
 from videojob.kube.kinds import LEASES
 
 JOB = ("team-a", "lobby")

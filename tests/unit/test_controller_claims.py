@@ -11,8 +11,8 @@ import pytest
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import JobDesk
-from videojob.controller.claims import Claims
-from videojob.controller.scope import STALE_S, Scope
+from videojob.controller.runtime.claims import Claims
+from videojob.controller.runtime.scope import STALE_S, Scope
 from videojob.kube.kinds import LEASES
 
 TEAM = "team-a"

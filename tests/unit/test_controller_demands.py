@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from videojob.controller.demands import BELIEVED_S, Demands
+from videojob.controller.fleet.demands import BELIEVED_S, Demands
 from videojob.planning.state.desired import ServerDemand
 from videojob.planning.state.observed import ServerKey
 

@@ -7,7 +7,7 @@ import pytest
 from support.decisions import a_job
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.events import EventPoster
+from videojob.controller.runtime.event_poster import EventPoster
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import EVENTS
 from videojob.planning.state.desired import EventDesired

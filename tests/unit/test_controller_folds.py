@@ -18,8 +18,8 @@ from support.cluster.processes import wait_for
 from support.decisions import a_head, a_job
 from support.dynamodb import AWS_ENVIRONMENT
 from support.results import run_record
-from videojob.controller.demands import JobKey
-from videojob.controller.folds import FoldLimits, Folds
+from videojob.controller.fleet.demands import JobKey
+from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.errors import FoldFailed, ItemTooLarge, JobTooLarge, VideoJobError
 from videojob.worker.fold.messages import (
     Folded,
@@ -220,7 +220,7 @@ import sys, threading
 sys.path.insert(0, sys.argv[1])
 from support.decisions import a_head, a_job
 from support.results import run_record
-from videojob.controller.folds import Folds
+from videojob.controller.jobs.folds import Folds
 from videojob.worker.fold.messages import FoldRequest
 folds = Folds(lambda key: None)
 request = FoldRequest(a_job(), a_head(segments=3), run_record("team.1"), "results", "eu-central-1")

@@ -8,7 +8,7 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.lease import Lease
+from videojob.controller.runtime.lease import Lease
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import LEASES, Kind
 from videojob.kube.names import LEASE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client import generate_latest
 
-from videojob.controller.metrics import MEASURES, ControllerMetrics
+from videojob.controller.runtime.metrics import MEASURES, ControllerMetrics
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 

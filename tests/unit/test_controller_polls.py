@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from videojob.controller.polls import POLLS_PER_S, Polls
+from videojob.controller.runtime.polls import POLLS_PER_S, Polls
 
 
 @pytest.mark.parametrize(("keys", "after_s"), [(1, 5.0), (100, 5.0), (1000, 50.0)])

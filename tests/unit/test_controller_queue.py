@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.virtual_time import run_virtually
-from videojob.controller.queue import FIRST_BACKOFF_S, MOST_BACKOFF_S, WorkQueue
+from videojob.controller.runtime.queue import FIRST_BACKOFF_S, MOST_BACKOFF_S, WorkQueue
 
 Queue = WorkQueue[str]
 

@@ -21,7 +21,7 @@ from videojob.errors import (
 from videojob.kube.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
 from videojob.kube.render.status import timestamp
 from videojob.planning.state.desired import ServerDemand
-from videojob.results.values import SegmentConflict
+from videojob.results.aggregate.segment_results import SegmentConflict
 from videojob.worker.fold.messages import Folded
 from videojob.worker.steps.finalise import FinalOutcome
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.fake_cluster import FakeCluster
-from videojob.controller.resync import Resync
+from videojob.controller.runtime.resync import Resync
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS, Kind
 from videojob.kube.read.outlines import JobOutline, is_settled, job_outline

@@ -9,10 +9,10 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.claims import Claims
-from videojob.controller.events import EventPoster
-from videojob.controller.notices import Notices
-from videojob.controller.scope import STALE_S, Place, Scope, Verdict, judge
+from videojob.controller.runtime.claims import Claims
+from videojob.controller.runtime.event_poster import EventPoster
+from videojob.controller.runtime.notices import Notices
+from videojob.controller.runtime.scope import STALE_S, Place, Scope, Verdict, judge
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import EVENTS, LEASES, ROLES, Kind
 from videojob.kube.names import scope_name, scope_places

@@ -9,7 +9,7 @@ from support.decisions import INSTALLATION
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import SERVER
-from videojob.controller.servers import ServerLook
+from videojob.controller.fleet.servers import ServerLook
 from videojob.kube.kinds import DEPLOYMENTS, Kind
 
 LOOKS = 8

@@ -12,8 +12,8 @@ import pytest
 from support.decisions import INSTALLATION, a_catalogue
 from support.fake_cluster import FakeCluster
 from support.job_desk import SERVER, TableClock
-from videojob.controller.demands import Demands
-from videojob.controller.servers import ServerLook, ServerReconciler
+from videojob.controller.fleet.demands import Demands
+from videojob.controller.fleet.servers import ServerLook, ServerReconciler
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from videojob.kube.names import COMPONENT, server_name

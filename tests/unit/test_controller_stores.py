@@ -12,10 +12,10 @@ from support.decisions import a_head
 from support.fakes import FakeClock
 from support.job_desk import OneTable
 from support.results import run_record
-from videojob.controller.stores import Stores
+from videojob.controller.jobs.stores import Stores
 from videojob.errors import SetupError
 from videojob.ports import JobStore
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 
 WAIT_S = 10.0
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from videojob.controller.watching import WatchThread
+from videojob.controller.runtime.watching import WatchThread
 
 
 async def stream_that_does_not_close() -> AsyncIterator[str]:

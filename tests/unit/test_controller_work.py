@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from support.fakes import FakeClock
-from videojob.controller.metrics import ControllerMetrics
-from videojob.controller.threads import Threads
-from videojob.controller.work import Work
+from videojob.controller.runtime.metrics import ControllerMetrics
+from videojob.controller.runtime.reconcile_loop import Work
+from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterUnavailable, VideoJobError
 
 Look = Callable[["Looks"], float | None]

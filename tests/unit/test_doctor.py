@@ -22,7 +22,7 @@ from support.doctor import (
     named,
     node_facts,
 )
-from videojob.api.crd import crd
+from videojob.api.schema.crd import crd
 from videojob.kube.doctor.aws import (
     ExpiryFacts,
     Missing,
@@ -66,7 +66,7 @@ from videojob.kube.doctor.surroundings import (
     queue_finding,
 )
 from videojob.planning.installation import AcceleratorSettings
-from videojob.results.retention import EXPIRES_AT
+from videojob.results.stored.retention import EXPIRES_AT
 
 ROOT = Path(__file__).resolve().parents[2]
 EKS_VERSION = {"major": "1", "minor": "34+", "gitVersion": "v1.34.4-eks-1"}

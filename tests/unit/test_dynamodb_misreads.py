@@ -17,8 +17,8 @@ from videojob.adapters.aws.dynamodb.attributes import to_attributes
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import SinkError
-from videojob.results.items import commit_item
-from videojob.results.plan_items import head_item, video_item
+from videojob.results.stored.items import commit_item
+from videojob.results.stored.plan_items import head_item, video_item
 from videojob.video.plan import ModelFacts
 from videojob.worker.steps.finalise import stored_outcome
 

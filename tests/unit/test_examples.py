@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from videojob.api.load import load_manifests, parse_manifests
+from videojob.api.loading.load import load_manifests, parse_manifests
 from videojob.reasons import REASONS, Phase
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ from support.plans import bad_video, good_video, plan_head, planned_job
 from support.results import run_record
 from support.segments import run_settings, video_info
 from videojob.errors import InputCorrupt
-from videojob.results.items import join_items
-from videojob.results.plan_items import (
+from videojob.results.stored.items import join_items
+from videojob.results.stored.plan_items import (
     failure_from_item,
     failure_item,
     head_from_item,
@@ -24,7 +24,7 @@ from videojob.results.plan_items import (
     video_from_item,
     video_item,
 )
-from videojob.results.write_cost import item_bytes
+from videojob.results.stored.write_cost import item_bytes
 from videojob.video.info import Sampling, Segment
 from videojob.video.plan import (
     ModelFacts,

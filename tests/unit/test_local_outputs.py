@@ -14,10 +14,10 @@ from support.segments import job_plan, run_record, video_plan
 from videojob.adapters.files.preview import PreviewMode, PreviewStyle, SegmentPreview
 from videojob.errors import InputCorrupt
 from videojob.local.outputs import OutputConfig, detections_files, finish_outputs
-from videojob.local.values import JobPlan
+from videojob.local.run_types import JobPlan
 from videojob.local.work import tasks_of
 from videojob.video.info import Segment
-from videojob.vision.values import Detections, Geometry
+from videojob.vision.tensors import Detections, Geometry
 
 GEOMETRY = Geometry(160, 96, 160, 96, 1.0, 1.0, pad_x=0, pad_y=0)
 TWO_VIDEOS = (video_plan(0), video_plan(1))

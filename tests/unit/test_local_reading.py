@@ -16,8 +16,8 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import InputNotFound, InputUnavailable, SetupError, VideoJobError
 from videojob.local.reading import reason_to_wait
 from videojob.ports import Sink
-from videojob.results.summary import VideoEntry, summarise
-from videojob.results.summary_codec import encode_summary
+from videojob.results.aggregate.summary import VideoEntry, summarise
+from videojob.results.stored.summary_codec import encode_summary
 from videojob.worker.segment.task import VideoPlan
 
 UID = "uid-1"

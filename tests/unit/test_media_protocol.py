@@ -11,7 +11,7 @@ from support.video_values import video_info
 from videojob.media import protocol
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.video.info import Gate, Sampling, Segment
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 SAMPLINGS = [
     Sampling(),

@@ -23,7 +23,7 @@ from support.decisions import (
 )
 from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
-from videojob.controller.servers import ServerLook, ServerReconciler
+from videojob.controller.fleet.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name

@@ -16,7 +16,7 @@ from support.disk import files_end_at
 from support.processes import dead_process_id
 from videojob.adapters.files.preview import PreviewMode, PreviewStyle, SegmentPreview, annotate, join_previews
 from videojob.errors import SinkError
-from videojob.vision.values import Detections, Geometry
+from videojob.vision.tensors import Detections, Geometry
 
 GEOMETRY = Geometry(
     source_width=320,

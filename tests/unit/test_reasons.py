@@ -10,8 +10,8 @@ import pytest
 
 from support.decisions import NOW_S, a_catalogue, a_job
 from videojob import errors
-from videojob.api.docs import reference_markdown
-from videojob.api.problems import ManifestProblems
+from videojob.api.loading.problems import ManifestProblems
+from videojob.api.schema.reference import reference_markdown
 from videojob.planning.lifecycle.conditions import fails, fails_with, told
 from videojob.planning.lifecycle.decide import snapshot_of
 from videojob.planning.state.observed import Observed

@@ -18,14 +18,14 @@ from support.reports import (
     report_data,
     run_facts,
 )
-from videojob.results.merge import fold
+from videojob.results.aggregate.merge import fold
+from videojob.results.aggregate.segment_results import Gap, SegmentResult, Window
+from videojob.results.aggregate.summary import VideoEntry, summarise
 from videojob.results.report import PeakPicture, ReportData, choose_peaks, render_report
 from videojob.results.report.tables import MAX_WINDOW_ROWS
 from videojob.results.report.view import MAX_PROBLEMS, MAX_TIMELINES
 from videojob.results.report.words import DASH
 from videojob.results.run_facts import VideoFacts
-from videojob.results.summary import VideoEntry, summarise
-from videojob.results.values import Gap, SegmentResult, Window
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>]]>.mp4"
 

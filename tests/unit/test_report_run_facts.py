@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from videojob.results.aggregate.segment_results import RunRecord, SegmentTimings, WriteUsage
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
-from videojob.results.values import RunRecord, SegmentTimings, WriteUsage
 
 FACTS = RunFacts(
     namespace="default",

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from support.reports import run_facts
+from videojob.results.aggregate.segment_results import SegmentTimings
 from videojob.results.report import words
 from videojob.results.report.spent import spent_of
 from videojob.results.report.timeline import ticks
 from videojob.results.run_facts import ServerFacts
-from videojob.results.values import SegmentTimings
 
 
 @pytest.mark.parametrize(

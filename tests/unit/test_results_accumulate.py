@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from videojob.errors import InvalidModelOutput
-from videojob.results.accumulate import SegmentAccumulator
-from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, TrackSpan, Window
+from videojob.results.aggregate.accumulate import SegmentAccumulator
+from videojob.results.aggregate.segment_results import ClassStats, Gap, Presence, SegmentResult, TrackSpan, Window
 from videojob.video.info import Segment
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 SEGMENT = Segment(4, 1, 1000, 2000)
 BOX = (1.0, 2.0, 11.0, 12.0)

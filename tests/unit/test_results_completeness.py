@@ -11,13 +11,13 @@ import pytest
 
 from support.results import job_description, planned, segment_result
 from videojob.errors import ResultsIncomplete
-from videojob.results.columns import PresenceColumns
-from videojob.results.completeness import checked_in_order
-from videojob.results.merge import fold
-from videojob.results.summary import summarise
-from videojob.results.totals import VideoTotals
-from videojob.results.tracks import UniqueCounter, unique_counts
-from videojob.results.values import Gap, Presence, SegmentResult, TrackSpan
+from videojob.results.aggregate.columns import PresenceColumns
+from videojob.results.aggregate.completeness import checked_in_order
+from videojob.results.aggregate.merge import fold
+from videojob.results.aggregate.segment_results import Gap, Presence, SegmentResult, TrackSpan
+from videojob.results.aggregate.summary import summarise
+from videojob.results.aggregate.totals import VideoTotals
+from videojob.results.aggregate.tracks import UniqueCounter, unique_counts
 from videojob.video.info import Segment
 
 BOX = (100, 100, 200, 200)

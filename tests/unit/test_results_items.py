@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.errors import ItemTooLarge
-from videojob.results.document import Document
-from videojob.results.items import (
+from videojob.results.stored.document import Document
+from videojob.results.stored.items import (
     Item,
     commit_from_item,
     commit_item,
@@ -20,8 +20,8 @@ from videojob.results.items import (
     spill,
     summary_item,
 )
-from videojob.results.keys import is_part_key, segment_from_key, segment_sort_key
-from videojob.results.write_cost import (
+from videojob.results.stored.keys import is_part_key, segment_from_key, segment_sort_key
+from videojob.results.stored.write_cost import (
     MAX_ITEM_BYTES,
     cost_of,
     item_bytes,

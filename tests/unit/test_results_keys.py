@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.plans import bad_video, good_video, plan_head
 from support.results import run_record, segment_commit, segment_result
 from videojob.errors import SinkError
-from videojob.results.document import Document
-from videojob.results.items import commit_item, finished_run_from_item, job_item, run_from_item
-from videojob.results.keys import (
+from videojob.results.stored.document import Document
+from videojob.results.stored.items import commit_item, finished_run_from_item, job_item, run_from_item
+from videojob.results.stored.keys import (
     bad_sort_key,
     fail_sort_key,
     keys_document,
@@ -27,7 +27,7 @@ from videojob.results.keys import (
     segment_sort_key,
     summary_sort_key,
 )
-from videojob.results.plan_items import failure_item, head_from_item, head_item, video_item
+from videojob.results.stored.plan_items import failure_item, head_from_item, head_item, video_item
 from videojob.video.info import Segment
 from videojob.video.plan import NEWEST_KEYS, SegmentFailure
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.results import planned, segment_result
-from videojob.results.accumulate import SegmentAccumulator
-from videojob.results.merge import JobResults, fold, merge_all, merge_gaps, merge_presence
-from videojob.results.values import ClassStats, Gap, Presence, SegmentResult, Window
+from videojob.results.aggregate.accumulate import SegmentAccumulator
+from videojob.results.aggregate.merge import JobResults, fold, merge_all, merge_gaps, merge_presence
+from videojob.results.aggregate.segment_results import ClassStats, Gap, Presence, SegmentResult, Window
 from videojob.video.info import Segment
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 GAP_MS = 100
 WINDOW_MS = 250

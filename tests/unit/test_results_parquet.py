@@ -11,7 +11,7 @@ from support.disk import files_end_at
 from support.processes import dead_process_id
 from videojob.adapters.files.parquet import DetectionsFile, detections_table, read_detections
 from videojob.errors import SinkError
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 LABELS = ("face", "car")
 

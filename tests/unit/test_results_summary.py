@@ -7,7 +7,8 @@ import pytest
 
 from support.results import job_description, planned, segment_result
 from videojob.errors import InputCorrupt, ResultsIncomplete
-from videojob.results.summary import (
+from videojob.results.aggregate.segment_results import Gap, SegmentResult, TrackSpan
+from videojob.results.aggregate.summary import (
     ClassSummary,
     FailedInput,
     FrameCounts,
@@ -17,8 +18,7 @@ from videojob.results.summary import (
     results_of,
     summarise,
 )
-from videojob.results.summary_codec import decode_summary, encode_summary
-from videojob.results.values import Gap, SegmentResult, TrackSpan
+from videojob.results.stored.summary_codec import decode_summary, encode_summary
 from videojob.video.info import Segment
 
 BOX = (100, 100, 200, 200)

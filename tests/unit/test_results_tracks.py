@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from videojob.results.tracks import iou_ppm, stitches, unique_counts
-from videojob.results.values import TrackSpan
+from videojob.results.aggregate.segment_results import TrackSpan
+from videojob.results.aggregate.tracks import iou_ppm, stitches, unique_counts
 
 Box = tuple[int, int, int, int]
 HERE: Box = (100, 100, 200, 200)

@@ -24,7 +24,7 @@ from support.decisions import (
     results,
     running,
 )
-from videojob.controller.demands import Demands
+from videojob.controller.fleet.demands import Demands
 from videojob.planning.fleet.shares import share_of, workers_now
 from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.observed import JobObserved, Observed

@@ -11,13 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from support.segments import run_settings, video_info
-from videojob.results.accumulate import SegmentAccumulator
-from videojob.results.tracks import unique_counts
-from videojob.results.values import SegmentResult, TrackSpan
+from videojob.results.aggregate.accumulate import SegmentAccumulator
+from videojob.results.aggregate.segment_results import SegmentResult, TrackSpan
+from videojob.results.aggregate.tracks import unique_counts
 from videojob.video.identity import track_memory_ms
 from videojob.video.info import Sampling, Segment
+from videojob.vision.tensors import Detections
 from videojob.vision.tracking import UNTRACKED, MotionTracker, overlaps
-from videojob.vision.values import Detections
 
 Box = tuple[float, float, float, float]
 Scene = Callable[[int], list[tuple[int, Box]]]

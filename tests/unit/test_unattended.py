@@ -9,8 +9,8 @@ import pytest
 from support.decisions import NOW_S
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
-from videojob.controller.lease import Lease
-from videojob.controller.unattended import stop_unattended
+from videojob.controller.fleet.unattended import stop_unattended
+from videojob.controller.runtime.lease import Lease
 from videojob.errors import ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, LEASES
 from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videojob.vision.geometry import fit, to_input, to_source
-from videojob.vision.values import Detections, Geometry, PixelInput
+from videojob.vision.tensors import Detections, Geometry, PixelInput
 
 ANY_SIZE = PixelInput(name="frames", dtype="UINT8", layout="NHWC", colour="RGB", long_side=640, stride=32)
 FIXED = replace(ANY_SIZE, width=640, height=640)

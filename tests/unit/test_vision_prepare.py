@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from videojob.vision.prepare import prepare
-from videojob.vision.values import PixelInput
+from videojob.vision.tensors import PixelInput
 
 RAW = PixelInput(name="frames", dtype="UINT8", layout="NHWC", colour="RGB")
 IMAGENET = replace(RAW, dtype="FP32", layout="NCHW", scale=255.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

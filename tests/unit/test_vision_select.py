@@ -5,7 +5,7 @@ import pytest
 
 from videojob.errors import ManifestError
 from videojob.vision.select import class_ids, keep_classes
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 LABELS = ("person", "car", "dog")
 

@@ -33,7 +33,7 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.results.values import SegmentCommit
+from videojob.results.aggregate.segment_results import SegmentCommit
 from videojob.video.plan import ModelFacts, SegmentFailure
 from videojob.worker.pods.batch import BatchOutcome, Ending, ending_of
 

@@ -11,9 +11,9 @@ from support.plans import bad_video, plan_head, planned_job
 from support.results import run_record, segment_commit, segment_result
 from videojob.api.videojob import VideoJob
 from videojob.errors import InputCorrupt, ResultsIncomplete, SinkUnavailable
-from videojob.results.summary import FailedInput
-from videojob.results.summary_codec import decode_summary
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.aggregate.summary import FailedInput
+from videojob.results.stored.summary_codec import decode_summary
 from videojob.video.plan import ModelFacts, SegmentFailure
 from videojob.worker.steps.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
 

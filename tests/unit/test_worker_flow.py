@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from videojob.media.values import Frame
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 from videojob.worker.segment.flow import FrameFlow, Group
 
 

@@ -23,8 +23,8 @@ from videojob.errors import (
 )
 from videojob.media.values import DecodeGap
 from videojob.ports import CommitOutcome
-from videojob.results.values import Gap
-from videojob.vision.values import Detections, PixelInput
+from videojob.results.aggregate.segment_results import Gap
+from videojob.vision.tensors import Detections, PixelInput
 from videojob.worker.segment.runner import SegmentRunner
 from videojob.worker.segment.task import (
     FileStamp,

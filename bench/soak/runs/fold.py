@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.soak.table import Row
 from support.large_folds import folded_large
-from videojob.controller.folds import FOLD_BYTES
+from videojob.controller.jobs.folds import FOLD_BYTES
 from videojob.planning.placement.job_size import MOST_SEGMENTS, MOST_VIDEOS
 
 _MIB = 1 << 20

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from videojob.kube.kinds import Kind
 from videojob.kube.read.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
-from videojob.results.document import Document
-from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.results.stored.document import Document
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 
 class Clock(Protocol):
@@ -236,7 +236,7 @@ class Sink(Protocol):
 
         Args:
             run: as `begin` returned it.
-            summary: canonical JSON, as `results.summary_codec.encode_summary` makes it, or the document that it is made
+            summary: canonical JSON, as `encode_summary` makes it, or the document that it is made
                 of (`summary_document`), which takes less memory.
             notification: JSON message for the outbox, or None.
 
@@ -329,7 +329,7 @@ class JobStore(Sink, Protocol):
         ...
 
     def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
-        """What `results.summary_codec.facts_of` takes of this epoch's summary, however large it is; None when there is
+        """What `summary_codec.facts_of` takes of this epoch's summary, however large it is; None when there is
         none. Of very many failed inputs it may have the first ones only. A consistent read.
         """
         ...

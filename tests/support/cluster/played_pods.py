@@ -19,7 +19,7 @@ from support.plans import plan_head, planned_job
 from support.played_jobs import playing, uid_of
 from support.results import segment_commit, segment_result
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import ModelFacts
 
 _LOOK_EVERY_S = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from videojob.errors import SinkError, StaleEpoch
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 
 
 def never_begun(run: RunRecord, store: str) -> SinkError:

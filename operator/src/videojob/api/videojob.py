@@ -41,7 +41,7 @@ class VideoJob(Model):
         """A job from the words that users write, and only those (`framesPerSecond`, never `frames_per_second`).
 
         Raises:
-            pydantic.ValidationError: with all that is wrong; `videojob.api.load` says it for people.
+            pydantic.ValidationError: with all that is wrong; `videojob.api.loading.load` says it for people.
         """
         return cls.model_validate(dict(values), by_alias=True, by_name=False)
 

@@ -24,7 +24,7 @@ from videojob.kube.names import JOB_UID, results_uid
 from videojob.kube.read.job_state import job_state
 from videojob.kube.render.pods import JOB_FILE
 from videojob.local.record import OUTPUT_ROOT
-from videojob.local.values import SinkConfig
+from videojob.local.run_types import SinkConfig
 from videojob.ports import Cluster, Object
 
 ClusterOption = Annotated[

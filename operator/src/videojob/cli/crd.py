@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from videojob.api.crd import crd_yaml
-from videojob.api.docs import reference_markdown
+from videojob.api.schema.crd import crd_yaml
+from videojob.api.schema.reference import reference_markdown
 
 
 class CrdFormat(StrEnum):

@@ -12,7 +12,7 @@ from videojob.errors import UsageError
 from videojob.local.sinks import open_sink
 from videojob.ports import Sink
 from videojob.reasons import Phase
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 
 
 def delete_results(where: Place, *, sure: bool, unfinished: bool) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from videojob.cli.terminal import cell, tell
-from videojob.local.values import JobPlan, RunObserver, RunProgress, VideoProgress
+from videojob.local.run_types import JobPlan, RunObserver, RunProgress, VideoProgress
 from videojob.ports import Clock
 from videojob.printable import printable
 

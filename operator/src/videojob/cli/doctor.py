@@ -11,7 +11,7 @@ from rich.text import Text
 
 import videojob
 from videojob.adapters.clock import SystemClock
-from videojob.api.crd import crd
+from videojob.api.schema.crd import crd
 from videojob.cli.cluster import Access, ContextOption, KubeconfigOption, KubeNamespaceOption, connected
 from videojob.cli.display import plural
 from videojob.cli.doctor_facts import (

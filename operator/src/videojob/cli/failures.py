@@ -11,7 +11,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-from videojob.api.problems import ManifestProblems
+from videojob.api.loading.problems import ManifestProblems
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import Cancelled, ManifestError, SetupError, UsageError, VideoJobError

@@ -17,7 +17,7 @@ from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, require_tools
 from videojob.vision.contract import refuse_other_protocols
-from videojob.vision.values import ModelContract, PixelInput
+from videojob.vision.tensors import ModelContract, PixelInput
 
 app = typer.Typer(help="The models that can be run on this machine.", no_args_is_help=True, add_completion=False)
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from videojob.cli.display import duration_text, plural, video_name
 from videojob.cli.terminal import cell, tell
 from videojob.local.record import results_place
-from videojob.local.values import RunOptions, RunOutcome
+from videojob.local.run_types import RunOptions, RunOutcome
 from videojob.printable import printable
-from videojob.results.codec import parse
-from videojob.results.summary import ClassSummary, Summary
-from videojob.results.summary_codec import decode_summary
-from videojob.results.write_cost import one_item_per_frame
+from videojob.results.aggregate.summary import ClassSummary, Summary
+from videojob.results.stored.codec import parse
+from videojob.results.stored.summary_codec import decode_summary
+from videojob.results.stored.write_cost import one_item_per_frame
 
 _STYLES = {"Completed": "green", "PartiallyCompleted": "yellow", "Failed": "red", "Interrupted": "yellow"}
 

@@ -36,12 +36,12 @@ from videojob.errors import error_from_dict
 from videojob.local.record import REPORT_FILE, read_facts
 from videojob.local.report import write_report
 from videojob.printable import printable
-from videojob.results.codec import parse
-from videojob.results.merge import JobResults
+from videojob.results.aggregate.merge import JobResults
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.aggregate.summary import Summary, class_label, decimal_ppm, results_of
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import Summary, class_label, decimal_ppm, results_of
-from videojob.results.summary_codec import decode_summary
-from videojob.results.values import RunRecord
+from videojob.results.stored.codec import parse
+from videojob.results.stored.summary_codec import decode_summary
 
 _COLUMNS = (
     "video",

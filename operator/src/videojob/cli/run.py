@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from videojob.adapters.clock import SystemClock
-from videojob.api.load import load_manifests
+from videojob.api.loading.load import load_manifests
 from videojob.api.videojob import VideoJob
 from videojob.cli.display import display
 from videojob.cli.exit_codes import ExitCode
@@ -23,7 +23,7 @@ from videojob.errors import Cancelled, ManifestError
 from videojob.local.pool import StopRequest
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.run import LocalRun
-from videojob.local.values import RunOptions, RunOutcome, SinkConfig
+from videojob.local.run_types import RunOptions, RunOutcome, SinkConfig
 from videojob.ports import Clock
 
 _EXIT = {

@@ -9,7 +9,7 @@ import typer
 
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.kubernetes.api import connect_cluster
-from videojob.controller.unattended import stop_unattended
+from videojob.controller.fleet.unattended import stop_unattended
 from videojob.worker.process.logs import log_json
 
 

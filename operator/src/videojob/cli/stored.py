@@ -15,11 +15,11 @@ from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
 from videojob.kube.read.job_state import JobState
 from videojob.local.record import DATABASE, OUTPUT_ROOT
+from videojob.local.run_types import SinkConfig
 from videojob.local.sinks import open_sink
-from videojob.local.values import SinkConfig
 from videojob.ports import Sink
 from videojob.reasons import Phase
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the VideoJob.", metavar="NAME")]
 OutputOption = Annotated[

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from videojob.api.load import load_manifests
-from videojob.api.problems import ManifestProblem, ManifestProblems
+from videojob.api.loading.load import load_manifests
+from videojob.api.loading.problems import ManifestProblem, ManifestProblems
 from videojob.cli.exit_codes import ExitCode
 from videojob.errors import ManifestError
 from videojob.printable import printable

@@ -17,7 +17,7 @@ from videojob.cli.following import Happened
 from videojob.cli.program import program_name
 from videojob.cli.terminal import cell, tell
 from videojob.kube.read.job_state import ConditionState, JobState, ProgressState
-from videojob.local.values import RunProgress
+from videojob.local.run_types import RunProgress
 from videojob.ports import Clock
 from videojob.reasons import Phase
 

@@ -33,7 +33,7 @@ from videojob.planning.installation import (
 )
 from videojob.planning.placement.choice import bytes_of
 from videojob.planning.placement.gpus import gpu_models
-from videojob.results.retention import DAY_S
+from videojob.results.stored.retention import DAY_S
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]

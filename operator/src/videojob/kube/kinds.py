@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from videojob.api.crd import PLURAL
+from videojob.api.schema.crd import PLURAL
 from videojob.api.videojob import API_VERSION
 
 

@@ -11,14 +11,14 @@ from videojob.errors import VideoJobError, WorkerLost, error_from_dict
 from videojob.local.outputs import OutputConfig
 from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, write_facts
 from videojob.local.report import write_report
-from videojob.local.values import JobPlan, RunOptions, RunOutcome
+from videojob.local.run_types import JobPlan, RunOptions, RunOutcome
 from videojob.local.work import WorkDone
 from videojob.ports import Clock, Sink
-from videojob.results.describe import DescribedVideo, describe
+from videojob.results.aggregate.describe import DescribedVideo, describe
+from videojob.results.aggregate.segment_results import WriteUsage, add_usage
+from videojob.results.aggregate.summary import JobDescription, Summary, summarise
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import JobDescription, Summary, summarise
-from videojob.results.summary_codec import decode_summary, encode_summary
-from videojob.results.values import WriteUsage, add_usage
+from videojob.results.stored.summary_codec import decode_summary, encode_summary
 from videojob.video.plan import ModelFacts
 from videojob.worker.segment.task import VideoPlan
 from videojob.worker.steps.dispatch import Dispatcher

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from videojob.errors import SinkError, SinkUnavailable
-from videojob.local.values import SinkConfig
+from videojob.local.run_types import SinkConfig
 from videojob.ports import Sink
-from videojob.results.codec import digest
-from videojob.results.values import RunRecord, SegmentCommit
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
+from videojob.results.stored.codec import digest
 from videojob.video.carry_over import NewPlace, carried
 from videojob.video.identity import digest_of
 

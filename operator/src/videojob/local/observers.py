@@ -5,7 +5,7 @@ from __future__ import annotations
 from videojob.adapters.files.parquet import DetectionsFile
 from videojob.adapters.files.preview import PreviewStyle, SegmentPreview
 from videojob.local.outputs import OutputConfig
-from videojob.vision.values import Geometry, ModelContract
+from videojob.vision.tensors import Geometry, ModelContract
 from videojob.worker.segment.task import FrameObserver, ObserverFactory, SegmentTask
 
 

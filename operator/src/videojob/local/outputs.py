@@ -18,8 +18,8 @@ from pathlib import Path
 
 from videojob.adapters.files.preview import PreviewMode, join_previews
 from videojob.errors import SinkError
-from videojob.local.values import JobPlan
-from videojob.results.values import RunRecord
+from videojob.local.run_types import JobPlan
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.info import Segment
 from videojob.worker.segment.task import VideoPlan
 

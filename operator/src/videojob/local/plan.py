@@ -9,12 +9,12 @@ from pathlib import Path
 
 from videojob.api.videojob import VideoJob
 from videojob.local.earlier import EarlierPlans
-from videojob.local.values import JobPlan
+from videojob.local.run_types import JobPlan
 from videojob.ports import Sink
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.vision.select import class_ids
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 from videojob.worker.segment.task import VideoPlan
 from videojob.worker.steps.probing import cut_videos
 

@@ -18,13 +18,13 @@ from videojob.adapters.triton.client import connect
 from videojob.errors import VideoJobError
 from videojob.local.observers import observer_factory
 from videojob.local.outputs import OutputConfig
+from videojob.local.run_types import SinkConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
-from videojob.local.values import SinkConfig
 from videojob.media.decoder import DecoderProcess
 from videojob.memory import peak_rss_bytes
 from videojob.ports import CommitOutcome
-from videojob.results.values import SegmentTimings, WriteUsage, subtract_usage
+from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, subtract_usage
 from videojob.worker.process.control import die_with_parent, ignore_stop_signals, keep_memory_private
 from videojob.worker.segment.runner import SegmentRunner
 from videojob.worker.segment.task import Progress, SegmentTask, SegmentTools, fault_in_video

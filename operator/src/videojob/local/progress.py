@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from videojob.local.values import JobPlan, RunProgress, VideoProgress
+from videojob.local.run_types import JobPlan, RunProgress, VideoProgress
 from videojob.worker.segment.task import Progress
 
 _RATE_WINDOW_S = 10.0  # the rate shown is that of the last seconds: a person wants to see a change

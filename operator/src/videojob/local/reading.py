@@ -10,7 +10,7 @@ from videojob.api.spec import S3Input, VideoJobSpec
 from videojob.errors import VideoJobError
 from videojob.ports import Clock, FetchedInput, Sink
 from videojob.printable import printable
-from videojob.results.summary_codec import decode_summary
+from videojob.results.stored.summary_codec import decode_summary
 from videojob.worker.segment.task import VideoPlan, fault_in_video
 from videojob.worker.steps.dispatch import is_away
 from videojob.worker.steps.input_retries import Rounds

@@ -15,12 +15,12 @@ import yaml
 import videojob
 from videojob.api.videojob import VideoJob
 from videojob.local.host import usable_cpus
-from videojob.local.values import JobPlan, RunOptions, SinkConfig
+from videojob.local.run_types import JobPlan, RunOptions, SinkConfig
 from videojob.local.work import WorkDone
 from videojob.printable import printable
+from videojob.results.aggregate.segment_results import RunRecord, WriteUsage
 from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
-from videojob.results.values import RunRecord, WriteUsage
 from videojob.worker.segment.task import VideoPlan
 
 OUTPUT_ROOT = Path("videojob-output")

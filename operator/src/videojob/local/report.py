@@ -9,11 +9,11 @@ from pathlib import Path
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.thumbnails import peak_pictures
 from videojob.ports import Clock, Sink
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.aggregate.summary import results_of
 from videojob.results.report import ReportData, choose_peaks, render_report
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import results_of
-from videojob.results.summary_codec import decode_summary
-from videojob.results.values import RunRecord
+from videojob.results.stored.summary_codec import decode_summary
 
 
 def gather(sink: Sink, run: RunRecord, facts: RunFacts | None, clock: Clock) -> ReportData:

@@ -23,9 +23,9 @@ from videojob.local.plan import job_uid, make_plan
 from videojob.local.pool import StopRequest
 from videojob.local.process import WorkerConfig
 from videojob.local.reading import InputReading, reason_to_wait
+from videojob.local.run_types import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.server import RunningServer, check_model, serve
 from videojob.local.sinks import create_table, open_sink
-from videojob.local.values import JobPlan, RunObserver, RunOptions, RunOutcome
 from videojob.local.work import Work, WorkDone, tasks_of
 from videojob.ports import Clock, Inference, Sink
 from videojob.video.identity import ignored_fields, run_settings

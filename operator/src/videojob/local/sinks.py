@@ -7,7 +7,7 @@ from contextlib import closing
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError
-from videojob.local.values import SinkConfig
+from videojob.local.run_types import SinkConfig
 from videojob.ports import Sink
 
 

@@ -24,7 +24,7 @@ from videojob.ports import Clock
 from videojob.results.report import Peak, PeakPicture
 from videojob.results.run_facts import VideoFacts
 from videojob.video.info import Sampling, Segment, VideoInfo, video_info_from_dict
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 Region = tuple[int, int, int, int]
 TILE_ASPECT = 16 / 9

@@ -9,9 +9,9 @@ from videojob.errors import DeadlineExceeded, ServerError, VideoJobError
 from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import Done, WorkerConfig
 from videojob.local.progress import ProgressTracker
-from videojob.local.values import JobPlan, RunObserver
+from videojob.local.run_types import JobPlan, RunObserver
 from videojob.ports import Clock, Inference, ServerStatistics
-from videojob.results.values import SegmentTimings, WriteUsage, add_usage
+from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, add_usage
 from videojob.worker.segment.task import SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict
 

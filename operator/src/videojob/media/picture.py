@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from videojob.media.view import View
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 Pixels = NDArray[np.uint8]
 

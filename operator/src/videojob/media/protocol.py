@@ -54,7 +54,7 @@ from videojob.errors import (
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, PagedSource
 from videojob.video.guide import VideoGuide, guide_from_dict, part_from_dict
 from videojob.video.info import Gate, Sampling, Segment, video_info_from_dict
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 Message = dict[str, Any]
 

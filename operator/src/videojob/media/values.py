@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from videojob.video.guide import SegmentGuide
 from videojob.video.info import Sampling, Segment, VideoInfo
-from videojob.vision.values import Geometry
+from videojob.vision.tensors import Geometry
 
 COUNTER_BYTES = 4
 """Of one block's counter, see `PagedSource.presence`."""

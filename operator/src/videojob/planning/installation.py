@@ -154,7 +154,7 @@ class ResultsSettings:
         table: of jobs that name none. allowed_tables: further ones that jobs may name.
         region: AWS region of tables whose job names none; None leaves it to the environment.
         create_table: the controller makes the default table when it is not there.
-        retention_s: how long items are kept, see `results.retention`; None keeps them for good.
+        retention_s: how long items are kept, see `results.stored.retention`; None keeps them for good.
     """
 
     table: str

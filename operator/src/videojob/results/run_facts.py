@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
-from videojob.results.values import RunRecord, SegmentTimings, WriteUsage
+from videojob.results.aggregate.segment_results import RunRecord, SegmentTimings, WriteUsage
 
 SCHEMA = "videojob.dev/v1alpha1/run"
 _Flat = TypeVar("_Flat")

@@ -15,7 +15,7 @@ from videojob.video.identity import RunSettings
 from videojob.video.info import Segment, VideoInfo, video_info_from_dict
 
 NEWEST_KEYS = 2
-"""Version of the keys that new jobs are stored under; `results.keys` has them all."""
+"""Version of the keys that new jobs are stored under; `results.stored.keys` has them all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
 from videojob.errors import ModelSignatureMismatch
-from videojob.vision.values import ModelContract, PixelInput
+from videojob.vision.tensors import ModelContract, PixelInput
 
 INPUT_DTYPES = ("UINT8", "FP32", "FP16")
 """Triton's words for the input types that a worker can fill."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from videojob.vision.values import Detections, Geometry, PixelInput
+from videojob.vision.tensors import Detections, Geometry, PixelInput
 
 
 def fit(source_width: int, source_height: int, pixels: PixelInput) -> Geometry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.vision.values import PixelInput
+from videojob.vision.tensors import PixelInput
 
 
 def prepare(frames: NDArray[np.uint8], pixels: PixelInput) -> NDArray[np.generic]:

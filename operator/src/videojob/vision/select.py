@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from videojob.errors import ManifestError
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 
 def class_ids(labels: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Following boxes from frame to frame: what makes "3 people" out of "90 boxes of a person".
 
-A tracker lives inside one segment and starts afresh in the next, so that a segment stays pure work; `results.tracks`
+A tracker lives inside one segment and starts afresh in the next, so that a segment stays pure work; `aggregate.tracks`
 stitches what crosses a border. Deterministic: elementary float64 operations in a fixed order, no randomness, no clock.
 """
 
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.vision.values import Detections
+from videojob.vision.tensors import Detections
 
 UNTRACKED = -1
 """The track id of a box that belongs to no track (yet)."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from videojob.adapters.files.part_file import PartFile
 from videojob.errors import SetupError, SinkError
-from videojob.results.summary import class_label
+from videojob.results.aggregate.summary import class_label
+from videojob.vision.tensors import Detections
 from videojob.vision.tracking import UNTRACKED
-from videojob.vision.values import Detections
 
 if TYPE_CHECKING:
     import pyarrow as pa

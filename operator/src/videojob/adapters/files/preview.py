@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from videojob.adapters.files.part_file import PartFile
 from videojob.errors import SinkError
 from videojob.vision.geometry import to_input
-from videojob.vision.values import Detections, Geometry
+from videojob.vision.tensors import Detections, Geometry
 
 PreviewMode = Literal["boxes", "blur"]
 _TIME_BASE = Fraction(1, 1000)

@@ -20,11 +20,11 @@ from videojob.adapters.sink_errors import damaged, never_begun, other_summary, s
 from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
-from videojob.results.codec import bytes_digest, canonical_document, canonical_pieces, digest
-from videojob.results.document import Document
-from videojob.results.items import Item, commit_item, job_item, outbox_item, summary_item
-from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
-from videojob.results.write_cost import item_bytes, write_units
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.results.stored.codec import bytes_digest, canonical_document, canonical_pieces, digest
+from videojob.results.stored.document import Document
+from videojob.results.stored.items import Item, commit_item, job_item, outbox_item, summary_item
+from videojob.results.stored.write_cost import item_bytes, write_units
 
 _BUSY_S = 30.0
 """How long a writer waits for the others before it gives up."""

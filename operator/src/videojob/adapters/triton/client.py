@@ -33,7 +33,7 @@ from videojob.adapters.triton.wire import RequestEncoder, WireReply, parse_reply
 from videojob.errors import InvalidModelOutput
 from videojob.ports import FrameRing, InferenceReply, ServerStatistics
 from videojob.vision.contract import contract_from_config
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 _LOG = logging.getLogger(__name__)
 _HOLLOW_TRIES = 5  # with growing pauses: about the time in which the embedded server comes back

@@ -18,7 +18,7 @@ from tritonclient.grpc import model_config_pb2
 from videojob.adapters.triton.config import parse_config
 from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch, SetupError
 from videojob.vision.contract import contract_from_config
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 P = TypeVar("P", bound=PurePath)
 CONFIG_NAME = "config.pbtxt"

@@ -22,7 +22,7 @@ from videojob.errors import ModelLoadFailed
 from videojob.planning.installation import Accelerator, Backend
 from videojob.vision.contract import contract_from_config
 from videojob.vision.geometry import fit
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 ONNX_BACKENDS = ("onnxruntime", "onnxruntime_onnx")
 _TENSORRT = "tensorrt"

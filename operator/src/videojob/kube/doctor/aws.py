@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from videojob.kube.doctor.findings import Finding, NotRead, joined, ok, problem, unchecked, warning
 
 _KEYS = "PK S, SK S"
-_EXPIRES_AT = "expires_at"  # as `results.retention` has it
+_EXPIRES_AT = "expires_at"  # as `results.stored.retention` has it
 _LEAST_VCPUS = 4
 """Of the smallest instances with a GPU that are any good here: g4dn.xlarge, g5.xlarge, g6.xlarge."""
 

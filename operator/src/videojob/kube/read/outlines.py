@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videojob.api.crd import FINISHED, OBSERVED, TIME_TO_LIVE
+from videojob.api.schema.crd import FINISHED, OBSERVED, TIME_TO_LIVE
 from videojob.planning.state.last_status import seconds_of
 
 Object = Mapping[str, Any]

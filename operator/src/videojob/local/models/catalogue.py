@@ -8,7 +8,7 @@ from pathlib import Path
 from videojob.adapters.triton.model_repository import CONFIG_NAME, read_model
 from videojob.errors import ModelError, ModelNotFound
 from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, described_repository
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 
 @dataclass(frozen=True, slots=True)

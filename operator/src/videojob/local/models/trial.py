@@ -17,7 +17,7 @@ from videojob.local.models.runtime import OnnxRun
 from videojob.vision.decoders import create_decoder
 from videojob.vision.geometry import fit
 from videojob.vision.prepare import prepare
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 _THRESHOLD = 0.01
 """Low, so that noise gets as far as the last step."""

@@ -3,7 +3,7 @@
 A job's results are of one model, and of one kind of hardware, since half precision gives other numbers: segments of one
 epoch are never answered by two of them. So the installation of today chooses for jobs that have no workers yet, and for
 workers that never began; all others keep the server that their Job names, until they end. A server of a version that
-the installation has no more goes on as it stands (`controller.servers`); once it is gone it cannot be made again.
+the installation has no more goes on as it stands (`controller.fleet.servers`); once it is gone it cannot be made again.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ dark, on a telephone and as an attachment to a mail; every word that comes from 
 Numbers become words and places in `view`, `tables`, `timeline` and `spent`; the templates only set them.
 """
 
+from videojob.results.report.content import Peak, PeakPicture, ReportData
 from videojob.results.report.page import render_report
 from videojob.results.report.peaks import choose_peaks
-from videojob.results.report.values import Peak, PeakPicture, ReportData
 
 __all__ = ["Peak", "PeakPicture", "ReportData", "choose_peaks", "render_report"]

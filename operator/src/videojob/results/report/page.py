@@ -6,8 +6,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from videojob.results.report.content import ReportData
 from videojob.results.report.timeline import BAR_HEIGHT, WIDTH
-from videojob.results.report.values import ReportData
 from videojob.results.report.view import page_of
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from videojob.results.report.values import Peak
-from videojob.results.summary import Summary, class_label
-from videojob.results.values import Presence
+from videojob.results.aggregate.segment_results import Presence
+from videojob.results.aggregate.summary import Summary, class_label
+from videojob.results.report.content import Peak
 
 
 def choose_peaks(summary: Summary, limit: int = 12) -> tuple[Peak, ...]:

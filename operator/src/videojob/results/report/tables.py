@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from videojob.results.aggregate.summary import ResultSettings, Summary, class_label
 from videojob.results.report import words
+from videojob.results.report.content import ReportData
 from videojob.results.report.parts import Store, WindowRow
-from videojob.results.report.values import ReportData
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import ResultSettings, Summary, class_label
-from videojob.results.write_cost import cost_of, one_item_per_frame
+from videojob.results.stored.write_cost import cost_of, one_item_per_frame
 
 MAX_WINDOW_ROWS = 400
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from videojob.results.merge import join_presence
+from videojob.results.aggregate.merge import join_presence
+from videojob.results.aggregate.segment_results import ClassStats, Gap, Presence, Window
+from videojob.results.aggregate.summary import ClassSummary, ResultSettings, VideoSummary
 from videojob.results.report import words
-from videojob.results.summary import ClassSummary, ResultSettings, VideoSummary
-from videojob.results.values import ClassStats, Gap, Presence, Window
 
 WIDTH = 1000
 BAR_HEIGHT = 44

@@ -6,14 +6,14 @@ import base64
 from collections.abc import Iterable, Mapping
 
 from videojob.errors import error_from_dict
+from videojob.results.aggregate.summary import ClassSummary, FailedInput, Summary
 from videojob.results.report import words
+from videojob.results.report.content import PeakPicture, ReportData
 from videojob.results.report.parts import ClassRow, Figure, Page, Picture, Trouble
 from videojob.results.report.spent import spent_of
 from videojob.results.report.tables import moment, settings_of, store_of, window_rows
 from videojob.results.report.timeline import Timeline, timeline_of
-from videojob.results.report.values import PeakPicture, ReportData
 from videojob.results.run_facts import RunFacts
-from videojob.results.summary import ClassSummary, FailedInput, Summary
 
 MAX_TIMELINES = 40
 MAX_PROBLEMS = 30

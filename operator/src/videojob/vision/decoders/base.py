@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
 from videojob.vision.boxes import Floats, Ints, best_first, suppress
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 Outputs = Mapping[str, NDArray[np.generic]]
 """Tensors by name, each with the frames on its first axis."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
 from videojob.vision.boxes import Floats, Ints, corners
 from videojob.vision.decoders.base import Selection
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 _ROUNDING = 1e-3
 """A softmax in half precision may come out a little over 1; `as_scores` then makes it 1."""

@@ -7,7 +7,7 @@ import numpy as np
 from videojob.vision.boxes import corners
 from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 _STRIDE = 4
 

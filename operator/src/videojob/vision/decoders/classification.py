@@ -6,7 +6,7 @@ import numpy as np
 
 from videojob.vision.decoders.base import DecoderOptions, Outputs, as_scores, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import ACTIVATION_HINT, ACTIVATIONS, activate, check_labels, check_scores
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 
 class ClassificationDecoder:

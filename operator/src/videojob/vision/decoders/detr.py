@@ -16,7 +16,7 @@ from videojob.vision.decoders.candidates import (
     every_class,
     to_corners,
 )
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 
 class DetrDecoder:

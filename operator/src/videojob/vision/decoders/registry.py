@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 from videojob.errors import ModelSignatureMismatch
 from videojob.vision.decoders.base import BoxDecoder
-from videojob.vision.values import ModelContract
+from videojob.vision.tensors import ModelContract
 
 ENTRY_POINT_GROUP = "videojob.box_decoders"
 

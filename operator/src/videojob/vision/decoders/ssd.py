@@ -21,7 +21,7 @@ from videojob.vision.decoders.candidates import (
     reaching,
     to_corners,
 )
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 _BACKGROUNDS = ("none", "first", "last")
 

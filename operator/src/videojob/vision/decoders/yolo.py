@@ -25,7 +25,7 @@ from videojob.vision.decoders.candidates import (
     reaching,
     to_corners,
 )
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 _HEADS = ("auto", "v5", "v8", "v10")
 _USUAL_AXES = {"v5": 2, "v8": 1, "v10": 2}

@@ -10,7 +10,7 @@ from videojob.errors import InvalidModelOutput
 from videojob.vision.boxes import Floats, corners
 from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
-from videojob.vision.values import Detections, ModelContract
+from videojob.vision.tensors import Detections, ModelContract
 
 
 class YoloxDecoder:

@@ -13,7 +13,7 @@ from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.steps.finalise import FinalOutcome
 
@@ -32,7 +32,7 @@ class FoldRequest:
         head: of the plan that was run.
         run: as the table knows it.
         table: of the results. region: its AWS region, None for the environment's.
-        retention_s: how long items are kept, see `results.retention`; None keeps them for good.
+        retention_s: how long items are kept, see `results.stored.retention`; None keeps them for good.
     """
 
     job: VideoJob

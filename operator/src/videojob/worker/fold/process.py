@@ -1,6 +1,6 @@
 """The process that folds jobs: `python -P -m videojob.worker.fold.process PARENT_PID MEMORY_BYTES`.
 
-Started by `controller.folds` and by nothing else: in the controller's pod, with its rights, and in memory that cannot
+Started by `controller.jobs.folds` only: in the controller's pod, with its rights, and in memory that cannot
 grow into the controller's. It reads requests from stdin, folds one job after the other, and answers on stdout (see
 `worker.fold.messages`). Killed at any moment, it leaves nothing behind that counts: one conditional transaction stores
 the summary.

@@ -30,7 +30,7 @@ from videojob.errors import (
     WorkerLost,
 )
 from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Inference, JobStore
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.identity import RunSettings
 from videojob.video.info import Segment
 from videojob.video.plan import (

@@ -26,7 +26,7 @@ class JobFile:
         table: the results table. region: its AWS region, None for the environment's.
         model_digest: "sha256:..." of the model that must answer.
         model_version: the version that must answer.
-        retention_s: how long items are kept, see `results.retention`; None keeps them for good, as do files of earlier
+        retention_s: how long items are kept, see `stored.retention`; None keeps them for good, as do files of earlier
             releases, which do not say.
     """
 

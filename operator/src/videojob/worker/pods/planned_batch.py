@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from videojob.errors import ResultsIncomplete, UsageError
 from videojob.ports import JobStore
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import PlannedVideo
 from videojob.worker.pods.job_file import JobFile

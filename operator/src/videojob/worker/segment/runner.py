@@ -25,16 +25,16 @@ from videojob.errors import (
 from videojob.media.rings import RingHolder
 from videojob.media.values import DecodeReport, DecodeRequest, Frame
 from videojob.ports import CommitOutcome, FrameRing, InferenceReply, SegmentFrames, ServerStatistics
-from videojob.results.accumulate import SegmentAccumulator
-from videojob.results.codec import digest
-from videojob.results.values import Gap, SegmentCommit, SegmentResult
+from videojob.results.aggregate.accumulate import SegmentAccumulator
+from videojob.results.aggregate.segment_results import Gap, SegmentCommit, SegmentResult
+from videojob.results.stored.codec import digest
 from videojob.video.identity import track_memory_ms
 from videojob.vision.decoders import BoxDecoder, create_decoder
 from videojob.vision.geometry import fit, to_source
 from videojob.vision.prepare import prepare
 from videojob.vision.select import class_ids, keep_classes
+from videojob.vision.tensors import Detections
 from videojob.vision.tracking import FirstSighting, MotionTracker, Tracker
-from videojob.vision.values import Detections
 from videojob.worker.segment.flow import FrameFlow, Group
 from videojob.worker.segment.stopwatch import Stopwatch
 from videojob.worker.segment.task import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools, file_stamp

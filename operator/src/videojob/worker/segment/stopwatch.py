@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from videojob.ports import Clock
-from videojob.results.values import SegmentTimings
+from videojob.results.aggregate.segment_results import SegmentTimings
 
 Item = TypeVar("Item")
 

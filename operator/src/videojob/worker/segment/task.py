@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from videojob.errors import ProcessingFault, VideoJobError
 from videojob.media.values import PagedSource
 from videojob.ports import Clock, CommitOutcome, Decoder, Inference, Sink
-from videojob.results.values import RunRecord, SegmentCommit
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 from videojob.video.guide import SegmentGuide
 from videojob.video.identity import RunSettings
 from videojob.video.info import Segment, VideoInfo
-from videojob.vision.values import Detections, Geometry
+from videojob.vision.tensors import Detections, Geometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from videojob.api.videojob import VideoJob
 from videojob.errors import ResultsIncomplete, SinkError
 from videojob.ports import JobStore
-from videojob.results.describe import DescribedVideo, describe
-from videojob.results.summary import FailedInput, Summary, summarise
-from videojob.results.summary_codec import facts_of, summary_document
-from videojob.results.values import RunRecord
+from videojob.results.aggregate.describe import DescribedVideo, describe
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.aggregate.summary import FailedInput, Summary, summarise
+from videojob.results.stored.summary_codec import facts_of, summary_document
 from videojob.video.identity import run_settings
 from videojob.video.plan import (
     ModelFacts,

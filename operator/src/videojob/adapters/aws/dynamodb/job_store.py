@@ -1,4 +1,4 @@
-"""What the processes of one job on a cluster share through the results table; `results.plan_items` has the keys."""
+"""What the processes of one job on a cluster share through the results table; `plan_items` has the keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from videojob.adapters.aws.dynamodb.misreads import reads, reads_each
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 from videojob.adapters.aws.dynamodb.writes import failed_condition
 from videojob.ports import FailOutcome
-from videojob.results.document import Document, mapping, text
-from videojob.results.items import first_moved, join_items, part_prefix
-from videojob.results.keys import (
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.stored.document import Document, mapping, text
+from videojob.results.stored.items import first_moved, join_items, part_prefix
+from videojob.results.stored.keys import (
     BAD_PREFIX,
     BEHIND,
     DOUBT_PREFIX,
@@ -36,7 +37,7 @@ from videojob.results.keys import (
     segment_sort_key,
     summary_sort_key,
 )
-from videojob.results.plan_items import (
+from videojob.results.stored.plan_items import (
     doubt_from_item,
     doubt_item,
     failure_from_item,
@@ -51,8 +52,7 @@ from videojob.results.plan_items import (
     video_from_item,
     video_item,
 )
-from videojob.results.summary_codec import FACTS
-from videojob.results.values import RunRecord
+from videojob.results.stored.summary_codec import FACTS
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 
 _LOG = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
 from videojob.adapters.aws.dynamodb.calls import Caller
-from videojob.results.document import Document
-from videojob.results.keys import JOB_KEY
+from videojob.results.stored.document import Document
+from videojob.results.stored.keys import JOB_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -1,4 +1,4 @@
-"""Results in one DynamoDB table; `results.items` has its keys.
+"""Results in one DynamoDB table; `results.stored.items` has its keys.
 
 Exactly once rests on conditions alone:
 
@@ -31,9 +31,10 @@ from videojob.adapters.aws.dynamodb.writes import TableWriter, blocking_item, fa
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
 from videojob.ports import CommitOutcome
-from videojob.results.codec import canonical, canonical_document, document_digest
-from videojob.results.document import Document, text, whole
-from videojob.results.items import (
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.results.stored.codec import canonical, canonical_document, document_digest
+from videojob.results.stored.document import Document, text, whole
+from videojob.results.stored.items import (
     SPILL_BYTES,
     Item,
     checked,
@@ -48,7 +49,7 @@ from videojob.results.items import (
     run_from_item,
     summary_item,
 )
-from videojob.results.keys import (
+from videojob.results.stored.keys import (
     CONFLICT_PREFIX,
     FIRST_KEYS,
     JOB_KEY,
@@ -63,8 +64,7 @@ from videojob.results.keys import (
     segment_partition,
     summary_sort_key,
 )
-from videojob.results.retention import EXPIRES_AT, expiry_s
-from videojob.results.values import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
+from videojob.results.stored.retention import EXPIRES_AT, expiry_s
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -82,7 +82,7 @@ class DynamoDbSettings:
         retry: see `RetryPolicy`.
         spill_bytes: items above this size are stored in parts.
         table_ready_s: how long a new table may take to become usable, in seconds.
-        retention_s: how long items are kept, see `results.retention`; None keeps them for good.
+        retention_s: how long items are kept, see `results.stored.retention`; None keeps them for good.
         now_s: seconds since the epoch.
     """
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from videojob.adapters.aws.dynamodb.calls import Caller, error_code, table_mismatch
 from videojob.errors import SinkError, SinkUnavailable
-from videojob.results.retention import EXPIRES_AT
+from videojob.results.stored.retention import EXPIRES_AT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 
 from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
 from videojob.adapters.aws.dynamodb.calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
-from videojob.results.document import Document
-from videojob.results.items import Item
-from videojob.results.retention import dated
-from videojob.results.values import WriteUsage, add_usage
-from videojob.results.write_cost import item_bytes, write_units
+from videojob.results.aggregate.segment_results import WriteUsage, add_usage
+from videojob.results.stored.document import Document
+from videojob.results.stored.items import Item
+from videojob.results.stored.retention import dated
+from videojob.results.stored.write_cost import item_bytes, write_units
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -41,7 +41,7 @@ class TableWriter:
         table: its name.
         client: the connection.
         caller: repeats and counts.
-        retention_s: how long items are kept, see `results.retention`; None does not date them.
+        retention_s: how long items are kept, see `results.stored.retention`; None does not date them.
         now_s: seconds since the epoch.
     """
 

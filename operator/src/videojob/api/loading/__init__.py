@@ -1,0 +1,1 @@
+"""From a manifest file to VideoJobs, or to every problem with its line."""

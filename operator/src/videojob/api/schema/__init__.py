@@ -1,0 +1,1 @@
+"""From the pydantic models to the CustomResourceDefinition and its reference page."""

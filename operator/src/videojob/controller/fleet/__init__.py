@@ -1,0 +1,1 @@
+"""Reconciling the shared inference servers."""

@@ -1,0 +1,399 @@
+"""One look at one VideoJob: observe, decide, apply. Whoever calls may be killed between any two lines of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from videojob.api.videojob import API_VERSION, KIND, VideoJob
+from videojob.controller.fleet.demands import Demands, JobKey
+from videojob.controller.jobs.folds import Folding
+from videojob.controller.jobs.observe import Observer
+from videojob.controller.runtime.event_poster import EventPoster
+from videojob.errors import (
+    ClusterError,
+    ClusterRefused,
+    FoldFailed,
+    ItemTooLarge,
+    JobTooLarge,
+    ResultsIncomplete,
+    SetupError,
+    SinkError,
+    SinkUnavailable,
+    VideoJobError,
+)
+from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
+from videojob.kube.names import results_uid
+from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
+from videojob.kube.render.status import merge_patch, status_of, unreadable_status
+from videojob.planning.diagnosis.rejected import held_up
+from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
+from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.lifecycle.conditions import told
+from videojob.planning.lifecycle.decide import decide, snapshot_of
+from videojob.planning.placement.pinned import place_for
+from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerKey
+from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.results.aggregate.segment_results import RunRecord
+from videojob.worker.fold.messages import FoldRequest
+
+_LOG = logging.getLogger(__name__)
+_STATUS_EVERY_S = 5.0
+_FOREIGN_S = 30.0
+"""How often it is asked whether a namespace is still another installation's."""
+_FOLDING_POLL_S = 60.0  # a fold's end wakes its job; this is for a wake that was lost
+_METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A status: when, and the version that the object had from then on."""
+
+    at_s: float
+    version: str
+
+
+@dataclass(slots=True)
+class JobReconciler:
+    """Brings VideoJobs on their way.
+
+    Attributes:
+        changed: told which servers' demands changed.
+        wrote: told of each job whose status was written, at that moment.
+        conflicted: told of how many more segments a status says that they had a second, different result.
+    """
+
+    cluster: Cluster
+    installation: Installation
+    clock: Clock
+    observer: Observer
+    demands: Demands
+    folds: Folding
+    changed: Callable[[ServerKey], None]
+    wrote: Callable[[JobKey], None] = lambda _key: None
+    conflicted: Callable[[float], None] = lambda _more: None
+    serves: Callable[[Object], bool] = lambda _job: True
+    gone: Callable[[str], None] = lambda _namespace: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _written: dict[JobKey, _Written] = field(default_factory=dict)
+    _events: EventPoster = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes what it posts with."""
+        self._events = EventPoster(self.cluster, self.clock)
+
+    def reconcile(self, key: JobKey) -> float | None:
+        """One look; returns when to look again, in seconds.
+
+        However it ends, servers do not wait for another look at this job before they may get smaller.
+
+        Raises:
+            ClusterError, SinkError: try again later; of what Kubernetes refuses to make, the status tells already.
+        """
+        try:
+            return self._look(key)
+        finally:
+            self._keep_demand(key)
+
+    def is_own(self, raw: Object) -> bool:
+        """Whether an event shows what the last look at a job left behind: nothing that it has not seen. Any thread."""
+        metadata = raw["metadata"]
+        with self._lock:
+            written = self._written.get((metadata["namespace"], metadata["name"]))
+        return written is not None and written.version == metadata["resourceVersion"]
+
+    def _look(self, key: JobKey) -> float | None:
+        namespace, name = key
+        raw = self.cluster.get(VIDEOJOBS, namespace, name)
+        if (
+            raw is None
+            or (raw["spec"].get("controllerName") or DEFAULT_CONTROLLER) != self.installation.controller_name
+        ):
+            self.gone(namespace)
+            self._forget(key)
+            return None
+        if not self.serves(raw):
+            self._forget(key)
+            return _FOREIGN_S
+        try:
+            job = parse(raw)
+        except ValidationError as error:
+            self._cannot_read(key, raw, error)
+            return None
+        return _FOLDING_POLL_S if self._only_waits(key, job) else self._act(key, raw, job)
+
+    def _act(self, key: JobKey, raw: Object, job: VideoJob) -> float | None:
+        """Observes, decides and applies; returns when to look again."""
+        namespace, name = key
+        observed, desired = self._decided(job)
+        if _makes_children(desired) and (job.status is None or job.status.start_time is None):
+            # From startTime on the spec may not change. Whoever reads the job after that makes its children, so that
+            # they do what the job shows: an edit comes before, and fails this write, or is refused.
+            self._tell(job, desired)
+            self._write(job, raw, observed, desired)
+            return 0.0
+        snapshot = snapshot_of(job, observed, self.installation, self.clock.now_s())
+        if snapshot.is_working:
+            self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
+        refusal: ClusterRefused | None = None
+        try:
+            self._apply(job, desired, {one.name: one for one in observed.jobs})
+        except ClusterRefused as error:
+            refusal, desired = error, held_up(snapshot, desired, error.as_dict())
+        self._demand(key, desired, observed)
+        self._tell(job, desired)
+        wait_s = self._write(job, raw, observed, desired, at_once=refusal is not None)
+        if refusal is not None:
+            raise refusal
+        if desired.delete_self:
+            self.cluster.delete(VIDEOJOBS, namespace, name, uid=job.metadata.uid)
+        if desired.ended:
+            self.observer.stores.forget(results_uid(job.metadata))
+        waits = [one for one in (wait_s, desired.requeue_s) if one is not None]
+        return min(waits, default=None)
+
+    def _beside_others(self, job: VideoJob, observed: Observed) -> Observed:
+        """What was seen, with what other jobs ask of the same server."""
+        head = observed.head
+        if head is None or head.error is not None:
+            return observed
+        try:
+            where = place_for(job.spec, head.frames, observed.jobs, observed.results, self.installation)
+        except VideoJobError:
+            return observed  # the decision says so, with its words
+        return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), where.key))
+
+    def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
+        """The decision, made again after each step in the table that it asked for."""
+        observed = self._beside_others(job, self.observer.observe(job))
+        if is_resumed(job):
+            self._forgive(job, observed)
+        desired = decide(job, observed, self.installation, self.clock.now_s())
+        try:
+            if desired.begin and observed.head is not None:
+                run = self.observer.store(job).begin(self.observer.run_record(job, observed.head))
+                observed = replace(observed, results=ResultsObserved(run.epoch))
+                desired = decide(job, observed, self.installation, self.clock.now_s())
+            if desired.finalise and observed.results is not None:
+                results = self._finalised(job, observed, observed.results)
+                if results is None:
+                    return observed, replace(desired, requeue_s=_FOLDING_POLL_S)
+                observed = replace(observed, results=results)
+                desired = decide(job, observed, self.installation, self.clock.now_s())
+        except (ItemTooLarge, ResultsIncomplete, JobTooLarge, FoldFailed) as error:
+            observed = replace(observed, store_refusal=error.as_dict())
+            desired = decide(job, observed, self.installation, self.clock.now_s())
+        except (SinkError, SetupError) as error:
+            observed = replace(observed, store_error=told(error))
+            desired = decide(job, observed, self.installation, self.clock.now_s())
+        return observed, desired
+
+    def _forgive(self, job: VideoJob, observed: Observed) -> None:
+        """Videos that were given up for what may have passed get another chance; done again, it does nothing.
+
+        Without the table nothing is resumed: the status would say that it has been done.
+        """
+        if observed.store_error:
+            raise SinkUnavailable(f"the job cannot be resumed now: {observed.store_error}")
+        if observed.head is not None and observed.results is not None and observed.results.finished is None:
+            self.observer.store(job).forgive(self.observer.run_record(job, observed.head, observed.results.epoch))
+
+    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsObserved) -> ResultsObserved | None:
+        """What the table has once the commits are folded; None while they are."""
+        head = observed.head
+        if head is None:
+            return results
+        run: RunRecord = self.observer.run_record(job, head, results.epoch)
+        table, region = results_table(job, self.installation)
+        key = (job.metadata.namespace, job.metadata.name)
+        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.installation.results.retention_s))
+        if folded is None:
+            return None
+        outcome = folded.outcome
+        if outcome is None:
+            return replace(results, open=True)
+        told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
+        return replace(told, frames_done=outcome.frames)
+
+    def _only_waits(self, key: JobKey, job: VideoJob) -> bool:
+        """Whether a job's fold is in hand and its status says so: to read its commits again would tell nothing new."""
+        if job.metadata.deletion_timestamp is not None or not self.folds.has(key):
+            return False
+        status = job.status
+        return status is not None and any(
+            one.type == "Succeeded" and one.reason == "Aggregating" for one in status.conditions or ()
+        )
+
+    def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
+        changed = self.demands.set(key, desired.demand)
+        if desired.demand is not None and (observed.server is None or not observed.server.replicas):
+            changed.add(desired.demand.key)  # somebody else took it away
+        for server in changed:
+            self.changed(server)
+
+    def _keep_demand(self, key: JobKey) -> None:
+        for server in self.demands.keep(key):
+            self.changed(server)
+
+    def _forget(self, key: JobKey) -> None:
+        self.folds.forget(key)
+        for server in self.demands.set(key, None):
+            self.changed(server)
+        with self._lock:
+            self._written.pop(key, None)
+
+    def _apply(self, job: VideoJob, desired: Desired, seen: Mapping[str, JobObserved]) -> None:
+        for name in desired.remove_jobs:
+            self.cluster.delete(JOBS, job.metadata.namespace, name)
+        if desired.plan_job is not None:
+            self._plan_job(job, desired.plan_job, seen)
+        if desired.work_job is not None:
+            self._work_job(job, desired.work_job, seen)
+
+    def _plan_job(self, job: VideoJob, wanted: PlannerDesired, seen: Mapping[str, JobObserved]) -> None:
+        file = _planned_from(seen.values())
+        made = plan_job(job, wanted, self.installation, file)
+        there = seen.get(made["metadata"]["name"])
+        if there is None:
+            if not file:
+                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
+            self._create(job, JOBS, made)
+        elif there.suspended != wanted.suspended:
+            self._adjust(job, there, {"suspend": wanted.suspended})
+
+    def _work_job(self, job: VideoJob, wanted: WorkersDesired, seen: Mapping[str, JobObserved]) -> None:
+        file = _planned_from(seen.values()) or next((one.file for one in seen.values()), "")
+        made = work_job(job, wanted, self.installation, file)
+        there = seen.get(made["metadata"]["name"])
+        if there is None:
+            if not file:  # made before the first Job
+                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
+            self._create(job, JOBS, made)
+            return
+        changes: dict[str, Any] = {}
+        if wanted.suspended is not None and there.suspended != wanted.suspended:
+            changes["suspend"] = wanted.suspended
+        if wanted.parallelism != there.parallelism:
+            changes["parallelism"] = wanted.parallelism  # the decision weighs what it costs to stop some
+        if changes:
+            self._adjust(job, there, changes)
+
+    def _adjust(self, job: VideoJob, there: JobObserved, changes: dict[str, Any]) -> None:
+        self.cluster.patch(JOBS, job.metadata.namespace, there.name, {"spec": changes})
+
+    def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
+        """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted.
+
+        But for a ConfigMap: to see whose it is would take the right to read all ConfigMaps. Its name is made from the
+        job's uid and its content, and whoever can make one in the namespace can run pods as the workers there.
+        """
+        try:
+            self.cluster.create(kind, made)
+        except AlreadyThere as error:
+            if kind == CONFIG_MAPS:
+                return
+            there = self.cluster.get(kind, job.metadata.namespace, made["metadata"]["name"])
+            owners = () if there is None else there["metadata"].get("ownerReferences", ())
+            if not any(owner["uid"] == job.metadata.uid for owner in owners):
+                words = f"{made['kind']} {made['metadata']['name']} is there already and belongs to somebody else"
+                raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
+
+    def _write(
+        self, job: VideoJob, raw: Object, observed: Observed, desired: Desired, *, at_once: bool = False
+    ) -> float | None:
+        """Stores the status if it says something new; returns when to come again if that has to wait.
+
+        A new reason does not have to when it is to be told `at_once`.
+        """
+        now_s = self.clock.now_s()
+        table, _ = results_table(job, self.installation)
+        status = status_of(job, desired, observed, installation=self.installation, table=table, now_s=now_s)
+        before = raw.get("status", {})
+        if status == before:
+            return None
+        key = (job.metadata.namespace, job.metadata.name)
+        with self._lock:
+            written = self._written.get(key)
+        since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
+        is_news = _milestones(status) != _milestones(before) or (at_once and _reason(status) != _reason(before))
+        if not is_news and 0 <= since_s < _STATUS_EVERY_S:
+            return _STATUS_EVERY_S - since_s
+        patch = merge_patch(before, status)
+        # The version guards against a status made from an older snapshot, as of a controller that lost its lease.
+        guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
+        try:
+            stored = self.cluster.patch(VIDEOJOBS, *key, {"metadata": guard, "status": patch}, subresource="status")
+        except ClusterConflict:
+            return 0.0
+        with self._lock:
+            # What follows from the end is for the next snapshot, which that event brings.
+            self._written.pop(key, None)
+            if not desired.ended:
+                version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
+                self._written[key] = _Written(self.clock.now_s(), version)
+        self.wrote(key)
+        more = status.get("conflictingSegments", 0) - before.get("conflictingSegments", 0)
+        if more:
+            self.conflicted(more)
+            _LOG.warning("segments with two results", extra={"namespace": key[0], "job": key[1], "more": more})
+        if stored is not None and _reason(before) != desired.reason:
+            _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
+        return None
+
+    def _tell(self, job: VideoJob, desired: Desired) -> None:
+        try:
+            self._events.post(job, desired.events)
+        except ClusterError as error:
+            # An Event is a courtesy: the status says the same, and stands.
+            _LOG.warning("event not posted", extra={"error": str(error)})
+
+    def _cannot_read(self, key: JobKey, raw: Object, error: ValidationError) -> None:
+        """The API server let through what this version does not understand: CRD and controller differ."""
+        namespace, name = key
+        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        about = {"namespace": namespace, "job": name, "problems": words}
+        _LOG.error("a VideoJob cannot be read: CRD and controller are of different versions", extra=about)
+        patch = merge_patch(raw.get("status", {}), unreadable_status(raw, words, self.clock.now_s()))
+        if not patch:
+            return
+        guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
+        try:
+            self.cluster.patch(VIDEOJOBS, namespace, name, {"metadata": guard, "status": patch}, subresource="status")
+        except (ClusterRefused, ClusterConflict) as refusal:
+            _LOG.warning("its status cannot say so", extra=about | {"error": str(refusal)})
+            return
+        self.wrote(key)
+
+
+def parse(raw: Object) -> VideoJob:
+    """A VideoJob as the API server gives it. Raises pydantic.ValidationError."""
+    metadata = {name: raw["metadata"][name] for name in _METADATA if name in raw["metadata"]}
+    values = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": raw["spec"]}
+    if raw.get("status"):
+        values["status"] = raw["status"]
+    return VideoJob.from_manifest(values)
+
+
+def _makes_children(desired: Desired) -> bool:
+    return desired.plan_job is not None or desired.work_job is not None
+
+
+def _planned_from(seen: Collection[JobObserved]) -> str:
+    """Name of the ConfigMap that the newest plan is made from; "" when none is to be relied on."""
+    plans = [one for one in seen if one.kind == "plan" and not one.unlocked]
+    return max(plans, key=lambda one: one.attempt).file if plans else ""
+
+
+def _milestones(status: Object) -> tuple[bool, bool]:
+    """What is worth a write at once: from the start on the spec may not change, and the end is waited for."""
+    return "startTime" in status, "completionTime" in status
+
+
+def _reason(status: Object) -> str:
+    return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Succeeded"), "")

@@ -1,0 +1,1 @@
+"""PURE: from the boxes of single frames to segment results, and from those to a job's summary."""

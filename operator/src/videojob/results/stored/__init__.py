@@ -1,0 +1,1 @@
+"""PURE: results as items of a table, and as bytes."""
