@@ -61,7 +61,7 @@ def _refusal(truth: Refused, found: Found) -> Iterator[str]:
 
 
 def _frames(truth: Shown, found: Found) -> Iterator[str]:
-    # Of damaged files whose pictures are known, each is looked for.
+    # Of damaged files whose pictures are known, each is compared.
     if (truth.pictures is None or not truth.has_gaps) and found.frames != truth.frames:
         yield f"{found.frames} frames, not {truth.frames}"
     if not found.frames:
