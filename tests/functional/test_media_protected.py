@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import psutil
@@ -10,12 +11,15 @@ import pytest
 
 from support import forged_videos as forged
 from support import protected_videos as protected
-from support.decoding import decode, request_for
+from support.damaged_streams import in_blu_ray_packets
+from support.decoding import decode, decode_all, request_for
 from support.refused_videos import Maker
 from support.videos import Spec, write_video
-from videojob.errors import DecoderCrashed, DecodeTimeout, InputContainerInvalid, InputEncrypted
+from videojob.errors import DecoderCrashed, DecodeTimeout, InputContainerInvalid, InputCorrupt, InputEncrypted
 from videojob.media.decoder import DecoderProcess
 from videojob.ports import FetchedInput
+from videojob.video.info import Sampling
+from videojob.video.segments import cut
 from videojob.worker.steps.probing import probe_patiently
 
 CLEAR: list[tuple[str, Maker, int]] = [
@@ -49,6 +53,52 @@ def test_a_stretch_that_is_scrambled_is_told_of(
     path = protected.scrambled(tmp_path / "pay.ts", first, last, Spec(frames=100))
     notices = decoder.probe(path, "pay.ts").notices
     assert [words for words in notices if words.startswith("parts of it are scrambled")]
+
+
+SCRAMBLED = Spec(frames=100, options={"x264-params": "bframes=2:b-adapt=0"})
+
+
+@pytest.mark.parametrize("packet_bytes", [188, 192])
+@pytest.mark.parametrize(("first", "last"), [(0.33, 0.66), (0.4, 0.45), (0.8, 1.0)])
+def test_a_stretch_that_is_scrambled_is_a_gap(
+    decoder: DecoderProcess, tmp_path: Path, first: float, last: float, packet_bytes: int
+) -> None:
+    clear = write_video(tmp_path / "clear.ts", SCRAMBLED)
+    true, _ = decode(decoder, request_for(clear, decoder.probe(clear, "clear")))
+    path = protected.scrambled(tmp_path / "pay.ts", first, last, SCRAMBLED)
+    if packet_bytes == 192:
+        path.write_bytes(in_blu_ray_packets(path.read_bytes()))
+    info = decoder.probe(path, "pay", cut_every_ms=500)
+    frames, report = decode(decoder, request_for(path, info, skip_corrupt=True))
+    (gap,) = report.gaps
+    assert "scrambled" in gap.reason
+    kept = {frame.time_ms for frame in frames}
+    assert [frame.digest for frame in frames] == [frame.digest for frame in true if frame.time_ms in kept]
+    lost = [frame.time_ms for frame in true if frame.time_ms not in kept]
+    # The clock in the packets' heads tells the end of what no picture follows, but for the last picture or two.
+    end_ms = gap.end_ms if last < 1 else gap.end_ms + 80
+    assert (gap.start_ms <= lost[0], lost[-1] < end_ms) == (True, True)
+    with pytest.raises(InputCorrupt, match="scrambled") as refusal:
+        decode(decoder, request_for(path, info))
+    assert refusal.value.time_ms == gap.start_ms
+    again = decode_all(decoder, path, info, cut([info], target_ms=700), skip_corrupt=True)
+    assert [frame.digest for frame in again] == [frame.digest for frame in frames]
+
+
+def test_a_scrambled_stretch_of_which_no_frame_is_asked_for_is_a_gap_too(
+    decoder: DecoderProcess, tmp_path: Path
+) -> None:
+    path = protected.scrambled(tmp_path / "pay.ts", 0.33, 0.66, SCRAMBLED)
+    info = decoder.probe(path, "pay")
+    sampling = Sampling(frames_per_second=Fraction(1, 3))
+    _, report = decode(decoder, request_for(path, info, sampling=sampling, skip_corrupt=True))
+    assert [gap.start_ms < 1500 and gap.end_ms >= 2400 for gap in report.gaps] == [True]
+
+
+def test_marks_that_a_receiver_left_are_no_gap(decoder: DecoderProcess, tmp_path: Path) -> None:
+    path = protected.marked_but_descrambled(tmp_path / "marked.ts", 0.3, 0.7, SCRAMBLED)
+    frames, report = decode(decoder, request_for(path, decoder.probe(path, "marked")))
+    assert (len(frames), report.gaps) == (100, ())
 
 
 def test_nothing_is_told_of_a_clear_transport_stream(decoder: DecoderProcess, tmp_path: Path) -> None:

@@ -104,6 +104,16 @@ def scrambled(path: Path, first: float = 0, last: float = 1, spec: Spec | None =
     return path
 
 
+def marked_but_descrambled(path: Path, first: float, last: float, spec: Spec) -> Path:
+    """A transport stream that a receiver descrambled between two shares of its length, and left the marks there."""
+    data = bytearray(write_video(path, spec).read_bytes())
+    for at in range(int(len(data) * first) // 188 * 188, int(len(data) * last) // 188 * 188, 188):
+        if 0x100 <= int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF < _TABLE_PACKETS:
+            data[at + 3] |= 0x80
+    path.write_bytes(data)
+    return path
+
+
 def sample_aes(path: Path) -> Path:
     """A transport stream whose table says that its H.264 samples are encrypted as HLS does it."""
     data = bytearray(write_video(path).read_bytes())

@@ -68,12 +68,14 @@ def test_a_video_that_is_shown_late_from_its_start_keeps_its_times() -> None:
     assert run_on(late) == [(90_000 + n * 40, n * 40) for n in range(5)]
 
 
-def joined(*documents: Sequence[FakePacket], has_pts: bool = True) -> list[tuple[int | None, int | None]]:
+def joined(
+    *documents: Sequence[FakePacket], has_pts: bool = True, missing_ticks: int = 0
+) -> list[tuple[int | None, int | None]]:
     clock = RunningClock(interval=100, ticks_per_s=1000, has_pts=has_pts)
     for document in documents:
         for packet in document:
             clock.run_on(packet)
-        clock.join()
+        clock.join(missing_ticks)
     return [(packet.pts, packet.dts) for document in documents for packet in document]
 
 
@@ -81,6 +83,13 @@ def test_another_document_goes_on_one_true_interval_behind_the_last_picture_or_k
     assert joined(recording(0, 5), recording(0, 3))[5:] == [(280 + n * 40, 200 + n * 40) for n in range(3)]
     assert joined(recording(0, 5), recording(200, 3))[5:] == [(280 + n * 40, 200 + n * 40) for n in range(3)]
     assert joined(recording(0, 5), recording(9000, 1))[5:] == [(9080, 9000)]
+    # After more than a day it is another clock.
+    assert joined(recording(0, 5), recording(10**9, 1))[5:] == [(280, 200)]
+
+
+def test_another_document_begins_behind_what_is_missing_before_it() -> None:
+    assert joined(recording(0, 5), recording(0, 1), missing_ticks=400)[5:] == [(680, 600)]
+    assert joined(recording(0, 5), recording(9000, 1), missing_ticks=400)[5:] == [(9080, 9000)]
 
 
 def test_another_document_whose_first_packet_has_one_time_only() -> None:

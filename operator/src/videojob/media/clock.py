@@ -14,6 +14,9 @@ from typing import Protocol
 _JUMP_S = 1
 """Decoding times that go back by more are a restart; by less, a muxer that counts badly, unless a keyframe says so."""
 
+_LONGEST_PAUSE_S = 24 * 60 * 60
+"""Between two documents whose clock goes on; a longer one is another clock."""
+
 _APART_S, _APART_PICTURES = 60, 64
 """A picture is shown at most so long after it is decoded, and no codec holds back so many; beyond both it is damage."""
 
@@ -55,15 +58,23 @@ class RunningClock:
     _last_key_pts: int | None = None
     _key_delay: int | None = None
     _is_joined: bool = False
+    _missing_ticks: int = 0
     _last_step: int | None = None
     _most_delay: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._most_delay = max(_APART_S * self.ticks_per_s, _APART_PICTURES * self.interval)
 
-    def join(self) -> None:
-        """What comes now is from another document, whose clock may be another."""
-        self._is_joined = True
+    def join(self, missing_ticks: int = 0, *, is_same: bool = False) -> None:
+        """What comes now is from another document, whose clock may be another.
+
+        Args:
+            missing_ticks: how long pictures are missing before it.
+            is_same: it goes by the clock of what was before, and begins before that ends.
+        """
+        self._is_joined, self._missing_ticks = not is_same, missing_ticks
+        if is_same:
+            self._last_dts = self._last_key_pts = self._key_delay = None
 
     def run_on(self, packet: ClockPacket) -> None:
         """Sets the packet's times; call once for each, in decoding order."""
@@ -102,9 +113,15 @@ class RunningClock:
         """A clock that goes on is kept; one that begins anew goes on behind the last picture."""
         has_pts = self.has_pts and packet.pts is not None
         before, time = (self._newest_pts, packet.pts) if has_pts else (self._last_dts, packet.dts)
-        if before is not None and time is not None and time + self.offset <= before:
+        longest = _LONGEST_PAUSE_S * self.ticks_per_s
+        if before is None or time is None:
+            pass
+        elif 0 < time - before < longest:
+            # The clock of the video's beginning, after an insert by another.
+            self.offset = 0
+        elif not 0 < time + self.offset - before < longest:
             # The last interval itself: of a joined file the average tells little.
-            self.offset = before + (self._last_step or self.interval) - time
+            self.offset = before + (self._last_step or self.interval) + self._missing_ticks - time
         self._is_joined = False
         self._last_dts = self._last_key_pts = self._key_delay = None
 

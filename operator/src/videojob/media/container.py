@@ -25,6 +25,7 @@ from videojob.media import declared, encryption, h264, hevc, joins, sniff, strea
 from videojob.media.complaints import Complaints, collected
 from videojob.media.limits import MAX_PIXELS, check_size
 from videojob.media.sandbox import check_room
+from videojob.media.structure import Outline
 from videojob.media.video_file import FFMPEG_BUFFER_BYTES, VideoFile
 from videojob.media.window import Window
 
@@ -56,6 +57,7 @@ class Part:
         container, stream: FFmpeg's; every stream but this one is switched off.
         start, end: where it lies in the file, in bytes.
         is_cut_short: it declares more bytes than the file has.
+        outline: what its outermost structure says.
     """
 
     container: InputContainer
@@ -63,6 +65,7 @@ class Part:
     start: int
     end: int
     is_cut_short: bool
+    outline: Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Source:
         is_cut_short: the container declares more bytes than the file has.
         has_presentation_times: whether packets carry times of presentation. AVI has none: for reordered codecs FFmpeg's
             guess is wrong.
+        outline: of the first document, see `Part`.
         complaints: what FFmpeg logs while the file is open.
         video: the file itself.
         end: where the file's first document ends, which is what `container` reads; others may follow.
@@ -89,6 +93,7 @@ class Source:
     time_base: Fraction
     is_cut_short: bool
     has_presentation_times: bool
+    outline: Outline
     complaints: Complaints
     video: VideoFile
     end: int
@@ -235,6 +240,7 @@ def _opened(video: VideoFile, uri: str) -> Iterator[Source]:
                 time_base,
                 part.is_cut_short,
                 not (demuxer == sniff.AVI and codec in _REORDERED_CODECS),
+                part.outline,
                 complaints,
                 video,
                 part.end,
@@ -287,7 +293,7 @@ def _part(video: VideoFile, uri: str, demuxer: str, complaints: Complaints, wher
         container.close()
         raise
     is_cut_short = _reaches_behind(stream, outline.end) if has_all_indexed else outline.is_cut_short
-    return Part(container, stream, start, end, is_cut_short or _is_part_of(torn, stream))
+    return Part(container, stream, start, end, is_cut_short or _is_part_of(torn, stream), outline)
 
 
 def _from(video: VideoFile, start: int) -> BinaryIO:
@@ -339,3 +345,21 @@ def _check_header(stream: VideoStream, uri: str) -> None:
             hint="Transcode the video to H.264, HEVC, VP9 or AV1.",
         )
     check_size(context.width, context.height, uri)
+
+
+def last_pts_before(source: Source, start_pts: int) -> int | None:
+    """Presentation time of the picture before `start_pts`, from packets alone; None when seeking does not tell.
+
+    Reads, but does not decode, the stretch between two keyframes.
+    """
+    latest: int | None = None
+    try:
+        source.container.seek(start_pts - 1, stream=source.stream)
+        for packet in source.packets():
+            if packet.dts is not None and packet.dts >= start_pts:
+                return latest
+            if packet.pts is not None and packet.pts < start_pts and not packet.is_discard:
+                latest = packet.pts if latest is None else max(latest, packet.pts)
+    except av.FFmpegError:
+        return None
+    return latest

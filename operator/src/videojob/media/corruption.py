@@ -22,11 +22,13 @@ class Loss:
         reason: why pictures are lost.
         since: pictures may be missing before the packet, none of them presented before this time; None: none is.
         is_torn: bytes of the packet itself are wrong or missing.
+        is_certain: pictures are missing for sure, whatever the times of those around them say.
     """
 
     reason: str
     since: int | None
     is_torn: bool
+    is_certain: bool = False
 
 
 @dataclass(slots=True)
@@ -78,6 +80,11 @@ class GapTracker:
     _ends_from: int | None = None
     _is_certain: bool = False
     _packets_since: int = 0
+
+    @property
+    def last_pts(self) -> int | None:
+        """Time of the last picture outside every gap; None when there was none."""
+        return self._last_pts
 
     @property
     def is_open(self) -> bool:

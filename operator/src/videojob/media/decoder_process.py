@@ -22,13 +22,13 @@ import cv2
 
 from videojob.errors import DecoderCrashed, InputContainerInvalid, InputCorrupt, VideoJobError
 from videojob.media import protocol, sandbox
-from videojob.media.container import Source, opened
+from videojob.media.container import Source, last_pts_before, opened
 from videojob.media.examine import examine
 from videojob.media.gate import MotionGate
 from videojob.media.guiding import make_guide, overlay_of
 from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox, RingInbox
 from videojob.media.picture import PictureWriter
-from videojob.media.reader import CannotSeek, Picture, SegmentReader, last_pts_before
+from videojob.media.reader import CannotSeek, Picture, SegmentReader
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
 from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
 from videojob.media.view import View

@@ -14,7 +14,7 @@ from itertools import islice
 import av
 
 from videojob.errors import InputCorrupt, NoFrames
-from videojob.media import encryption, sniff
+from videojob.media import encryption, ogg_pages, sniff
 from videojob.media.container import Source, VideoPacket, opened
 from videojob.media.corruption import Beginning
 from videojob.media.sandbox import check_room
@@ -34,6 +34,7 @@ _MAX_CUTS = 5_000
 _CLOCK_LOOKS = 32
 _MOST_ABSENT_LOOKS, _MOST_ABSENT_BYTES = 4, 64 << 20
 _FAR_PTS = 1 << 62
+_LEAST_RATE = Fraction(1, 10**9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def examine(video: VideoFile, uri: str, cut_every_ms: int) -> VideoInfo:
             frames_estimate=extent.frames or round(extent.duration_s * (extent.rate or 0)),
             cut_pts=tuple(pts for pts, _ in cuts),
             cut_bytes=() if any(at is None for _, at in cuts) else tuple(at for _, at in cuts if at is not None),
-            notices=(*source.notices, *_scrambled(source)),
+            notices=(*source.notices, *_scrambled(source), *_not_ended(source)),
             is_mirrored=is_mirrored,
             coded_aspect=coded_aspect,
         )
@@ -93,6 +94,13 @@ def _scrambled(source: Source) -> tuple[str, ...]:
         return ()
     with source.video.reading() as file:
         return encryption.partly_scrambled(file, source.video.size_bytes())
+
+
+def _not_ended(source: Source) -> tuple[str, ...]:
+    if source.demuxer != sniff.OGG:
+        return ()
+    with source.video.reading() as file:
+        return ogg_pages.notices(file, source.video.size_bytes())
 
 
 def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
@@ -220,7 +228,9 @@ def _measured_rate(source: Source, start_pts: int, duration_s: Fraction) -> Frac
         if len(times) > 1:
             pictures += len(times) - 1
             span += times[-1] - times[0]
-    return Fraction(pictures, span) / source.time_base if span else None
+    rate = Fraction(pictures, span) / source.time_base if span else None
+    # A clock may jump by years; what lies further apart is damage.
+    return rate if rate and rate > _LEAST_RATE else None
 
 
 def _cut_points(

@@ -5,10 +5,13 @@ A demuxer's mark is not proof: see `continuity`. What it says of the places wher
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from videojob.media import sniff
 from videojob.media.container import Source, VideoPacket
 from videojob.media.continuity import Losses, losses_from
 from videojob.media.corruption import Loss
+from videojob.media.ts_scrambled import SCRAMBLED, ScrambledPictures, first_byte, packet_bytes
 
 _TORN = "a packet is damaged"
 _MISSING = "packets are missing"
@@ -36,25 +39,45 @@ class LossMarks:
         self._newest_pts = begins_at - interval
         # What is already known of the next packet, and of the place before it and the one behind it.
         self._next_is_torn = self._is_broken = self._next_is_broken = False
+        self._packet_bytes = 0
+        self._scrambled: ScrambledPictures | None = None
 
-    def mark(self, packet: VideoPacket, complaint: str | None) -> None:
+    def mark(self, packet: VideoPacket, complaint: str | None, *, is_certain: bool = False) -> None:
         """Sets `opaque` of a lossy packet, and `is_corrupt` only where its own bytes are damaged.
 
         Args:
             packet: the next in decoding order, with its final times.
             complaint: what the demuxer said of damage that it stepped over on the way to it.
+            is_certain: pictures are missing there for sure.
         """
-        if self._is_alert or packet.is_corrupt or complaint:
-            self._look(packet, complaint)
+        is_hidden, is_scrambled = self._is_scrambled(packet) if self._is_stream else (False, False)
+        if self._is_alert or packet.is_corrupt or complaint or is_hidden or is_scrambled:
+            self._look(packet, complaint, is_hidden=is_hidden, is_scrambled=is_scrambled)
+            if is_certain and isinstance(packet.opaque, Loss):
+                packet.opaque = replace(packet.opaque, is_certain=True)
         self._dts_before, self._last_dts = self._last_dts, packet.dts
         pts = packet.pts
         if pts is not None and pts > self._newest_pts:
             self._newest_pts = pts
 
-    def _look(self, packet: VideoPacket, complaint: str | None) -> None:
+    def _is_scrambled(self, packet: VideoPacket) -> tuple[bool, bool]:
+        """(whether pictures before a packet are scrambled, whether bytes of its own are)."""
+        if packet.pos is None or not packet.size:
+            return False, False
+        video = self._source.video
+        if not self._packet_bytes:
+            with video.reading() as file:
+                self._packet_bytes = packet_bytes(file)
+        at = first_byte(self._start + packet.pos, self._packet_bytes)
+        if self._scrambled is None:
+            self._scrambled = ScrambledPictures(video, at, packet.stream.id, self._packet_bytes)
+        return self._scrambled.look(at)
+
+    def _look(self, packet: VideoPacket, complaint: str | None, *, is_hidden: bool, is_scrambled: bool) -> None:
         is_hole = self._is_hole(packet)
-        since = self._missing_since(is_hole=is_hole) if complaint or (self._is_broken and is_hole) else None
-        is_torn = self._next_is_torn
+        is_missing = complaint or is_hidden or (self._is_broken and is_hole)
+        since = self._missing_since(is_hole=is_hole) if is_missing else None
+        is_torn = self._next_is_torn or is_scrambled
         self._is_broken, self._next_is_broken, self._next_is_torn = self._next_is_broken, False, False
         if packet.size:
             is_torn = self._own(packet) or is_torn
@@ -64,6 +87,8 @@ class LossMarks:
             packet.is_corrupt = False
             return
         reason = f"the container is damaged: {complaint}" if complaint else _TORN if is_torn else _MISSING
+        if is_hidden or is_scrambled:
+            reason = SCRAMBLED
         packet.opaque = Loss(reason, since, is_torn)
         packet.is_corrupt = is_torn
 

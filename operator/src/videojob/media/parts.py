@@ -8,20 +8,23 @@ transport stream also where it has jumped over something.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
-from typing import BinaryIO
+from typing import cast
 
+import av
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from videojob.errors import InputError
 from videojob.media import joins, sniff
 from videojob.media.container import Part, Source, VideoPacket, next_part
+from videojob.media.corruption import Loss
 from videojob.media.joins import Rest
+from videojob.media.watch import CUT_SHORT, HOLE_STEPS, Watch
 
-_CUT_SHORT = "the file ends before its container does"
-_JUMP_S = 1
-# Between two pictures of a transport stream lie the packets of other streams, but hardly more than this.
-_JUMP_BYTES = 1 << 19
+_SAME_CLOCK_S = 60
+_NO_KEYFRAME = "the stream in which the video goes on has no keyframe there"
 
 
 class Parts:
@@ -32,46 +35,97 @@ class Parts:
 
     Attributes:
         start: first byte of the part that the last packet came from.
-        unread: why pictures at the end of the file are missing, known behind the last packet; empty when none are.
+        missing_ticks: of the part that ended last, how much is missing at its end, as far as that is known.
+        complaint: what is damaged before the last packet; empty when nothing is.
+        overlaps: the part that the last packet came from, or that follows the empty one, begins before the end of the
+            one before it, by the same clock; its first packet is a keyframe.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._open: list[Part] = []
         self.start = 0
-        self.unread = ""
+        self.missing_ticks = 0
+        self.complaint = ""
+        self.overlaps = False
 
     def packets(self) -> Iterator[VideoPacket]:
         """Packets from where the source stands to the end of the file, with times in the source's ticks; those of each
-        part have a stream of their own, and an empty one stands between.
+        part have a stream of their own, and an empty one ends it: with a `Loss` where the rest of it cannot be read.
 
         Raises:
-            av.FFmpegError: a demuxer gives up.
             InputUnavailable: the file's bytes could not be had.
         """
         source = self._source
-        part = Part(source.container, source.stream, 0, source.end, source.is_cut_short)
+        part = Part(source.container, source.stream, 0, source.end, source.is_cut_short, source.outline)
+        watch = Watch(source, part)
+        packets = source.packets()
         while True:
-            watch, self.start = _Watch(source, part), part.start
+            self.start = part.start
             rest: Rest | None = None
-            for packet in source.packets(part if part.start else None):
-                rest = watch.before(packet)
-                if rest is not None:
-                    break
-                if part.start:
-                    _rescale(packet, part.stream, source.time_base)
-                yield packet
-            rest = watch.rest() if rest is None else rest
-            if rest.next_at is None or rest.next_at <= part.start:
-                self.unread = rest.unread or (_CUT_SHORT if part.is_cut_short else "")
-                return
             try:
-                part = next_part(source, rest.next_at, rest.stream_id)
+                for packet in packets:
+                    rest = watch.before(packet)
+                    if rest is not None:
+                        break
+                    if is_end(packet) and packet.opaque is None:
+                        continue
+                    self.complaint = watch.complaint
+                    if part.start:
+                        _rescale(packet, part.stream, source.time_base)
+                    yield packet
+            except av.FFmpegError as error:
+                source.video.check()
+                rest = watch.broken(f"the container cannot be read on: {error.strerror}")
+            rest = watch.rest() if rest is None else rest
+            # What the demuxer said of this part, before the next one is opened.
+            words = source.complaints.take(sniff.MATROSKA) if source.complaints.messages else None
+            if words and not rest.unread:
+                rest = replace(rest, unread=f"the container is damaged: {words}")
+            following, rest = self._opened(part, rest)
+            self.missing_ticks = round((rest.missing_s or watch.missing_s()) / source.time_base)
+            self.overlaps = rest.overlaps
+            yield _ending(part.stream, rest.unread)
+            if following is None:
+                return
+            packets = source.packets(following)
+            if rest.overlaps:
+                packets = self._behind_overlap(packets, watch)
+            watch = Watch(source, following, {part.stream.id} if rest.overlaps else None)
+            part = following
+            self._open.append(part)
+
+    def _behind_overlap(self, packets: Iterator[VideoPacket], before: Watch) -> Iterator[VideoPacket]:
+        """The packets of a part from a keyframe on that no picture is missing before, if there is one."""
+        for packet in packets:
+            if not packet.is_keyframe or packet.pts is None or before.newest_pts is None or before.last_at is None:
+                continue
+            since = packet.pts - before.newest_pts
+            self.overlaps = abs(since) < before.ticks(_SAME_CLOCK_S)
+            if not self.overlaps and self.start + (packet.pos or 0) < before.last_at:
+                # By another clock nothing but its place tells what was there already.
+                continue
+            if not self.overlaps or since > HOLE_STEPS * before.last_step > 0:
+                yield _ending(before.stream, _NO_KEYFRAME)
+            yield packet
+            break
+        yield from packets
+
+    def _opened(self, part: Part, rest: Rest) -> tuple[Part | None, Rest]:
+        """(the next part that can be read, what is missing before it); None, and what is missing at the end."""
+        source = self._source
+        while rest.next_at is not None and rest.next_at > part.start:
+            try:
+                return next_part(source, rest.next_at, rest.stream_id), rest
             except InputError as error:
                 source.video.check()
-                self.unread = f"what follows at byte {rest.next_at} cannot be read: {error.message}"
-                return
-            self._open.append(part)
+                unread = rest.unread or f"what follows at byte {rest.next_at} cannot be read: {error.message}"
+                with source.video.reading() as file:
+                    size = source.video.size_bytes()
+                    beyond = joins.search_document(file, rest.next_at + 1, size, source.demuxer)
+                rest = replace(rest, next_at=beyond, unread=unread)
+        unread = rest.unread or (CUT_SHORT if part.is_cut_short else "")
+        return None, replace(rest, next_at=None, unread=unread)
 
     def entered(self, stream: VideoStream) -> None:
         """Nothing before this stream's part is wanted any more."""
@@ -85,96 +139,22 @@ class Parts:
         self._open = []
 
 
+def is_end(packet: VideoPacket) -> bool:
+    """Whether it is the empty packet behind the last one of a stream."""
+    return not packet.size and packet.pts is None and packet.dts is None
+
+
+def _ending(stream: VideoStream, unread: str) -> VideoPacket:
+    packet = cast("VideoPacket", Packet())
+    packet.stream = stream
+    if unread:
+        packet.opaque = Loss(unread, None, is_torn=False)
+    return packet
+
+
 def _rescale(packet: VideoPacket, stream: VideoStream, time_base: Fraction) -> None:
     if stream.time_base is None or stream.time_base == time_base:
         return
     scale = stream.time_base / time_base
     packet.pts = None if packet.pts is None else round(packet.pts * scale)
     packet.dts = None if packet.dts is None else round(packet.dts * scale)
-
-
-class _Watch:
-    """Follows where in the file a part's packets come from."""
-
-    def __init__(self, source: Source, part: Part) -> None:
-        self._source, self._part = source, part
-        self._first_at: int | None = None
-        self._last_at: int | None = None
-        self._last_dts: int | None = None
-        self._last_bytes = 0
-        self._is_ts, self._is_matroska = source.demuxer == sniff.MPEG_TS, source.demuxer == sniff.MATROSKA
-        self._jump_ticks = int(_JUMP_S / (part.stream.time_base or source.time_base))
-
-    def before(self, packet: VideoPacket) -> Rest | None:
-        """What is to be read instead of this packet and all behind it; None as a rule."""
-        at, size_bytes, dts = packet.pos, packet.size, packet.dts
-        if at is None or not size_bytes:
-            return None
-        at += self._part.start
-        if self._is_matroska and self._source.complaints.messages:
-            joined_at = self._source.complaints.joined_at()
-            if joined_at is not None:
-                return self._document_before(self._part.start + joined_at)
-        if self._is_ts and self._has_jumped(at, dts):
-            rest = self._successor(at)
-            if rest.next_at is not None:
-                return rest
-        if self._first_at is None:
-            self._first_at = at
-        self._last_at, self._last_bytes = at, size_bytes
-        if dts is not None:
-            self._last_dts = dts
-        return None
-
-    def _has_jumped(self, at: int, dts: int | None) -> bool:
-        if self._last_at is None:
-            return False
-        if at - self._last_at > 2 * self._last_bytes + _JUMP_BYTES:
-            return True
-        return dts is not None and self._last_dts is not None and abs(dts - self._last_dts) > self._jump_ticks
-
-    def _document_before(self, segment_at: int) -> Rest | None:
-        """The document whose Segment begins at a place."""
-        with self._source.video.reading() as file:
-            begin = joins.document_before(file, segment_at)
-        return None if begin is None or begin <= self._part.start else Rest(begin)
-
-    def _successor(self, stop: int) -> Rest:
-        if self._first_at is None or self._last_at is None:
-            return Rest()
-        with self._source.video.reading() as file:
-            return joins.rest_of_ts(file, self._first_at, self._last_at, stop, self._part.stream.id)
-
-    def rest(self) -> Rest:
-        """What follows the part's last packet."""
-        source, end = self._source, self._part.end
-        size = source.video.size_bytes()
-        with source.video.reading() as file:
-            if end < size:
-                return self._document_behind(file, end, size)
-            if self._last_at is None:
-                return Rest()
-            if self._is_ts:
-                return self._successor(size)
-            if source.demuxer == sniff.MATROSKA:
-                return joins.rest_of_matroska(file, self._last_at, size)
-            if source.demuxer == sniff.FLV:
-                return joins.rest_of_flv(file, self._last_at, size)
-        return Rest(unread=self._unread(end))
-
-    def _document_behind(self, file: BinaryIO, end: int, size: int) -> Rest:
-        """What follows a part whose end is known."""
-        if self._source.demuxer == sniff.MATROSKA and self._last_at is not None:
-            left = joins.rest_of_matroska(file, self._last_at, end)
-            if left.unread:
-                return left
-        unread = _CUT_SHORT if self._part.is_cut_short else self._unread(end)
-        return Rest(unread=unread) if unread else Rest(joins.next_document(file, end, size, self._source.demuxer))
-
-    def _unread(self, end: int) -> str:
-        """Why pictures of the index are missing."""
-        entries = self._part.stream.index_entries
-        if self._source.demuxer != sniff.MOV or not len(entries) or self._last_dts is None:
-            return ""
-        missing = entries[-1].timestamp - self._last_dts if entries[-1].size else 0
-        return f"the demuxer ended before its index, at byte {end}" if missing > self._jump_ticks else ""

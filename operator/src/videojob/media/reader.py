@@ -16,7 +16,6 @@ from fractions import Fraction
 from typing import cast
 
 import av
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from videojob.errors import DecodeTimeout, InputCorrupt
@@ -25,7 +24,7 @@ from videojob.media.clock import RunningClock
 from videojob.media.container import Source, VideoPacket
 from videojob.media.corruption import Beginning, GapTracker, Loss
 from videojob.media.losses import LossMarks
-from videojob.media.parts import Parts
+from videojob.media.parts import Parts, is_end
 from videojob.media.sandbox import check_room
 from videojob.media.values import DecodeGap, DecodeRequest
 from videojob.media.view import View, Views
@@ -73,6 +72,8 @@ class SegmentReader:
         self._beginning = Beginning(source.may_begin_anywhere)
         self._last_pts: int | None = None
         self._last_packet_pts = self._first_possible
+        self._last_packet_dts: int | None = None
+        self._floor_pts: int | None = None
         self._keyframes_only = request.sampling.keyframes_only
         self._parts = Parts(source)
         self._stream = source.stream
@@ -147,9 +148,12 @@ class SegmentReader:
                 self._enter(packet.stream)
             opaque, pts = packet.opaque, packet.pts
             loss = None if opaque is None else cast("Loss", opaque)
+            if not packet.size and is_end(packet):
+                yield from self._ended() if loss is None else self._broken_off(loss)
+                continue
             is_key = packet.is_keyframe and packet.size > 0 and pts is not None
-            if loss is not None and loss.since is not None:
-                self._missing(loss.since, loss.reason)
+            if loss is not None:
+                self._missing(loss)
             if planned.is_fresh or (is_key and self._tracker.is_open and not packet.is_corrupt):
                 yield from self._drained()
             if is_key or loss is not None or self._tracker.start is not None:
@@ -162,13 +166,39 @@ class SegmentReader:
                 if self._is_sound(time, frame):
                     yield time, frame
         yield from self._drained()
-        if self._parts.unread and self._segment.end_pts is None:
-            self._lost(self._behind_packets(), self._parts.unread)
         self._parts.close()
+
+    def _ended(self) -> Iterator[Picture]:
+        """What the decoder still holds of a part of the file; where the next one overlaps it, up to the first hole."""
+        held = self._held()
+        if self._parts.overlaps and self._wants is None:
+            times = [self._last_pts, *map(self._source.time_of, held)]
+            whole = itertools.takewhile(lambda pair: not self._is_hole(*pair), itertools.pairwise(times))
+            held = held[: sum(1 for _ in whole)]
+        yield from self._sound(held)
+
+    def _is_hole(self, before: int | None, pts: int | None) -> bool:
+        return before is not None and pts is not None and 2 * (pts - before) > 3 * self._interval
+
+    def _broken_off(self, loss: Loss) -> Iterator[Picture]:
+        """What the decoder still holds of a part of the file whose rest is lost."""
+        held = self._held()
+        before = self._last_pts
+        for pts in (self._source.time_of(frame) for frame in held):
+            # One that is presented before others that came may follow them.
+            if before is not None and self._is_hole(before, pts):
+                self._lost(before + self._interval, loss.reason)
+                break
+            before = pts
+        yield from self._sound(held)
+        self._lost(min(self._behind_packets(), self._behind_sound()), loss.reason)
 
     def _enter(self, stream: VideoStream) -> None:
         """Packets of another part of the file come from here on."""
         self._stream = stream
+        if self._parts.overlaps:
+            counted = self._tracker.last_pts if self._wants is None else None
+            self._floor_pts = self._last_packet_pts if counted is None else counted
         self._parts.entered(stream)
         self._source.prepare_decoder(stream)
 
@@ -181,9 +211,6 @@ class SegmentReader:
                 self._tracker.begins_at = self._beginning.keyframe_at
         if loss is not None and loss.is_torn:
             self._lost(self._next_pts() if pts is None else pts, loss.reason)
-        elif loss is not None and not packet.size:
-            # The demuxer came to no good end.
-            self._lost(self._behind_packets(), loss.reason)
         elif pts is not None and is_key:
             self._tracker.keyframe(pts, is_entry=not self._tracker.is_open or self._source.is_entry(packet))
         elif pts is not None:
@@ -200,8 +227,9 @@ class SegmentReader:
 
     def _chosen(self, packets: Iterator[VideoPacket], wants: Callable[[int], bool]) -> Iterator[Planned[VideoPacket]]:
         """What the pictures that are asked for need."""
-        contains = self._segment.contains
-        chosen = plan(packets, lambda pts: contains(pts) and wants(pts), self._source.is_entry, self._segment.end_pts)
+        contains, end_pts = self._segment.contains, self._segment.end_pts
+        is_entry, left_out = self._source.is_entry, self._left_out
+        chosen = plan(packets, lambda pts: contains(pts) and wants(pts), is_entry, end_pts, left_out)
         for planned in chosen:
             context = planned.packet.stream.codec_context
             context.skip_frame = "DEFAULT" if planned.is_wanted else "NONREF"
@@ -210,10 +238,9 @@ class SegmentReader:
     def _left_out(self, packet: VideoPacket) -> None:
         """A packet that is not decoded may still tell that others, and keyframes among them, are missing."""
         loss = cast("Loss | None", packet.opaque)
-        if loss is not None and loss.since is not None:
-            self._missing(loss.since, loss.reason)
-        if packet.pts is not None:
-            self._last_packet_pts = max(self._last_packet_pts, packet.pts)
+        if loss is not None:
+            self._missing(loss)
+        self._note_times(packet)
 
     def _sound(self, frames: list[av.VideoFrame]) -> Iterator[Picture]:
         """The pictures outside gaps, with their times."""
@@ -223,7 +250,9 @@ class SegmentReader:
                 yield pts, frame
 
     def _is_sound(self, pts: int, frame: av.VideoFrame) -> bool:
-        """Whether a picture lies outside gaps; raises InputCorrupt as `_refuse_gaps` does."""
+        """Whether a picture lies outside gaps and overlaps; raises InputCorrupt as `_refuse_gaps` does."""
+        if self._floor_pts is not None and pts <= self._floor_pts:
+            return False
         self._views.see(pts, frame)
         if frame.is_corrupt:
             self._lost(pts, "a picture is damaged")
@@ -239,6 +268,17 @@ class SegmentReader:
         self._last_pts = pts
         return pts
 
+    def _note_times(self, packet: VideoPacket) -> None:
+        if packet.pts is not None:
+            self._last_packet_pts = max(self._last_packet_pts, packet.pts)
+        self._last_packet_dts = packet.dts
+
+    def _behind_sound(self) -> int:
+        """When the first picture may be missing behind those that came out; none is presented before it is decoded."""
+        counted, decoded = self._tracker.last_pts, self._last_packet_dts
+        known = [pts for pts in (counted, decoded) if pts is not None]
+        return max(known, default=self._last_packet_pts) + self._interval
+
     def _behind_packets(self) -> int:
         return self._last_packet_pts + self._interval
 
@@ -247,8 +287,8 @@ class SegmentReader:
 
     def _decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
         pts = packet.pts
-        if pts is not None and pts > self._last_packet_pts and packet.size:
-            self._last_packet_pts = pts
+        if packet.size:
+            self._note_times(packet)
         error: av.FFmpegError | None = None
         try:
             frames = self._source.decode(packet)
@@ -262,6 +302,10 @@ class SegmentReader:
         return frames
 
     def _drained(self) -> Iterator[Picture]:
+        """The same as pictures."""
+        yield from self._sound(self._held())
+
+    def _held(self) -> list[av.VideoFrame]:
         """What the decoder still holds; it then starts anew."""
         context = self._stream.codec_context
         try:
@@ -270,8 +314,8 @@ class SegmentReader:
             check_room(self._info.width * self._info.height, error)
             # It has been drained already, or more of the damage that opened a gap shows.
             frames = []
-        yield from self._sound(frames)
         context.flush_buffers()
+        return frames
 
     def _lost(self, pts: int, reason: str, error: av.FFmpegError | None = None) -> None:
         """The picture at `pts` is damaged; in a neighbour of the segment, too, as it may be referred to from here."""
@@ -279,10 +323,10 @@ class SegmentReader:
         if self._is_damage(pts):
             self._tracker.begin(pts, reason)
 
-    def _missing(self, since: int, reason: str) -> None:
-        """Pictures from `since` on may be gone before the packet that comes."""
-        if self._is_damage(since):
-            self._tracker.lose(since, reason)
+    def _missing(self, loss: Loss) -> None:
+        """Pictures may be gone before the packet that comes."""
+        if loss.since is not None and self._is_damage(loss.since):
+            (self._tracker.begin if loss.is_certain else self._tracker.lose)(loss.since, loss.reason)
 
     def _is_damage(self, pts: int) -> bool:
         return self._segment.start_pts is not None or self._beginning.is_damage(pts)
@@ -291,7 +335,7 @@ class SegmentReader:
         if self._segment.end_pts is not None:
             return self._segment.end_pts
         declared = self._info.start_pts + int(Fraction(self._info.duration_ms, 1000) / self._info.time_base)
-        return max(declared, self._behind_packets())
+        return max(declared, self._behind_packets() + self._parts.missing_ticks)
 
     def _packets_from(self, start: int) -> Iterator[VideoPacket]:
         """Packets from the last keyframe at or before `start`, as far as seeking finds it, and on."""
@@ -321,28 +365,22 @@ class SegmentReader:
         clock = RunningClock(self._interval, max(1, int(1 / self._info.time_base)))
         clock.has_pts = self._source.has_presentation_times
         marks = LossMarks(self._source, self._interval, self._first_possible)
-        complaints = self._source.complaints
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.FFmpegError as error:
-                # The generator is spent, and so the empty packet is still owed.
-                packet = _empty_packet(stream)
-                packet.opaque = Loss(f"the container cannot be read on: {error.strerror}", None, is_torn=False)
-                yield packet
-                return
+        complaints, parts = self._source.complaints, self._parts
+        is_broken = False
+        for packet in packets:
             has_entered = packet.stream is not stream
             if has_entered:
                 stream = packet.stream
-                clock.join()
+                missing = max(parts.missing_ticks, self._interval) if is_broken else 0
+                clock.join(missing, is_same=parts.overlaps)
             # The Matroska demuxer only logs the damage that it steps over. Others tell it, or log what is none.
-            words = complaints.take(sniff.MATROSKA) if complaints.messages else None
+            words = complaints.take(sniff.MATROSKA) if complaints.messages and not is_end(packet) else None
             clock.run_on(packet)
             if has_entered:
-                marks = LossMarks(self._source, self._interval, packet.pts or packet.dts or 0, self._parts.start)
-            marks.mark(packet, words)
+                marks = LossMarks(self._source, self._interval, packet.pts or packet.dts or 0, parts.start)
+            is_broken = packet.opaque is not None
+            if not is_broken:
+                marks.mark(packet, words or parts.complaint, is_certain=bool(parts.complaint))
             # Most packets may be left out of decoding: all count.
             self._on_packet()
             self._bytes_left -= packet.size
@@ -351,30 +389,6 @@ class SegmentReader:
             yield packet
 
 
-def _empty_packet(stream: VideoStream) -> VideoPacket:
-    packet = Packet()
-    packet.stream = stream
-    return cast("VideoPacket", packet)
-
-
 def _interval_ticks(request: DecodeRequest) -> int:
     rate, time_base = request.info.frame_rate, request.info.time_base
     return max(1, round(1 / rate / time_base)) if rate else 1
-
-
-def last_pts_before(source: Source, start_pts: int) -> int | None:
-    """Presentation time of the picture before `start_pts`, from packets alone; None when seeking does not tell.
-
-    Reads, but does not decode, the stretch between two keyframes.
-    """
-    latest: int | None = None
-    try:
-        source.container.seek(start_pts - 1, stream=source.stream)
-        for packet in source.packets():
-            if packet.dts is not None and packet.dts >= start_pts:
-                return latest
-            if packet.pts is not None and packet.pts < start_pts and not packet.is_discard:
-                latest = packet.pts if latest is None else max(latest, packet.pts)
-    except av.FFmpegError:
-        return None
-    return latest

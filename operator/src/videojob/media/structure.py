@@ -33,10 +33,16 @@ class Outline:
     Attributes:
         is_cut_short: it declares more bytes than the file has; of a transport stream see `torn_packet`.
         end: where the file's first document ends, at most at the file's end; the file's end when it does not say.
+        has_fragments: it is an MP4 in fragments.
+        orphans: places of media in it whose fragment's head is lost, ascending.
+        junk_at: where, in an MP4, something begins that is no box; None when nothing does.
     """
 
     is_cut_short: bool
     end: int
+    has_fragments: bool = False
+    orphans: tuple[int, ...] = ()
+    junk_at: int | None = None
 
 
 def check(file: BinaryIO, size: int, demuxer: str, uri: str) -> Outline:
@@ -104,22 +110,33 @@ def _avi_end(file: BinaryIO, end: int, size: int) -> int:
 
 
 def _check_mov(file: BinaryIO, size: int, uri: str) -> Outline:
-    has_index = has_media = False
+    has_index = has_media = has_fragments = False
     end = last_stop = 0
+    orphans: list[int] = []
+    # The last box with pictures, or what stands behind it.
+    before = b""
     # Where a second document may begin: media behind the place prove that it does.
     begins: int | None = None
+    junk_at: int | None = None
     for kind, start, stop in boxes(file, 0, size):
+        if junk_at is None and not _is_box(kind, stop, size):
+            junk_at = last_stop
         if kind == b"moof" and stop > size and has_index and has_media:
             # FFmpeg refuses the whole file over a fragment's head that is cut off: those before it are sound.
-            return Outline(True, last_stop)
+            return Outline(True, last_stop, has_fragments, tuple(orphans))
         if kind in _MEDIA:
             if begins is not None:
                 # Whoever reads on behind this one looks at the next.
-                return Outline(False, begins)
+                return Outline(False, begins, has_fragments, tuple(orphans))
             has_media = True
+            if kind == b"mdat" and has_fragments and before not in _MEDIA:
+                orphans.append(start)
+            has_fragments = has_fragments or kind == b"moof"
             end = max(end, stop)
         if kind in _DOCUMENT_STARTS and has_index and has_media and begins is None:
             begins = last_stop
+        # Between a fragment's head and its media others may stand.
+        before = before if before == b"moof" and kind not in _MEDIA else kind
         last_stop = stop
         if kind == b"moov":
             has_index = True
@@ -127,7 +144,12 @@ def _check_mov(file: BinaryIO, size: int, uri: str) -> Outline:
             _check_descriptions(file, (start, min(stop, size)), uri)
     if not has_index:
         raise InputContainerInvalid("the MP4 has no moov box, the index of its pictures", uri=uri)
-    return Outline(end > size, size)
+    return Outline(end > size, size, has_fragments, tuple(orphans), junk_at)
+
+
+def _is_box(kind: bytes, stop: int, size: int) -> bool:
+    """Whether a box that ends at a place is one of which the file can be made, the last one cut off or not."""
+    return kind in _MEDIA or kind in _DOCUMENT_STARTS or (stop <= size and kind.isalnum())
 
 
 def _check_references(file: BinaryIO, moov: tuple[int, int], uri: str) -> None:

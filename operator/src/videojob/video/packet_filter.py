@@ -143,7 +143,11 @@ class _Window(Generic[P]):
 
 
 def plan(
-    packets: Iterator[P], wants: Callable[[int], bool], is_entry: Callable[[P], bool], end_pts: int | None
+    packets: Iterator[P],
+    wants: Callable[[int], bool],
+    is_entry: Callable[[P], bool],
+    end_pts: int | None,
+    left_out: Callable[[P], None] = lambda _: None,
 ) -> Iterator[Planned[P]]:
     """The packets to decode, in order.
 
@@ -152,6 +156,7 @@ def plan(
         wants: whether the picture at a presentation time is asked for; called once each, in presentation order.
         is_entry: whether decoding can begin at a packet.
         end_pts: nothing from this presentation time on is asked for; None means to the end.
+        left_out: called with each packet that is not to be decoded.
     """
     window = _Window(packets, wants, is_entry, end_pts)
     needed, is_skipping = 0, False
@@ -167,6 +172,7 @@ def plan(
         if is_leading or (is_skipping and not entry.is_entry):
             # It refers to what was left out.
             needed = max(0, needed - 1)
+            left_out(packet)
             continue
         if window.is_blind:
             yield Planned(packet, is_fresh=is_skipping)
@@ -177,6 +183,7 @@ def plan(
         needed = needed - 1 if needed > 0 else window.needed()
         if not is_needed and needed == 0:
             is_skipping = True
+            left_out(packet)
             continue
         yield Planned(packet, entry.is_wanted is not False, is_skipping)
         entered_at = packet.pts if is_skipping else entered_at
