@@ -36,8 +36,8 @@ class ServerDesk:
         self.use(installation)
 
     def use(self, installation: Installation) -> None:
-        self.snapshot_of = ServerLook(self.cluster, installation, self.clock)
-        self.reconciler = ServerReconciler(self.cluster, installation, self.clock, self.demands, self.snapshot_of)
+        self.servers = ServerLook(self.cluster, installation, self.clock)
+        self.reconciler = ServerReconciler(self.cluster, installation, self.clock, self.demands, self.servers)
 
     def ask(self, speed: int | None = 1) -> None:
         self.demands.set(JOB, None if speed is None else ServerDemand(SERVER, Fraction(speed), 100))
@@ -156,7 +156,7 @@ def test_every_server_is_known_by_what_its_deployment_carries() -> None:
     desk.look()
     stranger = {"metadata": {"name": "other", "namespace": NAMESPACE, "labels": {COMPONENT: "server"}}, "spec": {}}
     desk.cluster.put(DEPLOYMENTS, stranger)
-    assert desk.reconciler.keys() == [SERVER]
+    assert desk.reconciler.listed() == [SERVER]
 
 
 # What is read of a server.
@@ -168,32 +168,32 @@ def test_many_looks_within_a_second_are_one_read() -> None:
     desk.look()
     desk.cluster.calls.clear()
     for _ in range(5):
-        seen = desk.snapshot_of.look(SERVER)
+        seen = desk.servers.look(SERVER)
         assert seen is not None
         assert seen.replicas == 1
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
-    desk.snapshot_of.look(SERVER, fresh=True)
+    desk.servers.look(SERVER, fresh=True)
     assert desk.cluster.count("get", DEPLOYMENTS) == 2
     desk.clock.seconds += 1.0
-    desk.snapshot_of.look(SERVER)
+    desk.servers.look(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 3
 
 
 def test_an_event_ends_what_was_remembered() -> None:
     desk = ServerDesk()
-    assert desk.snapshot_of.look(SERVER) is None
+    assert desk.servers.look(SERVER) is None
     desk.ask()
     desk.look()
-    assert desk.snapshot_of.look(SERVER) is None
-    desk.snapshot_of.forget(SERVER)
-    assert desk.snapshot_of.look(SERVER) is not None
+    assert desk.servers.look(SERVER) is None
+    desk.servers.forget(SERVER)
+    assert desk.servers.look(SERVER) is not None
 
 
 def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
     desk = ServerDesk()
     desk.ask()
     desk.look()
-    snapshot = desk.snapshot_of
+    servers = desk.servers
 
     class EventInTheMiddle(FakeCluster):
         """An event comes while pods are listed."""
@@ -208,20 +208,20 @@ def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
             most: int | None = None,
         ) -> Iterator[Object]:
             if kind == PODS:
-                snapshot.forget(SERVER)
+                servers.forget(SERVER)
             return super().list(kind, namespace, labels=labels, fields=fields, most=most)
 
-    snapshot.cluster = EventInTheMiddle(stored=desk.cluster.stored)
-    assert snapshot.look(SERVER) is not None
-    snapshot.cluster = FakeCluster()
-    assert snapshot.look(SERVER) is None, "read anew"
+    servers.cluster = EventInTheMiddle(stored=desk.cluster.stored)
+    assert servers.look(SERVER) is not None
+    servers.cluster = FakeCluster()
+    assert servers.look(SERVER) is None, "read anew"
 
 
 def test_another_server_is_not_forgotten() -> None:
     desk = ServerDesk()
-    desk.snapshot_of.look(SERVER)
-    desk.snapshot_of.forget(replace(SERVER, accelerator="gpu"))
-    desk.snapshot_of.look(SERVER)
+    desk.servers.look(SERVER)
+    desk.servers.forget(replace(SERVER, accelerator="gpu"))
+    desk.servers.look(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
 
 
@@ -238,13 +238,13 @@ def test_jobs_are_told_what_the_api_server_refuses_of_their_server_until_it_does
     for _ in range(2):
         with pytest.raises(ClusterRefused):
             desk.look(60)
-    seen = desk.snapshot_of.look(SERVER)
+    seen = desk.servers.look(SERVER)
     assert seen is not None
     assert seen.problem is not None
     assert (seen.replicas, seen.problem.kind, seen.problem.message) == (0, "refused", "403 exceeded quota: small")
     assert seen.problem.since_s == pytest.approx(desk.clock.now_s() - 60, abs=1), "since the first time"
     desk.cluster.refuse = lambda _verb, _kind, _name: None
     desk.look(60)
-    again = desk.snapshot_of.look(SERVER, fresh=True)
+    again = desk.servers.look(SERVER, fresh=True)
     assert again is not None
     assert (again.replicas, again.problem) == (1, None)

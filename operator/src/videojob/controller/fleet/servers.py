@@ -12,6 +12,7 @@ from typing import Any
 
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.jobs.pods import pod_events
+from videojob.controller.runtime.reconcilers import Key
 from videojob.errors import ClusterRefused
 from videojob.kube.kinds import DEPLOYMENTS, NODES, PODS, SERVICES
 from videojob.kube.names import (
@@ -128,7 +129,25 @@ class ServerReconciler:
     servers: ServerLook
     owner: Mapping[str, Any] | None = None
 
-    def keys(self) -> list[ServerKey]:
+    @property
+    def kind(self) -> str:
+        """See `Reconciler`."""
+        return "server"
+
+    def label(self, key: ServerKey) -> dict[str, str]:
+        """See `Reconciler`."""
+        return {"server": server_name(key)}
+
+    def changed(self, key: ServerKey) -> list[Key]:
+        """The jobs of a server, which wait for it or send frames to it."""
+        self.servers.forget(key)
+        return [Key("job", job) for job in self.demands.jobs_of(key)]
+
+    def remembered(self) -> set[ServerKey]:
+        """Servers that jobs ask for."""
+        return self.demands.servers
+
+    def listed(self) -> list[ServerKey]:
         """Every server that has a Deployment."""
         labels = f"{MANAGED_BY}={MANAGER},{COMPONENT}=server"
         found = self.cluster.outlines(DEPLOYMENTS, self.installation.server_namespace, labels=labels)

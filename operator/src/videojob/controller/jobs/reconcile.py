@@ -64,7 +64,7 @@ class JobReconciler:
     """Brings VideoJobs on their way.
 
     Attributes:
-        changed: told which servers' demands changed.
+        demand_changed: told which servers' demands changed.
         wrote: told of each job whose status was written, at that moment.
         conflicted: told of how many more segments a status says that they had a second, different result.
     """
@@ -75,11 +75,12 @@ class JobReconciler:
     observer: Observer
     demands: Demands
     folds: Folding
-    changed: Callable[[ServerKey], None]
+    demand_changed: Callable[[ServerKey], None]
     wrote: Callable[[JobKey], None] = lambda _key: None
     conflicted: Callable[[float], None] = lambda _more: None
     serves: Callable[[Object], bool] = lambda _job: True
     gone: Callable[[str], None] = lambda _namespace: None
+    requeues: Callable[[], bool] = lambda: True
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
@@ -88,18 +89,40 @@ class JobReconciler:
         """Makes what it posts with."""
         self._events = EventPoster(self.cluster, self.clock)
 
-    def reconcile(self, key: JobKey) -> float | None:
-        """One look; returns when to look again, in seconds.
+    @property
+    def kind(self) -> str:
+        """See `Reconciler`."""
+        return "job"
 
-        However it ends, servers do not wait for another look at this job before they may get smaller.
+    def label(self, key: JobKey) -> dict[str, str]:
+        """See `Reconciler`."""
+        return {"namespace": key[0], "job": key[1]}
+
+    def changed(self, key: JobKey) -> tuple[()]:  # noqa: ARG002 - a Reconciler
+        """Nothing is cached of a job, and no other kind depends on it."""
+        return ()
+
+    def listed(self) -> tuple[()]:
+        """Nothing: `Resync` lists VideoJobs by their outlines."""
+        return ()
+
+    def remembered(self) -> list[JobKey]:
+        """Jobs that ask for a server."""
+        return self.demands.jobs
+
+    def reconcile(self, key: JobKey) -> float | None:
+        """Reconciles one VideoJob; returns after how many seconds to requeue it.
+
+        However it ends, servers do not wait for another reconcile of this job before they may scale down.
 
         Raises:
-            ClusterError, SinkError: try again later; of what Kubernetes refuses to make, the status tells already.
+            ClusterError, SinkError: requeue it with backoff; the status already says what Kubernetes rejects.
         """
         try:
-            return self._look(key)
+            requeue_s = self._reconcile(key)
         finally:
             self._keep_demand(key)
+        return requeue_s if self.requeues() else None
 
     def is_own(self, raw: Object) -> bool:
         """Whether an event shows what the last look at a job left behind: nothing that it has not seen. Any thread."""
@@ -108,7 +131,7 @@ class JobReconciler:
             written = self._written.get((metadata["namespace"], metadata["name"]))
         return written is not None and written.version == metadata["resourceVersion"]
 
-    def _look(self, key: JobKey) -> float | None:
+    def _reconcile(self, key: JobKey) -> float | None:
         namespace, name = key
         raw = self.cluster.get(VIDEOJOBS, namespace, name)
         if (
@@ -235,16 +258,16 @@ class JobReconciler:
         if desired.demand is not None and (observed.server is None or not observed.server.replicas):
             changed.add(desired.demand.key)  # somebody else took it away
         for server in changed:
-            self.changed(server)
+            self.demand_changed(server)
 
     def _keep_demand(self, key: JobKey) -> None:
         for server in self.demands.keep(key):
-            self.changed(server)
+            self.demand_changed(server)
 
     def _forget(self, key: JobKey) -> None:
         self.folds.forget(key)
         for server in self.demands.set(key, None):
-            self.changed(server)
+            self.demand_changed(server)
         with self._lock:
             self._written.pop(key, None)
 

@@ -25,19 +25,19 @@ from videojob.controller.runtime.handlers import Listeners, Watches, WatchTimes
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.notices import Notices
 from videojob.controller.runtime.reconcile_loop import Work
+from videojob.controller.runtime.reconcilers import Key, Reconcilers
 from videojob.controller.runtime.resync import Resync
 from videojob.controller.runtime.scope import STALE_S, Scope
 from videojob.controller.runtime.threads import Threads
 from videojob.controller.runtime.watching import WatchThread
 from videojob.errors import ClusterRefused, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
-from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places, server_name
+from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places
 from videojob.planning.installation import Installation
 from videojob.planning.state.observed import ServerKey
 from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)
-Key = JobKey | ServerKey
 T = TypeVar("T")
 
 _STUCK_S = 600.0
@@ -126,11 +126,18 @@ class Lead:
             conflicted=outside.metrics.conflicts.inc,
             serves=self._claims.holds,
             gone=self._claims.gone,
+            requeues=lambda: self._scope.holds,
         )
+        self._kinds = Reconcilers(self._jobs, self._servers)
         self._work: Work[Key] = Work(
-            self._look, _name, outside.threads, outside.metrics, clock, side_by_side=options.workers
+            self._kinds.reconcile,
+            self._kinds.label,
+            outside.threads,
+            outside.metrics,
+            clock,
+            side_by_side=options.workers,
         )
-        self._all = Resync(cluster, installation.namespaces, self._servers.keys)
+        self._all = Resync(cluster, installation.namespaces, self._kinds.listed)
         self._settled: dict[JobKey, str] = {}
         self._serves = asyncio.Event()
         self._watches: list[WatchThread] = []
@@ -190,27 +197,21 @@ class Lead:
         foreign = sorted(self._claims.foreign.items())
         return ", ".join(f"namespace {one} is served by {holder}" for one, holder in foreign)
 
-    def _look(self, key: Key) -> float | None:
-        if isinstance(key, ServerKey):
-            return self._servers.reconcile(key)
-        again_s = self._jobs.reconcile(key)
-        return again_s if self._scope.holds else None  # once it serves its scope, everything is reconciled
-
     def _wrote(self, key: JobKey) -> None:
         self._outside.metrics.status_writes.inc()
         self._canary.wrote(key)
-        self._work.wrote(key)
+        self._work.wrote(Key(self._jobs.kind, key))
 
     # Events.
 
     def _start_watch(self) -> None:
         told = self._in_loop
         listeners = Listeners(
-            job=told(self._hear),
-            child=told(self._work.hear_of_child),
+            job=told(self._job_changed),
+            child=told(self._child_changed),
             knows_end=self._knows_end,
             own=self._is_own,
-            server=told(self._hear),
+            server=told(lambda server: self._changed(Key(self._servers.kind, server))),
             lease=self._canary.heard_lease,
         )
         self._canary.begin()
@@ -236,23 +237,26 @@ class Lead:
 
         return told
 
-    def _hear(self, key: Key) -> None:
+    def _changed(self, key: Key) -> None:
         self._work.hear(key)
-        if isinstance(key, ServerKey):
-            self._servers.servers.forget(key)
-            for job in self._demands.jobs_of(key):
-                self._work.add_paced(job)
-        else:
-            self._settled.pop(key, None)  # it may have been resumed, and then the ends of its Jobs count
+        for dependent in self._kinds.changed(key):
+            self._work.add_paced(dependent)
+
+    def _job_changed(self, job: JobKey) -> None:
+        self._settled.pop(job, None)  # it may have been resumed, and then the ends of its Jobs count
+        self._changed(Key(self._jobs.kind, job))
+
+    def _child_changed(self, job: JobKey) -> None:
+        self._work.hear_of_child(Key(self._jobs.kind, job))
 
     def _folded(self, key: JobKey) -> None:
         """From any thread: a job's fold has ended."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._work.add, key)
+            self._loop.call_soon_threadsafe(self._work.add, Key(self._jobs.kind, key))
 
     def _wake(self, key: ServerKey) -> None:
         """From any thread: a server's demands changed."""
-        self._loop.call_soon_threadsafe(self._work.add, key)
+        self._loop.call_soon_threadsafe(self._work.add, Key(self._servers.kind, key))
 
     async def _listen(self) -> None:
         """Proves that events come; while they do not, the watches are begun anew and everything is looked at."""
@@ -306,14 +310,13 @@ class Lead:
             self._demands.expect(found.live)
             self._settled = dict(found.settled)
         self._outside.metrics.show_refused(found.refused)
-        # What is remembered, too: of a job or server that is gone, the event may be what was lost.
-        keys: list[Key] = [*found.live, *found.servers, *self._demands.jobs, *self._demands.servers]
-        for key in dict.fromkeys(keys):
+        live = [Key(self._jobs.kind, job) for job in found.live]
+        for key in dict.fromkeys([*live, *found.others, *self._kinds.remembered()]):
             self._work.add(key)
         now_s = self._outside.clock.now_s()
         for job, goes_s in found.going:
             if goes_s - now_s < 2 * self._options.resync_s:
-                self._work.add_after(job, goes_s - now_s)
+                self._work.add_after(Key(self._jobs.kind, job), goes_s - now_s)
         return found.whole
 
     def _delete_old_canary(self) -> None:
@@ -354,9 +357,3 @@ def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None
         stale_s=options.stale_s,
         told=told,
     )
-
-
-def _name(key: Key) -> dict[str, str]:
-    if isinstance(key, ServerKey):
-        return {"kind": "server", "server": server_name(key)}
-    return {"kind": "job", "namespace": key[0], "job": key[1]}

@@ -1,4 +1,5 @@
-"""What there is, whatever was heard: all VideoJobs, one namespace after the other, and all servers, by their outlines.
+"""What there is, whatever was heard: all VideoJobs, one namespace after the other, by their outlines,
+and the objects of all other kinds.
 
 Jobs that are over cost a row of a list, and no request of their own. A namespace that refuses to be listed, as one that
 is deleted together with the controller's rights in it, keeps nobody from looking at the others.
@@ -12,10 +13,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from videojob.controller.fleet.demands import JobKey
+from videojob.controller.runtime.reconcilers import Key
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.read.outlines import JobOutline, job_outline
-from videojob.planning.state.observed import ServerKey
 from videojob.ports import Cluster
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Listed:
         live: VideoJobs that may need a look.
         settled: uids of those that are over, by key.
         going: those of them whose time to live is limited, with when it is over, in seconds since the epoch.
-        servers: that have a Deployment.
+        others: objects of the other kinds.
         refused: namespaces that may not be listed. What their jobs asked of servers stands for a while (`Demands`).
         whole: nothing is missing but what was refused.
     """
@@ -37,7 +38,7 @@ class Listed:
     live: tuple[JobKey, ...]
     settled: dict[JobKey, str]
     going: tuple[tuple[JobKey, float], ...]
-    servers: tuple[ServerKey, ...]
+    others: tuple[Key, ...]
     refused: frozenset[str]
     whole: bool
 
@@ -48,19 +49,19 @@ class Resync:
 
     Attributes:
         namespaces: whose jobs are served; empty for all.
-        servers: lists them.
+        others: lists the objects of the other kinds.
     """
 
     cluster: Cluster
     namespaces: tuple[str, ...]
-    servers: Callable[[], list[ServerKey]]
+    others: Callable[[], list[Key]]
     _refused: set[str] = field(default_factory=set)
 
     def listed(self) -> Listed:
         """Everything there is.
 
         Raises:
-            ClusterError: servers, or the jobs of the whole cluster, cannot be listed.
+            ClusterError: another kind, or the jobs of the whole cluster, cannot be listed.
         """
         live: list[JobKey] = []
         settled: dict[JobKey, str] = {}
@@ -84,8 +85,8 @@ class Resync:
                 _LOG.warning("not everything could be listed", extra={"of": namespace, "error": str(error)})
             else:
                 self._is_listed(namespace)
-        servers = tuple(self.servers())
-        return Listed(tuple(live), settled, tuple(going), servers, frozenset(self._refused), whole)
+        others = tuple(self.others())
+        return Listed(tuple(live), settled, tuple(going), others, frozenset(self._refused), whole)
 
     def _jobs(self, namespace: str | None) -> list[JobOutline]:
         """One namespace's, so that what was read of one that ends in an error does not count."""
