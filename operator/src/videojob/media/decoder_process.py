@@ -7,6 +7,7 @@ does to it, it can only take this process down.
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 import signal
@@ -238,6 +239,8 @@ def main() -> None:
     sandbox.enter(int(sys.argv[3]))
     inbox, outbox = Inbox(sys.stdin.buffer, at_end=lambda: os._exit(0)), Outbox(answers)
     threading.Thread(target=inbox.run, daemon=True).start()
+    # What is here now stays: `media.view` collects often.
+    gc.freeze()
     outbox.send({"ready": True})
     while True:
         outbox.send(_answer(inbox.next_work(), inbox, outbox, rings))

@@ -6,6 +6,7 @@ broadcast that goes from 4:3 to 16:9. So they are asked of every picture, at the
 
 from __future__ import annotations
 
+import gc
 import math
 import struct
 from collections import deque
@@ -20,6 +21,9 @@ from videojob.video.info import VideoInfo, upright_size
 
 _MATRIX = struct.Struct("=9i")
 _TURNING_CODECS = ("h264", "hevc")
+# PyAV ties a picture whose side data is read into a cycle: left to Python's own pace, a hundred of them stay in memory.
+# So they are collected after so many pictures; that is cheap in a process that has frozen what it began with.
+_COLLECT_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Views:
         # A matrix may change without its angle, where pictures carry their own; reading it costs more than the angle.
         self._may_turn = info.codec in _TURNING_CODECS
         self._seen: tuple[int, int, int] | None = None
+        self._pictures_to_collection = 0
 
     def keyframe(self, pts: int, context: av.VideoCodecContext) -> None:
         """A keyframe has just been given to the decoder: what its header says holds from its time on."""
@@ -74,6 +79,10 @@ class Views:
 
     def see(self, pts: int, picture: av.VideoFrame) -> View:
         """The view of the next picture; the same object as long as nothing changes."""
+        if self._pictures_to_collection:
+            self._pictures_to_collection -= 1
+            if not self._pictures_to_collection:
+                gc.collect()
         seen = (picture.width, picture.height, picture.rotation)
         is_due = bool(self._aspects) and self._aspects[0][0] <= pts
         if seen != self._seen or is_due or (self._may_turn and picture.key_frame):
@@ -87,6 +96,7 @@ class Views:
         while self._aspects and self._aspects[0][0] <= pts:
             aspect = self._aspects.popleft()[1]
         turn = orientation_of(picture)
+        self._pictures_to_collection = self._pictures_to_collection or _COLLECT_EVERY
         if turn is None:
             # Codecs name it once for a whole group of pictures.
             turn = (0, False) if picture.key_frame else (view.rotation_deg, view.is_mirrored)
