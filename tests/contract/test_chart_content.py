@@ -122,6 +122,14 @@ def test_images_are_those_of_the_digests() -> None:
     assert {container["image"] for _, pod in pods(objects) for container in pod["spec"]["containers"]} == {own}
 
 
+def test_a_whole_rate_needs_no_quotes(tmp_path: Path) -> None:
+    variant = {**MODEL["variants"]["cpu"], "framesPerSecond": 20}
+    models = {"street": {**MODEL, "variants": {"cpu": variant}}}
+    found = catalogue({"models": models, "worker": {"framesPerSecond": 45}}, tmp_path)
+    assert found.worker.frames_per_second == 45
+    assert [one.frames_per_second for one in found.models["street"].variants] == [20]
+
+
 def test_there_is_one_controller_and_never_two() -> None:
     (deployment,) = of_kind(render(), "Deployment")
     assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})

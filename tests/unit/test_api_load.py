@@ -87,7 +87,7 @@ def test_writing_and_reading_a_good_manifest_changes_nothing(case: Case) -> None
 def test_every_problem_is_told_in_the_order_of_its_place() -> None:
     problems = problems_of(
         with_spec(
-            "sampling: {framesPerSecond: 5, everyNthframe: 3}",
+            "sampling: {framesPerSecond: 2.5, everyNthframe: 3}",
             'suspend: "true"',
             "compute: {backend: Kubernetes, limits: {gpus: -1}}",
         )
@@ -108,7 +108,12 @@ def test_every_problem_is_told_in_the_order_of_its_place() -> None:
         ("backoff_limit: 1", "spec.backoff_limit", 3, "no field", "Did you mean backoffLimit?"),
         ("xyz: 1", "spec.xyz", 3, "no field", "Known are inputs, model,"),
         ("image: nginx", "spec.image", 3, "no field", "no pod settings"),
-        ("budget: {maxCost: 2.50}", "spec.budget.maxCost", 12, "found a number (2.50)", 'write it in quotes, "2.50"'),
+        ("budget: {maxCost: 2.50}", "spec.budget.maxCost", 12, "found a number (2.50)", 'in quotes: maxCost: "2.50".'),
+        ("sampling: {framesPerSecond: 0.5}", "spec.sampling.framesPerSecond", 14, "(0.5)", 'framesPerSecond: "0.5".'),
+        ("sampling: {framesPerSecond: 2.0}", "spec.sampling.framesPerSecond", 14, "(2.0)", 'framesPerSecond: "2.0".'),
+        ("sampling: {framesPerSecond: -1}", "spec.sampling.framesPerSecond", 14, "'-1' does not fit", "such as 25"),
+        ("sampling: {framesPerSecond: 300}", "spec.sampling.framesPerSecond", 14, "at most 240", ""),
+        ("compute: {instanceTypes: [7]}", "spec.compute.instanceTypes[0]", 29, "found a number (7)", 'quotes: "7".'),
         ("onCorruption: off", "spec.onCorruption", 3, "off is not one of the words", "Write Fail or Skip."),
         ("budget: {maxCost: '$5'}", "spec.budget.maxCost", 12, "'$5' does not fit", 'such as "0.35"'),
         ("budget: {}", "spec.budget.maxCost", 3, "missing", "Add it."),

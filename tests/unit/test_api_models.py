@@ -101,6 +101,16 @@ def test_resumes_grow_and_with_them_limits_may_change() -> None:
     assert broken(resumes=2, ttlSecondsAfterFinished=9) == ["spec.ttlSecondsAfterFinished"]
 
 
+def test_a_whole_number_means_the_same_with_and_without_quotes() -> None:
+    plain = job({"spec.sampling": {"framesPerSecond": 2, "gate": {"threshold": 3}}, "spec.budget.maxCost": 4})
+    quoted = job({"spec.sampling": {"framesPerSecond": "2", "gate": {"threshold": "3"}}, "spec.budget.maxCost": "4"})
+    assert plain == quoted
+    assert plain.as_manifest() == quoted.as_manifest()
+    rate = plain.spec.sampling.frames_per_second
+    assert rate is not None
+    assert rate.fraction == 2
+
+
 def test_a_manifest_is_written_without_what_is_absent() -> None:
     written = job().as_manifest()
     assert written["metadata"] == {"name": "lobby", "namespace": "default"}

@@ -16,6 +16,7 @@ from videojob.api.schema.crd import crd, crd_yaml
 from videojob.api.schema.reference import reference_markdown
 from videojob.api.schema.structural import SchemaError, structural_schema
 from videojob.api.spec import MUTABLE_AFTER_START, VideoJobSpec
+from videojob.api.units import INT_OR_STRING
 from videojob.api.videojob import VideoJob
 from videojob.cli.crd import CrdFormat, crd_text
 
@@ -64,7 +65,7 @@ def test_every_field_has_a_description() -> None:
 def test_every_text_list_and_number_has_a_bound() -> None:
     bounds = {"string": "maxLength", "array": "maxItems", "integer": "maximum"}
     for place, node in nodes(root()["properties"]["spec"], "spec"):
-        bound = bounds.get(node["type"])
+        bound = bounds.get("string" if INT_OR_STRING in node else node["type"])
         assert bound is None or bound in node or "enum" in node, place
 
 
@@ -74,7 +75,7 @@ def test_there_is_nothing_in_it_that_gives_the_cluster_away() -> None:
 
 
 def test_no_float_is_in_it() -> None:
-    assert "number" not in {node["type"] for _, node in nodes(root())}
+    assert "number" not in {kind for _, node in nodes(root()) for kind in [node.get("type"), *node.get("anyOf", ())]}
 
 
 def test_each_field_of_the_spec_is_immutable_or_named_as_mutable() -> None:

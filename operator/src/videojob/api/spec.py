@@ -23,7 +23,7 @@ from videojob.api.outputs import (
 )
 from videojob.api.rules import ListType, Rule, between
 from videojob.api.text import ClassName, ControllerName, DnsSubdomain, InstanceType, ModelName
-from videojob.api.units import DecimalText, Duration
+from videojob.api.units import DecimalField, DecimalText, Duration
 
 __all__ = [
     "MUTABLE_AFTER_START",
@@ -63,8 +63,8 @@ class ModelRef(Model):
     """Name of the model's folder in the model repository."""
     version: Annotated[int, Field(ge=1, le=2_147_483_647), WHOLE] | None = None
     """Number of the version's folder; without it the server's own choice, by default the highest one."""
-    threshold: Annotated[DecimalText, between("0", "1")] = DecimalText("0.5")
-    """Lowest score that a detection needs, a decimal string from "0" to "1"."""
+    threshold: Annotated[DecimalField, between("0", "1")] = DecimalText("0.5")
+    """Lowest score that a detection needs, from 0 to 1."""
     classes: Annotated[Items[ClassName], Field(min_length=1, max_length=1000), ListType("set")] | None = None
     """Labels of the classes that count, as the model's labels.txt has them; without it all of them."""
 
@@ -75,7 +75,7 @@ class Gate(Model):
     `gate: {}` takes the defaults.
     """
 
-    threshold: Annotated[DecimalText, between("0.001", "255")] = DecimalText("2")
+    threshold: Annotated[DecimalField, between("0.001", "255")] = DecimalText("2")
     """Mean difference in brightness, on a scale of 0 to 255, from which a frame counts as moved."""
     max_skip: Annotated[Duration, between("1ms", "1h")] = Duration("2s")
     """A frame is inferred at least this often, however still the picture is."""
@@ -92,8 +92,8 @@ class Sampling(Model):
     With none of them, every frame is.
     """
 
-    frames_per_second: Annotated[DecimalText, between("0.001", "240")] | None = None
-    """Frames per second of video time, a decimal string such as "2.5"."""
+    frames_per_second: Annotated[DecimalField, between("0.001", "240")] | None = None
+    """Frames per second of video time, such as 2 or "2.5"."""
     every_nth_frame: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     """One frame of each n, in presentation order."""
     keyframes_only: bool = False
@@ -185,8 +185,8 @@ class Deadline(Model):
 class Budget(Model):
     """What the job may cost; without it, there is no bound."""
 
-    max_cost: Annotated[DecimalText, between("0.000001", "10000000")]
-    """US dollars, a decimal string such as "2.50". A dearer plan does not start, a job that reaches it stops."""
+    max_cost: Annotated[DecimalField, between("0.000001", "10000000")]
+    """US dollars, such as 3 or "2.50". A dearer plan does not start, a job that reaches it stops."""
 
 
 def _names_unique(spec: VideoJobSpec) -> bool:

@@ -1,16 +1,17 @@
 """Numbers that travel as text: durations and decimals.
 
-The Kubernetes API knows no floats, and a float could not hold 0.1 exactly. So a manifest writes scores, rates and money
-as decimal strings ("0.35") and durations as Go does ("1h30m"). Both stay strings, as they were written, and offer their
-exact value as a property.
+The Kubernetes API has no floats, and a float could not hold 0.1 exactly. So a manifest writes scores, rates and money
+as whole numbers (2) or decimal strings ("0.35") and durations as Go does ("1h30m"). Both are strings here, as they were
+written, and offer their exact value as a property.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -18,6 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 
 DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,8}s)?([0-9]{1,9}ms)?$"
 DECIMAL_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
+INT_OR_STRING = "x-kubernetes-int-or-string"
 _UNIT_MS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
@@ -84,7 +86,7 @@ class DecimalText(_Text):
     pattern = DECIMAL_PATTERN
     min_length = 1
     max_length = 16
-    wording = 'a decimal number in quotes, such as "0.35" or "25"'
+    wording = 'a decimal number such as 25 or "0.35"'
 
     @property
     def fraction(self) -> Fraction:
@@ -100,6 +102,28 @@ class DecimalText(_Text):
     def ppm(self) -> int:
         """The value in parts per million, exact."""
         return int(self.fraction * 1_000_000)
+
+
+def _whole_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@dataclass(frozen=True, slots=True)
+class WholeToo:
+    """Annotation: a whole number is accepted without quotes, too. A float never is: it may have lost digits."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Turns a whole number into text before the text is checked."""
+        return core_schema.no_info_before_validator_function(_whole_text, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of the text, whose keywords hold for strings alone, opened for integers."""
+        json_schema = {key: value for key, value in handler(schema).items() if key != "type"}
+        return {INT_OR_STRING: True, **json_schema}
+
+
+DecimalField = Annotated[DecimalText, WholeToo()]
+"""A decimal of the spec: 2, "2" and "2.5" are accepted, 2.5 is not. `between` gives its bounds."""
 
 
 def duration_ms(text: str) -> int:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from videojob.api.base import Items, Model
 from videojob.api.text import ControllerName
-from videojob.api.units import DecimalText
+from videojob.api.units import DecimalField, DecimalText
 from videojob.errors import SetupError
 from videojob.kube.render.pods import LEAST_MEMORY_BYTES
 from videojob.planning.installation import (
@@ -58,7 +58,7 @@ class WorkerModel(Model):
     memory: str = "1Gi"
     memory_limit: str = "1536Mi"
     scratch: str = "4Gi"
-    frames_per_second: DecimalText = DecimalText("60")
+    frames_per_second: DecimalField = DecimalText("60")
     start_seconds: Annotated[int, Field(ge=0, le=3600)] = 6
     max_workers: Positive = 200
     grace_period_seconds: Positive = 60
@@ -131,7 +131,7 @@ class VariantModel(Model):
     """How a model is served on one kind of hardware."""
 
     backend: Literal["onnxruntime", "tensorrt", "python"] = "onnxruntime"
-    frames_per_second: DecimalText
+    frames_per_second: DecimalField
     cpu: str = "2"
     memory: str = "4Gi"
     gpus: Natural = 0

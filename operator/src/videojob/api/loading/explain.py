@@ -61,7 +61,7 @@ def explain(error: ErrorDetails, root: type[BaseModel], written: str | None = No
             wording = WORDING.get(str(context["pattern"]), f"text that matches {context['pattern']}")
             answer = f"{_shown(value)} does not fit", f"Wanted is {wording}."
         case _ if kind.endswith("_type"):
-            answer = _wrong_type(kind.removesuffix("_type"), value, written)
+            answer = _wrong_type(kind.removesuffix("_type"), value, written, error["loc"])
         case _:
             answer = _out_of_bounds(kind, value, context, written)
     return answer
@@ -116,7 +116,7 @@ _TYPE_WORDS = {
 }
 
 
-def _wrong_type(wanted: str, value: object, written: str | None) -> tuple[str, str]:
+def _wrong_type(wanted: str, value: object, written: str | None, path: Sequence[str | int]) -> tuple[str, str]:
     found = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "fields"}
     shown = _shown(value, written)
     what = f"found {found.get(type(value), 'something else')} ({shown})"
@@ -124,7 +124,8 @@ def _wrong_type(wanted: str, value: object, written: str | None) -> tuple[str, s
         what = f"found nothing ({shown})" if written else "found nothing"
     fix = f"Wanted is {_TYPE_WORDS.get(wanted, wanted)}."
     if wanted == "string" and (isinstance(value, (int, float)) or (value is None and written)):
-        fix = f'Wanted is text: write it in quotes, "{shown}".'
+        name = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+        fix = f'Write it in quotes: {name}"{shown}".'
     elif wanted in ("int", "bool") and isinstance(value, str):
         fix = f"Wanted is {_TYPE_WORDS[wanted]}, without quotes."
     return what, fix

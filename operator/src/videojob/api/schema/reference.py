@@ -10,6 +10,7 @@ from videojob.api.schema.crd import crd
 from videojob.api.schema.structural import Schema
 from videojob.api.spec import MUTABLE_AFTER_START
 from videojob.api.text import WORDING
+from videojob.api.units import INT_OR_STRING
 from videojob.api.videojob import API_VERSION, KIND
 from videojob.reasons.guide import reference_tables
 
@@ -19,7 +20,7 @@ _HEAD = f"""<!-- Generated from the pydantic models by `videojob crd --format ma
 `{API_VERSION}`, kind `{KIND}`, short name `vj`. A file may hold several, separated by `---`.
 
 - Durations are written as Go does, in whole numbers: `90m`, `1h30m`, `500ms`.
-- Scores, rates and money are decimal numbers in quotes: `"0.35"`.
+- Scores, rates and money are decimal numbers. A whole one may stand without quotes (`2`), any other needs them (`"0.35"`).
 - A field that is null counts as absent. Unknown fields are refused.
 - Anchors, aliases, merge keys, tags, doubled fields and files over 1 MiB are refused.
 - Once a job has started, only {", ".join(f"`{name}`" for name in MUTABLE_AFTER_START)} may change.
@@ -67,6 +68,8 @@ def _default(field: Schema) -> str:
 def _type(field: Schema) -> str:
     if "items" in field:
         return f"list of {_type(field['items'])}"
+    if INT_OR_STRING in field:
+        return "whole number or text"
     if "enum" in field:
         return _cell(" or ".join(f"`{word}`" for word in field["enum"]))
     return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(field["type"], "group")

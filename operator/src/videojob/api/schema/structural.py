@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from videojob.api.rules import VALIDATIONS
+from videojob.api.units import INT_OR_STRING
 
 Schema = dict[str, Any]
 _DROPPED = frozenset({"title", "$defs", "additionalProperties"})
@@ -31,6 +32,7 @@ _KEPT = (
     "maxItems",
     "minProperties",
     "maxProperties",
+    INT_OR_STRING,
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     VALIDATIONS,
@@ -60,6 +62,8 @@ def _convert(source: Schema, definitions: Mapping[str, Schema], place: str) -> S
     if unknown:
         raise SchemaError(f"{place}: no structural form is known for {', '.join(sorted(unknown))}")
     schema = {keyword: source[keyword] for keyword in _KEPT if keyword in source}
+    if INT_OR_STRING in schema:
+        schema["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     if isinstance(schema.get("default"), dict):
         schema["default"] = _without_nulls(schema["default"])
     if "description" in schema:
@@ -113,7 +117,7 @@ def _only_choice(choices: list[Schema], place: str) -> Schema:
 
 def _demand_bounds(schema: Schema, place: str) -> None:
     """Every text, list and number has a bound, so that the cost of checking one object has one."""
-    kind = schema.get("type")
+    kind = "string" if INT_OR_STRING in schema else schema.get("type")
     bound = {"string": "maxLength", "array": "maxItems", "integer": "maximum"}.get(str(kind))
     if kind not in {"string", "array", "integer", "boolean", "object"}:
         raise SchemaError(f"{place}: the type {kind!r} is not for this API")
