@@ -127,7 +127,7 @@ def test_a_whole_rate_needs_no_quotes(tmp_path: Path) -> None:
     models = {"street": {**MODEL, "variants": {"cpu": variant}}}
     found = catalogue({"models": models, "worker": {"framesPerSecond": 45}}, tmp_path)
     assert found.worker.frames_per_second == 45
-    assert [one.frames_per_second for one in found.models["street"].variants] == [20]
+    assert [one.frames_per_second for one in found.models["street"].variants.values()] == [20]
 
 
 def test_there_is_one_controller_and_never_two() -> None:

@@ -43,7 +43,7 @@ def finished_plan(sink: Sink, conclusion: Conclusion) -> JobPlan:
 
 def conclusion_of(options: RunOptions, plan: JobPlan, work: WorkDone, said: list[str]) -> Conclusion:
     return Conclusion(
-        load_manifests(options.manifest)[0],
+        load_manifests(manifest(options.base, "clip-0.mp4"))[0],
         options,
         plan,
         work,
@@ -58,7 +58,7 @@ def conclusion_of(options: RunOptions, plan: JobPlan, work: WorkDone, said: list
 def concluded(output: Path, work: WorkDone) -> tuple[RunOutcome, list[str]]:
     """Ends such a run; returns what it came to and what was said."""
     said: list[str] = []
-    options = RunOptions(manifest(output, "clip-0.mp4"), output, SinkConfig("sqlite", path=output / "results.sqlite3"))
+    options = RunOptions(output, output, SinkConfig("sqlite", path=output / "results.sqlite3"))
     conclusion = conclusion_of(options, job_plan(), work, said)
     with closing(SqliteSink(output / "results.sqlite3")) as sink:
         conclusion = replace(conclusion, plan=finished_plan(sink, conclusion))
@@ -119,9 +119,7 @@ def test_results_that_came_out_otherwise_are_counted_in_outcome_and_record(tmp_p
 def test_a_fault_of_the_program_in_one_video_leaves_the_results_of_the_others(
     tmp_path: Path, error: VideoJobError, state: str
 ) -> None:
-    options = RunOptions(
-        manifest(tmp_path, "clip-0.mp4"), tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3")
-    )
+    options = RunOptions(tmp_path, tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3"))
     plan = job_plan(videos=(video_plan(0), video_plan(1)))
     tasks = [segment_task(segment.index, video=segment.video) for segment in plan.segments]
     dispatcher = Dispatcher(tasks, 0)
@@ -139,9 +137,7 @@ def test_a_fault_of_the_program_in_one_video_leaves_the_results_of_the_others(
 
 
 def test_a_video_without_one_intact_picture_is_told_as_an_input_that_failed(tmp_path: Path) -> None:
-    options = RunOptions(
-        manifest(tmp_path, "clip-0.mp4"), tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3")
-    )
+    options = RunOptions(tmp_path, tmp_path, SinkConfig("sqlite", path=tmp_path / "results.sqlite3"))
     plan = job_plan(videos=(video_plan(0), video_plan(1)))
     tasks = [segment_task(segment.index, video=segment.video) for segment in plan.segments]
     dispatcher = Dispatcher(tasks, 0)

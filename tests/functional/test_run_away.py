@@ -60,7 +60,7 @@ class Laptop:
         out = self.folder / output
         out.mkdir(exist_ok=True)
         options = RunOptions(
-            job, out, SinkConfig("sqlite", out / "results.sqlite3"), triton_url=self.triton.grpc_address
+            self.folder, out, SinkConfig("sqlite", out / "results.sqlite3"), triton_url=self.triton.grpc_address
         )
         self.paused_s.clear()
 

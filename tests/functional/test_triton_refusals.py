@@ -87,9 +87,9 @@ def test_a_run_refuses_such_a_model_before_it_looks_at_an_input(
     job = manifest(tmp_path, "no-such.mp4", model={"name": NAME})
     sink = SinkConfig("sqlite", tmp_path / "results.sqlite3")
     with small_triton(more=more) as server:
-        options = RunOptions(job, tmp_path, sink, triton_url=server.address)
+        options = RunOptions(tmp_path, tmp_path, sink, triton_url=server.address)
         if embedded:
-            options = RunOptions(job, tmp_path, sink, model_repository=repository(tmp_path / "models", more))
+            options = RunOptions(tmp_path, tmp_path, sink, model_repository=repository(tmp_path / "models", more))
         run = LocalRun(load_manifests(job)[0], options, Silent(), StopRequest(), SystemClock(), inputs=no_inputs)
         with pytest.raises(ModelSignatureMismatch, match=words):
             run.run()
@@ -97,7 +97,9 @@ def test_a_run_refuses_such_a_model_before_it_looks_at_an_input(
 
 def test_a_server_that_is_away_is_not_waited_for_before_the_inputs_are_read(tmp_path: Path) -> None:
     job = manifest(tmp_path, "no-such.mp4", model={"name": NAME})
-    options = RunOptions(job, tmp_path, SinkConfig("sqlite", tmp_path / "results.sqlite3"), triton_url="127.0.0.1:9")
+    options = RunOptions(
+        tmp_path, tmp_path, SinkConfig("sqlite", tmp_path / "results.sqlite3"), triton_url="127.0.0.1:9"
+    )
     outcome = LocalRun(load_manifests(job)[0], options, Silent(), StopRequest(), SystemClock()).run()
     assert outcome.error is not None
     assert outcome.error.reason == "InputNotFound"

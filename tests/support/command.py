@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from videojob.adapters.sqlite import SqliteSink
 
 TIMEOUT_S = 240
 
@@ -59,6 +62,15 @@ def running(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=TIMEOUT_S)
+
+
+def stored_summary(output: Path) -> bytes:
+    """The summary of the one run in an output folder."""
+    with contextlib.closing(SqliteSink(output / "results.sqlite3")) as sink:
+        (run,) = sink.runs()
+        found = sink.summary(run.uid)
+    assert found is not None
+    return found
 
 
 def manifest(folder: Path, *paths: Path | str, name: str = "job", **spec: Any) -> Path:

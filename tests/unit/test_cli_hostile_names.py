@@ -74,7 +74,7 @@ def make_summary(uri: str = "clip.mp4", label: str = "face", *, gap: str = "", f
 
 
 def options() -> RunOptions:
-    return RunOptions(Path("job.yaml"), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
+    return RunOptions(Path(), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
 
 
 @names

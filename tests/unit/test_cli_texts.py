@@ -171,7 +171,7 @@ def test_the_end_of_a_run_calls_videos_by_the_users_names() -> None:
     bad = replace(video_plan(1, error=InputNotVideo("text")), name="door")
     summary = encode_summary(make_summary(gaps=(Gap(1000, 2000, "InputCorrupt"),)))
     outcome = RunOutcome("PartiallyCompleted", run_record(), summary, failed=(bad,), videos=(good, bad))
-    options = RunOptions(Path("job.yaml"), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
+    options = RunOptions(Path(), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
     show_outcome(Console(file=out, width=200), outcome, options)
     assert "  door: InputNotVideo: text." in out.getvalue()
     assert "  gap in lobby: 1.000 to 2.000 s, InputCorrupt\n" in out.getvalue()
@@ -199,7 +199,7 @@ def test_without_a_record_videos_have_no_names() -> None:
 def test_the_end_of_a_run_says_which_results_came_out_otherwise(kept_other: int, said: list[str]) -> None:
     out = io.StringIO()
     outcome = RunOutcome("Completed", run_record(), segments_run=3, kept_other=kept_other)
-    options = RunOptions(Path("job.yaml"), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
+    options = RunOptions(Path(), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
     show_outcome(Console(file=out, width=200), outcome, options)
     assert [line.strip() for line in out.getvalue().splitlines() if "otherwise" in line] == said
     assert outcome_document(outcome, options)["segments_kept_other"] == kept_other

@@ -7,7 +7,10 @@ from videojob.cli.lazy import CommandEntry, LazyGroup
 _CLI = "videojob.cli"
 COMMANDS = (
     CommandEntry(
-        "run", f"{_CLI}.run", "run", "Run a VideoJob on this machine; run it again to go on where it stopped."
+        "run",
+        f"{_CLI}.run",
+        "run",
+        "Run a manifest, or videos without one, on this machine; run it again to continue where it stopped.",
     ),
     CommandEntry("results", f"{_CLI}.results", "results", "Show what a finished run found, or delete it."),
     CommandEntry(

@@ -1,9 +1,9 @@
-"""`videojob run FILE`: runs one manifest on this machine and says where the results are."""
+"""`videojob run`: runs one manifest, or videos without one, on this machine and says where the results are."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,14 +17,26 @@ from videojob.api.videojob import VideoJob
 from videojob.cli.display import display
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.outcome import outcome_document, show_outcome
+from videojob.cli.quick import (
+    ALL_FRAMES,
+    DEFAULT_MODEL,
+    DEFAULT_RATE,
+    DEFAULT_THRESHOLD,
+    QuickOptions,
+    is_manifest,
+    manifest_text,
+    quick_job,
+    save_manifest,
+)
 from videojob.cli.stored import dynamodb_config
-from videojob.cli.terminal import console, write_json
-from videojob.errors import Cancelled, ManifestError
+from videojob.cli.terminal import console, tell, write_json
+from videojob.errors import Cancelled, ManifestError, UsageError
 from videojob.local.pool import StopRequest
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.run import LocalRun
 from videojob.local.run_types import RunOptions, RunOutcome, SinkConfig
 from videojob.ports import Clock
+from videojob.printable import printable
 
 _EXIT = {
     "Completed": ExitCode.OK,
@@ -35,9 +47,37 @@ _EXIT = {
 
 
 def run(
-    manifest: Annotated[Path, typer.Argument(help="The VideoJob manifest.", metavar="FILE")],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="A manifest (.yaml, .yml, .json), or videos: files, folders, and http, https or s3 addresses.",
+            metavar="FILE…",
+        ),
+    ],
     *,
-    name: Annotated[str | None, typer.Option(help="Which VideoJob, when the file holds several.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to run, for videos without a manifest.", show_default=DEFAULT_MODEL)
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Frames per second of video time, or {ALL_FRAMES}; for videos without a manifest.",
+            show_default=DEFAULT_RATE,
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Lowest score of a detection, from 0 to 1; for videos without a manifest.",
+            show_default=DEFAULT_THRESHOLD,
+        ),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="File to keep the manifest in that is made of the videos.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file of --save.")] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Which VideoJob, when the file holds several; without a manifest, the job's name."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for results and report.", show_default="videojob-output/NAME")
     ] = None,
@@ -58,11 +98,11 @@ def run(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that running segments may go on after Ctrl-C.")] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
-    """Run a VideoJob on this machine; run it again to go on where it stopped."""
-    job = pick(load_manifests(manifest), name, manifest)
+    """Run a manifest, or videos without one, on this machine; run it again to continue where it stopped."""
+    job, base = _subject(what, name, QuickOptions(model, fps, threshold, save, force), silent=as_json)
     folder = output or OUTPUT_ROOT / job.metadata.name
     options = RunOptions(
-        manifest=manifest,
+        base=base,
         output=folder,
         sink=sink_config(job, sink, folder, table=table, region=region, endpoint_url=endpoint_url),
         triton_url=triton_url,
@@ -76,6 +116,43 @@ def run(
         outcome = LocalRun(job, options, shown, stop, clock).run()
     _tell(outcome, options, as_json=as_json)
     raise typer.Exit(_EXIT[outcome.state])
+
+
+def _subject(what: Sequence[str], name: str | None, quick: QuickOptions, *, silent: bool) -> tuple[VideoJob, Path]:
+    """The job, and the folder where its relative paths start; of videos the manifest is shown, and kept if asked for.
+
+    Raises:
+        UsageError: the arguments are neither one manifest nor videos alone, or an option does not go with them.
+        ManifestError: the manifest is not valid.
+    """
+    manifests = [Path(one) for one in what if is_manifest(one)]
+    if not manifests:
+        return _of_videos(what, name, quick, silent=silent)
+    if len(what) > 1:
+        raise UsageError(
+            "a manifest is run alone, without videos or other manifests",
+            hint=f"Give {printable(str(manifests[0]))} alone, or only videos, folders and addresses.",
+        )
+    if quick.given:
+        raise UsageError(
+            f"{', '.join(quick.given)}: only for videos without a manifest",
+            hint="Change the manifest: `videojob validate` checks it.",
+        )
+    (manifest,) = manifests
+    return pick(load_manifests(manifest), name, manifest), manifest.resolve().parent
+
+
+def _of_videos(videos: Sequence[str], name: str | None, quick: QuickOptions, *, silent: bool) -> tuple[VideoJob, Path]:
+    base = Path.cwd() if quick.save is None else quick.save.resolve().parent
+    manifest = quick.manifest(videos, name, base)
+    job = quick_job(manifest, videos)
+    text = manifest_text(manifest)
+    if quick.save is not None:
+        save_manifest(text, quick.save, replace=quick.force)
+    if not silent:
+        kept = "--save job.yaml keeps it" if quick.save is None else f"kept in {quick.save}"
+        tell(console(stderr=True), f"# The manifest of these videos; {kept}\n{text}")
+    return job, base
 
 
 def pick(jobs: list[VideoJob], name: str | None, manifest: Path) -> VideoJob:

@@ -111,7 +111,7 @@ class LocalRun:
     def _read_inputs(self, deadline_s: float | None) -> tuple[VideoPlan, ...]:
         self.observer.stage("Reading the inputs")
         reading = InputReading(self.job.spec, self._cpus(), self.pause, self.clock, self.observer.notice, deadline_s)
-        with self.inputs(self.options.manifest.resolve().parent, self.options.output / "inputs") as resolver:
+        with self.inputs(self.options.base, self.options.output / "inputs") as resolver:
             return reading.videos(resolver)
 
     def _plan(self, videos: tuple[VideoPlan, ...], inference: Inference, sink: Sink) -> JobPlan:

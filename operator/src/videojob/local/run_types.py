@@ -37,7 +37,7 @@ class RunOptions:
     """One call of `videojob run`.
 
     Attributes:
-        manifest: the file, whose folder relative inputs start from.
+        base: folder that relative inputs start from, the manifest's.
         output: folder for the database, the report and what else is written.
         sink: where results go.
         triton_url: host:port of a running server's gRPC; None starts the embedded one.
@@ -47,7 +47,7 @@ class RunOptions:
         grace_s: how long running segments may go on after the first stop signal.
     """
 
-    manifest: Path
+    base: Path
     output: Path
     sink: SinkConfig
     triton_url: str | None = None

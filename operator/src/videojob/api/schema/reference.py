@@ -20,7 +20,7 @@ _HEAD = f"""<!-- Generated from the pydantic models by `videojob crd --format ma
 `{API_VERSION}`, kind `{KIND}`, short name `vj`. A file may hold several, separated by `---`.
 
 - Durations are written as Go does, in whole numbers: `90m`, `1h30m`, `500ms`.
-- Scores, rates and money are decimal numbers. A whole one may stand without quotes (`2`), any other needs them (`"0.35"`).
+- Scores, rates and money are decimal numbers: a whole one with or without quotes (`2`), any other in quotes (`"0.35"`).
 - A field that is null counts as absent. Unknown fields are refused.
 - Anchors, aliases, merge keys, tags, doubled fields and files over 1 MiB are refused.
 - Once a job has started, only {", ".join(f"`{name}`" for name in MUTABLE_AFTER_START)} may change.
