@@ -115,7 +115,7 @@ def test_every_problem_is_told_in_the_order_of_its_place() -> None:
         ("sampling: {framesPerSecond: 300}", "spec.sampling.framesPerSecond", 14, "at most 240", ""),
         ("compute: {instanceTypes: [7]}", "spec.compute.instanceTypes[0]", 29, "found a number (7)", 'quotes: "7".'),
         ("onCorruption: off", "spec.onCorruption", 3, "off is not one of the words", "Write Fail or Skip."),
-        ("budget: {maxCost: '$5'}", "spec.budget.maxCost", 12, "'$5' does not fit", 'such as "0.35"'),
+        ("budget: {maxCost: '$5'}", "spec.budget.maxCost", 12, "'$5' does not fit", 'such as 25 or "0.35"'),
         ("budget: {}", "spec.budget.maxCost", 3, "missing", "Add it."),
         ("budget: 5", "spec.budget", 3, "found a number (5)", "a group of fields"),
         ("backoffLimit: '3'", "spec.backoffLimit", 3, "found text ('3')", "a whole number, without quotes"),
