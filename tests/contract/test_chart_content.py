@@ -125,7 +125,7 @@ def test_images_are_those_of_the_digests() -> None:
 def test_a_whole_rate_needs_no_quotes(tmp_path: Path) -> None:
     variant = {**MODEL["variants"]["cpu"], "framesPerSecond": 20}
     models = {"street": {**MODEL, "variants": {"cpu": variant}}}
-    found = catalogue({"models": models, "worker": {"framesPerSecond": 45}}, tmp_path)
+    found = installation({"models": models, "worker": {"framesPerSecond": 45}}, tmp_path)
     assert found.worker.frames_per_second == 45
     assert [one.frames_per_second for one in found.models["street"].variants.values()] == [20]
 

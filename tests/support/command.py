@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from videojob.adapters.sqlite import SqliteSink
+from videojob.adapters.sqlite.sink import SqliteSink
 
 TIMEOUT_S = 240
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from videojob.api.load import load_manifests, parse_manifests
+from videojob.api.loading.load import load_manifests, parse_manifests
 from videojob.cli.quick import QuickOptions, is_manifest, job_name, manifest_text, quick_job, save_manifest
 from videojob.errors import UsageError
 

@@ -17,7 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from videojob.adapters.inputs.naming import looks_like_video
-from videojob.api.explain import explain
+from videojob.api.loading.explain import explain
 from videojob.api.text import MAX_NAME_LENGTH
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.errors import UsageError
