@@ -18,7 +18,7 @@ from support.releases import VALUES, Cluster, running_cluster
 from videojob.kube.names import scope_name, scope_places
 from videojob.kube.render.servers import server_deployment
 from videojob.planning.fleet.replicas import ServerDesired
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 CONTROLLER, SWITCH = "videojob-controller", "videojob-switch"
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"

@@ -41,7 +41,8 @@ from videojob.planning.installation import (
     S3Source,
 )
 from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import Observed, ServerKey, ServerObserved
+from videojob.planning.state.observed import Observed, ServerObserved
+from videojob.planning.state.placement import ServerKey
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "restricted"

@@ -17,7 +17,8 @@ from videojob.planning.installation import (
     ServerVariant,
     WorkerSettings,
 )
-from videojob.planning.lifecycle.decide import decide
+from videojob.planning.lifecycle import decide as lifecycle
+from videojob.planning.placement.pinned import placed
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import JobObserved, Observed, PodProblem, ResultsObserved, ServerObserved
 from videojob.video.plan import PlanHead
@@ -120,6 +121,11 @@ def problem(kind: str, message: str = "words", *, age_s: float = 20.0, **changes
     """Pods that do not run, since some seconds."""
     values: dict[str, Any] = {"kind": kind, "message": message, "since_s": NOW_S - age_s}
     return PodProblem(**values | changes)
+
+
+def decide(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> Desired:
+    """The decision, with the job placed as the controller does it first."""
+    return lifecycle.decide(job, placed(job, observed, installation), installation, now_s)
 
 
 def stored(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> tuple[VideoJob, Desired]:

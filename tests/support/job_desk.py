@@ -21,7 +21,7 @@ from videojob.kube.names import server_name
 from videojob.kube.render.servers import server_deployment
 from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.installation import Installation
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.fold.messages import Folded, FoldRequest

@@ -8,7 +8,7 @@ import pytest
 
 from videojob.controller.fleet.demands import BELIEVED_S, Demands
 from videojob.planning.state.desired import ServerDemand
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 CPU, GPU = ServerKey("face_detector", 1, "cpu"), ServerKey("face_detector", 1, "gpu")
 

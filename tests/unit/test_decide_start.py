@@ -18,6 +18,7 @@ from support.decisions import (
     a_status,
     a_work_job,
     condition,
+    decide,
     look,
     problem,
     results,
@@ -25,7 +26,6 @@ from support.decisions import (
     stored,
 )
 from videojob.planning.installation import ResultsSettings, WorkerSettings
-from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.desired import PlannerDesired
 from videojob.planning.state.observed import JobObserved, Observed
 

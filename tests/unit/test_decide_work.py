@@ -16,13 +16,13 @@ from support.decisions import (
     a_status,
     a_work_job,
     condition,
+    decide,
     look,
     problem,
     results,
     running,
 )
 from videojob.planning.diagnosis.rejected import what_to_allow
-from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, ServerObserved
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}

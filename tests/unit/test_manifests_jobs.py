@@ -27,7 +27,7 @@ from videojob.kube.render.jobs import HOPELESS, config_map, plan_job, results_ta
 from videojob.planning.installation import WorkerSettings
 from videojob.planning.placement.choice import bytes_of
 from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 from videojob.worker.pods.batch import Ending
 from videojob.worker.pods.job_file import read_job_file
 

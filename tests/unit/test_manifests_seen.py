@@ -16,7 +16,8 @@ from videojob.kube.render.servers import server_deployment
 from videojob.kube.render.status import timestamp
 from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.state.desired import PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerKey, ServerObserved
+from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerObserved
+from videojob.planning.state.placement import ServerKey
 
 KEY = ServerKey("face_detector", 1, "cpu")
 AT = timestamp(NOW_S)

@@ -22,7 +22,7 @@ from videojob.planning.installation import (
     ServerVariant,
 )
 from videojob.planning.placement.choice import bytes_of
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 CPU_KEY = ServerKey("face_detector", 1, "cpu")
 GPU_KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))

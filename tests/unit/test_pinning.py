@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support.decisions import (
     CPU,
@@ -15,11 +17,14 @@ from support.decisions import (
     NOW_S,
     READY,
     a_catalogue,
+    a_head,
     a_job,
     a_status,
     a_work_job,
+    decide,
     results,
     running,
+    stored,
 )
 from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
@@ -28,9 +33,9 @@ from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
 from videojob.planning.installation import Accelerator, Installation, ServerVariant
-from videojob.planning.lifecycle.decide import decide
 from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.observed import JobObserved, ResultsObserved, ServerKey
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
+from videojob.planning.state.placement import ServerKey
 from videojob.worker.fold.messages import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")
@@ -44,12 +49,17 @@ def offering(version: int = 1, *kinds: Accelerator) -> Installation:
     variants: dict[Accelerator, ServerVariant] = {"cpu": CPU, "gpu": GPU}
     offered = {kind: variants[kind] for kind in kinds or ("cpu",)}
     model = replace(INSTALLATION.models["face_detector"], version=version, variants=offered)
-    settings = {kind: INSTALLATION.accelerators[kind] for kind in offered}
-    return a_catalogue(models={"face_detector": model}, accelerators=settings)
+    by_kind = {kind: INSTALLATION.accelerators[kind] for kind in offered}
+    return a_catalogue(models={"face_detector": model}, accelerators=by_kind)
 
 
 def work(server: ServerKey | None = OLD, **changes: Any) -> JobObserved:
     return a_work_job(server=server, **changes)
+
+
+def observed_of(*jobs: JobObserved, **changes: Any) -> Observed:
+    """A job that has its plan, with many frames."""
+    return running(*jobs, **{"head": a_head(frames=MANY)} | changes)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +87,7 @@ def work(server: ServerKey | None = OLD, **changes: Any) -> JobObserved:
 def test_the_server_is_that_of_the_workers_and_else_the_best_of_today(
     jobs: Sequence[JobObserved], seen: ResultsObserved | None, installation: Installation, expected: ServerKey
 ) -> None:
-    assert place_for(a_job().spec, MANY, jobs, seen, installation).key == expected
+    assert place_for(a_job(), observed_of(*jobs, results=seen), installation).key == expected
 
 
 @pytest.mark.parametrize(
@@ -92,19 +102,55 @@ def test_workers_that_began_with_what_is_gone_end_with_words(
     server: ServerKey, installation: Installation, error: type[VideoJobError]
 ) -> None:
     with pytest.raises(error, match="the job began") as caught:
-        place_for(a_job().spec, MANY, [work(server)], results(), installation)
+        place_for(a_job(), observed_of(work(server)), installation)
     assert "Create the VideoJob again" in caught.value.hint
     desired = decide(a_job(status=a_status()), running(work(server), server=READY), installation, NOW_S)
     assert (desired.ended, desired.reason) == (True, error.reason)
 
 
-def test_workers_know_why_their_server_was_chosen_while_it_still_would_be() -> None:
-    chosen = place_for(a_job().spec, MANY, (), None, INSTALLATION)
-    kept = place_for(a_job().spec, MANY, [work(chosen.key)], results(1), INSTALLATION)
-    other = place_for(a_job().spec, 1, [work(chosen.key)], results(1), INSTALLATION)
-    assert (kept.key, kept.why) == (chosen.key, chosen.why)
-    assert (other.key, other.why) == (chosen.key, "")
+def test_a_recorded_placement_keeps_its_reason_whatever_would_be_chosen_now() -> None:
+    chosen = place_for(a_job(), observed_of(results=results()), INSTALLATION)
+    job, _ = stored(a_job(), observed_of(results=results(), server=READY), INSTALLATION, NOW_S)
+    fewer = observed_of(work(chosen.key), head=a_head(frames=1), results=results(1))
+    kept = place_for(job, fewer, INSTALLATION)
     assert chosen.why
+    assert (kept.key, kept.why) == (chosen.key, chosen.why)
+    assert place_for(a_job(), replace(fewer, jobs=()), INSTALLATION).key != chosen.key
+
+
+def test_a_placement_outlives_the_job_of_its_workers() -> None:
+    # Kueue's Jobs are deleted while a VideoJob is suspended; the status still has where its segments were answered.
+    job, _ = stored(a_job(), observed_of(results=results(), server=READY), offering(1), NOW_S)
+    assert place_for(job, observed_of(results=results(3)), offering(2)).key == OLD
+    assert place_for(job, observed_of(results=results()), offering(2)).key == NEW
+    assert place_for(job, observed_of(results=results(epoch=2)), offering(2)).key == NEW
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(1, 3), st.sampled_from([("cpu",), ("gpu",), ("cpu", "gpu")]), st.integers(1, 10**7)),
+        min_size=2,
+        max_size=8,
+    ),
+    loses_jobs=st.booleans(),
+)
+def test_a_placement_never_changes_within_an_epoch_in_which_workers_started(
+    steps: list[tuple[int, tuple[Accelerator, ...], int]], loses_jobs: bool
+) -> None:
+    """Versions, hardware and estimates change between any two reconciles; the choice does not, or the job fails."""
+    job, keys = a_job(status=a_status()), set[ServerKey]()
+    jobs: tuple[JobObserved, ...] = ()
+    for at, (version, kinds, frames) in enumerate(steps):
+        observed = observed_of(*jobs, head=a_head(frames=frames), results=results(min(at, 9)), server=READY)
+        job, desired = stored(job, observed, offering(version, *kinds), NOW_S + at)
+        if desired.ended:
+            assert desired.reason in {"ModelNotFound", "NoPlacement"}
+            break
+        assert desired.work_job is not None
+        keys.add(desired.work_job.server)
+        jobs = () if loses_jobs and at else (work(desired.work_job.server),)
+    assert len(keys) == 1
 
 
 def test_a_version_that_is_asked_for_is_kept_like_any_other() -> None:

@@ -14,12 +14,12 @@ from support.decisions import (
     a_plan_job,
     a_work_job,
     condition,
+    decide,
     problem,
     running,
 )
 from videojob.planning.diagnosis.nodes import plain_words
 from videojob.planning.diagnosis.pods import requeue_after_s
-from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.observed import NODE_PROVISIONING, Observed, PodProblem, ServerObserved
 
 # As Karpenter 1.14.1 said them in tests/e2e/test_karpenter.py.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.decisions import CPU, NOW_S
 from videojob.planning.fleet.replicas import REMOVE_S, ServerDesired, replicas_needed, size_server, size_unasked
 from videojob.planning.state.desired import ServerDemand
-from videojob.planning.state.observed import ServerKey, ServerObserved
+from videojob.planning.state.observed import ServerObserved
+from videojob.planning.state.placement import ServerKey
 
 KEY = ServerKey("face_detector", 1, "cpu")
 IDLE_S = 60

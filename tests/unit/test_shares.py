@@ -20,13 +20,13 @@ from support.decisions import (
     a_head,
     a_job,
     a_work_job,
+    decide,
     look,
     results,
     running,
 )
 from videojob.controller.fleet.demands import Demands
 from videojob.planning.fleet.shares import share_of, workers_now
-from videojob.planning.lifecycle.decide import decide
 from videojob.planning.state.observed import JobObserved, Observed
 
 SPEEDS = st.fractions(min_value=Fraction(1, 10), max_value=5000, max_denominator=100)

@@ -108,6 +108,23 @@ class RunnerUp(Model):
     """Why another place was chosen."""
 
 
+class ChosenServer(Model):
+    """The inference server that was chosen for a run."""
+
+    model: ShortText
+    """Name of the model."""
+    version: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE]
+    """Version of the model."""
+    accelerator: Literal["cpu", "gpu"]
+    """What it computes on."""
+    gpu: ShortText = ""
+    """The GPU model of all replicas; not there on CPUs."""
+    capacity_types: Annotated[Items[Literal["spot", "on-demand"]], Field(max_length=2), ListType("atomic")] = ()
+    """Capacity types that the job restricts it to."""
+    instance_types: Annotated[Items[ShortText], Field(max_length=64), ListType("atomic")] = ()
+    """EC2 instance types that the job restricts it to."""
+
+
 class Placement(Model):
     """Where the job runs, and why."""
 
@@ -123,6 +140,10 @@ class Placement(Model):
     """GPUs in use."""
     why: LongText = ""
     """Why this place."""
+    epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
+    """The run that it was chosen for; within it, it does not change once a worker has started."""
+    server: ChosenServer | None = None
+    """The inference server that was chosen for that run."""
     runners_up: Annotated[Items[RunnerUp], Field(max_length=10), ListType("atomic")] = ()
     """The next best places, cheapest first."""
 

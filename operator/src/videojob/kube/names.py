@@ -11,7 +11,8 @@ from typing import Any
 
 from videojob.api.metadata import Metadata
 from videojob.api.videojob import API_VERSION, GROUP, KIND
-from videojob.planning.state.observed import ServerKey, Work
+from videojob.planning.state.observed import Work
+from videojob.planning.state.placement import ServerKey
 
 APP = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from videojob.planning.state.desired import ServerDemand
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 _LOG = logging.getLogger(__name__)
 BELIEVED_S = 1800.0

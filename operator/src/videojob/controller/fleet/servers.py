@@ -27,7 +27,8 @@ from videojob.kube.read.objects import server_observed, server_of
 from videojob.kube.render.servers import server_deployment, server_service
 from videojob.planning.fleet.replicas import ServerDesired, size_server, size_unasked
 from videojob.planning.installation import Installation
-from videojob.planning.state.observed import PodProblem, ServerKey, ServerObserved
+from videojob.planning.state.observed import PodProblem, ServerObserved
+from videojob.planning.state.placement import ServerKey
 from videojob.ports import Clock, Cluster, Object
 
 _LOG = logging.getLogger(__name__)

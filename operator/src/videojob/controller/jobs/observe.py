@@ -10,7 +10,7 @@ from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.servers import ServerLook
 from videojob.controller.jobs.pods import holds_namespace, job_events, needs_pods, telling_pods
 from videojob.controller.jobs.stores import Stores
-from videojob.errors import SetupError, SinkError, TableNotAllowed, VideoJobError
+from videojob.errors import SetupError, SinkError, TableNotAllowed
 from videojob.kube.kinds import JOBS
 from videojob.kube.names import JOB_UID, results_uid
 from videojob.kube.read.objects import job_observed
@@ -20,8 +20,8 @@ from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.conditions import told
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
 from videojob.planning.lifecycle.unsupported import check_table
-from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerObserved
+from videojob.planning.placement.pinned import placed
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
 from videojob.ports import Cluster, JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
@@ -53,14 +53,14 @@ class Observer:
         try:
             check_table(job.spec, self.installation)
         except TableNotAllowed:
-            return Observed(jobs=jobs)  # nothing is asked of that table; the decision says why
+            return self._placed(job, Observed(jobs=jobs))  # nothing is read from that table
         try:
             store = self.store(job)
             head = self._head(job, jobs, store)
             results = None if head is None else self._results(job, head, jobs, store)
         except (SinkError, SetupError) as error:
-            return Observed(jobs=jobs, store_error=told(error))
-        return Observed(jobs=jobs, head=head, results=results, server=self._server(job, head, jobs, results))
+            return self._placed(job, Observed(jobs=jobs, store_error=told(error)))
+        return self._placed(job, Observed(jobs=jobs, head=head, results=results))
 
     def store(self, job: VideoJob) -> JobStore:
         """The job's results table."""
@@ -102,16 +102,12 @@ class Observer:
         told = replace(seen, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(told, frames_done=outcome.frames)
 
-    def _server(
-        self, job: VideoJob, head: PlanHead | None, jobs: Sequence[JobObserved], results: ResultsObserved | None
-    ) -> ServerObserved | None:
-        if head is None or head.error is not None:
-            return None
-        try:
-            where = place_for(job.spec, head.frames, jobs, results, self.installation)
-        except VideoJobError:
-            return None  # the decision says so, with its words
-        return self.servers.look(where.key)
+    def _placed(self, job: VideoJob, observed: Observed) -> Observed:
+        """The same with the job's placement, and with its server as it is."""
+        found = placed(job, observed, self.installation)
+        if found.placement is None or found.head is None or found.head.error is not None:
+            return found
+        return replace(found, server=self.servers.look(found.placement.key))
 
     def _jobs(self, job: VideoJob) -> tuple[tuple[JobObserved, ...], bool]:
         """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""

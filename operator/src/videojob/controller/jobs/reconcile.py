@@ -25,7 +25,6 @@ from videojob.errors import (
     SetupError,
     SinkError,
     SinkUnavailable,
-    VideoJobError,
 )
 from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.kube.names import results_uid
@@ -36,9 +35,9 @@ from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.conditions import told
 from videojob.planning.lifecycle.decide import decide, snapshot_of
-from videojob.planning.placement.pinned import place_for
 from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerKey
+from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
+from videojob.planning.state.placement import ServerKey
 from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.worker.fold.messages import FoldRequest
@@ -182,15 +181,11 @@ class JobReconciler:
         return min(waits, default=None)
 
     def _beside_others(self, job: VideoJob, observed: Observed) -> Observed:
-        """What was seen, with what other jobs ask of the same server."""
-        head = observed.head
-        if head is None or head.error is not None:
+        """The same with what other jobs ask of the same server."""
+        if observed.head is None or observed.head.error is not None or observed.placement is None:
             return observed
-        try:
-            where = place_for(job.spec, head.frames, observed.jobs, observed.results, self.installation)
-        except VideoJobError:
-            return observed  # the decision says so, with its words
-        return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), where.key))
+        key = observed.placement.key
+        return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), key))
 
     def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
         """The decision, made again after each step in the table that it asked for."""

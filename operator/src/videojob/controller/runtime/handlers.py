@@ -21,7 +21,7 @@ from videojob.api.videojob import GROUP, VERSION
 from videojob.kube.names import JOB_NAME, JOB_UID, LEASE, MANAGED_BY, MANAGER
 from videojob.kube.read.objects import has_ended, server_of
 from videojob.kube.read.outlines import is_settled
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 _FIRST_BACKOFFS_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _LAST_BACKOFF_S = 10.0

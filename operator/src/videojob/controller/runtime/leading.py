@@ -34,7 +34,7 @@ from videojob.errors import ClusterRefused, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
 from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places
 from videojob.planning.installation import Installation
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 from videojob.ports import Clock, Cluster
 
 _LOG = logging.getLogger(__name__)

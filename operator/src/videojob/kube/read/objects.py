@@ -10,7 +10,8 @@ from videojob.kube.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SE
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.planning.lifecycle.decide import seconds_of
-from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerKey, ServerObserved
+from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerObserved
+from videojob.planning.state.placement import ServerKey
 
 Object = Mapping[str, Any]
 

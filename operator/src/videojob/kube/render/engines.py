@@ -10,7 +10,7 @@ from typing import Any
 from videojob.kube.render.pods import CONTAINER_SECURITY, environment
 from videojob.kube.render.triton_args import HTTP_PORT
 from videojob.planning.installation import Installation, InstalledModel, ServerVariant
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 ENGINES_FOLDER = "/engines"
 CACHE_FOLDER = f"{ENGINES_FOLDER}/cache"

@@ -28,7 +28,7 @@ from videojob.kube.render.pods import CONTAINER_SECURITY, GPU, environment, on_d
 from videojob.kube.render.triton_args import GRPC_PORT, HTTP_PORT, METRICS_PORT, POD_UID, triton_arguments
 from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.installation import ImageSource, Installation, InstalledModel, PvcSource, S3Source, ServerVariant
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 
 MODELS_FOLDER = "/models"
 SOURCE_FOLDER = "/source"

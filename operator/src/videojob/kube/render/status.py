@@ -13,6 +13,7 @@ from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.state.desired import Desired, ProgressDesired
 from videojob.planning.state.observed import Observed
+from videojob.planning.state.placement import ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
@@ -195,11 +196,24 @@ def _place(
         "why": _cut(why),
         "runnersUp": [],
     }
+    if observed.results is not None and observed.results.epoch:
+        found |= {"epoch": observed.results.epoch, "server": _server(demand.key)}
     if server is not None and server.instance_type:
         found["instanceType"] = server.instance_type
     if server is not None and server.capacity_type:
         found["capacityType"] = server.capacity_type
     return {"placement": found}
+
+
+def _server(key: ServerKey) -> dict[str, Any]:
+    found: dict[str, Any] = {"model": key.model, "version": key.version, "accelerator": key.accelerator}
+    if key.gpu:
+        found["gpu"] = key.gpu
+    if key.capacity_types:
+        found["capacityTypes"] = list(key.capacity_types)
+    if key.instance_types:
+        found["instanceTypes"] = list(key.instance_types)
+    return found
 
 
 def _stall(stall: Stall) -> dict[str, Any]:

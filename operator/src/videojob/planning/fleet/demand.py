@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from videojob.planning.placement.choice import Pace, Place, Times, most_replicas, most_workers, pace
+from videojob.planning.placement.choice import Pace, Times, most_replicas, most_workers, pace
 from videojob.planning.state.desired import ServerDemand
+from videojob.planning.state.placement import Place
 from videojob.planning.state.snapshot import Snapshot
 
 

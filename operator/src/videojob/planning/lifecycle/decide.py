@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from videojob.api.videojob import VideoJob
-from videojob.errors import VideoJobError
 from videojob.planning.diagnosis.pods import NO_PODS, requeue_after_s, waiting_for
 from videojob.planning.fleet.demand import demand_of
 from videojob.planning.installation import Installation
@@ -30,12 +29,10 @@ from videojob.planning.lifecycle.conditions import Fact, concerns_one_video, fai
 from videojob.planning.lifecycle.events import events_of
 from videojob.planning.lifecycle.run import MAX_ATTEMPTS, QUEUE_LABEL, Run
 from videojob.planning.lifecycle.stall import counted
-from videojob.planning.lifecycle.unsupported import check_supported
-from videojob.planning.placement.choice import Place, frames_of
-from videojob.planning.placement.pinned import place_for
 from videojob.planning.state.desired import ConditionDesired, Desired, PlannerDesired
 from videojob.planning.state.last_status import last_status_of, seconds_of
 from videojob.planning.state.observed import JobObserved, Observed, PodProblem, ResultsObserved
+from videojob.planning.state.placement import Place
 from videojob.planning.state.snapshot import Snapshot
 from videojob.planning.state.stall import NO_STALL
 from videojob.reasons import REASONS
@@ -88,18 +85,16 @@ def snapshot_of(job: VideoJob, observed: Observed, installation: Installation, n
 
 
 def _decide(snapshot: Snapshot) -> Desired:
-    spec, observed = snapshot.job.spec, snapshot.observed
+    observed = snapshot.observed
     results, head = observed.results, observed.head
     if results is not None and results.finished is not None:
         return _finished(snapshot, results, results.finished)
-    try:
-        check_supported(spec, snapshot.installation)
-        where = place_for(spec, frames_of(head, snapshot.last_status), observed.jobs, results, snapshot.installation)
-    except VideoJobError as error:
-        return fails_with(snapshot, error.as_dict())
-    hopeless = observed.store_refusal or (None if head is None else head.error)
-    if hopeless is not None:
-        return fails_with(snapshot, hopeless)
+    error = observed.cannot_run or observed.store_refusal or (None if head is None else head.error)
+    if error is not None:
+        return fails_with(snapshot, error)
+    where = observed.placement
+    if where is None:
+        raise ValueError("a job that goes on was observed without its placement")
     if observed.store_error:
         return _waits_for_store(snapshot, where)
     if head is not None and results is not None and results.epoch:

@@ -26,14 +26,11 @@ from videojob.planning.lifecycle.conditions import (
 )
 from videojob.planning.lifecycle.progress import frames_left, index_count, progress_of
 from videojob.planning.placement.batches import Deal, backstop_s, deal, indexes, segment_s
-from videojob.planning.placement.choice import (
-    Place,
-    deadline_left_s,
-    worker_count,
-)
+from videojob.planning.placement.choice import deadline_left_s, worker_count
 from videojob.planning.placement.pinned import lost_words
 from videojob.planning.state.desired import Desired, ProgressDesired, WorkersDesired
 from videojob.planning.state.observed import JobObserved, ResultsObserved
+from videojob.planning.state.placement import Place
 from videojob.planning.state.snapshot import Snapshot
 from videojob.planning.state.stall import Stall
 from videojob.video.plan import PlanHead

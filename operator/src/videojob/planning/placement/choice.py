@@ -12,7 +12,7 @@ from videojob.errors import ModelNotFound, NoPlacement
 from videojob.planning.installation import Accelerator, Installation, InstalledModel, ServerVariant, WorkerSettings
 from videojob.planning.placement.gpus import one_gpu
 from videojob.planning.state.last_status import LastStatus
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import Place, ServerKey
 from videojob.video.plan import PlanHead
 
 GPU_PAYS_FROM_FRAMES = 43_000
@@ -27,16 +27,6 @@ _BYTE_SUFFIXES = {
     **{f"{letter}i": 1 << 10 * power for power, letter in enumerate("KMGTPE", 1)},
     **{letter: 1000**power for power, letter in enumerate("kMGTPE", 1)},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The server that a job uses."""
-
-    key: ServerKey
-    model: InstalledModel
-    variant: ServerVariant
-    why: str
 
 
 def model_of(spec: VideoJobSpec, installation: Installation) -> InstalledModel:

@@ -1,47 +1,55 @@
-"""Workers stay with the server that they began with, whatever the installation says later. Pure.
+"""A placement is chosen once per epoch and recorded in the VideoJob's status and on the workers' Job. Pure.
 
 A job's results are of one model, and of one kind of hardware, since half precision gives other numbers: segments of one
-epoch are never answered by two of them. So the installation of today chooses for jobs that have no workers yet, and for
-workers that never began; all others keep the server that their Job names, until they end. A server of a version that
-the installation has no more goes on as it stands (`controller.fleet.servers`); once it is gone it cannot be made again.
+epoch are never answered by two of them. So what this installation offers now chooses for jobs that have no placement
+yet, and for those whose workers never started and could not with what was chosen; all others keep it until they end,
+whatever the installation offers since. A server of a version that it no longer offers goes on as it stands
+(`controller.fleet.servers`); once it is deleted, it cannot be created again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from videojob.api.spec import VideoJobSpec
-from videojob.errors import ModelNotFound, NoPlacement
+from videojob.api.videojob import VideoJob
+from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.planning.installation import Installation
-from videojob.planning.placement.choice import Place, place
-from videojob.planning.state.observed import JobObserved, ResultsObserved, ServerKey, ServerObserved
+from videojob.planning.lifecycle.unsupported import check_supported
+from videojob.planning.placement.choice import frames_of, place
+from videojob.planning.state.last_status import last_status_of
+from videojob.planning.state.observed import Observed, ServerObserved
+from videojob.planning.state.placement import Place, RecordedPlacement, ServerKey
 
 
-def place_for(
-    spec: VideoJobSpec,
-    frames: int,
-    jobs: Sequence[JobObserved],
-    results: ResultsObserved | None,
-    installation: Installation,
-) -> Place:
-    """Where a job's frames go now: to the server of its workers, or else where `place` says.
+def placed(job: VideoJob, observed: Observed, installation: Installation) -> Observed:
+    """What was observed of a job, with its placement, or with the error that keeps this installation from running it.
 
     Args:
-        spec: of the job.
-        frames: that it asks for, an estimate; the same for all of its life.
-        jobs: its Jobs.
-        results: what the table has of it; None when that is not known.
-        installation: what there is.
+        job: as it is stored, with its status.
+        observed: its Jobs, its plan and its results.
+        installation: what it offers.
+    """
+    try:
+        check_supported(job.spec, installation)
+        return replace(observed, placement=place_for(job, observed, installation))
+    except VideoJobError as error:
+        return replace(observed, cannot_run=error.as_dict())
+
+
+def place_for(job: VideoJob, observed: Observed, installation: Installation) -> Place:
+    """Where a job's frames go: as it was recorded for the present epoch, or else as `place` chooses.
+
+    The arguments are those of `placed`. The workers' Job counts beside the status: it exists before the status says so,
+    and releases up to 0.1 recorded the server nowhere else.
 
     Raises:
-        ModelNotFound, NoPlacement: see `place`; or workers have begun with what is not there any more.
+        ModelNotFound, NoPlacement: see `place`; or what was recorded is not offered any more.
     """
-    pinned = _pinned(spec, jobs, results)
-    if pinned is None or pinned.server is None or _may_move(pinned, pinned.server, results, installation):
-        return place(spec, installation, frames)
-    kept = _kept(pinned.server, installation)
-    return replace(kept, why=_why(spec, frames, pinned.server, installation))
+    last = last_status_of(job.status)
+    kept = _recorded(job.spec.model.name, last.placement, observed)
+    if kept is None or (not _has_begun(observed) and not _is_offered(kept.key, installation)):
+        return place(job.spec, installation, frames_of(observed.head, last))
+    return _kept(kept, installation)
 
 
 def lost_words(where: Place, server: ServerObserved | None) -> str:
@@ -54,42 +62,46 @@ def lost_words(where: Place, server: ServerObserved | None) -> str:
     )
 
 
-def _pinned(spec: VideoJobSpec, jobs: Sequence[JobObserved], results: ResultsObserved | None) -> JobObserved | None:
-    """The newest Job of the present epoch that names a server."""
-    epoch = 0 if results is None else results.epoch
-    mine = [one for one in jobs if one.kind == "work" and one.epoch >= epoch and one.server is not None]
+def _recorded(model: str, recorded: RecordedPlacement | None, observed: Observed) -> RecordedPlacement | None:
+    """The present epoch's placement: of the status, else of the newest Job that names one."""
+    epoch = 0 if observed.results is None else observed.results.epoch
+    found = [
+        RecordedPlacement(one.server, one.epoch)
+        for one in sorted(observed.jobs, key=lambda one: one.attempt)
+        if one.kind == "work" and one.server is not None
+    ]
+    if recorded is not None:
+        found.append(recorded)
     # Who may change Jobs in the job's namespace could name any server: of another model it is not the job's.
-    mine = [one for one in mine if one.server is not None and one.server.model == spec.model.name]
-    return max(mine, key=lambda one: (one.epoch, one.attempt), default=None)
+    found = [one for one in found if one.epoch >= epoch and one.key.model == model]
+    # Of equal epochs the last one counts: the status after the Jobs, a newer Job after an older one.
+    return max(reversed(found), key=lambda one: one.epoch, default=None)
 
 
-def _may_move(job: JobObserved, server: ServerKey, results: ResultsObserved | None, installation: Installation) -> bool:
-    """Whether workers never began, and could not with the server that their Job names."""
-    began = job.finished is not None or not job.suspended or results is None or bool(results.committed)
-    model = installation.models.get(server.model)
-    is_offered = (
-        model is not None and server.accelerator in model.variants and server.accelerator in installation.accelerators
-    )
-    is_current = model is not None and server.version == model.version
-    return not began and not (is_offered and is_current)
+def _has_begun(observed: Observed) -> bool:
+    """Whether a worker of the present epoch may have started."""
+    results = observed.results
+    if results is None or results.committed:
+        return True
+    work = [one for one in observed.jobs if one.kind == "work" and one.epoch >= results.epoch]
+    return any(one.finished is not None or not one.suspended for one in work)
 
 
-def _kept(key: ServerKey, installation: Installation) -> Place:
+def _is_offered(key: ServerKey, installation: Installation) -> bool:
     model = installation.models.get(key.model)
-    anew = "Create the VideoJob again: it then runs with what this installation offers now."
+    if model is None or key.version != model.version:
+        return False
+    return key.accelerator in model.variants and key.accelerator in installation.accelerators
+
+
+def _kept(recorded: RecordedPlacement, installation: Installation) -> Place:
+    key = recorded.key
+    model = installation.models.get(key.model)
+    again = "Create the VideoJob again: it then runs with what this installation offers now."
     if model is None:
-        raise ModelNotFound("the job began with a model that this installation has no more", uri=key.model, hint=anew)
+        raise ModelNotFound("the job began with a model that this installation has no more", uri=key.model, hint=again)
     variant = model.variants.get(key.accelerator)
     if variant is None or key.accelerator not in installation.accelerators:
         words = f"the job began on {key.accelerator}, where this installation serves model {key.model} no more"
-        raise NoPlacement(words, hint=anew)
-    return Place(key, model, variant, "")
-
-
-def _why(spec: VideoJobSpec, frames: int, key: ServerKey, installation: Installation) -> str:
-    """Why it is there, as long as the installation of today would choose the same."""
-    try:
-        chosen = place(spec, installation, frames)
-    except (ModelNotFound, NoPlacement):
-        return ""
-    return chosen.why if chosen.key == key else ""
+        raise NoPlacement(words, hint=again)
+    return Place(key, model, variant, recorded.why)

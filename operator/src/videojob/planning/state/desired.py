@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from videojob.planning.state.observed import ServerKey
+from videojob.planning.state.placement import ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 
 ConditionStatus = Literal["True", "False", "Unknown"]

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from videojob.api.status import Condition, VideoJobStatus
 from videojob.api.units import decimal_fraction
+from videojob.planning.state.placement import RecordedPlacement, ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
@@ -30,6 +31,7 @@ class LastStatus:
         frames_per_second: at that time.
         segments_done: the same of segments.
         stall: paid time without a commit.
+        placement: the server that was chosen for a run; None before one was.
     """
 
     conditions: Mapping[str, Condition] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class LastStatus:
     frames_per_second: Fraction | None = None
     segments_done: int = 0
     stall: Stall = NO_STALL
+    placement: RecordedPlacement | None = None
 
     @property
     def counts_from_s(self) -> float | None:
@@ -89,6 +92,7 @@ def last_status_of(status: VideoJobStatus | None) -> LastStatus:
         frames_per_second=None if rate is None else decimal_fraction(rate),
         segments_done=0 if progress is None else progress.segments_done,
         stall=_stall(status),
+        placement=_placement(status),
     )
 
 
@@ -98,6 +102,22 @@ def _stall(status: VideoJobStatus) -> Stall:
         return NO_STALL
     times = _seconds(found.counted_time), _seconds(found.held_time)
     return Stall(found.seconds, *times, found.tries, found.cause)
+
+
+def _placement(status: VideoJobStatus) -> RecordedPlacement | None:
+    found = status.placement
+    if found is None or found.server is None or found.epoch is None:
+        return None
+    server = found.server
+    key = ServerKey(
+        server.model,
+        server.version,
+        server.accelerator,
+        tuple(server.capacity_types),
+        tuple(server.instance_types),
+        server.gpu,
+    )
+    return RecordedPlacement(key, found.epoch, found.why)
 
 
 def seconds_of(timestamp: str) -> float:

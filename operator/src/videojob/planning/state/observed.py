@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from videojob.planning.installation import Accelerator, CapacityType
+from videojob.planning.installation import CapacityType
+from videojob.planning.state.placement import Place, ServerKey
 from videojob.video.plan import PlanHead
 
 Work = Literal["plan", "work"]
@@ -94,23 +95,6 @@ class JobObserved:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerKey:
-    """Which server: jobs with an equal key share one Deployment.
-
-    Attributes:
-        capacity_types, instance_types: the job's constraints, sorted; empty for none.
-        gpu: the GPU model of all replicas; "" on CPUs, where nodes do not tell it, and in keys of before it was there.
-    """
-
-    model: str
-    version: int
-    accelerator: Accelerator
-    capacity_types: tuple[CapacityType, ...] = ()
-    instance_types: tuple[str, ...] = ()
-    gpu: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ServerObserved:
     """One Triton Deployment.
 
@@ -180,6 +164,8 @@ class Observed:
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
         others: frames per second that every other job of its server could send there; None where not all are known.
         namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
+        placement: where the job's frames go; None where nothing is decided from it, as for a job that is over.
+        cannot_run: `VideoJobError.as_dict()` of why this installation cannot run the job.
     """
 
     jobs: tuple[JobObserved, ...] = ()
@@ -190,3 +176,5 @@ class Observed:
     store_refusal: Mapping[str, Any] | None = None
     others: tuple[Fraction, ...] | None = None
     namespace_ends: bool = False
+    placement: Place | None = None
+    cannot_run: Mapping[str, Any] | None = None
