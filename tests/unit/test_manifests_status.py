@@ -68,6 +68,15 @@ def test_a_job_at_work_tells_how_far_it_is_and_where() -> None:
         "capacityType": "spot",
         "replicas": 1,
         "gpus": 1,
+        "epoch": 1,
+        "server": {
+            "model": "face_detector",
+            "version": 1,
+            "accelerator": "gpu",
+            "gpu": "",
+            "capacityTypes": [],
+            "instanceTypes": [],
+        },
         "why": "spec.compute.accelerator asks for gpu",
         "runnersUp": [],
     }
