@@ -15,7 +15,8 @@ from videojob.adapters.triton.model_repository import CONFIG_NAME, model_digest,
 from videojob.cli.terminal import cell, console, write_json
 from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
-from videojob.local.models.paths import BUILT_IN_MODELS, default_repository, require_tools
+from videojob.local.models.fetch import model_file, shown_source
+from videojob.local.models.paths import BUILT_IN_MODELS, cache_folder, default_repository, require_tools
 from videojob.vision.contract import refuse_other_protocols
 from videojob.vision.tensors import ModelContract, PixelInput
 
@@ -69,13 +70,18 @@ def build(repository: Repository = None, as_json: Json = False) -> None:
 
 @app.command()
 def add(  # long because an option is declared in the signature; the body only hands them on
-    path: Annotated[Path, typer.Argument(help="The ONNX file.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(help="The ONNX file, or its http or https address.", metavar="FILE", show_default=False)
+    ],
     *,
     name: Annotated[str, typer.Option(help="What the model is to be called.", show_default=False)],
     decoder: Annotated[
         str,
         typer.Option(help="How its outputs are read: yolo, yolox, detr, ssd, classification, centerface, or your own."),
     ],
+    sha256: Annotated[
+        str | None, typer.Option(help="Digest that the file must have; needed for an address.", metavar="HEX")
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="File with one class name a line; by default the names in the ONNX file.", exists=True),
@@ -104,7 +110,8 @@ def add(  # long because an option is declared in the signature; the body only h
     from videojob.local.models.add import add as add_model  # noqa: PLC0415
 
     request = AddRequest(
-        path=path,
+        path=Path(source),
+        shown=shown_source(source),
         name=name,
         decoder=decoder,
         labels=labels,
@@ -124,7 +131,9 @@ def add(  # long because an option is declared in the signature; the body only h
         max_batch=max_batch,
         replace=replace,
     )
-    done = add_model(request, default_repository() if repository is None else repository)
+    with model_file(source, sha256, cache_folder() / "downloads") as path:
+        place = default_repository() if repository is None else repository
+        done = add_model(dataclasses.replace(request, path=path), place)
     if as_json:
         write_json(
             {

@@ -88,6 +88,7 @@ class AddRequest:
         decoder_options: see the decoder.
         max_batch: frames per execution, where the graph leaves the batch axis free.
         replace: take the place of a model of that name.
+        shown: what messages call the file; "" for its path.
     """
 
     path: Path
@@ -99,6 +100,12 @@ class AddRequest:
     decoder_options: Mapping[str, str] = field(default_factory=dict)
     max_batch: int = 16
     replace: bool = False
+    shown: str = ""
+
+    @property
+    def place(self) -> str:
+        """The file as messages name it."""
+        return self.shown or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ def add(request: AddRequest, repository: Path) -> AddOutcome:
     if request.name in BUILT_IN_MODELS:
         raise SetupError(
             f"{request.name!r} is a model that comes with videojob: the next run would put it in the place of yours",
-            uri=str(request.path),
+            uri=request.place,
             hint="Give another --name.",
         )
     folder = repository / request.name
@@ -140,7 +147,7 @@ def add(request: AddRequest, repository: Path) -> AddOutcome:
     except VideoJobError as error:
         # Inside the trial a place is a name or an unfinished folder; for the person it is the file that they gave.
         is_about_labels = request.labels is not None and error.uri == str(request.labels)
-        raise in_words_of_the_command(error, str(request.labels if is_about_labels else request.path)) from error
+        raise in_words_of_the_command(error, str(request.labels) if is_about_labels else request.place) from error
     return AddOutcome(read_model(folder), trial, notes)
 
 
