@@ -1,4 +1,4 @@
-"""Where results go and who is told: `results` and `notifications` of a VideoJob's spec."""
+"""Where results go and who is notified: `results` and `notifications` of a VideoJob's spec."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DetectionsOutput(Model):
     enabled: bool = True
     """Whether they are written; lets an overlay switch them off."""
     s3: S3Target | None = None
-    """Where they go. Without it into the output folder of `videojob run`; on a cluster it is needed."""
+    """Where they go; without it, into the output folder of `videojob run`. A cluster rejects detections in this version."""
 
 
 class PreviewOutput(Model):
@@ -46,7 +46,7 @@ class PreviewOutput(Model):
     mode: Literal["boxes", "blur"] = "boxes"
     """Draw boxes around detections, or blur what is inside."""
     s3: S3Target | None = None
-    """Where it goes. Without it into the output folder of `videojob run`; on a cluster it is needed."""
+    """Where it goes; without it, into the output folder of `videojob run`. A cluster rejects a preview in this version."""
 
 
 class Results(Model):
@@ -75,15 +75,15 @@ class SnsTarget(Model):
     """An SNS topic."""
 
     sns_topic_arn: TopicArn
-    """ARN of the topic. A message is published at least once, with a notificationId that stays the same."""
+    """ARN of the topic."""
 
 
 class Notifications(Model):
-    """Who is told when the job has ended."""
+    """Who is notified when the job has ended. This version publishes nothing yet and says so."""
 
     success: SnsTarget | None = None
-    """Told when all results are there."""
+    """Notified when all results exist."""
     error: SnsTarget | None = None
-    """Told when the job failed, or has gaps."""
+    """Notified when the job failed, or has gaps."""
 
     RULES: ClassVar = (at_least_one_of("success", "error"),)

@@ -57,7 +57,7 @@ CLUSTER_BACKENDS = ("kubernetes", "lambda", "sagemaker")
 
 
 class ModelRef(Model):
-    """Which model looks at the frames, and what of its findings counts."""
+    """Which model processes the frames, and which of its detections count."""
 
     name: ModelName
     """Name of the model's folder in the model repository."""
@@ -87,7 +87,7 @@ def _one_sampling_mode(sampling: Sampling) -> bool:
 
 
 class Sampling(Model):
-    """Which frames are looked at: at most one of `framesPerSecond`, `everyNthFrame` and `keyframesOnly`.
+    """Which frames are selected: at most one of `framesPerSecond`, `everyNthFrame` and `keyframesOnly`.
 
     With none of them, every frame is.
     """
@@ -116,7 +116,7 @@ class Aggregation(Model):
     window: Annotated[Duration, between("1s", "1h")] = Duration("10s")
     """Length of the windows in which detections are counted."""
     presence_gap: Annotated[Duration, between("1ms", "10m")] = Duration("2s")
-    """A class that is not seen for longer than this has left the picture."""
+    """A class without a detection for longer than this has left the picture."""
     track: bool = False
     """Follow objects from frame to frame and count each of them once."""
 
@@ -141,22 +141,22 @@ def _local_has_no_instances(compute: Compute) -> bool:
 
 
 class Compute(Model):
-    """Where the job may run. By default the cheapest place that meets deadline and budget is chosen."""
+    """Where the job may run. By default the number of frames chooses between CPUs and GPUs on a cluster."""
 
     backend: Backend = "auto"
-    """What runs the segments: this machine, Kubernetes workers before a shared server, Lambda or SageMaker."""
+    """What runs the segments: this machine or a cluster; this version has no `lambda` and no `sagemaker`."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """What the model runs on."""
     capacity_types: (
         Annotated[Items[Literal["spot", "on-demand"]], Field(min_length=1, max_length=2), ListType("set")] | None
     ) = None
-    """Allowed ways to pay for instances; without it all."""
+    """Allowed capacity types of the instances; without it, both."""
     instance_types: Annotated[Items[InstanceType], Field(min_length=1, max_length=50), ListType("set")] | None = None
-    """Allowed EC2 instance types of the inference server, and of the workers too when it runs on CPUs; without it all
-    that the cluster can have."""
+    """Allowed EC2 instance types of the inference server, and of the workers too when it runs on CPUs; without it, all
+    that the cluster can provision."""
     limits: Limits | None = None
     segment_seconds: Annotated[int, Field(ge=20, le=60), WHOLE] = 30
-    """Aimed-at length of a segment, the unit of work that is lost at most when a machine goes away."""
+    """Target length of a segment: the most work that is lost when a machine is terminated."""
 
     RULES: ClassVar = (
         Rule(
@@ -176,17 +176,17 @@ class Compute(Model):
 
 
 class Deadline(Model):
-    """By when the results must be there; without it, the cheapest plan is taken."""
+    """By when the results must exist; without it, nothing is sized for speed."""
 
     complete_within: Annotated[Duration, between("1s", "720h")]
     """Time from the start of the job to its results; capacity is sized for it. Missing it does not stop the job."""
 
 
 class Budget(Model):
-    """What the job may cost; without it, there is no bound."""
+    """What the job may cost. This version knows no prices: a cluster rejects it, and `videojob run` ignores it."""
 
     max_cost: Annotated[DecimalField, between("0.000001", "10000000")]
-    """US dollars, such as 3 or "2.50". A dearer plan does not start, a job that reaches it stops."""
+    """US dollars, such as 3 or "2.50"."""
 
 
 def _names_unique(spec: VideoJobSpec) -> bool:
@@ -235,19 +235,19 @@ class VideoJobSpec(Model):
     results: Results = Results()
     notifications: Notifications | None = None
     on_corruption: Literal["Fail", "Skip"] = "Fail"
-    """A damaged stretch of video fails the job, or is skipped and named as a gap in the results."""
+    """`Fail`: a damaged stretch of video fails the job. `Skip`: the results name it as a gap."""
     suspend: bool = False
-    """Holds the job: running segments end, nothing new starts, capacity is given back. False goes on."""
+    """Suspends the job: running segments end, nothing new starts, capacity is released. False resumes it."""
     resumes: Annotated[int, Field(ge=0, le=100), WHOLE] = 0
-    """Raise it by one to let a job go on that has ended badly: committed segments are kept, all others run again, and
-    limits of time count anew. It only grows. A job that ended well stays as it is."""
+    """Raise it by one to resume a job that failed: committed segments are kept, all others run again, and time limits
+    restart. It only grows. A job that succeeded stays as it is."""
     backoff_limit: Annotated[int, Field(ge=0, le=20), WHOLE] = 5
-    """How often what failed and may pass is tried again: on one machine at once, on a cluster by another pod, after 10
-    s, 20 s, 40 s and so on. A video that cannot be read even then is given up and named, and the others go on; the job
-    fails when the server or the table is to blame."""
+    """How often a retryable failure is retried: on one machine at once, on a cluster by another pod, after 10 s, 20 s,
+    40 s and so on. A video that still cannot be read fails by name, and the others continue; the job fails when the
+    server or the table is the cause."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=30 * DAY_S), WHOLE] | None = None
     """Hard limit: a job that runs longer, in seconds, is stopped and fails with DeadlineExceeded. As for a batch Job,
-    the time counts anew from each resume and not while the job is held."""
+    the time restarts with each resume and does not count while the job is suspended."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=365 * DAY_S), WHOLE] | None = None
     """The VideoJob is deleted this many seconds after its end; results stay. Without it, never."""
     priority_class_name: DnsSubdomain | None = None

@@ -35,12 +35,12 @@ class Condition(Model):
 
 
 class Progress(Model):
-    """How far the job is."""
+    """Progress of the job."""
 
     frames_done: Count = 0
-    """Frames looked at and committed."""
+    """Frames processed and committed."""
     frames_total: Count | None = None
-    """Frames to look at, an estimate until each video was read to its end."""
+    """Frames to process, an estimate until each video was read to its end."""
     segments_done: Count = 0
     """Segments committed."""
     segments_total: Count | None = None
@@ -48,13 +48,13 @@ class Progress(Model):
     progress_percentage: Annotated[int, Field(ge=0, le=100), WHOLE] | None = None
     """Share of the frames that is done."""
     estimated_remaining_seconds: Count | None = None
-    """Time to the end at the present rate."""
+    """Remaining time at the current rate."""
     last_updated_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
     """When these figures were taken."""
 
 
 class Throughput(Model):
-    """How fast the job is."""
+    """Throughput of the job."""
 
     frames_per_second: DecimalText | None = None
     """Frames per second, over the last minute."""
@@ -63,7 +63,7 @@ class Throughput(Model):
 
 
 class CostBreakdown(Model):
-    """What the accrued cost consists of, in US dollars."""
+    """What the accrued cost consists of, in US dollars. This version fills none of it."""
 
     decode: DecimalText = DecimalText("0")
     """CPU that decoded and prepared."""
@@ -78,7 +78,7 @@ class CostBreakdown(Model):
 
 
 class Cost(Model):
-    """What the job costs, in US dollars."""
+    """What the job costs, in US dollars. This version does not fill it."""
 
     accrued: DecimalText | None = None
     """Spent so far."""
@@ -101,7 +101,7 @@ class RunnerUp(Model):
     instance_type: ShortText | None = None
     """EC2 instance type."""
     capacity_type: ShortText | None = None
-    """How it would be paid for."""
+    """Its capacity type."""
     cost: DecimalText | None = None
     """What the job would cost there, in US dollars."""
     why_not: LongText = ""
@@ -133,19 +133,19 @@ class Placement(Model):
     instance_type: ShortText | None = None
     """EC2 instance type of the inference server."""
     capacity_type: Literal["spot", "on-demand"] | None = None
-    """How it is paid for."""
+    """Its capacity type: spot or on-demand."""
     replicas: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 0
-    """Inference servers wanted."""
+    """Desired replicas of the inference server."""
     gpus: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 0
     """GPUs in use."""
     why: LongText = ""
-    """Why this place."""
+    """Why this placement was chosen."""
     epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
     """The run that it was chosen for; within it, it does not change once a worker has started."""
     server: ChosenServer | None = None
     """The inference server that was chosen for that run."""
     runners_up: Annotated[Items[RunnerUp], Field(max_length=10), ListType("atomic")] = ()
-    """The next best places, cheapest first."""
+    """The next best placements. This version fills none."""
 
 
 class ResultsLocation(Model):
@@ -156,11 +156,11 @@ class ResultsLocation(Model):
     summary_key: ShortText | None = None
     """Key of the summary in the table."""
     detections: LongText | None = None
-    """URI below which the per-frame detections lie."""
+    """URI prefix of the per-frame detections; not filled on a cluster."""
     preview: LongText | None = None
-    """URI below which the previews lie."""
+    """URI prefix of the previews; not filled on a cluster."""
     report: LongText | None = None
-    """URI of the report."""
+    """URI of the report; not filled on a cluster."""
 
 
 class Columns(Model):
@@ -175,39 +175,39 @@ class Columns(Model):
     eta: ShortText = "-"
     """Time to the end, as in "23s"."""
     cost: ShortText = "-"
-    """Spent so far, as in "$0.07"."""
+    """Spent so far, as in "$0.07"; "-" in this version."""
 
 
 class Stall(Model):
-    """A server that is paid while nothing is committed."""
+    """An inference server that costs money while the job commits nothing."""
 
     seconds: Count = 0
-    """Paid time since the last commit, up to `countedTime`. Waiting for capacity, a turn or the table is none."""
+    """Paid time since the last commit, up to `countedTime`. Waiting for capacity, Kueue or the table does not count."""
     counted_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """Up to when it was counted; not there while no server is paid."""
+    """Up to when it was counted; absent while no server is paid."""
     held_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """Since when workers are held for it; it is tried again after as long as a try may take."""
+    """Since when workers are suspended for it; they are resumed after as long as a try may take."""
     tries: Annotated[int, Field(ge=0, le=100), WHOLE] = 0
-    """How often workers were held for it; after the third time that it would be, the job fails."""
+    """How often workers were suspended for it; the job fails instead of a third time."""
     cause: LongText = ""
     """Why nothing was committed."""
 
 
 class VideoJobStatus(Model):
-    """What the job has come to."""
+    """The observed state of the job."""
 
     observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
     conditions: Annotated[Items[Condition], Field(max_length=8), ListType("map", "type")] = ()
     """Observed facts; `kubectl wait --for=condition=Succeeded` works."""
     start_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When the job was first acted on. From then on most of the spec is immutable."""
+    """When the controller began the job. From then on most of the spec is immutable."""
     completion_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When the job ended, whichever way; not there while a job goes on that was resumed."""
+    """When the job succeeded or failed; absent while a resumed job runs."""
     resumes: Annotated[int, Field(ge=0, le=100), WHOLE] | None = None
-    """The `spec.resumes` that was acted on."""
+    """The last observed `spec.resumes`."""
     resume_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When the job was last resumed after a bad end: activeDeadlineSeconds and the deadline count from then."""
+    """When the job was last resumed after it failed: activeDeadlineSeconds and the deadline count from then."""
     progress: Progress | None = None
     throughput: Throughput | None = None
     cost: Cost | None = None
@@ -216,8 +216,8 @@ class VideoJobStatus(Model):
     columns: Columns | None = None
     stall: Stall | None = None
     epoch: Annotated[int, Field(ge=1, le=MAX_COUNT), WHOLE] | None = None
-    """Number of the run that owns the results; an older one may not write any more."""
+    """Number of the run that owns the results; an older one can no longer write."""
     conflicting_segments: Count | None = None
-    """Segments that came to a second, different result, which should not be; the first one stays."""
+    """Segments that got a second, different result, which is a fault; the first one is kept."""
     message: LongText = ""
     """The state of the job in one sentence, with what to do when it waits or failed."""

@@ -20,7 +20,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 
 class VideoJob(Model):
-    """Videos to run a model on, by when, and for how much; and what came of it."""
+    """Videos to run a model on, by when and for how much; and the state of that."""
 
     api_version: Literal["videojob.dev/v1alpha1"] = Field(default="videojob.dev/v1alpha1")
     """Always videojob.dev/v1alpha1."""
@@ -29,9 +29,9 @@ class VideoJob(Model):
     metadata: Metadata
     """Name, namespace, labels."""
     spec: VideoJobSpec
-    """What is asked for."""
+    """The desired job."""
     status: VideoJobStatus | None = None
-    """What the job has come to; never read from a manifest."""
+    """The observed state of the job; never read from a manifest."""
 
     TRANSITIONS: ClassVar[tuple[TransitionRule[VideoJob], ...]] = ()
     """What must hold between a stored job and its update."""
