@@ -35,7 +35,7 @@ class DetectionsOutput(Model):
     enabled: bool = True
     """Whether they are written; lets an overlay switch them off."""
     s3: S3Target | None = None
-    """Where they go; without it, into the output folder of `videojob run`. A cluster rejects detections in this version."""
+    """Where they go; without it, into the output folder of `videojob run`. A cluster rejects detections for now."""
 
 
 class PreviewOutput(Model):
@@ -46,7 +46,7 @@ class PreviewOutput(Model):
     mode: Literal["boxes", "blur"] = "boxes"
     """Draw boxes around detections, or blur what is inside."""
     s3: S3Target | None = None
-    """Where it goes; without it, into the output folder of `videojob run`. A cluster rejects a preview in this version."""
+    """Where it goes; without it, into the output folder of `videojob run`. A cluster rejects a preview for now."""
 
 
 class Results(Model):

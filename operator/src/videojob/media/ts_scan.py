@@ -78,20 +78,26 @@ class Pictures:
         self._length = 0 if layout is None else layout[0]
         self._found: deque[tuple[int, int]] = deque()
 
-    def until(self, stop: int) -> set[int]:
-        """The PIDs under which pictures begin before a place, from that of the call before on."""
+    def until(self, stop: int, known: set[int]) -> set[int]:
+        """The PIDs but the known ones under which pictures begin before a place, from the last call's place on."""
         if self._at < stop and self._length:
-            self._read(max(stop, self._at + FFMPEG_BUFFER_BYTES))
-        pids = set()
+            self._read(max(stop, self._at + FFMPEG_BUFFER_BYTES), known)
+        others = set[int]()
         while self._found and self._found[0][0] < stop:
-            pids.add(self._found.popleft()[1])
-        return pids
+            others.add(self._found.popleft()[1])
+        return others - known if others else others
 
-    def _read(self, stop: int) -> None:
+    def _read(self, stop: int, known: set[int]) -> None:
         start, self._at = self._at, stop
         with self._video.reading() as file:
             for at, found in rows(file, start, stop, self._length):
                 heads = np.flatnonzero(found[:, 1] & 0x40)
+                its = pids(found[heads])
+                for pid in known:
+                    heads, its = heads[its != pid], its[its != pid]
+                if not len(heads):
+                    self._at = max(stop, at + len(found) * self._length)
+                    continue
                 chosen = heads[begins_picture(found[heads], payload_at(found[heads]))]
                 places = (at + chosen * self._length).tolist()
                 self._found.extend(zip(places, pids(found[chosen]).tolist(), strict=True))

@@ -44,12 +44,16 @@ class ScrambledPictures:
         self._size = video.size_bytes()
         self._events: deque[tuple[int, int]] = deque()
         self._is_descrambled = False
+        # Before this place nothing is scrambled, and a picture begins at it.
+        self._clear_to = 0
 
     def look(self, at: int) -> tuple[bool, bool]:
         """(whether pictures before the one at a place are scrambled, whether bytes of it are); places ascend.
 
         Those before are counted from the picture of the previous call on.
         """
+        if at < self._clear_to:
+            return False, False
         is_hidden = False
         while (event := self._next(self._size)) is not None and event[0] <= at:
             is_hidden |= event[1] != _BEGIN
@@ -82,9 +86,12 @@ class ScrambledPictures:
                 if marked.any():
                     heads = packets[own]
                     self._take_marked(at, own.tolist(), begins.tolist(), marked.tolist(), _clear(heads).tolist())
-                else:
-                    self._events.extend((at + row * self._length, _BEGIN) for row in own[begins].tolist())
-                    self._is_descrambled = self._is_descrambled and not begins.any()
+                elif begins.any():
+                    # The last beginning stands for all of them: intact streams are most, and take no time per picture.
+                    last_at = at + int(own[begins][-1]) * self._length
+                    self._clear_to = self._clear_to if self._events else last_at
+                    self._events.append((last_at, _BEGIN))
+                    self._is_descrambled = False
         self._at = stop
 
     def _take_marked(self, at: int, rows: list[int], begins: list[bool], marked: list[bool], clear: list[bool]) -> None:

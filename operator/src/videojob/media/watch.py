@@ -105,7 +105,7 @@ class Watch:
             return False
         if self._pictures is None:
             self._pictures = ts_scan.Pictures(self._source.video, self.last_at)
-        others = self._pictures.until(at) - self._known
+        others = self._pictures.until(at, self._known)
         self._known |= others
         return bool(others)
 
