@@ -117,7 +117,7 @@ def test_a_video_that_does_not_fit_into_the_pods_memory_is_named_and_the_others_
 ) -> None:
     pods = replace(pods, manifest=job_manifest("large/", sampling=SPARSE, onCorruption="Skip"))
     head, run = begun(pods)
-    monkeypatch.setenv("VIDEOJOB_DECODER_BYTES", str(128 << 20))
+    monkeypatch.setenv("VIDEOJOB_DECODER_BYTES", str(80 << 20))
     codes = [pods.index(number).code for number in range(head.segments)]
     assert codes == [Ending.FAILED, Ending.SETTLED]
     assert pods.store().failures(run) == (), "another node may have more memory"
@@ -126,7 +126,7 @@ def test_a_video_that_does_not_fit_into_the_pods_memory_is_named_and_the_others_
     assert stored is not None
     (failed,) = decode_summary(stored).failed_inputs
     assert failed.error["reason"] == "DecoderCrashed"
-    assert "needs more than 128 MiB" in str(failed.error["message"])
+    assert "needs more than 80 MiB" in str(failed.error["message"])
 
 
 def test_a_video_that_is_away_is_left_for_another_pod_and_the_last_one_gives_it_up(pods: PodJob, videos: str) -> None:

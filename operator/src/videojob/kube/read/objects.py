@@ -6,7 +6,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from videojob.kube.names import ATTEMPT, BATCH, COMPONENT, EPOCH, IDLE_SINCE, SERVER_KEY, server_key_from_text
+from videojob.kube.names import (
+    ATTEMPT,
+    BATCH,
+    COMPONENT,
+    EPOCH,
+    IDLE_SINCE,
+    PLACEMENT_REASON,
+    SERVER_KEY,
+    server_key_from_text,
+)
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from videojob.planning.lifecycle.decide import seconds_of
@@ -56,6 +65,7 @@ def job_observed(job: Object, pods: Iterable[Object], events: Iterable[Object] =
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
         server=server_of(job),
+        why=str(annotations.get(PLACEMENT_REASON, "")),
         file=(file := _file(spec)),
         unlocked=file.endswith(_OLD_FILE),
     )

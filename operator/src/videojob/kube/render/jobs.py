@@ -13,6 +13,7 @@ from videojob.kube.names import (
     BATCH,
     CONTAINER,
     EPOCH,
+    PLACEMENT_REASON,
     SERVER_KEY,
     child_name,
     job_labels,
@@ -151,6 +152,8 @@ def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, 
         BATCH: str(wanted.batch),
         SERVER_KEY: server_key_text(wanted.server),
     }
+    if wanted.why:
+        made["metadata"]["annotations"][PLACEMENT_REASON] = wanted.why
     if queue is not None:
         made["metadata"]["labels"][QUEUE_LABEL] = queue
     return made

@@ -261,6 +261,7 @@ class Run:
             completions=dealt.completions,
             parallelism=parallelism,
             suspended=True,
+            why=self.where.why,
             backstop_s=backstop_s(self.head, self.snapshot.installation.worker, self.where.variant, parallelism),
         )
 

@@ -66,7 +66,7 @@ def _recorded(model: str, recorded: RecordedPlacement | None, observed: Observed
     """The present epoch's placement: of the status, else of the newest Job that names one."""
     epoch = 0 if observed.results is None else observed.results.epoch
     found = [
-        RecordedPlacement(one.server, one.epoch)
+        RecordedPlacement(one.server, one.epoch, one.why)
         for one in sorted(observed.jobs, key=lambda one: one.attempt)
         if one.kind == "work" and one.server is not None
     ]

@@ -43,6 +43,7 @@ class WorkersDesired:
         server: that they send frames to.
         parallelism: workers side by side.
         suspended: True holds them; None leaves that to Kueue.
+        why: the reason of the placement, for people.
         backstop_s: work of so long is a fault: Kubernetes ends it even where no controller does.
     """
 
@@ -54,6 +55,7 @@ class WorkersDesired:
     completions: int
     parallelism: int
     suspended: bool | None
+    why: str = ""
     backstop_s: int = 10 * 86_400
 
 

@@ -62,6 +62,7 @@ class JobObserved:
         epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
         disrupted: pods that were taken away: spot capacity, eviction, preemption.
         server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
+        why: the reason of that placement, "" where it says nothing.
         file: name of the ConfigMap that its pods read.
         unlocked: made by an earlier release, which did not wait until the spec could not change any more: its pods may
             read an older spec than the job has now.
@@ -90,6 +91,7 @@ class JobObserved:
     batch: int = 0
     disrupted: int = 0
     server: ServerKey | None = None
+    why: str = ""
     file: str = ""
     unlocked: bool = False
 
