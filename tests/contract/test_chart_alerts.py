@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from support.charts import NAMESPACE, ROOT, named, of_kind, render
-from videojob.controller.runtime.leading import LeadOptions
+from videojob.controller.leading import LeadOptions
 
 ALL = {"monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "podMonitor", "prometheusRule")}}
 SCRAPED_EVERY_S = 30

@@ -21,9 +21,9 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
 from videojob.ports import CommitOutcome, FailOutcome
 from videojob.results.aggregate.columns import PresenceColumns
+from videojob.results.aggregate.document import presence_columns, presence_table
 from videojob.results.aggregate.segment_results import Presence, RunRecord
 from videojob.results.stored.codec import canonical
-from videojob.results.stored.document import presence_columns, presence_table
 from videojob.results.stored.plan_items import failure_item
 from videojob.results.stored.summary_codec import SCHEMA, facts_of
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure

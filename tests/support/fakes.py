@@ -13,8 +13,8 @@ from support.segments import model_contract
 from videojob.errors import VideoJobError
 from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, Frame
 from videojob.ports import CommitOutcome, FrameRing, InferenceReply, ServerStatistics
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
-from videojob.results.stored.document import Document
 from videojob.vision.tensors import ModelContract
 
 

@@ -10,11 +10,12 @@ from support.decisions import INSTALLATION, NOW_S, a_head, a_job
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
-from videojob.controller.fleet.demands import Demands, JobKey
+from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerLook
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.reconcile import JobReconciler
 from videojob.controller.jobs.stores import Stores
+from videojob.controller.keys import JobKey
 from videojob.errors import VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_name

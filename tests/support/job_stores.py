@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
 from videojob.ports import CommitOutcome, FailOutcome
+from videojob.results.aggregate.document import Document, mapping
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import canonical_document, canonical_pieces, parse
-from videojob.results.stored.document import Document, mapping
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure, may_be_forgiven
 
 

@@ -18,8 +18,8 @@ from support.dynamodb import AWS_ENVIRONMENT
 from support.large_jobs import a_job, a_plan
 from support.large_table import Told, large_table
 from support.plans import plan_head
-from videojob.controller.fleet.demands import JobKey
 from videojob.controller.jobs.folds import FoldLimits, Folds
+from videojob.controller.keys import JobKey
 from videojob.worker.fold.messages import FoldRequest
 
 _KEY = ("team", "large")

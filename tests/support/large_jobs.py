@@ -23,6 +23,7 @@ from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attrib
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.api.videojob import VideoJob
+from videojob.results.aggregate.document import result_document, timings_document
 from videojob.results.aggregate.segment_results import (
     ClassStats,
     Presence,
@@ -33,7 +34,6 @@ from videojob.results.aggregate.segment_results import (
     Window,
 )
 from videojob.results.stored.codec import bytes_digest, canonical
-from videojob.results.stored.document import result_document, timings_document
 from videojob.results.stored.items import Item
 from videojob.results.stored.keys import SHARDS, segment_partition, segment_sort_key
 from videojob.results.stored.plan_items import video_item

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.merge import fold
 from videojob.results.aggregate.segment_results import (
     ClassStats,
@@ -28,7 +29,6 @@ from videojob.results.aggregate.summary import (
 )
 from videojob.results.report import PeakPicture, ReportData, choose_peaks
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts
-from videojob.results.stored.document import Document
 from videojob.video.info import Segment
 
 WINDOW_MS = 10_000

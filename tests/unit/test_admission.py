@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from support.decisions import INSTALLATION, NOW_S, READY, a_job, a_status, a_work_job, condition, decide, running
-from videojob.planning.diagnosis.rejected import held_up, what_to_allow
+from videojob.planning.diagnosis.rejected import what_to_allow
 from videojob.planning.lifecycle.decide import snapshot_of
+from videojob.planning.lifecycle.rejected import held_up
 
 
 @pytest.mark.parametrize(

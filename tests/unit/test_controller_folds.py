@@ -18,8 +18,8 @@ from support.cluster.processes import wait_for
 from support.decisions import a_head, a_job
 from support.dynamodb import AWS_ENVIRONMENT
 from support.results import run_record
-from videojob.controller.fleet.demands import JobKey
 from videojob.controller.jobs.folds import FoldLimits, Folds
+from videojob.controller.keys import JobKey
 from videojob.errors import FoldFailed, ItemTooLarge, JobTooLarge, VideoJobError
 from videojob.worker.fold.messages import (
     Folded,

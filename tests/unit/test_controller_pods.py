@@ -9,7 +9,7 @@ import pytest
 
 from support.fake_cluster import FakeCluster
 from support.job_desk import KEY, JobDesk
-from videojob.controller.jobs.pods import MOST_PODS, pod_events, telling_pods
+from videojob.controller.pods import MOST_PODS, pod_events, telling_pods
 from videojob.kube.kinds import EVENTS, JOBS, PODS
 from videojob.kube.read.objects import job_observed
 from videojob.kube.render.status import timestamp

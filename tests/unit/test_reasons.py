@@ -12,7 +12,8 @@ from support.decisions import NOW_S, a_catalogue, a_job
 from videojob import errors
 from videojob.api.loading.problems import ManifestProblems
 from videojob.api.schema.reference import reference_markdown
-from videojob.planning.lifecycle.conditions import fails, fails_with, told
+from videojob.planning.diagnosis.messages import told
+from videojob.planning.lifecycle.conditions import fails, fails_with
 from videojob.planning.lifecycle.decide import snapshot_of
 from videojob.planning.state.observed import Observed
 from videojob.reasons import REASONS, Phase, Reason, Where, settle_on

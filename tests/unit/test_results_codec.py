@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.results import planned, segment_result
-from videojob.results.aggregate.segment_results import Gap, SegmentResult, SegmentTimings, TrackSpan
-from videojob.results.stored.codec import canonical, decode, digest, encode, parse
-from videojob.results.stored.document import (
+from videojob.results.aggregate.document import (
     Document,
     items,
     mapping,
@@ -22,6 +20,8 @@ from videojob.results.stored.document import (
     timings_from_document,
     whole,
 )
+from videojob.results.aggregate.segment_results import Gap, SegmentResult, SegmentTimings, TrackSpan
+from videojob.results.stored.codec import canonical, decode, digest, encode, parse
 from videojob.results.stored.summary_codec import summary_document, summary_from_document
 
 BOX = (1, 2, 3, 4)

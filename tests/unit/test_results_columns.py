@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from videojob.adapters.aws.dynamodb.attributes import to_attributes
 from videojob.errors import ResultsIncomplete
 from videojob.results.aggregate.columns import Column, PresenceColumns
-from videojob.results.aggregate.merge import merge_presence
-from videojob.results.aggregate.segment_results import Presence
-from videojob.results.aggregate.totals import PresenceJoiner
-from videojob.results.stored.codec import bytes_digest, canonical, canonical_pieces, document_digest
-from videojob.results.stored.document import (
+from videojob.results.aggregate.document import (
     Document,
     presence_columns,
     presence_from_columns,
     presence_from_table,
     presence_table,
 )
+from videojob.results.aggregate.merge import merge_presence
+from videojob.results.aggregate.segment_results import Presence
+from videojob.results.aggregate.totals import PresenceJoiner
+from videojob.results.stored.codec import bytes_digest, canonical, canonical_pieces, document_digest
 from videojob.results.stored.items import Item, SpilledItem, join_items, spill
 from videojob.results.stored.keys import FIRST_KEYS
 from videojob.results.stored.write_cost import item_bytes

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.results import planned, run_record, segment_commit, segment_result
 from videojob.errors import ItemTooLarge
-from videojob.results.stored.document import Document
+from videojob.results.aggregate.document import Document
 from videojob.results.stored.items import (
     Item,
     commit_from_item,

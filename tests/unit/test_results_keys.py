@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.plans import bad_video, good_video, plan_head
 from support.results import run_record, segment_commit, segment_result
 from videojob.errors import SinkError
-from videojob.results.stored.document import Document
+from videojob.results.aggregate.document import Document
 from videojob.results.stored.items import commit_item, finished_run_from_item, job_item, run_from_item
 from videojob.results.stored.keys import (
     bad_sort_key,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from videojob.kube.kinds import Kind
 from videojob.kube.read.log_sources import LogQuery
 from videojob.media.values import DecodeReport, DecodeRequest, Frame, PagedSource
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
-from videojob.results.stored.document import Document
 from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt, SegmentFailure
 from videojob.vision.tensors import ModelContract
 

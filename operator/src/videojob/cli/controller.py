@@ -18,11 +18,11 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.kubernetes.api import connect_cluster
+from videojob.controller.app import Controller, ControllerOptions
 from videojob.controller.config import read_config
 from videojob.controller.jobs.stores import Stores
-from videojob.controller.runtime.app import Controller, ControllerOptions
+from videojob.controller.leading import LeadOptions
 from videojob.controller.runtime.handlers import WatchTimes
-from videojob.controller.runtime.leading import LeadOptions
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.scope import STALE_S
 from videojob.planning.installation import Installation

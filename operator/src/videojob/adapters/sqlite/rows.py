@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
-from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
-from videojob.results.stored.document import (
+from videojob.results.aggregate.document import (
     Document,
     items,
     mapping,
@@ -16,9 +15,10 @@ from videojob.results.stored.document import (
     timings_document,
     timings_from_document,
 )
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 
 _TABLES = ("windows", "window_classes", "presence", "tracks")
-"""Tables of `results.stored.document` that a commit fills row by row."""
+"""Tables of `results.aggregate.document` that a commit fills row by row."""
 
 ROWS = (*_TABLES, "gaps")
 """All tables whose rows belong to a segment."""
@@ -38,7 +38,7 @@ def insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) ->
 
 
 def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Document]]) -> None:
-    """Adds rows of one shape; their names come from `results.stored.document`, never from outside."""
+    """Adds rows of one shape; their names come from `results.aggregate.document`, never from outside."""
     if rows:
         names = ", ".join(rows[0])
         marks = ", ".join("?" * len(rows[0]))

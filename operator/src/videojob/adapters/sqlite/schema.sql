@@ -1,4 +1,4 @@
--- The SQLite result file. Columns are named as in results/stored/document.py: *_pts are ticks of the video's time base, *_ms
+-- The SQLite result file. Columns are named as in results/aggregate/document.py: *_pts are ticks of the video's time base, *_ms
 -- milliseconds from its first frame, *_ppm scores in parts per million, boxes whole source pixels.
 -- Every statement may run again: processes that open a new file at the same moment do not disturb each other.
 begin immediate;

@@ -20,9 +20,9 @@ from videojob.adapters.sink_errors import damaged, never_begun, other_summary, s
 from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports import CommitOutcome
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import bytes_digest, canonical_document, canonical_pieces, digest
-from videojob.results.stored.document import Document
 from videojob.results.stored.items import Item, commit_item, job_item, outbox_item, summary_item
 from videojob.results.stored.write_cost import item_bytes, write_units
 

@@ -15,14 +15,13 @@ import time
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
+from videojob.controller.keys import JobKey
 from videojob.planning.state.desired import ServerDemand
 from videojob.planning.state.placement import ServerKey
 
 _LOG = logging.getLogger(__name__)
 BELIEVED_S = 1800.0
 """How long what a job asked for counts without another look at it."""
-JobKey = tuple[str, str]
-"""(namespace, name) of a VideoJob."""
 
 
 class Demands:

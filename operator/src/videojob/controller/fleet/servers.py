@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from videojob.controller.fleet.demands import Demands
-from videojob.controller.jobs.pods import pod_events
+from videojob.controller.pods import pod_events
 from videojob.controller.runtime.reconcilers import Key
 from videojob.errors import ClusterRefused
 from videojob.kube.kinds import DEPLOYMENTS, NODES, PODS, SERVICES

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
-from videojob.controller.fleet.demands import JobKey
+from videojob.controller.keys import JobKey
 from videojob.errors import FoldFailed, VideoJobError
 from videojob.worker.fold.messages import MODULE, Folded, FoldRequest, ended_from_line
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.servers import ServerLook
-from videojob.controller.jobs.pods import holds_namespace, job_events, needs_pods, telling_pods
 from videojob.controller.jobs.stores import Stores
+from videojob.controller.pods import holds_namespace, job_events, needs_pods, telling_pods
 from videojob.errors import SetupError, SinkError, TableNotAllowed
 from videojob.kube.kinds import JOBS
 from videojob.kube.names import JOB_UID, results_uid
 from videojob.kube.read.objects import job_observed
 from videojob.kube.render.jobs import results_table
+from videojob.planning.diagnosis.messages import told
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.lifecycle.conditions import told
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
-from videojob.planning.lifecycle.unsupported import check_table
 from videojob.planning.placement.pinned import placed
+from videojob.planning.placement.unsupported import check_table
 from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
 from videojob.ports import Cluster, JobStore
 from videojob.results.aggregate.segment_results import RunRecord

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
-from videojob.controller.fleet.demands import Demands, JobKey
+from videojob.controller.fleet.demands import Demands
 from videojob.controller.jobs.folds import Folding
 from videojob.controller.jobs.observe import Observer
+from videojob.controller.keys import JobKey
 from videojob.controller.runtime.event_poster import EventPoster
 from videojob.errors import (
     ClusterError,
@@ -30,11 +31,11 @@ from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
-from videojob.planning.diagnosis.rejected import held_up
+from videojob.planning.diagnosis.messages import told
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.lifecycle.conditions import told
 from videojob.planning.lifecycle.decide import decide, snapshot_of
+from videojob.planning.lifecycle.rejected import held_up
 from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
 from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey

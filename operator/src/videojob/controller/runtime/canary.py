@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from videojob.controller.fleet.demands import JobKey
+from videojob.controller.keys import JobKey
 from videojob.ports import Clock
 
 _MOST_UNSEEN = 1000

@@ -1,4 +1,4 @@
-"""The kinds that this controller reconciles, as a list: a new kind is one more entry (`controller.runtime.leading`)."""
+"""The kinds that this controller reconciles, as a list: a new kind is one more entry (`controller.leading`)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from videojob.controller.fleet.demands import JobKey
+from videojob.controller.keys import JobKey
 from videojob.controller.runtime.reconcilers import Key
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS

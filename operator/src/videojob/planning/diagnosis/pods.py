@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from videojob.api.spec import VideoJobSpec
+from videojob.planning.diagnosis.messages import sentence
 from videojob.planning.diagnosis.nodes import plain_words, what_to_change
 from videojob.planning.diagnosis.rejected import REFUSED, what_to_allow
 from videojob.planning.installation import Accelerator, Installation
-from videojob.planning.lifecycle.conditions import sentence
 from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from videojob.errors import InputError, VideoJobError, WorkerLost, error_from_dict
+from videojob.planning.diagnosis.messages import advice, error_words, failure_reason, sentence
 from videojob.planning.state.desired import ConditionDesired, ConditionStatus, Desired
 from videojob.planning.state.snapshot import Snapshot
-from videojob.reasons import REASONS, Phase, Where
+from videojob.reasons import REASONS, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def works(
 
 def fails(snapshot: Snapshot, reason: str, message: str) -> Desired:
     """A job that ended badly; its Jobs go, what is committed stays. What to do next is added to the message."""
-    word = _failure(reason)
+    word = failure_reason(reason)
     return _ends(snapshot, Fact("False", word, sentence(message, REASONS[word].cluster)))
 
 
@@ -66,7 +67,7 @@ def fails_with(snapshot: Snapshot, error: Mapping[str, Any], reason: str = "") -
         error: what happened.
         reason: of the job; by default the error's own.
     """
-    word = _failure(reason or str(error.get("reason")))
+    word = failure_reason(reason or str(error.get("reason")))
     return _ends(snapshot, Fact("False", word, sentence(error_words(error), advice(error))))
 
 
@@ -75,42 +76,12 @@ def succeeds(snapshot: Snapshot, reason: str, message: str) -> Desired:
     return _ends(snapshot, Fact("True", reason, message or REASONS[reason].meaning))
 
 
-def error_words(error: Mapping[str, Any]) -> str:
-    """`VideoJobError.as_dict()` for people: what, and where."""
-    place = [str(error["uri"])] if error.get("uri") else []
-    if error.get("segment") is not None:
-        place.append(f"segment {error['segment']}")
-    where = f" ({', '.join(place)})" if place else ""
-    return f"{error.get('message', '')}{where}"
-
-
-def advice(error: Mapping[str, Any]) -> str:
-    """What to do on a cluster about `VideoJobError.as_dict()`: its own hint, else what its reason advises there."""
-    return str(error.get("hint") or REASONS[_failure(str(error.get("reason")))].cluster)
-
-
-def told(error: VideoJobError) -> str:
-    """An error as part of a message: what, where, and what to do on a cluster."""
-    return sentence(error_words(error.as_dict()), error.advice(Where.CLUSTER))
-
-
-def sentence(message: str, next_step: str) -> str:
-    """The message, and then what to do, unless it says so already."""
-    text = message.rstrip(".")
-    return f"{text}. {next_step}" if text and next_step and next_step not in text else (message or next_step)
-
-
 def concerns_one_video(error: Mapping[str, Any] | None) -> bool:
     """Whether `VideoJobError.as_dict()` is about a video and about nothing else: the job can do without it."""
     if error is None:
         return False
     found = error_from_dict(error)
     return isinstance(found, InputError | WorkerLost) or error.get("reason") == VideoJobError.reason
-
-
-def _failure(reason: str) -> str:
-    """The word itself when it is one for a bad end."""
-    return reason if reason in REASONS and REASONS[reason].phase is Phase.FAILED else "InternalError"
 
 
 def _ends(snapshot: Snapshot, succeeded: Fact) -> Desired:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from videojob.planning.lifecycle.attempts import tries_of
-from videojob.planning.lifecycle.unsupported import ignored_on_clusters
+from videojob.planning.placement.unsupported import ignored_on_clusters
 from videojob.planning.state.desired import Desired, EventDesired
 from videojob.planning.state.snapshot import Snapshot
 from videojob.reasons import REASONS, Phase

@@ -9,21 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from videojob.planning.diagnosis.messages import advice, error_words, sentence
 from videojob.planning.diagnosis.pods import NO_PODS, load_failure, requeue_after_s, waiting_for
 from videojob.planning.fleet.demand import demand_of, pace_of, times_of
 from videojob.planning.fleet.shares import share_of, workers_now
 from videojob.planning.lifecycle import stall
 from videojob.planning.lifecycle.attempts import life_of, next_attempt, tries_of
-from videojob.planning.lifecycle.conditions import (
-    Fact,
-    advice,
-    concerns_one_video,
-    error_words,
-    fails,
-    fails_with,
-    sentence,
-    works,
-)
+from videojob.planning.lifecycle.conditions import Fact, concerns_one_video, fails, fails_with, works
 from videojob.planning.lifecycle.progress import frames_left, index_count, progress_of
 from videojob.planning.placement.batches import Deal, backstop_s, deal, indexes, segment_s
 from videojob.planning.placement.choice import deadline_left_s, worker_count

@@ -14,8 +14,8 @@ from dataclasses import replace
 from videojob.api.videojob import VideoJob
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.planning.installation import Installation
-from videojob.planning.lifecycle.unsupported import check_supported
 from videojob.planning.placement.choice import frames_of, place
+from videojob.planning.placement.unsupported import check_supported
 from videojob.planning.state.last_status import last_status_of
 from videojob.planning.state.observed import Observed, ServerObserved
 from videojob.planning.state.placement import Place, RecordedPlacement, ServerKey

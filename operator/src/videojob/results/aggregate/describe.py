@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.summary import FailedInput, JobDescription, JobIdentity, ResultSettings, VideoEntry
-from videojob.results.stored.document import Document
 from videojob.video.identity import RunSettings, sampling_text, track_memory_ms
 from videojob.video.info import Segment, VideoInfo
 from videojob.video.plan import ModelFacts

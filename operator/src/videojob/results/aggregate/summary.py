@@ -16,11 +16,11 @@ from typing import Literal
 from videojob.errors import InputCorrupt
 from videojob.results.aggregate.columns import PresenceColumns
 from videojob.results.aggregate.completeness import checked_in_order
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.merge import JobResults, fold, merge_stats
 from videojob.results.aggregate.segment_results import ClassStats, Gap, Presence, SegmentResult
 from videojob.results.aggregate.totals import VideoTotals
 from videojob.results.aggregate.tracks import UniqueCounter
-from videojob.results.stored.document import Document
 from videojob.video.info import Segment
 
 State = Literal["Completed", "PartiallyCompleted", "Failed"]

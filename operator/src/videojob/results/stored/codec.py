@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from videojob.results.aggregate.columns import Column
+from videojob.results.aggregate.document import Document, mapping, result_document, result_from_document
 from videojob.results.aggregate.segment_results import SegmentResult
-from videojob.results.stored.document import Document, mapping, result_document, result_from_document
 
 _PIECE = 1 << 16
 

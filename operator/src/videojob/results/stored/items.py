@@ -23,9 +23,7 @@ from typing import Any, TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
 from videojob.results.aggregate.columns import Column
-from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict
-from videojob.results.stored.codec import bytes_digest, canonical
-from videojob.results.stored.document import (
+from videojob.results.aggregate.document import (
     Document,
     items,
     mapping,
@@ -36,6 +34,8 @@ from videojob.results.stored.document import (
     timings_from_document,
     whole,
 )
+from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict
+from videojob.results.stored.codec import bytes_digest, canonical
 from videojob.results.stored.keys import (
     FIRST_KEYS,
     JOB_KEY,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from videojob.errors import SinkError
-from videojob.results.stored.document import Document, mapping, whole
+from videojob.results.aggregate.document import Document, mapping, whole
 from videojob.video.plan import NEWEST_KEYS
 
 FIRST_KEYS = 1

@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
+from videojob.results.aggregate.document import Document, items, mapping, text, whole
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.codec import bytes_digest, canonical
-from videojob.results.stored.document import Document, items, mapping, text, whole
 from videojob.results.stored.items import SPILL_BYTES, Item, SpilledItem, checked, spill
 from videojob.results.stored.keys import (
     FIRST_KEYS,

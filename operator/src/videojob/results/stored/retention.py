@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from videojob.results.stored.document import Document
+from videojob.results.aggregate.document import Document
 from videojob.results.stored.keys import JOB_KEY
 
 EXPIRES_AT = "expires_at"

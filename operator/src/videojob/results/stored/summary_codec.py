@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from videojob.results.aggregate.document import (
+    Document,
+    gaps_document,
+    gaps_from_document,
+    items,
+    mapping,
+    presence_columns,
+    presence_from_columns,
+    text,
+    whole,
+)
 from videojob.results.aggregate.summary import (
     ClassSummary,
     FailedInput,
@@ -17,17 +28,6 @@ from videojob.results.aggregate.summary import (
     VideoSummary,
 )
 from videojob.results.stored.codec import canonical_pieces, parse
-from videojob.results.stored.document import (
-    Document,
-    gaps_document,
-    gaps_from_document,
-    items,
-    mapping,
-    presence_columns,
-    presence_from_columns,
-    text,
-    whole,
-)
 
 FACTS = ("schema", "state", "message", "frames", "failed_inputs")
 """Names of what `facts_of` takes."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from videojob.results.aggregate.columns import Column
-from videojob.results.stored.document import Document
+from videojob.results.aggregate.document import Document
 
 USD_PER_MILLION_WRITE_UNITS = 0.625
 UNIT_BYTES = 1024

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
 from videojob.adapters.aws.dynamodb.calls import Caller
-from videojob.results.stored.document import Document
+from videojob.results.aggregate.document import Document
 from videojob.results.stored.keys import JOB_KEY
 
 if TYPE_CHECKING:

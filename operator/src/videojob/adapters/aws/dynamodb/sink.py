@@ -31,9 +31,9 @@ from videojob.adapters.aws.dynamodb.writes import TableWriter, blocking_item, fa
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
 from videojob.ports import CommitOutcome
+from videojob.results.aggregate.document import Document, text, whole
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import canonical, canonical_document, document_digest
-from videojob.results.stored.document import Document, text, whole
 from videojob.results.stored.items import (
     SPILL_BYTES,
     Item,

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
 from videojob.adapters.aws.dynamodb.calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
+from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import WriteUsage, add_usage
-from videojob.results.stored.document import Document
 from videojob.results.stored.items import Item
 from videojob.results.stored.retention import dated
 from videojob.results.stored.write_cost import item_bytes, write_units

@@ -8,9 +8,9 @@ import logging
 from dataclasses import dataclass, field
 
 from videojob.controller.jobs.stores import Stores
+from videojob.controller.leading import Lead, LeadOptions, Outside
 from videojob.controller.runtime.canary import Canary
 from videojob.controller.runtime.health import HealthServer
-from videojob.controller.runtime.leading import Lead, LeadOptions, Outside
 from videojob.controller.runtime.lease import Lease
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.threads import Threads

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from videojob.controller.fleet.demands import Demands, JobKey
+from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerLook, ServerReconciler
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.reconcile import JobReconciler
 from videojob.controller.jobs.stores import Stores
+from videojob.controller.keys import JobKey
 from videojob.controller.runtime.canary import Canary
 from videojob.controller.runtime.claims import Claims
 from videojob.controller.runtime.event_poster import EventPoster

@@ -1,0 +1,4 @@
+"""How objects are named within the controller."""
+
+JobKey = tuple[str, str]
+"""(namespace, name) of a VideoJob."""
