@@ -93,6 +93,7 @@ class Failed(grpc.RpcError, grpc.Call):  # type: ignore[misc]
         ),
         (Code.UNIMPLEMENTED, "Received http2 header with status: 404", False, ServerError),
         (Code.INTERNAL, "Stub process 'm_0_0' is not healthy.", True, ServerUnavailable),
+        (Code.INTERNAL, "Failed to process the requests.", True, ServerUnavailable),
         (Code.INTERNAL, "ONNX Runtime: bad", False, ServerError),
         (Code.UNKNOWN, "anything", False, ServerError),
         (Code.UNIMPLEMENTED, "no such method", False, ServerError),

@@ -21,7 +21,8 @@ from videojob.vision.contract import DECOUPLED_HINT
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _UNKNOWN_REGION = "shared memory region"
 _QUEUE_FULL = "maximum queue size"
-_STUB_DIED = "stub process"
+# The Python backend says so when its process died, and when that process could not even store what went wrong.
+_STUB_DIED = ("stub process", "failed to process the requests")
 # The words of gRPC for C++ and Go, for Java, Rust and .NET, and of a proxy that speaks HTTP; their status differs.
 _TOO_LARGE = (
     "message larger than max",
@@ -76,7 +77,8 @@ def is_passing(error: grpc.RpcError) -> bool:
     code = _code(error)
     if code in _PASSING:
         return not is_too_large(error)
-    return code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN} and _STUB_DIED in details(error).lower()
+    is_failure = code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+    return is_failure and any(words in details(error).lower() for words in _STUB_DIED)
 
 
 def is_too_large(error: grpc.RpcError) -> bool:
