@@ -100,12 +100,16 @@ class Life:
         """Waits, and keeps the reasons that pass by."""
 
         def noted() -> bool:
-            reason = self.job.reason
-            if reason and (not self.reasons or self.reasons[-1] != reason):
-                self.reasons.append(reason)
+            self._note()
             return bool(look())
 
         wait_for(what, noted, WAIT_S)
+        self._note()  # the reason may have changed between the two reads of the last turn
+
+    def _note(self) -> None:
+        reason = self.job.reason
+        if reason and (not self.reasons or self.reasons[-1] != reason):
+            self.reasons.append(reason)
 
     def begin(self) -> None:
         """Until all its workers are at work, which they stay."""
