@@ -12,8 +12,8 @@ from bench.child import measured
 from bench.peers.ours import connect_to
 from bench.values import Sample, Task
 from videojob.adapters.triton.client import TritonInference
-from videojob.media.rings import RingHolder
-from videojob.ports import FrameRing
+from videojob.media.parent.rings import RingHolder
+from videojob.ports.decoding import FrameRing
 
 _WAIT_S = 10.0
 

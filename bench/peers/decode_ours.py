@@ -12,9 +12,9 @@ from fractions import Fraction
 from bench.child import measured
 from bench.peers.model import contract_of
 from bench.values import Sample, Task
-from videojob.media.decoder import DecoderProcess
-from videojob.media.rings import RingHolder
-from videojob.media.values import DecodeReport, DecodeRequest
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.parent.rings import RingHolder
+from videojob.media.protocol.messages import DecodeReport, DecodeRequest
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.geometry import fit
 

@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from bench.peers.model import Pixels
-from videojob.media.picture import PictureWriter
-from videojob.media.view import View
+from videojob.media.decoding.picture import PictureWriter
+from videojob.media.decoding.view import View
 from videojob.vision.tensors import Geometry, PixelInput
 
 AHEAD_FRAMES = 64

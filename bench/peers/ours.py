@@ -24,7 +24,7 @@ from videojob.local.run_types import SinkConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
 from videojob.local.work import WorkDone
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.results.aggregate.segment_results import RunRecord, SegmentTimings
 from videojob.video.identity import RunSettings
 from videojob.video.info import Sampling, Segment, VideoInfo

@@ -13,7 +13,7 @@ from bench.peers.ours import connect_to, job_of, run_record, worker_config
 from bench.values import Sample, Task
 from videojob.adapters.clock import SystemClock
 from videojob.local.sinks import open_sink
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.vision.tensors import Detections, Geometry
 from videojob.worker.segment.runner import SegmentRunner
 from videojob.worker.segment.task import FrameObserver, SegmentTask, SegmentTools

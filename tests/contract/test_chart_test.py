@@ -21,8 +21,8 @@ from support.charts import CHART, pods, render
 from support.cluster.processes import free_ports, process, wait_for
 from support.dynamodb import AWS_ENVIRONMENT
 from videojob.api.videojob import VideoJob
-from videojob.media.examine import examine
-from videojob.media.video_file import WholeFile
+from videojob.media.files.video_file import WholeFile
+from videojob.media.probing.examine import examine
 
 CONDITION = {"type": "Succeeded", "lastTransitionTime": "2026-01-31T12:00:00Z"}
 

@@ -19,7 +19,7 @@ from videojob.adapters.aws.dynamodb.attributes import to_attributes
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import DecoderCrashed, InputCorrupt, InputUnavailable, SinkError, StaleEpoch
-from videojob.ports import CommitOutcome, FailOutcome
+from videojob.ports.results import CommitOutcome, FailOutcome
 from videojob.results.aggregate.columns import PresenceColumns
 from videojob.results.aggregate.document import presence_columns, presence_table
 from videojob.results.aggregate.segment_results import Presence, RunRecord

@@ -17,7 +17,7 @@ from support.apiserver import ApiServer, fresh_apiserver
 from videojob.adapters.kubernetes.api import KubernetesApi
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, VIDEOJOBS
-from videojob.ports import AlreadyThere, ClusterConflict
+from videojob.ports.cluster import AlreadyThere, ClusterConflict
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "kubernetes-api"

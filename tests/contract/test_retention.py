@@ -17,7 +17,7 @@ from support.results import planned, run_record, segment_commit, segment_result
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, make_client
 from videojob.errors import InputCorrupt, SinkError
-from videojob.ports import CommitOutcome
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.segment_results import Presence, RunRecord, SegmentCommit
 from videojob.results.stored.codec import canonical
 from videojob.results.stored.retention import DAY_S, LONGEST_RUN_S

@@ -18,7 +18,7 @@ from videojob.adapters.aws.dynamodb.calls import RetryPolicy
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink, make_client
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError, SinkError, SinkUnavailable
-from videojob.ports import CommitOutcome, Sink
+from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.segment_results import Presence, RunRecord, SegmentCommit
 from videojob.results.stored.codec import digest
 

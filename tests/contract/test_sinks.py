@@ -18,7 +18,7 @@ from support.results import job_description, planned, run_record, segment_commit
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
-from videojob.ports import CommitOutcome, Sink
+from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.segment_results import (
     Gap,
     Presence,

@@ -20,7 +20,7 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SinkError, StaleEpoch
-from videojob.ports import CommitOutcome, FailOutcome, Sink
+from videojob.ports.results import CommitOutcome, FailOutcome, Sink
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 from videojob.video.plan import SegmentFailure
 

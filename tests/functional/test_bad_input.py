@@ -25,8 +25,8 @@ from videojob.errors import (
     InputNotFound,
     InputNotVideo,
 )
-from videojob.media.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
-from videojob.media.probe import probe
+from videojob.media.parent.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
+from videojob.media.parent.probe import probe
 
 
 @pytest.fixture(scope="module")

@@ -302,7 +302,7 @@ def test_kubectl_finds_the_plugin_and_its_usage_says_so(person: Person) -> None:
 def test_names_of_jobs_are_completed_for_kubectl(person: Person) -> None:
     finished(person, "complete-me")
     code = "import sys; sys.argv = ['kubectl_complete-videojob', *sys.argv[1:]]; "
-    code += "from videojob.cli.completion import main; main()"
+    code += "from videojob.cli.cluster.completion import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "suspend", "-n", TEAM, "compl"],
         env=person.environment,

@@ -20,7 +20,7 @@ from support.cluster.processes import wait_for
 from support.command import Finished, command_line
 from support.controllers import kubeconfig
 from support.kubelet import Kubelet, make_pod, set_states, stand_in_kubelet
-from videojob.cli.crd import CrdFormat, crd_text
+from videojob.cli.programs.crd import CrdFormat, crd_text
 
 pytestmark = pytest.mark.timeout(300)
 SYSTEM, TEAM = "videojob-system", "team-a"

@@ -21,7 +21,7 @@ from videojob.local.outputs import OutputConfig
 from videojob.local.record import RUN_FILE, read_facts, write_facts
 from videojob.local.run_types import JobPlan, RunOptions, RunOutcome, SinkConfig
 from videojob.local.work import WorkDone
-from videojob.ports import Sink
+from videojob.ports.results import Sink
 from videojob.results.aggregate.segment_results import Gap
 from videojob.results.aggregate.summary import summarise
 from videojob.results.run_facts import RunFacts

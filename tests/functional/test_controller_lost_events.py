@@ -15,7 +15,7 @@ from support.apiserver import CRDS, ApiServer
 from support.cluster.processes import wait_for
 from support.controller_world import CONFIG, JOBS, LEASE, SERVER, TEAM, ControllerWorld, controller_world
 from support.controllers import RunningController
-from videojob.cli.crd import CrdFormat, crd_text
+from videojob.cli.programs.crd import CrdFormat, crd_text
 
 pytestmark = pytest.mark.timeout(300)
 RESYNC_S = 3

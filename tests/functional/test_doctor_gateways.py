@@ -9,7 +9,7 @@ import pytest
 
 from support.doctor import a_node, node_facts
 from support.s3 import use_endpoint
-from videojob.cli.doctor_facts import gateway_facts
+from videojob.cli.cluster.doctor_facts import gateway_facts
 from videojob.kube.doctor.aws import gateway_findings
 from videojob.kube.doctor.findings import Finding
 

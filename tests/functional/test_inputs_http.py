@@ -26,7 +26,7 @@ from videojob.errors import (
     InputTooLarge,
     InputUnavailable,
 )
-from videojob.ports import Paging
+from videojob.ports.inputs import Paging
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 

@@ -13,7 +13,7 @@ from support.s3 import direct_client, moto_server, use_endpoint
 from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.api.spec import Input
 from videojob.errors import Cancelled, InputAddressForbidden, InputNotFound
-from videojob.ports import FetchedInput
+from videojob.ports.inputs import FetchedInput
 from videojob.worker.steps.inputs import FailedInput, InputResolver
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from support.changing_videos import red_box, square, write_changing
 from support.decoding import decode, decode_all, request_for
 from support.videos import Spec, configure, encoder_options, pictures
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Gate, Sampling
 from videojob.video.segments import cut
 from videojob.vision.geometry import fit

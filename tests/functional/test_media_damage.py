@@ -15,8 +15,8 @@ from support import damaged_streams as damaged
 from support.decoding import Decoded, decode, request_for
 from support.videos import Spec, write_video
 from videojob.errors import InputCorrupt
-from videojob.media.decoder import DecoderProcess
-from videojob.media.values import DecodeReport
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.protocol.messages import DecodeReport
 from videojob.video.info import Segment, VideoInfo
 
 _X265 = "keyint=25:log-level=none:pools=none:frame-threads=1"

@@ -18,7 +18,7 @@ from support.paging import paged
 from support.plans import plan_head
 from support.videos import Spec, write_repeated
 from videojob.adapters.inputs.paged import PagedVideo
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.results.stored.plan_items import video_item
 from videojob.video.info import VideoInfo
 from videojob.video.plan import PlannedVideo

@@ -15,8 +15,8 @@ from support.decoding import Decoded, decode, decode_all, request_for
 from support.joined_videos import joined, numbered_from, on_pid, overlapping, with_streams
 from support.videos import Spec, picture_number, write_video
 from videojob.errors import InputCorrupt
-from videojob.media.decoder import DecoderProcess
-from videojob.media.values import DecodeReport
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.protocol.messages import DecodeReport
 from videojob.video.info import Sampling
 from videojob.video.segments import cut
 

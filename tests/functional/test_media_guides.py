@@ -14,7 +14,7 @@ from support.paging import Remote
 from support.videos import Spec, write_repeated, write_video
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.errors import InputContainerInvalid
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.guide import PART_SEGMENTS, IndexExcerpt, VideoGuide
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.video.segments import cut

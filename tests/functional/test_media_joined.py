@@ -16,7 +16,7 @@ from support.joined_videos import joined, numbered_from, on_pid
 from support.paging import paged
 from support.videos import Spec, picture_number, write_video
 from videojob.errors import InputCorrupt
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.video.segments import cut
 

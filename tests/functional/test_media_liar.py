@@ -12,10 +12,10 @@ import pytest
 from support.decoding import request_for, ring_for, same_size
 from support.samples import sample_path
 from videojob.errors import DecoderCrashed, InputCorrupt
-from videojob.media import child
-from videojob.media.decoder import DecoderProcess
-from videojob.media.probe import probe
-from videojob.media.ring import FileRing
+from videojob.media.parent import child
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.parent.probe import probe
+from videojob.media.protocol.ring import FileRing
 from videojob.video.info import VideoInfo
 
 LIAR = """

@@ -10,7 +10,7 @@ import pytest
 
 from support.video_values import video_info
 from support.videos import Spec, write_video
-from videojob.media.view import Views
+from videojob.media.decoding.view import Views
 
 
 @pytest.mark.parametrize("gop", [1, 10])

@@ -18,8 +18,8 @@ from support.refused_videos import REFUSED, Maker
 from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputChanged, InputError, InputUnavailable
-from videojob.media.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
-from videojob.media.values import PagedSource
+from videojob.media.parent.decoder import PROGRESS_TIMEOUT_S, DecoderProcess
+from videojob.media.protocol.messages import PagedSource
 from videojob.video.segments import cut
 
 LONG = Spec(frames=200, gop=25)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from support.decoding import WHOLE, decode, request_for
 from support.samples import sample_path
 from support.videos import Spec, picture_number, write_video
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.vision.geometry import fit
 from videojob.vision.tensors import Geometry, PixelInput

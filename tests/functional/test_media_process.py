@@ -21,9 +21,9 @@ from support.samples import sample_path
 from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, SetupError
 from videojob.kube.render.pods import decoder_bytes
-from videojob.media import child
-from videojob.media.decoder import DecoderProcess
-from videojob.media.probe import probe
+from videojob.media.parent import child
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.parent.probe import probe
 from videojob.planning.installation import WorkerSettings
 from videojob.video.info import Sampling, VideoInfo
 from videojob.video.segments import cut
@@ -83,7 +83,7 @@ def test_the_process_ends_with_a_killed_parent() -> None:
     script = """
 import sys
 from pathlib import Path
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 decoder = DecoderProcess()
 decoder.probe(Path(sys.argv[1]), "clip")
 print(decoder.pid, flush=True)

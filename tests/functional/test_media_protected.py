@@ -16,8 +16,8 @@ from support.decoding import decode, decode_all, request_for
 from support.refused_videos import Maker
 from support.videos import Spec, write_video
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputContainerInvalid, InputCorrupt, InputEncrypted
-from videojob.media.decoder import DecoderProcess
-from videojob.ports import FetchedInput
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.ports.inputs import FetchedInput
 from videojob.video.info import Sampling
 from videojob.video.segments import cut
 from videojob.worker.steps.probing import probe_patiently

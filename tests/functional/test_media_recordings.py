@@ -12,7 +12,7 @@ import pytest
 from support import bad_videos as bad
 from support.decoding import decode, request_for
 from support.videos import Spec, picture_number, write_video
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Gate, Sampling
 
 

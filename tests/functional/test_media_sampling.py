@@ -13,7 +13,7 @@ import pytest
 from support.decoding import WHOLE, Decoded, decode, decode_all, request_for
 from support.samples import sample_path
 from support.videos import Spec, numbered_picture, picture_number, write_video
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Gate, Sampling, Segment, VideoInfo
 from videojob.video.segments import cut
 

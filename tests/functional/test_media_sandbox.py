@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.decoding import ring_for
-from videojob.media import landlock
+from videojob.media.sandbox import landlock
 from videojob.vision.tensors import Geometry
 
 ATTEMPTS = [
@@ -113,7 +113,8 @@ WRITES = [
 SERVER = """
 import ctypes, errno, fcntl, json, mmap, os, queue, resource, signal, socket, struct, subprocess, sys, threading
 import traceback
-from videojob.media import landlock, sandbox
+from videojob.media.sandbox import landlock
+from videojob.media.sandbox import restrict as sandbox
 for line in sys.stdin:
     task = json.loads(line)
     answer, words = os.pipe()

@@ -11,7 +11,7 @@ import pytest
 from support.decoding import WHOLE, decode, decode_all, request_for
 from support.samples import sample_path
 from support.videos import Spec, picture_number, write_video
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.segments import cut
 
 B_FRAMES = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}

@@ -15,7 +15,7 @@ from support.videos import Spec, picture_number, write_video
 from videojob.api.spec import VideoJobSpec
 from videojob.errors import InputCorrupt
 from videojob.local.reading import InputReading
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.worker.steps.inputs import InputResolver
 
 VIDEO, THUMBNAIL, PREVIEW = ("libx264", 50, 0), ("mjpeg", 1, 900), ("png", 1, 900)

@@ -22,7 +22,7 @@ from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.report import write_report
 from videojob.local.thumbnails import peak_pictures, region_around
-from videojob.media.probe import probe
+from videojob.media.parent.probe import probe
 from videojob.results.aggregate.segment_results import (
     ClassStats,
     Presence,

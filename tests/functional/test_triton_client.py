@@ -42,8 +42,8 @@ from videojob.errors import (
     ServerUnavailable,
 )
 from videojob.local.triton.server import EmbeddedTriton
-from videojob.media.ring import FileRing
-from videojob.ports import InferenceReply
+from videojob.media.protocol.ring import FileRing
+from videojob.ports.inference import InferenceReply
 
 Found = TypeVar("Found")
 

@@ -28,7 +28,7 @@ from support.previous_release import Release, unpack_previous_release
 from support.s3 import direct_client, use_endpoint
 from support.samples import sample_path
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
-from videojob.cli.crd import CrdFormat, crd_text
+from videojob.cli.programs.crd import CrdFormat, crd_text
 from videojob.local.triton.server import EmbeddedTriton
 
 pytestmark = pytest.mark.timeout(900)

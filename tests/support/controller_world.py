@@ -21,7 +21,7 @@ from support.dynamodb import AWS_ENVIRONMENT, dynamodb_local, settings_for
 from support.played_jobs import TABLE, PlayedCluster, played_cluster
 from support.previous_release import Release
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
-from videojob.cli.crd import CrdFormat, crd_text
+from videojob.cli.programs.crd import CrdFormat, crd_text
 
 SYSTEM = "videojob-system"
 TEAM = "team-a"

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.media.decoder import DecoderProcess
-from videojob.media.ring import FileRing
-from videojob.media.values import DecodeReport, DecodeRequest
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.protocol.messages import DecodeReport, DecodeRequest
+from videojob.media.protocol.ring import FileRing
 from videojob.video.info import Sampling, Segment, VideoInfo
 from videojob.vision.tensors import Geometry
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from videojob.api.schema.crd import crd
 from videojob.kube.kinds import VIDEOJOBS, Kind
-from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
+from videojob.ports.cluster import AlreadyThere, ClusterConflict, Object, Outline
 
 Key = tuple[str, str | None, str]
 Refuse = Callable[[str, Kind, str], Exception | None]

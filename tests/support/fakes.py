@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from support.segments import model_contract
 from videojob.errors import VideoJobError
-from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest, Frame
-from videojob.ports import CommitOutcome, FrameRing, InferenceReply, ServerStatistics
+from videojob.media.protocol.messages import DecodeGap, DecodeReport, DecodeRequest, Frame
+from videojob.ports.decoding import FrameRing
+from videojob.ports.inference import InferenceReply, ServerStatistics
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.vision.tensors import ModelContract

@@ -8,7 +8,7 @@ from videojob.adapters.inputs.addresses import AddressPolicy
 from videojob.adapters.inputs.http_files import HttpFiles
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import Input
-from videojob.ports import FetchedInput
+from videojob.ports.inputs import FetchedInput
 from videojob.worker.steps.inputs import FailedInput, InputResolver, distinct, once
 
 

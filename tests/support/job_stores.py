@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from videojob.errors import VideoJobError
-from videojob.ports import CommitOutcome, FailOutcome
+from videojob.ports.results import CommitOutcome, FailOutcome
 from videojob.results.aggregate.document import Document, mapping
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import canonical_document, canonical_pieces, parse

@@ -13,7 +13,7 @@ from videojob.adapters.inputs.block_file import PunchHole, punch_hole
 from videojob.adapters.inputs.paged import PagedVideo
 from videojob.adapters.inputs.ranges import RangedObject
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
-from videojob.ports import Paging
+from videojob.ports.inputs import Paging
 
 
 @dataclass

@@ -15,7 +15,7 @@ from support.job_stores import FakeJobStore
 from support.long_videos import LongMp4
 from support.range_s3 import RangeServer
 from videojob.api.videojob import VideoJob
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.video.plan import PlannedVideo
 from videojob.worker.pods.job_file import JobFile

@@ -11,8 +11,9 @@ from support.job_stores import FakeJobStore
 from support.plans import plan_head, planned_job
 from support.segments import run_record, run_settings
 from videojob.errors import VideoJobError
-from videojob.media.values import DecodeRequest
-from videojob.ports import FetchedInput, FrameRing
+from videojob.media.protocol.messages import DecodeRequest
+from videojob.ports.decoding import FrameRing
+from videojob.ports.inputs import FetchedInput
 from videojob.video.plan import PlannedVideo
 from videojob.worker.pods.batch import Batch, BatchOutcome
 from videojob.worker.pods.turn import Turn

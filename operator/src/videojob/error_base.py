@@ -24,6 +24,12 @@ class VideoJobError(Exception):
     """
 
     reason: ClassVar[str] = "InternalError"
+    """Users' API. A subclass that states none has its own name as its reason."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "reason" not in vars(cls):
+            cls.reason = cls.__name__
 
     def __init__(
         self,

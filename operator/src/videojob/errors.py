@@ -56,97 +56,65 @@ class InputError(VideoJobError):
 class InputNotFound(InputError):
     """No such object."""
 
-    reason = "InputNotFound"
-
 
 class InputAccessDenied(InputError):
     """The object, or the key that it is encrypted with, may not be used by who reads."""
-
-    reason = "InputAccessDenied"
 
 
 class InputUnavailable(InputError):
     """The object is there, but could not be read now."""
 
-    reason = "InputUnavailable"
-
 
 class InputNotVideo(InputError):
     """Empty, text, or bytes that no known container starts with."""
-
-    reason = "InputNotVideo"
 
 
 class InputContainerInvalid(InputError):
     """The container's own structure is broken, as when an MP4 has no moov box."""
 
-    reason = "InputContainerInvalid"
-
 
 class InputCorrupt(InputError):
     """A stretch of the video cannot be decoded and onCorruption is Fail."""
-
-    reason = "InputCorrupt"
 
 
 class InputEncrypted(InputError):
     """The pictures are encrypted or scrambled."""
 
-    reason = "InputEncrypted"
-
 
 class InputChanged(InputError):
     """The object was replaced while the job ran."""
-
-    reason = "InputChanged"
 
 
 class InputTooLarge(InputError):
     """More bytes than we accept to download."""
 
-    reason = "InputTooLarge"
-
 
 class NoVideoStream(InputError):
     """A container without a video stream."""
-
-    reason = "NoVideoStream"
 
 
 class NoFrames(InputError):
     """A video stream without one decodable frame."""
 
-    reason = "NoFrames"
-
 
 class ResolutionLimitExceeded(InputError):
     """The header claims a picture larger than we accept; nothing was allocated."""
-
-    reason = "ResolutionLimitExceeded"
 
 
 class DecodeTimeout(InputError):
     """The demuxer or decoder made no progress in time."""
 
-    reason = "DecodeTimeout"
-
 
 class DecoderCrashed(InputError):
     """The decoder process died on this file; the job goes on without it."""
-
-    reason = "DecoderCrashed"
 
 
 class FormatNotAllowed(InputError):
     """A playlist or meta format that would make the demuxer open something else."""
 
-    reason = "FormatNotAllowed"
-
 
 class InputAddressForbidden(InputError):
     """An http input that leads to a loopback, link-local or private address."""
-
-    reason = "InputAddressForbidden"
 
 
 class ModelError(VideoJobError):
@@ -158,105 +126,71 @@ class ModelError(VideoJobError):
 class ModelNotFound(ModelError):
     """No such model in the repository or on the server."""
 
-    reason = "ModelNotFound"
-
 
 class ModelLoadFailed(ModelError):
     """The server refused to load the model; the message has its words."""
-
-    reason = "ModelLoadFailed"
 
 
 class ModelSignatureMismatch(ModelError):
     """Names, shapes or types of the model's tensors are not what its description says."""
 
-    reason = "ModelSignatureMismatch"
-
 
 class InvalidModelOutput(ModelError):
     """The model answered with NaN, infinities or shapes that its decoder cannot read."""
-
-    reason = "InvalidModelOutput"
 
 
 class ServerError(VideoJobError):
     """The inference server."""
 
-    reason = "ServerError"
-
 
 class ServerUnavailable(ServerError):
     """No answer from the server, retries included."""
-
-    reason = "ServerUnavailable"
 
 
 class ServerStartFailed(ServerError):
     """The embedded server did not come up; the message has the end of its log."""
 
-    reason = "ServerStartFailed"
-
 
 class InferenceTimeout(ServerError):
     """A request passed its deadline."""
-
-    reason = "InferenceTimeout"
 
 
 class RequestTooLarge(ServerError):
     """The server, or a proxy before it, takes no message as large as a request with this model's frames."""
 
-    reason = "RequestTooLarge"
-
 
 class SinkError(VideoJobError):
     """The result store."""
-
-    reason = "SinkError"
 
 
 class SinkUnavailable(SinkError):
     """No answer from the store, retries included."""
 
-    reason = "SinkUnavailable"
-
 
 class StaleEpoch(SinkError):
     """A newer run of the same job owns the results: this one must stop writing."""
-
-    reason = "StaleEpoch"
 
 
 class ItemTooLarge(SinkError):
     """A result item is over the store's limit and could not be spilled."""
 
-    reason = "ItemTooLarge"
-
 
 class ResultsIncomplete(SinkError):
     """The commits do not cover every segment exactly once."""
-
-    reason = "ResultsIncomplete"
 
 
 class ClusterError(VideoJobError):
     """Kubernetes."""
 
-    reason = "ClusterError"
-
 
 class ClusterUnavailable(ClusterError):
     """No answer from the API server, or none that can be used."""
-
-    reason = "ClusterUnavailable"
     retry_after_s = 0.0
     """Not to be asked again before that."""
 
 
 class ClusterRefused(ClusterError):
     """The API server refused a request."""
-
-    reason = "ClusterRefused"
     code = 0
     """Of its answer; 0 when it was not the server that refused."""
 
@@ -264,31 +198,21 @@ class ClusterRefused(ClusterError):
 class TableNotAllowed(VideoJobError):
     """The results table is not one of this installation's."""
 
-    reason = "TableNotAllowed"
-
 
 class UnsupportedField(VideoJobError):
     """A field asks for what this version does not do on a cluster."""
-
-    reason = "UnsupportedField"
 
 
 class NoPlacement(VideoJobError):
     """No allowed hardware can run the job."""
 
-    reason = "NoPlacement"
-
 
 class JobTooLarge(VideoJobError):
     """More segments, videos or appearances than one summary is made of."""
 
-    reason = "JobTooLarge"
-
 
 class FoldFailed(VideoJobError):
     """The process that makes a job's summary ended without one, again and again."""
-
-    reason = "FoldFailed"
 
 
 class UsageError(VideoJobError):
@@ -306,31 +230,21 @@ class SetupError(VideoJobError):
 class CredentialsRejected(SetupError):
     """AWS rejects the credentials, whatever is asked for: they are expired or invalid."""
 
-    reason = "CredentialsRejected"
-
 
 class DeadlineExceeded(VideoJobError):
     """The job ran longer than it may."""
-
-    reason = "DeadlineExceeded"
 
 
 class WorkerLost(VideoJobError):
     """A worker process died in the middle of a segment."""
 
-    reason = "WorkerLost"
-
 
 class ProcessingFault(VideoJobError):
     """Probing or processing one video ended in an error that nobody foresaw."""
 
-    reason = "ProcessingFault"
-
 
 class Cancelled(VideoJobError):
     """A signal asked for the stop."""
-
-    reason = "Cancelled"
 
 
 def _subclasses(root: type[VideoJobError]) -> dict[str, type[VideoJobError]]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from videojob.cli.terminal import cell, tell
 from videojob.local.run_types import JobPlan, RunObserver, RunProgress, VideoProgress
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 from videojob.printable import printable
 
 _PLAIN_EVERY_S = 2.0

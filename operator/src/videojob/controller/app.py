@@ -16,7 +16,8 @@ from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterError
 from videojob.planning.installation import Installation
-from videojob.ports import Clock, Cluster
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import Cluster
 
 _LOG = logging.getLogger(__name__)
 

@@ -36,7 +36,8 @@ from videojob.kube.kinds import DEPLOYMENTS, VIDEOJOBS
 from videojob.kube.names import LEASE, MANAGED_BY, MANAGER, OLD_CANARY, scope_name, scope_places
 from videojob.planning.installation import Installation
 from videojob.planning.state.placement import ServerKey
-from videojob.ports import Clock, Cluster
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import Cluster
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")

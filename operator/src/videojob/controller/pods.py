@@ -12,7 +12,7 @@ import re
 from videojob.kube.kinds import EVENTS, NAMESPACES, PODS
 from videojob.kube.names import JOB_UID
 from videojob.kube.read.objects import NOT_MADE, lingers, may_lack_pods
-from videojob.ports import Cluster, Object
+from videojob.ports.cluster import Cluster, Object
 
 MOST_PODS = 20
 """Of one Job and in one state."""

@@ -13,7 +13,8 @@ from videojob.local.record import REPORT_FILE, RunTimes, read_facts, run_facts, 
 from videojob.local.report import write_report
 from videojob.local.run_types import JobPlan, RunOptions, RunOutcome
 from videojob.local.work import WorkDone
-from videojob.ports import Clock, Sink
+from videojob.ports.clock import Clock
+from videojob.ports.results import Sink
 from videojob.results.aggregate.describe import DescribedVideo, describe
 from videojob.results.aggregate.segment_results import WriteUsage, add_usage
 from videojob.results.aggregate.summary import JobDescription, Summary, summarise

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.local.run_types import SinkConfig
-from videojob.ports import Sink
+from videojob.ports.results import Sink
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 from videojob.results.stored.codec import digest
 from videojob.video.carry_over import NewPlace, carried

@@ -10,7 +10,7 @@ from pathlib import Path
 from videojob.api.videojob import VideoJob
 from videojob.local.earlier import EarlierPlans
 from videojob.local.run_types import JobPlan
-from videojob.ports import Sink
+from videojob.ports.results import Sink
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.identity import PlannedInput, RunSettings, digest_of, plan_text
 from videojob.vision.select import class_ids

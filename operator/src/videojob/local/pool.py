@@ -17,7 +17,7 @@ from typing import Self
 
 from videojob.errors import Cancelled, VideoJobError, WorkerLost, error_from_dict
 from videojob.local.process import Done, Message, WorkerConfig, worker_main
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 from videojob.worker.process.control import stop_signals_held
 from videojob.worker.segment.task import Progress, SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict

@@ -21,9 +21,9 @@ from videojob.local.outputs import OutputConfig
 from videojob.local.run_types import SinkConfig
 from videojob.local.server import RunningServer
 from videojob.local.sinks import open_sink
-from videojob.media.decoder import DecoderProcess
+from videojob.media.parent.decoder import DecoderProcess
 from videojob.memory import peak_rss_bytes
-from videojob.ports import CommitOutcome
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, subtract_usage
 from videojob.worker.process.control import die_with_parent, ignore_stop_signals, keep_memory_private
 from videojob.worker.segment.runner import SegmentRunner

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from videojob.api.spec import S3Input, VideoJobSpec
 from videojob.errors import VideoJobError
-from videojob.ports import Clock, FetchedInput, Sink
+from videojob.ports.clock import Clock
+from videojob.ports.inputs import FetchedInput
+from videojob.ports.results import Sink
 from videojob.printable import printable
 from videojob.results.stored.summary_codec import decode_summary
 from videojob.worker.segment.task import VideoPlan, fault_in_video

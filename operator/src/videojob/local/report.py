@@ -8,7 +8,8 @@ from pathlib import Path
 
 from videojob.errors import ResultsIncomplete, SetupError
 from videojob.local.thumbnails import peak_pictures
-from videojob.ports import Clock, Sink
+from videojob.ports.clock import Clock
+from videojob.ports.results import Sink
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.aggregate.summary import results_of
 from videojob.results.report import ReportData, choose_peaks, render_report

@@ -27,7 +27,9 @@ from videojob.local.run_types import JobPlan, RunObserver, RunOptions, RunOutcom
 from videojob.local.server import RunningServer, check_model, serve
 from videojob.local.sinks import create_table, open_sink
 from videojob.local.work import Work, WorkDone, tasks_of
-from videojob.ports import Clock, Inference, Sink
+from videojob.ports.clock import Clock
+from videojob.ports.inference import Inference
+from videojob.ports.results import Sink
 from videojob.video.identity import ignored_fields, run_settings
 from videojob.worker.segment.flow import in_flight_frames
 from videojob.worker.segment.task import VideoPlan

@@ -8,7 +8,7 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings, DynamoDbSink
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.errors import SetupError
 from videojob.local.run_types import SinkConfig
-from videojob.ports import Sink
+from videojob.ports.results import Sink
 
 
 def create_table(config: SinkConfig) -> None:

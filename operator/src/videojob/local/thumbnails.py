@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, InputNotFound, VideoJobError
-from videojob.media.decoder import DecoderProcess
-from videojob.media.ring import FileRing
-from videojob.media.values import DecodeRequest
-from videojob.ports import Clock
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.protocol.messages import DecodeRequest
+from videojob.media.protocol.ring import FileRing
+from videojob.ports.clock import Clock
 from videojob.results.report import Peak, PeakPicture
 from videojob.results.run_facts import VideoFacts
 from videojob.video.info import Sampling, Segment, VideoInfo, video_info_from_dict

@@ -10,7 +10,8 @@ from videojob.local.pool import PoolEvents, StopRequest, WorkerPool
 from videojob.local.process import Done, WorkerConfig
 from videojob.local.progress import ProgressTracker
 from videojob.local.run_types import JobPlan, RunObserver
-from videojob.ports import Clock, Inference, ServerStatistics
+from videojob.ports.clock import Clock
+from videojob.ports.inference import Inference, ServerStatistics
 from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, add_usage
 from videojob.worker.segment.task import SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict

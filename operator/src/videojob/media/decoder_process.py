@@ -1,8 +1,8 @@
 """The decoder process: `python -m videojob.media.decoder_process PARENT_PID HEAP_BYTES RINGS`.
 
-Started by `media.decoder` and by nothing else. It reads commands from stdin and answers on stdout (see
-`media.protocol`), writes pixels into the rings that come on the socket RINGS, and ends when stdin does. Whatever a file
-does to it, it can only take this process down.
+Only `media.parent.decoder` starts it. It reads commands from stdin and answers on stdout (`media.protocol.lines`),
+writes pixels into the rings that come on the socket RINGS, and ends when stdin does. Whatever a file does to it, it can
+only take this process down.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ import av
 import cv2
 
 from videojob.errors import DecoderCrashed, InputContainerInvalid, InputCorrupt, VideoJobError
-from videojob.media import protocol, sandbox
-from videojob.media.container import Source, last_pts_before, opened
-from videojob.media.examine import examine
-from videojob.media.gate import MotionGate
-from videojob.media.guiding import make_guide, overlay_of
-from videojob.media.mailbox import Dropped, Inbox, MappedRing, Outbox, RingInbox
-from videojob.media.picture import PictureWriter
-from videojob.media.reader import CannotSeek, Picture, SegmentReader
-from videojob.media.values import DecodeGap, DecodeReport, DecodeRequest
-from videojob.media.video_file import Overlay, PagedFile, VideoFile, video_of
-from videojob.media.view import View
+from videojob.media.decoding.gate import MotionGate
+from videojob.media.decoding.picture import PictureWriter
+from videojob.media.decoding.reader import CannotSeek, Picture, SegmentReader
+from videojob.media.decoding.view import View
+from videojob.media.files.mailbox import Dropped, Inbox, MappedRing, Outbox, RingInbox
+from videojob.media.files.video_file import Overlay, PagedFile, VideoFile, video_of
+from videojob.media.opening.container import Source, last_pts_before, opened
+from videojob.media.probing.examine import examine
+from videojob.media.probing.guide import make_guide, overlay_of
+from videojob.media.protocol import lines as protocol
+from videojob.media.protocol.messages import DecodeGap, DecodeReport, DecodeRequest
+from videojob.media.sandbox import restrict as sandbox
 from videojob.memory import peak_rss_bytes
 from videojob.video.info import video_info_from_dict
 from videojob.video.sampling import FrameSelector
@@ -239,7 +240,7 @@ def main() -> None:
     sandbox.enter(int(sys.argv[3]))
     inbox, outbox = Inbox(sys.stdin.buffer, at_end=lambda: os._exit(0)), Outbox(answers)
     threading.Thread(target=inbox.run, daemon=True).start()
-    # What is here now stays: `media.view` collects often.
+    # What is here now stays: `media.decoding.view` collects often.
     gc.freeze()
     outbox.send({"ready": True})
     while True:

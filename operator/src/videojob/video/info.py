@@ -1,4 +1,4 @@
-"""Frozen values that describe a video and the work on it. Made by `media.probe`, read by everything else.
+"""Frozen values that describe a video and the work on it. Made by `media.parent.probe`, read by everything else.
 
 Times are integers. `*_pts` counts ticks of the stream's own `time_base` (exact, for cutting and selecting);
 `*_ms` counts milliseconds from the video's first frame (for people and results).

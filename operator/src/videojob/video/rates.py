@@ -1,6 +1,6 @@
 """Rates of pictures as short fractions, and the checks that keep a rate or a length of 0 out of every division. Pure.
 
-`media.examine` measures rates, `video.info` reads them back from another process or an earlier release.
+`media.probing.examine` measures rates, `video.info` reads them back from another process or an earlier release.
 """
 
 from __future__ import annotations

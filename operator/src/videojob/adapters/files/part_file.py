@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from videojob.errors import SinkError
-from videojob.media.ring import is_running
+from videojob.media.protocol.ring import is_running
 
 _SUFFIX = ".part"
 

@@ -1,4 +1,4 @@
-"""A sparse local file of a video whose blocks come and go, as the decoder process reads it (`media.video_file`)."""
+"""A sparse local file of a video whose blocks come and go, as the decoder process reads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from videojob.adapters.inputs.transfer import disk_error
-from videojob.media.values import COUNTER_BYTES
+from videojob.media.protocol.messages import COUNTER_BYTES
 
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 _NO_HOLES = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})

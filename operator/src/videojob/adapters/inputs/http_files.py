@@ -34,7 +34,7 @@ from videojob.adapters.inputs.transfer import (
     no_progress,
 )
 from videojob.errors import InputAddressForbidden, InputChanged, InputError, InputNotFound, InputUnavailable
-from videojob.ports import FetchedInput, Paging
+from videojob.ports.inputs import FetchedInput, Paging
 
 MAX_REDIRECTS = 5
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)

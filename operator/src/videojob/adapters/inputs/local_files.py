@@ -10,7 +10,7 @@ from pathlib import Path
 
 from videojob.adapters.inputs.naming import left_out_text, looks_like_video, may_be_video, natural_key
 from videojob.errors import InputChanged, InputError, InputNotFound
-from videojob.ports import FetchedInput, Paging
+from videojob.ports.inputs import FetchedInput, Paging
 from videojob.printable import printable
 
 _SAMPLE_BYTES = 1 << 20

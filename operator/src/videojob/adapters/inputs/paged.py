@@ -17,7 +17,7 @@ from videojob.adapters.inputs.block_file import BlockFile, PunchHole, punch_hole
 from videojob.adapters.inputs.ranges import RangedObject, read_range
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.errors import Cancelled, VideoJobError
-from videojob.ports import Paging
+from videojob.ports.inputs import Paging
 
 _POLL_S = 0.25  # how often a wait looks at the stop signal
 _FEW_BLOCKS, _MANY_BLOCKS = (
@@ -27,7 +27,7 @@ _FEW_BLOCKS, _MANY_BLOCKS = (
 
 
 class PagedVideo:
-    """Implements `media.values.PagedSource` for a remote object.
+    """Implements `media.protocol.messages.PagedSource` for a remote object.
 
     Calls come from one thread; those that fetch are its own, started when there is something to fetch. They are
     daemons: a read that hangs holds nobody's end up.

@@ -33,7 +33,7 @@ from videojob.adapters.inputs.transfer import (
     no_progress,
 )
 from videojob.errors import InputChanged, InputNotFound, InputUnavailable, ManifestError
-from videojob.ports import FetchedInput, Paging
+from videojob.ports.inputs import FetchedInput, Paging
 from videojob.printable import printable
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from kubernetes import client, config
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.kube.kinds import PODS, Kind
 from videojob.kube.read.log_sources import LogQuery
-from videojob.ports import AlreadyThere, ClusterConflict, Object, Outline
+from videojob.ports.cluster import AlreadyThere, ClusterConflict, Object, Outline
 
 _CONNECT_S = 5.0
 _PAGE = 500

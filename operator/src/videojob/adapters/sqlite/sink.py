@@ -19,7 +19,7 @@ from pathlib import Path
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
 from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
-from videojob.ports import CommitOutcome
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import bytes_digest, canonical_document, canonical_pieces, digest

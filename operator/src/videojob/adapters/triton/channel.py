@@ -14,7 +14,7 @@ from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc import service_pb2
 
 from videojob.adapters.triton.policy import RetryPolicy, details, final_error, is_no_grpc, is_passing
-from videojob.ports import ServerStatistics
+from videojob.ports.inference import ServerStatistics
 
 _LOG = logging.getLogger(__name__)
 _SERVICE = "/inference.GRPCInferenceService/"

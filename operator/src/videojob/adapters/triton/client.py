@@ -31,7 +31,8 @@ from videojob.adapters.triton.policy import (
 from videojob.adapters.triton.regions import Region, lies_in_shared_memory
 from videojob.adapters.triton.wire import RequestEncoder, WireReply, parse_reply
 from videojob.errors import InvalidModelOutput
-from videojob.ports import FrameRing, InferenceReply, ServerStatistics
+from videojob.ports.decoding import FrameRing
+from videojob.ports.inference import InferenceReply, ServerStatistics
 from videojob.vision.contract import contract_from_config
 from videojob.vision.tensors import ModelContract
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from videojob.adapters.triton.channel import TritonChannel
 from videojob.adapters.triton.wire import SharedInput
-from videojob.ports import FrameRing
+from videojob.ports.decoding import FrameRing
 
 _LOG = logging.getLogger(__name__)
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the place itself, where POSIX shared memory lies

@@ -29,7 +29,8 @@ from videojob.planning.fleet.replicas import ServerDesired, size_server, size_un
 from videojob.planning.installation import Installation
 from videojob.planning.state.observed import PodProblem, ServerObserved
 from videojob.planning.state.placement import ServerKey
-from videojob.ports import Clock, Cluster, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import Cluster, Object
 
 _LOG = logging.getLogger(__name__)
 FIELD_MANAGER = "videojob-controller"

@@ -12,7 +12,8 @@ from videojob.kube.kinds import DEPLOYMENTS, LEASES
 from videojob.kube.names import COMPONENT, IDLE_SINCE, LEASE, MANAGED_BY, MANAGER
 from videojob.planning.fleet.unattended import Billed, servers_to_stop
 from videojob.planning.state.last_status import seconds_of
-from videojob.ports import Clock, Cluster, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import Cluster, Object
 
 _LOG = logging.getLogger(__name__)
 

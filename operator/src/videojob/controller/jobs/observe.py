@@ -22,7 +22,8 @@ from videojob.planning.lifecycle.stall import LEAST_BOUND_S
 from videojob.planning.placement.pinned import placed
 from videojob.planning.placement.unsupported import check_table
 from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
-from videojob.ports import Cluster, JobStore
+from videojob.ports.cluster import Cluster
+from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.steps.finalise import stored_outcome

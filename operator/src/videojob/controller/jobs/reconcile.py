@@ -39,7 +39,8 @@ from videojob.planning.lifecycle.rejected import held_up
 from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
 from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
-from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.worker.fold.messages import FoldRequest
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from videojob.ports import Clock, JobStore
+from videojob.ports.clock import Clock
+from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from videojob.controller.keys import JobKey
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 
 _MOST_UNSEEN = 1000
 _MOST_SHOWN = 100

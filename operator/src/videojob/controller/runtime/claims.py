@@ -21,7 +21,8 @@ from videojob.controller.runtime.scope import Scope
 from videojob.kube.kinds import LEASES
 from videojob.kube.leases import LABELS, holder_of, lease
 from videojob.kube.names import SCOPE, claim_name
-from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
 _RENEWALS = 15

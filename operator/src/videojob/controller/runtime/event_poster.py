@@ -13,7 +13,8 @@ from videojob.api.videojob import VideoJob
 from videojob.kube.kinds import EVENTS
 from videojob.kube.render.events import event_of, installation_event
 from videojob.planning.state.desired import EventDesired
-from videojob.ports import AlreadyThere, Clock, Cluster, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, Cluster, Object
 
 _MOST_REMEMBERED = 10_000
 

@@ -13,7 +13,8 @@ from videojob.errors import ClusterError
 from videojob.kube.kinds import LEASES
 from videojob.kube.leases import holder_of, lease
 from videojob.kube.names import LEASE, MANAGED_BY, MANAGER
-from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
 

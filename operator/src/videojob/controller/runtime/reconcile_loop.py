@@ -13,7 +13,8 @@ from videojob.controller.runtime.polls import Polls
 from videojob.controller.runtime.queue import MOST_BACKOFF_S, WorkQueue
 from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterUnavailable, VideoJobError
-from videojob.ports import AlreadyThere, Clock, ClusterConflict
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, ClusterConflict
 
 _LOG = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)

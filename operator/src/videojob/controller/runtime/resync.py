@@ -17,7 +17,7 @@ from videojob.controller.runtime.reconcilers import Key
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.read.outlines import JobOutline, job_outline
-from videojob.ports import Cluster
+from videojob.ports.cluster import Cluster
 
 _LOG = logging.getLogger(__name__)
 

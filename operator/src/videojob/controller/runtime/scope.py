@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import LEASES, ROLES
 from videojob.kube.leases import LABELS, holder_of, lease
-from videojob.ports import AlreadyThere, Clock, Cluster, ClusterConflict, Object
+from videojob.ports.clock import Clock
+from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
 
 _LOG = logging.getLogger(__name__)
 STALE_S = 900.0

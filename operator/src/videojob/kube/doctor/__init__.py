@@ -1,1 +1,1 @@
-"""What `videojob doctor` concludes from what was read: facts in, findings out. PURE; `cli.doctor_facts` reads."""
+"""What `videojob doctor` concludes from what was read: facts in, findings out. PURE."""

@@ -18,7 +18,7 @@ from videojob.adapters.aws.dynamodb.calls import RetryPolicy
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import JobTooLarge, VideoJobError
-from videojob.media.sandbox import die_with_parent, limit_heap
+from videojob.media.sandbox.restrict import die_with_parent, limit_heap
 from videojob.worker.fold.messages import PROGRESS, Folded, FoldRequest, answer_line, request_from_line
 from videojob.worker.process.control import ignore_stop_signals, keep_memory_private
 from videojob.worker.process.logs import log_json

@@ -29,7 +29,10 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
-from videojob.ports import Clock, CommitOutcome, FailOutcome, FetchedInput, Inference, JobStore
+from videojob.ports.clock import Clock
+from videojob.ports.inference import Inference
+from videojob.ports.inputs import FetchedInput
+from videojob.ports.results import CommitOutcome, FailOutcome, JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.identity import RunSettings
 from videojob.video.info import Segment

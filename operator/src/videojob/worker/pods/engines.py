@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from videojob.adapters.triton.engine_cache import EngineCache
 from videojob.errors import SetupError
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 
 _LOG = logging.getLogger(__name__)
 POLL_S = 5.0

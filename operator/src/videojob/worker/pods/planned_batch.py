@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from videojob.errors import ResultsIncomplete, UsageError
-from videojob.ports import JobStore
+from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import PlannedVideo

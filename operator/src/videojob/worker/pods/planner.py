@@ -22,10 +22,11 @@ from threading import Lock
 
 from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
-from videojob.media.decoder import DecoderProcess
-from videojob.media.sandbox import HEAP_LIMIT_BYTES
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.media.sandbox.restrict import HEAP_LIMIT_BYTES
 from videojob.planning.placement.job_size import check_segments, check_videos
-from videojob.ports import FetchedInput, JobStore
+from videojob.ports.inputs import FetchedInput
+from videojob.ports.results import JobStore
 from videojob.video.guide import VideoGuide
 from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.video.info import Segment

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from videojob.errors import Cancelled, VideoJobError
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 from videojob.worker.pods.batch import Ending, ending_of
 from videojob.worker.segment.task import unexpected
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from videojob.errors import SinkUnavailable, VideoJobError, WorkerLost
 from videojob.memory import memory_limit_bytes
 from videojob.planning.diagnosis.silent_deaths import began, ended, kills_pods, silent_deaths
-from videojob.ports import Clock, JobStore
+from videojob.ports.clock import Clock
+from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import SegmentDoubt

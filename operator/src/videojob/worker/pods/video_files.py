@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from videojob.ports import FetchedInput, InputFetcher, Paging
+from videojob.ports.inputs import FetchedInput, InputFetcher, Paging
 from videojob.video.plan import PlannedVideo
 
 FetcherOf = Callable[[PlannedVideo], InputFetcher]

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from videojob.media.values import Frame
+from videojob.media.protocol.messages import Frame
 from videojob.vision.tensors import Detections
 
 _ORDER_PER_SLOT = 16  # gated frames take no slot: this bounds those that wait behind one open answer

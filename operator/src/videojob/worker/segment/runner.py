@@ -22,9 +22,11 @@ from videojob.errors import (
     ServerError,
     VideoJobError,
 )
-from videojob.media.rings import RingHolder
-from videojob.media.values import DecodeReport, DecodeRequest, Frame
-from videojob.ports import CommitOutcome, FrameRing, InferenceReply, SegmentFrames, ServerStatistics
+from videojob.media.parent.rings import RingHolder
+from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame
+from videojob.ports.decoding import FrameRing, SegmentFrames
+from videojob.ports.inference import InferenceReply, ServerStatistics
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.accumulate import SegmentAccumulator
 from videojob.results.aggregate.segment_results import Gap, SegmentCommit, SegmentResult
 from videojob.results.stored.codec import digest

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 from videojob.results.aggregate.segment_results import SegmentTimings
 
 Item = TypeVar("Item")

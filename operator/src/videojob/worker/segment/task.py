@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.errors import ProcessingFault, VideoJobError
-from videojob.media.values import PagedSource
-from videojob.ports import Clock, CommitOutcome, Decoder, Inference, Sink
+from videojob.media.protocol.messages import PagedSource
+from videojob.ports.clock import Clock
+from videojob.ports.decoding import Decoder
+from videojob.ports.inference import Inference
+from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 from videojob.video.guide import SegmentGuide
 from videojob.video.identity import RunSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import ResultsIncomplete, SinkError
-from videojob.ports import JobStore
+from videojob.ports.results import JobStore
 from videojob.results.aggregate.describe import DescribedVideo, describe
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.aggregate.summary import FailedInput, Summary, summarise

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from videojob.errors import VideoJobError
-from videojob.ports import Clock
+from videojob.ports.clock import Clock
 from videojob.worker.steps.dispatch import is_away
 from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, once
 

@@ -21,7 +21,7 @@ from videojob.adapters.inputs.s3_objects import S3Objects, s3_client
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.api.spec import FileInput, HttpInput, Input, S3Input
 from videojob.errors import InputError, VideoJobError
-from videojob.ports import FetchedInput, InputFetcher
+from videojob.ports.inputs import FetchedInput, InputFetcher
 from videojob.video.plan import PlannedVideo
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from queue import SimpleQueue
 
 from videojob.errors import DecoderCrashed, DecodeTimeout, VideoJobError
-from videojob.media.decoder import DecoderProcess
-from videojob.ports import FetchedInput
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.ports.inputs import FetchedInput
 from videojob.video.guide import VideoGuide
 from videojob.video.identity import RESULTS_FORMAT
 from videojob.video.info import Segment, VideoInfo

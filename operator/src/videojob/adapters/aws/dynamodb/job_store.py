@@ -13,7 +13,7 @@ from videojob.adapters.aws.dynamodb.calls import Denied, cancellation_reasons
 from videojob.adapters.aws.dynamodb.misreads import reads, reads_each
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 from videojob.adapters.aws.dynamodb.writes import failed_condition
-from videojob.ports import FailOutcome
+from videojob.ports.results import FailOutcome
 from videojob.results.aggregate.document import Document, mapping, text
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.items import first_moved, join_items, part_prefix

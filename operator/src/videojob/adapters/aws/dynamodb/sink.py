@@ -30,7 +30,7 @@ from videojob.adapters.aws.dynamodb.table import create_table, enable_expiry
 from videojob.adapters.aws.dynamodb.writes import TableWriter, blocking_item, failed_condition
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
-from videojob.ports import CommitOutcome
+from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.document import Document, text, whole
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import canonical, canonical_document, document_digest

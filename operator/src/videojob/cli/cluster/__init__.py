@@ -1,0 +1,1 @@
+"""Commands about a VideoJob, or about the installation, on a cluster."""

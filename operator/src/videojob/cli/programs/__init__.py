@@ -1,0 +1,1 @@
+"""Programs that the chart and the controller start, not people."""

@@ -1,0 +1,1 @@
+"""What the bytes of containers and codecs say, read without a demuxer."""

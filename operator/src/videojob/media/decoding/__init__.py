@@ -1,0 +1,1 @@
+"""From packets to intact pictures in presentation order. Runs in the decoder process only."""

@@ -1,0 +1,1 @@
+"""What parent and decoder process exchange: requests, answers, and frames in a ring."""

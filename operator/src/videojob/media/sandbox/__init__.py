@@ -1,0 +1,1 @@
+"""What the decoder process gives up before it reads untrusted bytes."""
