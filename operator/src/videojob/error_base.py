@@ -24,11 +24,11 @@ class VideoJobError(Exception):
     """
 
     reason: ClassVar[str] = "InternalError"
-    """Users' API. A subclass that states none has its own name as its reason."""
+    """Users' API. A subclass that is named as a reason of the table has that one, others inherit theirs."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "reason" not in vars(cls):
+        if "reason" not in vars(cls) and cls.__name__ in REASONS:
             cls.reason = cls.__name__
 
     def __init__(

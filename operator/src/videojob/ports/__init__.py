@@ -1,1 +1,1 @@
-"""What the shells need of the world: a Protocol per external system, which adapters implement. Fakes stand here only."""
+"""What the shells need of the world: a Protocol per external system. Adapters implement them; fakes stand here only."""
