@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.media.files import sniff
-from videojob.media.files.video_file import FFMPEG_BUFFER_BYTES, VideoFile
+from videojob.media.files.video_file import VideoFile
 
 _SYNC = 0x47
 _ROWS = 5_000
@@ -81,7 +81,7 @@ class Pictures:
     def until(self, stop: int, known: set[int]) -> set[int]:
         """The PIDs but the known ones under which pictures begin before a place, from the last call's place on."""
         if self._at < stop and self._length:
-            self._read(max(stop, self._at + FFMPEG_BUFFER_BYTES), known)
+            self._read(max(stop, self._at + self._video.ahead_bytes), known)
         others = set[int]()
         while self._found and self._found[0][0] < stop:
             others.add(self._found.popleft()[1])

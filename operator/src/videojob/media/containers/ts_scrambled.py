@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from videojob.media.containers import ts_scan
 from videojob.media.files import sniff
-from videojob.media.files.video_file import FFMPEG_BUFFER_BYTES, VideoFile
+from videojob.media.files.video_file import VideoFile
 
 SCRAMBLED = "the pictures are scrambled (transport_scrambling_control)"
 
 _PACKET_BYTES = 188
-# No more is read ahead than FFmpeg reads.
-_CHUNK_BYTES = FFMPEG_BUFFER_BYTES
 _STEP_TICKS, _TICKS_PER_S, _TICKS_MASK = 10 * 90_000, 90_000, (1 << 33) - 1
 _HAS_CLOCK = 0x10
 
@@ -79,7 +77,7 @@ class ScrambledPictures:
         return self._events[0] if self._events else None
 
     def _read(self) -> None:
-        stop = min(self._at + _CHUNK_BYTES // self._length * self._length, self._size)
+        stop = min(self._at + self._video.ahead_bytes // self._length * self._length, self._size)
         with self._video.reading() as file:
             for at, packets in ts_scan.rows(file, self._at, stop, self._length):
                 own = np.flatnonzero((ts_scan.pids(packets) == self._pid) & (packets[:, 3] & 0x10 != 0))

@@ -25,8 +25,7 @@ from videojob.media.protocol.messages import COUNTER_BYTES
 
 FFMPEG_BUFFER_BYTES = 64 << 10
 """How much FFmpeg takes of a paged file at once: larger costs seeks, smaller costs calls."""
-
-
+_WHOLE_AHEAD_BYTES = 1 << 20
 _MOST_SPANS = 32
 
 
@@ -35,6 +34,8 @@ class VideoFile(Protocol):
 
     waited_s: float
     """Seconds that were spent waiting for bytes to come to this machine."""
+    ahead_bytes: int
+    """How far a look at packets' heads may read ahead of FFmpeg at no cost."""
 
     def head(self, uri: str) -> bytes:
         """The first bytes. Raises InputNotFound, InputUnavailable, InputNotVideo."""
@@ -71,6 +72,7 @@ class WholeFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.waited_s = 0.0
+        self.ahead_bytes = _WHOLE_AHEAD_BYTES
 
     def head(self, uri: str) -> bytes:
         """The first bytes of a regular file.
@@ -171,6 +173,7 @@ class PagedFile:
         self._at = -1
         self._failure: VideoJobError | Dropped | None = None
         self.waited_s = 0.0
+        self.ahead_bytes = FFMPEG_BUFFER_BYTES
         self._handle = os.open(pages.path, os.O_RDONLY | os.O_CLOEXEC)
         counters = max(1, -(-pages.size_bytes // pages.block_bytes))
         with pages.presence.open("rb") as file:
