@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from support.charts import DIGEST, NAMESPACE, ROOT, Object, config_text, named, 
 from support.network import selects
 from videojob.controller.config import read_config
 from videojob.controller.runtime.metrics import ControllerMetrics
-from videojob.planning.installation import Installation, S3Source
+from videojob.planning.installation import Installation, S3Source, WorkerSettings
 
 CRD_TEXT = (ROOT / "crds" / "videojob.yaml").read_text()
 TRITON_METRICS = {
@@ -42,6 +43,11 @@ def installation(values: dict[str, Any], folder: Path) -> Installation:
     path = folder / "config.yaml"
     path.write_text(text)
     return read_config(path)
+
+
+def test_the_charts_defaults_for_workers_are_those_of_the_code(tmp_path: Path) -> None:
+    found = installation({}, tmp_path).worker
+    assert replace(found, env={}, tolerations=()) == WorkerSettings()
 
 
 def controller_pod(objects: list[Object]) -> Object:

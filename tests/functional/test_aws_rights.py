@@ -30,7 +30,7 @@ from support.s3 import Faults, direct_client, use_endpoint
 from support.s3 import faulty_proxy as bucket_proxy
 from support.samples import sample_path
 from videojob.local.triton.server import EmbeddedTriton
-from videojob.worker.pods.batch import Ending
+from videojob.planning.state.ending import Ending
 
 NAMESPACE = "team"
 WORKER = statements("ResultsOfOwnNamespace")

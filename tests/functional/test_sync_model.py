@@ -23,7 +23,7 @@ from support.triton import write_filter
 from support.triton_pods import triton_pod
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.adapters.triton.model_repository import find_model, model_digest
-from videojob.worker.pods.batch import Ending
+from videojob.planning.state.ending import Ending
 
 OWNER = "123456789012"  # moto's account
 

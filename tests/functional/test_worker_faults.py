@@ -23,10 +23,10 @@ from support.samples import sample_path
 from support.triton import still_running
 from support.videos import Spec, write_video
 from videojob.local.triton.server import EmbeddedTriton
+from videojob.planning.state.ending import Ending
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.summary_codec import decode_summary
 from videojob.video.plan import PlanHead
-from videojob.worker.pods.batch import Ending
 from videojob.worker.steps.finalise import finalise_run
 
 pytestmark = pytest.mark.usefixtures("aws")

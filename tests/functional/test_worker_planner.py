@@ -18,8 +18,8 @@ from support.s3 import Faults, direct_client, faulty_proxy, use_endpoint
 from support.videos import Spec, write_video
 from videojob.api.videojob import VideoJob
 from videojob.errors import Cancelled, ManifestError, SinkUnavailable
+from videojob.kube.job_file import JobFile
 from videojob.video.plan import PlannedVideo
-from videojob.worker.pods.job_file import JobFile
 from videojob.worker.pods.planner import Planner
 from videojob.worker.pods.program import Drain
 from videojob.worker.segment.task import VideoPlan

@@ -12,7 +12,7 @@ from support.pods import PodJob, job_manifest
 from support.s3 import direct_client, use_endpoint
 from support.samples import sample_path
 from videojob.local.triton.server import EmbeddedTriton
-from videojob.worker.pods.batch import Ending
+from videojob.planning.state.ending import Ending
 from videojob.worker.steps.finalise import finalise_run
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -131,7 +131,15 @@ def decide(job: VideoJob, observed: Observed, installation: Installation, now_s:
 def stored(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> tuple[VideoJob, Desired]:
     """One look: the decision, and the job with the status that it leads to."""
     desired = decide(job, observed, installation, now_s)
-    status = status_of(job, desired, observed, installation=installation, table="videojob-results", now_s=now_s)
+    status = status_of(
+        job,
+        desired,
+        observed,
+        installation=installation,
+        table="videojob-results",
+        summary_key="team.1 SUMMARY#000001",
+        now_s=now_s,
+    )
     values = job.as_manifest() | {"status": status}
     return VideoJob.from_manifest(values), desired
 

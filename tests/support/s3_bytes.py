@@ -15,10 +15,10 @@ from support.job_stores import FakeJobStore
 from support.long_videos import LongMp4
 from support.range_s3 import RangeServer
 from videojob.api.videojob import VideoJob
+from videojob.kube.job_file import JobFile
 from videojob.media.parent.decoder import DecoderProcess
 from videojob.video.info import Sampling
 from videojob.video.plan import PlannedVideo
-from videojob.worker.pods.job_file import JobFile
 from videojob.worker.pods.planner import Planner
 from videojob.worker.pods.program import Drain
 from videojob.worker.pods.video_files import SCRATCH_BYTES, FetchedFiles, paging_for_work

@@ -185,12 +185,14 @@ class ClusterError(VideoJobError):
 
 class ClusterUnavailable(ClusterError):
     """No answer from the API server, or none that can be used."""
+
     retry_after_s = 0.0
     """Not to be asked again before that."""
 
 
 class ClusterRefused(ClusterError):
     """The API server refused a request."""
+
     code = 0
     """Of its answer; 0 when it was not the server that refused."""
 

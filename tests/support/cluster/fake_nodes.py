@@ -22,11 +22,10 @@ import yaml
 
 from support.cluster.control_plane import ROOT, Cluster, kube_tools
 from support.cluster.processes import demand_alive, process, wait_for
+from videojob.planning.state.ending import Ending
 
 PLAYED = ("kwok.x-k8s.io/node", "fake")
 """Annotation of nodes that are played."""
-STOPPED_CODE = 75
-"""A pod that is told to stop ends with it, as a worker does that drains in time."""
 _CIDR = "10.128.0.0/9"
 _LEASE_S = 40
 _SERVER = '.metadata.labels["app.kubernetes.io/component"]'
@@ -172,7 +171,7 @@ def stages(server_start_s: float = 0.0) -> list[Object]:
     _demand(stop, ".status.phase", "NotIn", "Failed", "Succeeded")
     _demand(delete, ".status.phase", "In", "Failed", "Succeeded")
     stop["metadata"]["name"] = "pod-stop"
-    stop["spec"]["next"] = {"statusTemplate": _STOP % STOPPED_CODE}
+    stop["spec"]["next"] = {"statusTemplate": _STOP % int(Ending.STOPPED)}
     return [*known.values(), server, stop]
 
 

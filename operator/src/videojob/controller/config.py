@@ -38,6 +38,9 @@ from videojob.results.stored.retention import DAY_S
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 MOST_RETENTION_DAYS = 36_500
+_WORKER = WorkerSettings()
+_VARIANT = ServerVariant("cpu", "onnxruntime", Fraction(1))
+"""These two hold the defaults, also of the chart's values: a test compares them."""
 
 
 class ResultsModel(Model):
@@ -53,15 +56,15 @@ class ResultsModel(Model):
 class WorkerModel(Model):
     """How planner and worker pods run."""
 
-    service_account: str = "videojob-worker"
-    cpu: str = "1"
-    memory: str = "1Gi"
-    memory_limit: str = "1536Mi"
-    scratch: str = "4Gi"
-    frames_per_second: DecimalField = DecimalText("60")
-    start_seconds: Annotated[int, Field(ge=0, le=3600)] = 6
-    max_workers: Positive = 200
-    grace_period_seconds: Positive = 60
+    service_account: str = _WORKER.service_account
+    cpu: str = _WORKER.cpu
+    memory: str = _WORKER.memory
+    memory_limit: str = _WORKER.memory_limit
+    scratch: str = _WORKER.scratch
+    frames_per_second: DecimalField = DecimalText(str(_WORKER.frames_per_second))
+    start_seconds: Annotated[int, Field(ge=0, le=3600)] = _WORKER.start_s
+    max_workers: Positive = _WORKER.max_workers
+    grace_period_seconds: Positive = _WORKER.grace_s
     env: dict[str, str] = Field(default_factory=dict)
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: Items[dict[str, Any]] = ()
@@ -132,14 +135,14 @@ class VariantModel(Model):
 
     backend: Literal["onnxruntime", "tensorrt", "python"] = "onnxruntime"
     frames_per_second: DecimalField
-    cpu: str = "2"
-    memory: str = "4Gi"
-    gpus: Natural = 0
-    instances: Positive = 2
-    start_seconds: Positive = 60
-    max_replicas: Positive = 10
+    cpu: str = _VARIANT.cpu
+    memory: str = _VARIANT.memory
+    gpus: Natural = _VARIANT.gpus
+    instances: Positive = _VARIANT.instances
+    start_seconds: Positive = _VARIANT.start_s
+    max_replicas: Positive = _VARIANT.max_replicas
     engine_cache_claim: str | None = None
-    disk: str = "4Gi"
+    disk: str = _VARIANT.disk
 
 
 class CatalogueEntryModel(Model):

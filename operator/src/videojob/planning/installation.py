@@ -65,10 +65,10 @@ class ServerVariant:
     accelerator: Accelerator
     backend: Backend
     frames_per_second: Fraction
-    cpu: str
-    memory: str
+    cpu: str = "2"
+    memory: str = "4Gi"
     gpus: int = 0
-    instances: int = 1
+    instances: int = 2
     start_s: int = 60
     max_replicas: int = 10
     engine_cache_claim: str | None = None

@@ -14,36 +14,39 @@ from support.job_states import job_object
 from videojob.cli.results.cluster_results import JobTable, Origin, find_place, results_of
 from videojob.cli.results.stored import Which
 from videojob.errors import UsageError
+from videojob.kube.job_file import JOB_FILE
+from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import config_map
-from videojob.kube.render.pods import JOB_FILE
 
 NOWHERE = Origin(False, None, None, None, None, None, None)
 IN_SPEC = {"results": {"dynamodb": {"tableName": "mine", "region": "eu-west-1"}}}
-SETTLED = {"cluster": {"table": "default-table", "region": "us-east-1"}}
+SETTLED = json.dumps({"cluster": {"table": "default-table", "region": "us-east-1"}})
 
 
 @pytest.mark.parametrize(
     ("value", "file", "expected"),
     [
-        (job_object(), None, (None, None)),
+        (job_object(), "", (None, None)),
+        (job_object(), "no JSON", (None, None)),
+        (job_object(), "[]", (None, None)),
         (job_object(), SETTLED, ("default-table", "us-east-1")),
-        (job_object(spec=IN_SPEC), None, ("mine", "eu-west-1")),
-        (job_object(results={"table": "done-table"}), None, ("done-table", None)),
+        (job_object(spec=IN_SPEC), "", ("mine", "eu-west-1")),
+        (job_object(results={"table": "done-table"}), "", ("done-table", None)),
         (job_object(results={"table": "done-table"}), SETTLED, ("done-table", "us-east-1")),
     ],
 )
 def test_a_job_says_where_its_items_are(
-    value: dict[str, Any], file: dict[str, Any] | None, expected: tuple[str | None, str | None]
+    value: dict[str, Any], file: str, expected: tuple[str | None, str | None]
 ) -> None:
     assert results_of(value, file) == JobTable("team-a.u-1", *expected)
 
 
 def test_what_the_jobs_pods_read_says_where_its_items_are() -> None:
     job = a_job()
-    file = json.loads(config_map(job, INSTALLATION)["data"][JOB_FILE])
+    file = config_map(job, INSTALLATION)["data"][JOB_FILE]
     value = {"metadata": {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}}
     assert results_of(value, file) == JobTable(
-        file["cluster"]["uid"], INSTALLATION.results.table, INSTALLATION.results.region
+        results_uid(job.metadata), INSTALLATION.results.table, INSTALLATION.results.region
     )
 
 

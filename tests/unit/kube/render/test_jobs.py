@@ -23,13 +23,13 @@ from videojob.kube.names import (
     server_name,
 )
 from videojob.kube.render.events import event_of
-from videojob.kube.render.jobs import HOPELESS, config_map, plan_job, results_table, work_job
+from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
 from videojob.planning.installation import WorkerSettings
 from videojob.planning.placement.choice import bytes_of
 from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
+from videojob.planning.state.ending import Ending
 from videojob.planning.state.placement import ServerKey
-from videojob.worker.pods.batch import Ending
-from videojob.worker.pods.job_file import read_job_file
+from videojob.worker.pods.program import read_job_file
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 
@@ -168,7 +168,7 @@ def test_a_planner_that_cannot_be_helped_ends_at_once() -> None:
     made = plan_job(a_job({"backoffLimit": 1}), PlannerDesired(2, suspended=True), INSTALLATION)
     rules = made["spec"]["podFailurePolicy"]["rules"]
     assert (made["spec"]["backoffLimit"], made["spec"]["suspend"]) == (1, True)
-    assert rules[0]["onExitCodes"]["values"] == [HOPELESS]
+    assert rules[0]["onExitCodes"]["values"] == [Ending.HOPELESS]
     assert container_of(made)["args"][:2] == ["worker", "plan"]
     assert "--attempt=2" in container_of(made)["args"]
 

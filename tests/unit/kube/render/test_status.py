@@ -100,7 +100,7 @@ def test_the_end_has_the_counted_frames_and_where_the_results_are() -> None:
     assert (found["progress"]["framesDone"], found["progress"]["framesTotal"]) == (2990, 2990)
     assert found["columns"] == {"progress": "2990/2990", "framesPerSecond": "-", "gpus": "0", "eta": "-", "cost": "-"}
     assert found["results"]["table"] == "videojob-results"
-    assert found["results"]["summaryKey"].endswith(" SUMMARY#000001")
+    assert found["results"]["summaryKey"] == "team.1 SUMMARY#000001"
     assert (found["startTime"], found["completionTime"]) == (timestamp(NOW_S), timestamp(NOW_S + 50))
 
 
@@ -242,4 +242,7 @@ def test_what_is_over_is_quiet_for_ever() -> None:
     assert look(Observed(), status=once).events == ()
     twice = VideoJob.from_manifest(job.as_manifest() | {"status": once})
     desired = look(Observed(), status=once)
-    assert status_of(twice, desired, Observed(), installation=INSTALLATION, table="t", now_s=NOW_S + 9999) == once
+    assert (
+        status_of(twice, desired, Observed(), installation=INSTALLATION, table="t", summary_key="", now_s=NOW_S + 9999)
+        == once
+    )

@@ -11,8 +11,9 @@ from support.segments import run_record
 from support.worker_pods import Pod
 from videojob.errors import DecoderCrashed, InferenceTimeout, SinkUnavailable
 from videojob.planning.diagnosis.silent_deaths import began, ended, kills_pods, silent_deaths
+from videojob.planning.state.ending import Ending
 from videojob.video.plan import SegmentDoubt, may_be_forgiven
-from videojob.worker.pods.batch import BatchOutcome, Ending
+from videojob.worker.pods.batch import BatchOutcome
 
 
 class Killed(BaseException):

@@ -23,10 +23,9 @@ from support.decisions import (
     stored,
 )
 from videojob.api.videojob import VideoJob
-from videojob.planning.lifecycle.stall import LOOK_S, STOPPED_CODE, bound_s
+from videojob.planning.lifecycle.stall import LOOK_S, bound_s
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import JobObserved, ServerObserved
-from videojob.worker.pods.batch import Ending
 
 BOUND_S = 1800.0
 QUEUE = {"kueue.x-k8s.io/queue-name": "gpus"}
@@ -68,10 +67,6 @@ class Course:
             self.now_s = min(end_s, self.now_s + step_s)
             desired = self.look(**changes)
         return desired
-
-
-def test_the_exit_code_is_the_workers() -> None:
-    assert int(Ending.STOPPED) == STOPPED_CODE
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
 from support.segments import video_info
 from videojob.errors import JobTooLarge
+from videojob.kube.job_file import JobFile
 from videojob.planning.placement.job_size import MOST_SEGMENTS, MOST_VIDEOS, check_segments, check_videos
-from videojob.worker.pods.job_file import JobFile
 from videojob.worker.pods.planner import Planner, _Looked
 from videojob.worker.pods.program import Drain
 from videojob.worker.segment.task import VideoPlan

@@ -33,9 +33,10 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
+from videojob.planning.state.ending import Ending
 from videojob.results.aggregate.segment_results import SegmentCommit
 from videojob.video.plan import ModelFacts, SegmentFailure
-from videojob.worker.pods.batch import BatchOutcome, Ending, ending_of
+from videojob.worker.pods.batch import BatchOutcome, ending_of
 
 FACTS = ModelFacts("face_detector", "", ("face",), "model")
 

@@ -24,10 +24,10 @@ from videojob.errors import (
     UsageError,
     VideoJobError,
 )
-from videojob.worker.pods.batch import Ending
-from videojob.worker.pods.job_file import JobFile, read_job_file
+from videojob.kube.job_file import JobFile
+from videojob.planning.state.ending import Ending
 from videojob.worker.pods.planned_batch import planned_batch
-from videojob.worker.pods.program import TERMINATION_LOG, Drain, ended, last_words
+from videojob.worker.pods.program import TERMINATION_LOG, Drain, ended, last_words, read_job_file
 from videojob.worker.process.logs import JsonLines
 
 SPEC = {"inputs": [{"s3": {"bucket": "videos", "key": "k.mp4"}}], "model": {"name": "m"}}

@@ -26,19 +26,28 @@ from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.engine_cache import EngineCache
 from videojob.adapters.triton.ready import answers
 from videojob.errors import UsageError, VideoJobError
+from videojob.kube.job_file import JobFile
+from videojob.kube.pod_interface import (
+    DECODER_BYTES_VARIABLE,
+    FAILURES_VARIABLE,
+    SCRATCH,
+    SCRATCH_BYTES_VARIABLE,
+    SCRATCH_VARIABLE,
+    SERVER_PATIENCE_S,
+)
 from videojob.kube.render.engines import CACHE_FOLDER, POD_NAME
 from videojob.media.parent.decoder import DecoderProcess
 from videojob.media.sandbox.restrict import HEAP_LIMIT_BYTES
 from videojob.memory import peak_rss_bytes
-from videojob.planning.installation import Accelerator, Backend
+from videojob.planning.installation import Accelerator, Backend, WorkerSettings
+from videojob.planning.state.ending import Ending
 from videojob.reasons import Where, settle_on
 from videojob.video.identity import run_settings
-from videojob.worker.pods.batch import Batch, Ending
+from videojob.worker.pods.batch import Batch
 from videojob.worker.pods.engines import Engines
-from videojob.worker.pods.job_file import JobFile, read_job_file
 from videojob.worker.pods.planned_batch import planned_batch
 from videojob.worker.pods.planner import Planner
-from videojob.worker.pods.program import Drain, ended
+from videojob.worker.pods.program import Drain, ended, read_job_file
 from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
 from videojob.worker.pods.turn import Turn
 from videojob.worker.pods.video_files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
@@ -57,12 +66,9 @@ app = typer.Typer(
 )
 
 _STORE_PATIENCE_S = 300.0  # a pod that ends because the store is away for minutes would only be started again
-_SCRATCH = "VIDEOJOB_SCRATCH"
-_SCRATCH_BYTES = "VIDEOJOB_SCRATCH_BYTES"
-_DECODER_BYTES = "VIDEOJOB_DECODER_BYTES"
 _INDEX = "JOB_COMPLETION_INDEX"
-_FAILURES = "VIDEOJOB_INDEX_FAILURES"
 _POD_BYTES = 8
+_GRACE_S = WorkerSettings().grace_s
 
 EnginesOption = Annotated[Path, typer.Option(help="Folder that this pod's server keeps TensorRT engines in.")]
 SharedEnginesOption = Annotated[Path | None, typer.Option(help="Folder of the engines that replicas share.")]
@@ -103,8 +109,8 @@ def run(
     server: Annotated[str, typer.Option(help="HOST:PORT of the server's gRPC.")],
     workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
     model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
-    grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = 60.0,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = 120.0,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = _GRACE_S,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = SERVER_PATIENCE_S,
     backoff_limit: Annotated[int | None, typer.Option(min=0, help="Of the index; by default the file's.")] = None,
 ) -> None:
     """Run the segments of this pod's index."""
@@ -261,24 +267,24 @@ def _store(file: JobFile, drain: Drain) -> DynamoDbJobStore:
 
 def _scratch() -> Path:
     """The pod's own folder for copies of videos."""
-    folder = Path(os.environ.get(_SCRATCH, "/scratch")) / "inputs"
+    folder = Path(os.environ.get(SCRATCH_VARIABLE, SCRATCH)) / "inputs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _scratch_bytes() -> int:
     """How large that folder may grow before Kubernetes ends the pod."""
-    return _number(_SCRATCH_BYTES, SCRATCH_BYTES, "Give the size limit of the folder.")
+    return _number(SCRATCH_BYTES_VARIABLE, SCRATCH_BYTES, "Give the size limit of the folder.")
 
 
 def _decoder_bytes() -> int:
     """Memory for the decoders of this pod: less than what the kernel would kill it at."""
-    return _number(_DECODER_BYTES, HEAP_LIMIT_BYTES, "Give what the container's memory leaves for decoding.")
+    return _number(DECODER_BYTES_VARIABLE, HEAP_LIMIT_BYTES, "Give what the container's memory leaves for decoding.")
 
 
 def _turn(limit: int) -> Turn:
     """Which of its index's pods this is. Kubernetes starts no container of ours twice, so a process is a pod."""
-    failures = _number(_FAILURES, 0, "Kubernetes writes it to the pod's annotations.")
+    failures = _number(FAILURES_VARIABLE, 0, "Kubernetes writes it to the pod's annotations.")
     return Turn(secrets.token_hex(_POD_BYTES), failures, limit)
 
 

@@ -6,11 +6,9 @@ otherwise. Its uid, table and region are read there, its items with the user's o
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,10 +17,10 @@ from videojob.cli.cluster.connection import Access, ContextOption, KubeconfigOpt
 from videojob.cli.program import is_plugin
 from videojob.cli.results.stored import Place, SinkKind, Which, place
 from videojob.errors import ClusterRefused, SetupError, UsageError
+from videojob.kube.job_file import JOB_FILE, results_place
 from videojob.kube.kinds import CONFIG_MAPS
 from videojob.kube.names import JOB_UID, results_uid
 from videojob.kube.read.job_state import job_state
-from videojob.kube.render.pods import JOB_FILE
 from videojob.local.record import OUTPUT_ROOT
 from videojob.local.run_types import SinkConfig
 from videojob.ports.cluster import Cluster, Object
@@ -82,7 +80,7 @@ def find_place(which: Which, output: Path | None, origin: Origin) -> Place:
         raise UsageError("on a cluster a job's name says which one is meant", hint="Leave --uid out.")
     with connected(Access(origin.kubeconfig, origin.context, which.namespace)) as there:
         value = stored_job(there.api, there.namespace, which.name)
-        found = results_of(value, None if table and region else _job_file(there.api, value))
+        found = results_of(value, "" if table and region else _job_file(there.api, value))
     if (table or found.table) is None:
         raise SetupError(
             f"nothing says which table has the results of {there.namespace}/{which.name}",
@@ -95,31 +93,29 @@ def find_place(which: Which, output: Path | None, origin: Origin) -> Place:
     return Place(exact, output or OUTPUT_ROOT / which.name, config, job_state(value))
 
 
-def results_of(value: Object, file: Mapping[str, Any] | None) -> JobTable:
+def results_of(value: Object, file: str) -> JobTable:
     """Where a VideoJob's items are.
 
     Args:
         value: its object.
-        file: what its pods read, the one place that has an installation's defaults; None when it is not to be had.
+        file: what its pods read, the one place that has an installation's defaults; "" when it is not to be had.
     """
     spec, status = value.get("spec") or {}, value.get("status") or {}
     target = (spec.get("results") or {}).get("dynamodb") or {}
-    settled = {} if file is None else file.get("cluster") or {}
-    table = (status.get("results") or {}).get("table") or settled.get("table") or target.get("tableName")
-    return JobTable(results_uid(_metadata(value)), table, settled.get("region") or target.get("region"))
+    settled_table, settled_region = results_place(file)
+    table = (status.get("results") or {}).get("table") or settled_table or target.get("tableName")
+    return JobTable(results_uid(_metadata(value)), table, settled_region or target.get("region"))
 
 
-def _job_file(cluster: Cluster, value: Object) -> Mapping[str, Any] | None:
-    """What the job's pods read; None before the job was begun, and for a user who may not read it."""
+def _job_file(cluster: Cluster, value: Object) -> str:
+    """What the job's pods read; "" before the job was begun, and for a user who may not read it."""
     metadata = _metadata(value)
     try:
         found = list(cluster.list(CONFIG_MAPS, metadata.namespace, labels=f"{JOB_UID}={metadata.uid}"))
-        newest = max(found, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), default=None)
-        text = "" if newest is None else (newest.get("data") or {}).get(JOB_FILE, "")
-        values = json.loads(text) if text else None
-    except (ClusterRefused, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
+    except ClusterRefused:
+        return ""
+    newest = max(found, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), default=None)
+    return "" if newest is None else str((newest.get("data") or {}).get(JOB_FILE, ""))
 
 
 def _metadata(value: Object) -> Metadata:

@@ -42,6 +42,7 @@ from videojob.planning.state.placement import ServerKey
 from videojob.ports.clock import Clock
 from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
+from videojob.results.stored.keys import summary_key
 from videojob.worker.fold.messages import FoldRequest
 
 _LOG = logging.getLogger(__name__)
@@ -333,7 +334,15 @@ class JobReconciler:
         """
         now_s = self.clock.now_s()
         table, _ = results_table(job, self.installation)
-        status = status_of(job, desired, observed, installation=self.installation, table=table, now_s=now_s)
+        status = status_of(
+            job,
+            desired,
+            observed,
+            installation=self.installation,
+            table=table,
+            summary_key=_summary_key(job, observed),
+            now_s=now_s,
+        )
         before = raw.get("status", {})
         if status == before:
             return None
@@ -417,3 +426,7 @@ def _milestones(status: Object) -> tuple[bool, bool]:
 
 def _reason(status: Object) -> str:
     return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Succeeded"), "")
+
+
+def _summary_key(job: VideoJob, observed: Observed) -> str:
+    return "" if observed.results is None else summary_key(results_uid(job.metadata), observed.results.epoch)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from videojob.api.videojob import VideoJob
+from videojob.kube.job_file import JOB_FILE, JobFile
 from videojob.kube.names import (
     ATTEMPT,
     BATCH,
@@ -22,44 +22,36 @@ from videojob.kube.names import (
     server_key_text,
     server_selector,
 )
-from videojob.kube.render.pods import JOB_FILE, JOB_FOLDER, job_pod, near, with_place
+from videojob.kube.pod_interface import FAILURES_VARIABLE, JOB_FOLDER, SERVER_PATIENCE_S
+from videojob.kube.render.pods import job_pod, near, with_place
 from videojob.kube.render.servers import server_address
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.decide import QUEUE_LABEL
 from videojob.planning.state.desired import PlannerDesired, WorkersDesired
+from videojob.planning.state.ending import Ending
 
-HOPELESS, EXHAUSTED, STOPPED = 64, 65, 75
-"""Exit codes of the pods, as `worker.pods.batch.Ending` has them; a test holds both together."""
 _HASH_DIGITS = 8
-_LEAST_PATIENCE_S = 120  # the worker's own default
 _NODE_S = 60  # beyond the server's usual start
 _PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hours: longer is a fault
 
 
 def config_map(job: VideoJob, installation: Installation) -> dict[str, Any]:
-    """What planner and workers read as `worker.pods.job_file`.
+    """What planner and workers read as `kube.job_file`.
 
     Its name is made from its content: one that is there already says the same, whoever made it and when.
     """
     model = installation.models[job.spec.model.name]
     table, region = results_table(job, installation)
-    metadata = {"name": job.metadata.name, "namespace": job.metadata.namespace, "uid": job.metadata.uid}
-    file: dict[str, dict[str, Any]] = {
-        "job": {
-            "metadata": metadata,
-            "spec": job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"suspend", "resumes"}),
-        },
-        "cluster": {
-            "uid": results_uid(job.metadata),
-            "table": table,
-            "region": region,
-            "modelDigest": model.digest,
-            "modelVersion": model.version,
-        },
-    }
-    if installation.results.retention_s is not None:
-        file["cluster"]["retentionSeconds"] = installation.results.retention_s
-    text = json.dumps(file, sort_keys=True)
+    file = JobFile(
+        job,
+        uid=results_uid(job.metadata),
+        table=table,
+        region=region,
+        model_digest=model.digest,
+        model_version=model.version,
+        retention_s=installation.results.retention_s,
+    )
+    text = file.text()
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -90,7 +82,7 @@ def plan_job(job: VideoJob, wanted: PlannerDesired, installation: Installation, 
         "suspend": wanted.suspended,
         "backoffLimit": job.spec.backoff_limit,
         "activeDeadlineSeconds": _deadline_s(job, _PLAN_BACKSTOP_S),
-        "podFailurePolicy": {"rules": [_exit_rule("FailJob", HOPELESS), _exit_rule("Ignore", STOPPED), _DISRUPTED]},
+        "podFailurePolicy": {"rules": [_HOPELESS, _STOPPED, _DISRUPTED]},
         "podReplacementPolicy": "Failed",
         "template": _template(job, "planner", pod, installation, ()),
     }
@@ -117,7 +109,7 @@ def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, 
     if queue is not None:
         # Kueue lets workers go when it admits them, and only then the server is asked for: they have to wait for it.
         variant = installation.models[wanted.server.model].variants[wanted.server.accelerator]
-        arguments.append(f"--patience={max(_LEAST_PATIENCE_S, variant.start_s + _NODE_S)}")
+        arguments.append(f"--patience={max(SERVER_PATIENCE_S, variant.start_s + _NODE_S)}")
     pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=True)
     pod["containers"][0]["env"].append(_FAILURES)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
@@ -135,14 +127,7 @@ def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, 
         # others would meet: what they would still do costs money for nothing.
         "maxFailedIndexes": 0,
         "activeDeadlineSeconds": _deadline_s(job, wanted.backstop_s),
-        "podFailurePolicy": {
-            "rules": [
-                _exit_rule("FailJob", HOPELESS),
-                _exit_rule("FailIndex", EXHAUSTED),
-                _exit_rule("Ignore", STOPPED),
-                _DISRUPTED,
-            ]
-        },
+        "podFailurePolicy": {"rules": [_HOPELESS, _EXHAUSTED, _STOPPED, _DISRUPTED]},
         "podReplacementPolicy": "Failed",
         "template": template,
     }
@@ -160,15 +145,20 @@ def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, 
 
 
 _FAILURES = {
-    "name": "VIDEOJOB_INDEX_FAILURES",
+    "name": FAILURES_VARIABLE,
     "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"}},
 }
 """How many pods of the index have failed before: the last one that it may have gives up what it cannot do."""
+
+
+def _exit_rule(action: str, code: Ending) -> dict[str, Any]:
+    return {"action": action, "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [int(code)]}}
+
+
+_HOPELESS = _exit_rule("FailJob", Ending.HOPELESS)
+_EXHAUSTED = _exit_rule("FailIndex", Ending.EXHAUSTED)
+_STOPPED = _exit_rule("Ignore", Ending.STOPPED)
 _DISRUPTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-
-
-def _exit_rule(action: str, code: int) -> dict[str, Any]:
-    return {"action": action, "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [code]}}
 
 
 def _deadline_s(job: VideoJob, backstop_s: int) -> int:
@@ -211,6 +201,3 @@ def _metadata(job: VideoJob, part: str, component: str) -> dict[str, Any]:
         "labels": job_labels(job.metadata, component),
         "ownerReferences": [owner_reference(job.metadata)],
     }
-
-
-__all__ = ["config_map", "file_name", "plan_job", "results_table", "work_job"]

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videojob.kube.names import CONTAINER
+from videojob.kube.pod_interface import (
+    DECODER_BYTES_VARIABLE,
+    JOB_FOLDER,
+    SCRATCH,
+    SCRATCH_BYTES_VARIABLE,
+    SCRATCH_VARIABLE,
+)
 from videojob.planning.installation import CapacityType, Installation, Toleration, WorkerSettings
 from videojob.planning.placement.choice import bytes_of
 
 USER_ID = 65532
-SCRATCH = "/scratch"
-JOB_FOLDER = "/etc/videojob/job"
-JOB_FILE = "job.json"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 NODE_GROUP_CAPACITY = "eks.amazonaws.com/capacityType"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -83,9 +87,9 @@ def job_pod(config_map: str, arguments: Sequence[str], installation: Installatio
     worker = installation.worker
     disk = on_disk(worker.scratch)
     own = {
-        "VIDEOJOB_SCRATCH": SCRATCH,
-        "VIDEOJOB_SCRATCH_BYTES": str(bytes_of(worker.scratch)),
-        "VIDEOJOB_DECODER_BYTES": str(decoder_bytes(worker, has_ring=has_ring)),
+        SCRATCH_VARIABLE: SCRATCH,
+        SCRATCH_BYTES_VARIABLE: str(bytes_of(worker.scratch)),
+        DECODER_BYTES_VARIABLE: str(decoder_bytes(worker, has_ring=has_ring)),
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
     }

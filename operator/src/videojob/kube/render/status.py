@@ -27,7 +27,14 @@ def timestamp(now_s: float) -> str:
 
 
 def status_of(
-    job: VideoJob, desired: Desired, observed: Observed, *, installation: Installation, table: str, now_s: float
+    job: VideoJob,
+    desired: Desired,
+    observed: Observed,
+    *,
+    installation: Installation,
+    table: str,
+    summary_key: str,
+    now_s: float,
 ) -> dict[str, Any]:
     """The whole status to store.
 
@@ -37,6 +44,7 @@ def status_of(
         observed: what it was decided from.
         installation: for the size of a server.
         table: that holds the results.
+        summary_key: of the summary there, once there is one.
         now_s: seconds since the epoch.
     """
     before = {} if job.status is None else job.status.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -59,7 +67,7 @@ def status_of(
         status["stall"] = _stall(desired.stall)
     status |= _place(before, desired, observed, installation)
     if observed.results is not None and observed.results.finished is not None:
-        status["results"] = {"table": table, "summaryKey": _summary_key(job, observed.results.epoch)}
+        status["results"] = {"table": table, "summaryKey": summary_key}
     elif "results" in before:
         status["results"] = before["results"]
     status["columns"] = _columns(status)
@@ -255,10 +263,6 @@ def decimal(value: Fraction, step: str) -> str:
     """A decimal string, rounded to a multiple of `step`."""
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     return str(exact.quantize(Decimal(step), ROUND_HALF_EVEN))
-
-
-def _summary_key(job: VideoJob, epoch: int) -> str:
-    return f"{job.metadata.namespace}.{job.metadata.uid} SUMMARY#{epoch:06d}"
 
 
 def _cut(text: str) -> str:

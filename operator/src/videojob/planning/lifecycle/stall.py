@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from videojob.planning.state.ending import Ending
 from videojob.planning.state.observed import JobObserved, PodProblem, ServerObserved
 from videojob.planning.state.stall import Stall
 
@@ -25,8 +26,6 @@ LOOK_S = 300.0
 """A job that may stall is looked at, and what has passed is noted, at least so often."""
 GAP_S = 2 * LOOK_S
 """Most that counts between two notes: longer ago nobody looked, so that nobody knows."""
-STOPPED_CODE = 75
-"""A worker's exit code for "nobody's fault", as `worker.pods.batch.Ending` has it; a test holds both together."""
 
 
 def bound_s(segment_s: float, start_s: float) -> float:
@@ -120,7 +119,7 @@ def cause_of(running: JobObserved | None, server: ServerObserved | None, server_
 
 def _words_of(problem: PodProblem) -> str:
     """What keeps workers from working at all; "" when it is not that."""
-    if problem.kind == "crashed" and problem.exit_code != STOPPED_CODE:
+    if problem.kind == "crashed" and problem.exit_code != Ending.STOPPED:
         return f"the workers crash with exit code {problem.exit_code}"
     words = {
         "unschedulable": "the workers cannot be scheduled",

@@ -116,6 +116,11 @@ def summary_sort_key(epoch: int) -> str:
     return _numbered("SUMMARY#", "epoch", epoch, _RARE_DIGITS)
 
 
+def summary_key(uid: str, epoch: int) -> str:
+    """Both keys of an epoch's summary, as a VideoJob's status names it. Raises SinkError."""
+    return f"{uid} {summary_sort_key(epoch)}"
+
+
 def outbox_sort_key(epoch: int) -> str:
     """Sort key of an epoch's notification. Raises SinkError."""
     return _numbered("OUTBOX#", "epoch", epoch, _RARE_DIGITS)

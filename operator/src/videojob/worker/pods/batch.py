@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +28,7 @@ from videojob.errors import (
     VideoJobError,
     WorkerLost,
 )
+from videojob.planning.state.ending import Ending
 from videojob.ports.clock import Clock
 from videojob.ports.inference import Inference
 from videojob.ports.inputs import FetchedInput
@@ -53,20 +53,6 @@ from videojob.worker.steps.dispatch import Dispatcher, Verdict, concerns_video, 
 _LOG = logging.getLogger(__name__)
 _TRIES_MORE = 1
 """Here, after an error that may pass: the index's next pod tries again, and later."""
-
-
-class Ending(IntEnum):
-    """Exit codes of planner and worker pods; `kube.render.jobs.work_job` tells Kubernetes what each means."""
-
-    SETTLED = 0
-    FAILED = 1
-    """Another pod is to try what was left open: it counts as one failure of the index."""
-    HOPELESS = 64
-    """Nothing can help this job: it fails as a whole."""
-    EXHAUSTED = 65
-    """The last pod met what no video is to blame for: its index fails, and the job with it."""
-    STOPPED = 75
-    """Asked to stop, or the server went away: nobody's fault, it does not count."""
 
 
 class VideoFiles(Protocol):

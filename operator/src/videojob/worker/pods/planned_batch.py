@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from videojob.errors import ResultsIncomplete, UsageError
+from videojob.kube.job_file import JobFile
 from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.info import Segment
 from videojob.video.plan import PlannedVideo
-from videojob.worker.pods.job_file import JobFile
 
 
 @dataclass(frozen=True, slots=True)

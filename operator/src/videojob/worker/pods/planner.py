@@ -22,6 +22,7 @@ from threading import Lock
 
 from videojob.adapters.inputs.transfer import TransferPolicy
 from videojob.errors import InputError, ManifestError, NoFrames, VideoJobError
+from videojob.kube.job_file import JobFile
 from videojob.media.parent.decoder import DecoderProcess
 from videojob.media.sandbox.restrict import HEAP_LIMIT_BYTES
 from videojob.planning.placement.job_size import check_segments, check_videos
@@ -32,7 +33,6 @@ from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_
 from videojob.video.info import Segment
 from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.video.segments import longest_ms
-from videojob.worker.pods.job_file import JobFile
 from videojob.worker.pods.program import Drain
 from videojob.worker.pods.video_files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
 from videojob.worker.process.control import stop_signals_held

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from videojob.errors import Cancelled, VideoJobError
+from videojob.errors import Cancelled, ManifestError, VideoJobError
+from videojob.kube.job_file import JobFile, parse_job_file
+from videojob.planning.state.ending import Ending
 from videojob.ports.clock import Clock
-from videojob.worker.pods.batch import Ending, ending_of
+from videojob.worker.pods.batch import ending_of
 from videojob.worker.segment.task import unexpected
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +75,22 @@ class Drain:
         self.asked_at_s = self.asked_at_s if self.asked_at_s is not None else self.clock.monotonic_s()
         if not self.working:
             raise Cancelled("stopped by a signal")
+
+
+def read_job_file(path: Path) -> JobFile:
+    """The file that the controller wrote.
+
+    Raises:
+        ManifestError: it cannot be read, or is something else: controller and pods are of different versions.
+    """
+    try:
+        return parse_job_file(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestError(
+            f"the job's own file cannot be read: {error}",
+            uri=str(path),
+            hint="Controller and workers may be of different versions: upgrade the chart as a whole.",
+        ) from error
 
 
 def ended(work: Callable[[], tuple[Ending, VideoJobError | None]]) -> int:
