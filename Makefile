@@ -14,7 +14,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-servers test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
+.PHONY: help setup samples test-tools demo test test-servers test-videos test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -46,11 +46,16 @@ test: test-tools  ## all tests: unit, contract, functional, and on real clusters
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --cov --cov-report= -q
 	$(BIN)/coverage report --include='*/planning/*,*/video/*,*/kube/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-servers test-clusters
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 test-servers test-videos test-clusters
 
-# Side by side, because both wait more than they compute; each line says whose it is.
+# Side by side, because they wait as much as they compute; each line says whose it is.
+VIDEOS := tests/functional/test_media_*.py tests/functional/test_odd_videos.py tests/functional/test_models_*.py
 test-servers:
-	@set -o pipefail; $(BIN)/pytest tests/contract tests/functional 2>&1 | sed -u 's/^/servers:  /'
+	@set -o pipefail; $(BIN)/pytest tests/contract tests/functional $(addprefix --ignore=,$(wildcard $(VIDEOS))) 2>&1 \
+		| sed -u 's/^/servers:  /'
+
+test-videos:
+	@set -o pipefail; $(BIN)/pytest $(wildcard $(VIDEOS)) 2>&1 | sed -u 's/^/videos:   /'
 
 test-clusters:
 	@set -o pipefail; $(BIN)/pytest tests/e2e 2>&1 | sed -u 's/^/clusters: /'
