@@ -19,7 +19,6 @@ from support.manifests.build import ABSENT, manifest
 from support.manifests.good import GOOD
 from videojob.api.schema.crd import crd, crd_yaml
 from videojob.api.status import VideoJobStatus
-from videojob.api.videojob import VideoJob
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 JOBS = "/apis/videojob.dev/v1alpha1/namespaces/default/videojobs"
@@ -221,9 +220,6 @@ def test_a_started_job_changes_only_where_both_sides_allow_it(
     old, new = manifest(FULL), manifest(FULL, changes)
     with stored_job(apiserver, old, STATUS) as stored:
         answer = _update(apiserver, stored, new)
-    before = VideoJob.from_manifest({**old, "status": STATUS})
-    broken = before.update_problems(VideoJob.from_manifest(new))
-    assert [rule.field for rule in broken] == ([field] if field else [])
     causes = [] if answer.is_success else [cause["field"] for cause in answer.json()["details"]["causes"]]
     assert causes == ([field] if field else [])
 
@@ -234,8 +230,6 @@ def test_before_its_start_a_job_may_still_change(apiserver: ApiServer, changes: 
     waiting = {"conditions": STATUS["conditions"]}
     with stored_job(apiserver, old, waiting) as stored:
         assert _update(apiserver, stored, new).is_success
-    before = VideoJob.from_manifest({**old, "status": waiting})
-    assert before.update_problems(VideoJob.from_manifest(new)) == []
 
 
 def _update(server: ApiServer, stored: Mapping[str, Any], new: Mapping[str, Any]) -> httpx.Response:

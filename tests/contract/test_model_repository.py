@@ -13,12 +13,11 @@ from support.models import ROOT, built_repository
 from videojob.adapters.triton.model_repository import (
     RepositoryModel,
     find_model,
-    list_models,
     read_labels,
     read_model,
     with_parameter,
 )
-from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch, SetupError
+from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch
 from videojob.local.models.graph import inputs_of, shape_of
 from videojob.local.models.runtime import OnnxRun
 from videojob.local.models.trial import check_outputs, triton_type, weights_path
@@ -109,14 +108,6 @@ def test_labels_that_differ_from_the_config_are_refused(tmp_path: Path) -> None:
     assert model.contract().labels == ("car", "van", "bus")
 
 
-def test_a_repository_lists_its_models_and_nothing_else(tmp_path: Path) -> None:
-    write_model(tmp_path)
-    write_model(tmp_path, "boats", CONFIG.replace("cars", "boats"))
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "README.md").write_text("models", encoding="utf-8")
-    assert [model.name for model in list_models(tmp_path)] == ["boats", "cars"]
-
-
 def test_versions_are_the_numbered_folders_with_weights(tmp_path: Path) -> None:
     folder = write_model(tmp_path)
     assert read_model(folder).versions == ()
@@ -137,11 +128,6 @@ def test_an_unknown_model_is_named_with_those_there_are(tmp_path: Path) -> None:
 def test_a_folder_without_a_config_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"no config.pbtxt"):
         read_model(tmp_path)
-
-
-def test_a_repository_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="not a folder"):
-        list_models(tmp_path / "absent")
 
 
 def test_a_config_with_another_name_than_its_folder_is_refused(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class FakeInference:
         ids = sorted(self.open)
         chosen = ids[0] if self.seed is None else random.Random(self.seed + len(self.sizes)).choice(ids)
         frames = self.open.pop(chosen)
-        return InferenceReply(chosen, heads(frames), 0.01, 0)
+        return InferenceReply(chosen, heads(frames), 0)
 
     def abandon(self) -> None:
         self.open.clear()

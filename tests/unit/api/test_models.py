@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from support.manifests.bad import BAD
 from support.manifests.build import Case, manifest
 from videojob.api.loading.problems import field_text
-from videojob.api.spec import DetectionsOutput, FileInput, Input, PreviewOutput, Results, Sampling
+from videojob.api.spec import DetectionsOutput, FileInput, Input, Results, Sampling
 from videojob.api.units import DecimalText
 from videojob.api.videojob import VideoJob
 
@@ -58,17 +58,15 @@ def test_an_input_knows_its_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("results", "detections", "preview"),
+    ("results", "enabled"),
     [
-        (Results(), False, False),
-        (Results(detections=DetectionsOutput(), preview=PreviewOutput()), True, True),
-        (Results(detections=DetectionsOutput(enabled=False), preview=PreviewOutput(enabled=False)), False, False),
+        (Results(), False),
+        (Results(detections=DetectionsOutput()), True),
+        (Results(detections=DetectionsOutput(enabled=False)), False),
     ],
 )
-def test_outputs_are_on_when_they_are_named_and_not_switched_off(
-    results: Results, detections: bool, preview: bool
-) -> None:
-    assert (results.detections_enabled, results.preview_enabled) == (detections, preview)
+def test_detections_are_on_when_they_are_named_and_not_switched_off(results: Results, enabled: bool) -> None:
+    assert results.detections_enabled == enabled
 
 
 def test_all_broken_rules_of_one_object_are_told_at_once() -> None:
@@ -78,27 +76,6 @@ def test_all_broken_rules_of_one_object_are_told_at_once() -> None:
         "spec.inputs[1].s3",
         "spec.inputs[1].s3.versionId",
     ]
-
-
-def test_a_job_that_has_not_started_may_change_and_a_started_one_not() -> None:
-    new = job({"spec.backoffLimit": 1})
-    assert job().update_problems(new) == []
-    started = job({"status": {"startTime": "2026-01-31T12:00:00Z"}})
-    assert [rule.field for rule in started.update_problems(new)] == ["spec.backoffLimit"]
-    assert started.update_problems(job({"spec.suspend": True, "spec.budget.maxCost": "1"})) == []
-
-
-def test_resumes_grow_and_with_them_limits_may_change() -> None:
-    status = {"startTime": "2026-01-31T12:00:00Z"}
-    old = job({"status": status, "spec.resumes": 1})
-
-    def broken(**spec: int) -> list[str]:
-        return [one.field for one in old.update_problems(job({f"spec.{name}": value for name, value in spec.items()}))]
-
-    assert broken(resumes=2) == broken(resumes=2, backoffLimit=9, activeDeadlineSeconds=9) == []
-    assert broken(resumes=1, backoffLimit=9) == ["spec.backoffLimit"]
-    assert broken() == broken(resumes=0) == ["spec.resumes"]
-    assert broken(resumes=2, ttlSecondsAfterFinished=9) == ["spec.ttlSecondsAfterFinished"]
 
 
 def test_a_whole_number_means_the_same_with_and_without_quotes() -> None:

@@ -13,7 +13,7 @@ import pytest
 from support.segments import job_plan, run_record, video_plan
 from videojob.adapters.files.preview import PreviewMode, PreviewStyle, SegmentPreview
 from videojob.errors import InputCorrupt
-from videojob.local.outputs import OutputConfig, detections_files, finish_outputs
+from videojob.local.outputs import OutputConfig, finish_outputs
 from videojob.local.run_types import JobPlan
 from videojob.local.work import tasks_of
 from videojob.video.info import Segment
@@ -115,7 +115,6 @@ def test_previews_are_joined_from_the_plans_own_segments_alone(tmp_path: Path) -
     assert finish(wanted, plan) == []
     assert sorted(path.name for path in folder.glob("*.mp4")) == ["video-0000.mp4", "video-0001.mp4"]
     assert frames(folder / "video-0000.mp4") == 6
-    assert [path.name for path in detections_files(wanted, plan)] == [f"seg-{at:06d}.parquet" for at in range(4)]
 
 
 def test_a_failed_video_has_no_joined_preview(tmp_path: Path) -> None:

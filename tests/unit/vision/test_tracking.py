@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from support.segments import run_settings, video_info
+from support.unique_counts import unique_counts
 from videojob.results.aggregate.accumulate import SegmentAccumulator
 from videojob.results.aggregate.segment_results import SegmentResult, TrackSpan
-from videojob.results.aggregate.tracks import unique_counts
 from videojob.video.identity import track_memory_ms
 from videojob.video.info import Sampling, Segment
 from videojob.vision.tensors import Detections

@@ -65,11 +65,6 @@ class Results(Model):
         """Whether per-frame detections are to be written."""
         return self.detections is not None and self.detections.enabled
 
-    @property
-    def preview_enabled(self) -> bool:
-        """Whether a preview is to be made."""
-        return self.preview is not None and self.preview.enabled
-
 
 class SnsTarget(Model):
     """An SNS topic."""

@@ -7,7 +7,7 @@ Three places take rules:
 
 - a model: `RULES` of `videojob.api.base.Model`, about several fields of one object;
 - a single value: an annotation such as `between("1s", "1h")`;
-- an update: `TransitionRule`, about the old object and the new one.
+- an update: `TransitionRule`, about the old object and the new one, in CEL alone: only the API server has both.
 """
 
 from __future__ import annotations
@@ -51,18 +51,16 @@ class Rule(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class TransitionRule(Generic[T]):
+class TransitionRule:
     """What must hold between an object and its update.
 
     Attributes:
         cel: the condition in CEL; `oldSelf` is the stored object, `self` the new one.
-        holds: the same in Python, called with (old, new).
         message: what is wrong when it does not hold.
         field: dotted path, as users write it, that the error is shown at.
     """
 
     cel: str
-    holds: Callable[[T, T], bool]
     message: str
     field: str
 

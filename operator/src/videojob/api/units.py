@@ -124,38 +124,3 @@ class WholeToo:
 
 DecimalField = Annotated[DecimalText, WholeToo()]
 """A decimal of the spec: 2, "2" and "2.5" are accepted, 2.5 is not. `between` gives its bounds."""
-
-
-def duration_ms(text: str) -> int:
-    """Milliseconds of a duration such as "1h30m".
-
-    Raises:
-        ValueError: the text is no duration.
-    """
-    return Duration(text).ms
-
-
-def decimal_fraction(text: str) -> Fraction:
-    """Exact value of a decimal string such as "0.35".
-
-    Raises:
-        ValueError: the text is no decimal number of this API.
-    """
-    return DecimalText(text).fraction
-
-
-def duration_text(milliseconds: int) -> str:
-    """The shortest text of a duration: 5_400_000 becomes "1h30m".
-
-    Raises:
-        ValueError: the duration is negative.
-    """
-    if milliseconds < 0:
-        raise ValueError(f"a duration cannot be negative: {milliseconds} ms")
-    parts = []
-    rest = milliseconds
-    for unit, size in _UNIT_MS.items():
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"

@@ -11,7 +11,6 @@ from typing import Any
 
 from videojob.api.metadata import Metadata
 from videojob.api.videojob import API_VERSION, GROUP, KIND
-from videojob.planning.state.observed import Work
 from videojob.planning.state.placement import ServerKey
 
 APP = "app.kubernetes.io/name"
@@ -45,7 +44,6 @@ _MODEL_CHARACTERS = 28
 _GPU = r"[a-z0-9]{1,16}"
 _HASH_DIGITS = 8
 _LABEL_CHARACTERS = 63
-COMPONENTS: dict[Work, str] = {"plan": "planner", "work": "worker"}
 
 
 def claim_name(controller_name: str) -> str:

@@ -95,12 +95,6 @@ def _segment_file(folder: Path | None, segment: Segment, suffix: str) -> Path | 
     return folder / video_name(segment.video) / f"seg-{segment.index:06d}{suffix}"
 
 
-def detections_files(outputs: OutputConfig, plan: JobPlan) -> list[Path]:
-    """The files that hold all detections of a finished run, by video and time."""
-    files = (outputs.detections_file(plan.run, segment) for segment in plan.segments)
-    return [path for path in files if path is not None]
-
-
 def finish_outputs(
     outputs: OutputConfig, plan: JobPlan, failed: Collection[VideoPlan], notice: Callable[[str], None]
 ) -> None:

@@ -79,7 +79,6 @@ class ProgressTracker:
             segments_total=sum(video.segments_total for video in live),
             frames_per_s=rate,
             mean_batch=mean_batch,
-            elapsed_s=now_s - self._started_s,
             remaining_s=(frames_total - frames_done) / rate if rate > 0 else None,
         )
 

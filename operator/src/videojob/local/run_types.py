@@ -135,7 +135,6 @@ class RunProgress:
     segments_total: int
     frames_per_s: float
     mean_batch: float | None
-    elapsed_s: float
     remaining_s: float | None
 
 

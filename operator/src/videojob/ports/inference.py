@@ -19,13 +19,11 @@ class InferenceReply:
     Attributes:
         request_id: of the request it answers (checked against what the server returned).
         outputs: by name, each (frames, ...); views on the reply's buffer.
-        latency_s: from submit to reply.
         retries: how often it was sent again.
     """
 
     request_id: int
     outputs: dict[str, NDArray[np.generic]]
-    latency_s: float
     retries: int
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet as pq
 
-from support.disk import files_end_at
 from support.processes import dead_process_id
-from videojob.adapters.files.parquet import DetectionsFile, detections_table, read_detections
+from videojob.adapters.files.parquet import DetectionsFile, detections_table
 from videojob.errors import SinkError
 from videojob.vision.tensors import Detections
 
@@ -46,7 +45,7 @@ def test_one_row_per_box_with_label_and_track(tmp_path: Path) -> None:
         (40, Detections.empty()),
         (80, detections(2, first_class=1, tracks=[7, -1])),
     )
-    assert read_detections([path]).to_pylist() == [
+    assert pq.read_table(path).to_pylist() == [
         _row(0, 0, "face", 0.9, (0.0, 0.5, 1.0, 1.5), None),
         _row(80, 1, "car", 0.9, (0.0, 0.5, 1.0, 1.5), 7),
         _row(80, 2, "class 2", 0.1, (2.0, 2.5, 3.0, 3.5), None),
@@ -80,7 +79,7 @@ def test_nothing_is_visible_before_the_commit(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.parquet")) == []
     file.commit()
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
-    assert read_detections([tmp_path / "a.parquet"]).num_rows == 100_000
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 100_000
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -115,25 +114,7 @@ def test_rerun_replaces_the_file_and_removes_what_a_killed_process_left(tmp_path
     alive.write_bytes(b"half a fi")
     written(tmp_path / "a.parquet", (0, detections(2)))
     assert sorted(path.name for path in tmp_path.iterdir()) == [alive.name, "a.parquet"]
-    assert read_detections([tmp_path / "a.parquet"]).num_rows == 2
-
-
-def test_only_the_files_that_are_named_are_read_and_in_that_order(tmp_path: Path) -> None:
-    one = written(tmp_path / "seg-000001.parquet", (30_000, detections(1)))
-    zero = written(tmp_path / "seg-000000.parquet", (0, detections(1)))
-    written(tmp_path / "seg-000007.parquet", (90_000, detections(1)))
-    assert read_detections([zero, one]).column("time_ms").to_pylist() == [0, 30_000]
-    assert read_detections([]).num_rows == 0
-
-
-@pytest.mark.parametrize("size_bytes", [0, 1000, 1_000_000], ids=["header", "rows", "end"])
-def test_a_full_disk_is_an_error_that_names_the_file(size_bytes: int, tmp_path: Path) -> None:
-    frames = [(time_ms, detections(1000)) for time_ms in range(0, 4000, 40)]
-    whole = written(tmp_path / "whole.parquet", *frames).stat().st_size
-    with files_end_at(min(size_bytes, whole - 20)), pytest.raises(SinkError, match="File too large") as caught:
-        written(tmp_path / "a.parquet", *frames)
-    assert caught.value.uri == str(tmp_path / "a.parquet")
-    assert [path.name for path in tmp_path.iterdir()] == ["whole.parquet"]
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 2
 
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -141,12 +122,6 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be written") as caught:
         written(tmp_path / "taken" / "a.parquet", (0, detections(1)))
     assert caught.value.uri == str(tmp_path / "taken" / "a.parquet")
-
-
-def test_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(SinkError, match="cannot be read"):
-        read_detections([tmp_path / "a.parquet"])
 
 
 def test_no_frames_make_an_empty_table() -> None:

@@ -59,11 +59,9 @@ def test_progress_is_taken_as_far_as_it_is_known() -> None:
 
 def test_the_other_conditions_are_kept_apart() -> None:
     state = a_state(conditions=(condition("CapacityReady", "False", "InsufficientCapacity", "no node"),))
-    assert [one.type for one in state.conditions] == ["CapacityReady"]
-    found = state.condition("CapacityReady")
-    assert found is not None
-    assert (found.status, found.reason, found.message) == ("False", "InsufficientCapacity", "no node")
-    assert state.condition("ServerReady") is None
+    (found,) = state.conditions
+    assert (found.type, found.status, found.reason) == ("CapacityReady", "False", "InsufficientCapacity")
+    assert found.message == "no node"
 
 
 def test_what_was_asked_for_is_read_from_the_spec_and_the_metadata() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from support.results import job_description, planned, segment_result
+from support.unique_counts import unique_counts
 from videojob.errors import ResultsIncomplete
 from videojob.results.aggregate.columns import PresenceColumns
 from videojob.results.aggregate.completeness import checked_in_order
@@ -17,7 +18,7 @@ from videojob.results.aggregate.merge import fold
 from videojob.results.aggregate.segment_results import Gap, Presence, SegmentResult, TrackSpan
 from videojob.results.aggregate.summary import summarise
 from videojob.results.aggregate.totals import VideoTotals
-from videojob.results.aggregate.tracks import UniqueCounter, unique_counts
+from videojob.results.aggregate.tracks import UniqueCounter
 from videojob.video.info import Segment
 
 BOX = (100, 100, 200, 200)

@@ -70,7 +70,7 @@ def _group(parts: list[JobResults], choose: st.DataObject) -> JobResults:
     """Merges neighbours in a random order of operations until one is left."""
     while len(parts) > 1:
         at = choose.draw(st.integers(0, len(parts) - 2))
-        parts[at : at + 2] = [parts[at].merged(parts[at + 1])]
+        parts[at : at + 2] = [merge_all(parts[at : at + 2], GAP_MS)]
     return parts[0]
 
 
@@ -102,7 +102,8 @@ def test_where_a_video_is_cut_does_not_show_in_its_windows_and_presence(
 @given(_job())
 def test_empty_is_neutral(results: list[SegmentResult]) -> None:
     merged = fold(results, GAP_MS)
-    assert merged.merged(JobResults.empty(GAP_MS)) == merged == JobResults.empty(GAP_MS).merged(merged)
+    nothing = fold([], GAP_MS)
+    assert merge_all([merged, nothing], GAP_MS) == merged == merge_all([nothing, merged], GAP_MS)
 
 
 def test_window_that_spans_two_segments_adds_up() -> None:
@@ -150,4 +151,4 @@ def test_segment_that_comes_twice_is_refused() -> None:
 
 def test_different_presence_gaps_do_not_mix() -> None:
     with pytest.raises(ValueError, match="presence gaps of 5 and 7"):
-        merge_all([JobResults.empty(5)], 7)
+        merge_all([fold([], 5)], 7)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from support.unique_counts import unique_counts
 from videojob.results.aggregate.segment_results import TrackSpan
-from videojob.results.aggregate.tracks import iou_ppm, stitches, unique_counts
+from videojob.results.aggregate.tracks import iou_ppm, stitches
 
 Box = tuple[int, int, int, int]
 HERE: Box = (100, 100, 200, 200)

@@ -22,7 +22,6 @@ from videojob.results.stored.items import (
 )
 from videojob.results.stored.keys import is_part_key, segment_from_key, segment_sort_key
 from videojob.results.stored.write_cost import (
-    MAX_ITEM_BYTES,
     cost_of,
     item_bytes,
     one_item_per_frame,
@@ -151,7 +150,7 @@ def test_size_follows_the_published_rule(item: Item, size_bytes: int) -> None:
 
 @pytest.mark.parametrize(
     ("size_bytes", "transactional", "units"),
-    [(0, False, 1), (1024, False, 1), (1025, False, 2), (1024, True, 2), (MAX_ITEM_BYTES, False, 400)],
+    [(0, False, 1), (1024, False, 1), (1025, False, 2), (1024, True, 2), (400 * 1024, False, 400)],
 )
 def test_units_are_per_started_kilobyte(size_bytes: int, transactional: bool, units: int) -> None:
     assert write_units(size_bytes, transactional=transactional) == units

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videojob.adapters.files.part_file import PartFile
-from videojob.errors import SetupError, SinkError
+from videojob.errors import SetupError
 from videojob.results.aggregate.summary import class_label
 from videojob.vision.tensors import Detections
 from videojob.vision.tracking import UNTRACKED
@@ -154,28 +154,6 @@ def detections_table(frames: Sequence[tuple[int, Detections]], video: int, label
         pa.array(track_ids, mask=track_ids == UNTRACKED),
     ]
     return pa.Table.from_arrays(columns, schema=detections_schema())
-
-
-def read_detections(paths: Sequence[Path]) -> pa.Table:
-    """Files as one table, rows in the files' order.
-
-    Args:
-        paths: the files of one run, which `local.outputs` lists: a folder may hold those of earlier plans too.
-
-    Raises:
-        SetupError: pyarrow is not installed. SinkError: a file cannot be read.
-    """
-    _require_pyarrow()
-    import pyarrow as pa  # noqa: PLC0415 (an extra)
-    from pyarrow import parquet as pq  # noqa: PLC0415
-
-    tables = [detections_schema().empty_table()]
-    for path in paths:
-        try:
-            tables.append(pq.read_table(path, schema=detections_schema()))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise SinkError(f"the detections file cannot be read: {error}", uri=str(path)) from error
-    return pa.concat_tables(tables)
 
 
 def _track_ids(found: Detections) -> NDArray[np.int32]:

@@ -238,7 +238,7 @@ class TritonInference:
             return None
         del self._open[done.request_id]
         reply = self._checked(request, answer)
-        return InferenceReply(request.request_id, reply.outputs, done.at_s - request.submitted_s, request.failures)
+        return InferenceReply(request.request_id, reply.outputs, request.failures)
 
     def _checked(self, request: _Open, reply: WireReply) -> WireReply:
         name = self._contract.name

@@ -16,7 +16,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from videojob.adapters.triton.config import parse_config
-from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch, SetupError
+from videojob.errors import ModelLoadFailed, ModelNotFound, ModelSignatureMismatch
 from videojob.vision.contract import contract_from_config
 from videojob.vision.tensors import ModelContract
 
@@ -113,18 +113,6 @@ def read_model(folder: Path) -> RepositoryModel:
         )
     versions = sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit() and _has_files(entry))
     return RepositoryModel(folder.name, folder, tuple(versions), config)
-
-
-def list_models(repository: Path) -> list[RepositoryModel]:
-    """The models of a repository, by name; folders without a config.pbtxt are none.
-
-    Raises:
-        SetupError: the repository is no folder.
-        ModelLoadFailed: one of the configs is wrong.
-    """
-    if not repository.is_dir():
-        raise SetupError(f"the model repository {repository} is not a folder", hint="Check --repository.")
-    return [read_model(path.parent) for path in sorted(repository.glob(f"*/{CONFIG_NAME}"))]
 
 
 def find_model(repository: Path, name: str) -> RepositoryModel:

@@ -194,7 +194,6 @@ def run_progress(progress: ProgressState) -> RunProgress:
         segments_total=max(progress.segments_done, progress.segments_total or 0),
         frames_per_s=progress.frames_per_s or 0.0,
         mean_batch=None,
-        elapsed_s=0.0,
         remaining_s=progress.remaining_s,
     )
 

@@ -70,10 +70,6 @@ class JobState:
         """Whether nothing more will be done."""
         return self.phase in {Phase.SUCCEEDED, Phase.FAILED}
 
-    def condition(self, kind: str) -> ConditionState | None:
-        """One of the others by its type."""
-        return next((one for one in self.conditions if one.type == kind), None)
-
     def lasted_s(self, now_s: float) -> float | None:
         """Seconds from its start to its end or to now; None before the start."""
         if self.started_s is None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 _MARK = b"OggS"
 _HEAD_BYTES = 27
 _MOST_PAGE_BYTES = _HEAD_BYTES + 255 + 255 * 255
-_CONTINUES, _FIRST, _LAST = 1, 2, 4
+_FIRST, _LAST = 2, 4
 _MASK = (1 << 32) - 1
 
 CUT_SHORT = "the file ends within a page"

@@ -11,7 +11,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from videojob.api.status import Condition, VideoJobStatus
-from videojob.api.units import decimal_fraction
+from videojob.api.units import DecimalText
 from videojob.planning.state.placement import RecordedPlacement, ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
@@ -89,7 +89,7 @@ def last_status_of(status: VideoJobStatus | None) -> LastStatus:
         frames_total=None if progress is None else progress.frames_total,
         frames_done=None if progress is None else progress.frames_done,
         updated_s=None if progress is None else _seconds(progress.last_updated_time),
-        frames_per_second=None if rate is None else decimal_fraction(rate),
+        frames_per_second=None if rate is None else DecimalText(rate).fraction,
         segments_done=0 if progress is None else progress.segments_done,
         stall=_stall(status),
         placement=_placement(status),

@@ -1,4 +1,4 @@
-"""Folding segment results into a job's results: associative, commutative, with `JobResults.empty` as neutral element.
+"""Folding segment results into a job's results: associative, commutative, with the fold of nothing as neutral element.
 
 So results can be merged as they come, in any grouping, on any number of machines, and the outcome is one value. The
 report and the summary are made from it.
@@ -75,11 +75,6 @@ class JobResults:
     videos: tuple[VideoResults, ...] = ()
 
     @staticmethod
-    def empty(presence_gap_ms: int) -> JobResults:
-        """The neutral element."""
-        return JobResults(presence_gap_ms)
-
-    @staticmethod
     def of(result: SegmentResult, presence_gap_ms: int) -> JobResults:
         """One segment's results, alone."""
         part = SegmentPart(
@@ -100,14 +95,6 @@ class JobResults:
         )
         return JobResults(presence_gap_ms, (video,))
 
-    def merged(self, other: JobResults) -> JobResults:
-        """Both together.
-
-        Raises:
-            ValueError: a segment is in both, or their presence gaps differ.
-        """
-        return merge_all([self, other], self.presence_gap_ms)
-
 
 def fold(results: Iterable[SegmentResult], presence_gap_ms: int) -> JobResults:
     """Merges segment results, in whatever order they come; memory holds the merged form only once."""
@@ -115,7 +102,9 @@ def fold(results: Iterable[SegmentResult], presence_gap_ms: int) -> JobResults:
 
 
 def merge_all(parts: Iterable[JobResults], presence_gap_ms: int) -> JobResults:
-    """Merges any number of partial results; raises ValueError as `JobResults.merged` does."""
+    """Merges any number of partial results; raises ValueError when a segment is in two, or presence gaps
+    differ.
+    """
     videos: dict[int, list[VideoResults]] = {}
     for part in parts:
         if part.presence_gap_ms != presence_gap_ms:

@@ -8,7 +8,7 @@ arithmetic over sorted rows: the same segments give the same counts on every mac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from videojob.results.aggregate.segment_results import TrackSpan
 
@@ -47,22 +47,6 @@ class UniqueCounter:
     def counts(self) -> dict[int, int]:
         """How many different things each class showed so far; by class_id, ascending."""
         return dict(sorted(self._counts.items()))
-
-
-def unique_counts(segments: Iterable[Sequence[TrackSpan]], memory_ms: int) -> dict[int, int]:
-    """How many different things each class showed.
-
-    Args:
-        segments: the tracks of each segment of one video, by ascending segment index.
-        memory_ms: as in `UniqueCounter`.
-
-    Returns:
-        Count by class_id, ascending.
-    """
-    counter = UniqueCounter(memory_ms)
-    for tracks in segments:
-        counter.add(tracks)
-    return counter.counts
 
 
 def stitches(before: Sequence[TrackSpan], after: Sequence[TrackSpan], memory_ms: int) -> list[tuple[int, int]]:

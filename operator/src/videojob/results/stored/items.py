@@ -62,7 +62,6 @@ SPILL_BYTES = 350_000
 _DIGEST_CHARS = 12
 _BESIDE_RESULT = frozenset({"PK", "SK", "digest", "timings", EXPIRES_AT})
 
-_MANY_PARTS = 1000
 _HEAD_ROOM_BYTES = 16
 """For the attribute that counts the parts."""
 
@@ -323,11 +322,6 @@ class _Left:
         values: Sequence[Document] = place[key]
         place[key] = []
         return values
-
-
-def _part_number(number: int) -> str:
-    """Sorts as the number does; beyond three digits by a sign that sorts behind all digits."""
-    return f"{number:03d}" if number < _MANY_PARTS else f"~{number:06d}"
 
 
 def _by_urgency(head: Item, max_bytes: int) -> Iterator[str]:

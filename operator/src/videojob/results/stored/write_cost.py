@@ -16,8 +16,6 @@ from videojob.results.aggregate.document import Document
 
 USD_PER_MILLION_WRITE_UNITS = 0.625
 UNIT_BYTES = 1024
-MAX_ITEM_BYTES = 400 * 1024
-"""The service refuses a larger item."""
 
 
 @dataclass(frozen=True, slots=True)
