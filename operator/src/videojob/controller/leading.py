@@ -97,7 +97,7 @@ class Outside:
 
 
 class Lead:
-    """See the module.
+    """The leader's work, from start to end.
 
     Args:
         outside: the world.

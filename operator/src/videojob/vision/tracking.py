@@ -73,7 +73,7 @@ class Tracker(Protocol):
         ...
 
 
-class MotionTracker:
+class MotionTracker(Tracker):
     """Follows boxes of one class by overlap with where they should be by now, at constant velocity.
 
     In every frame the best overlapping pairs are matched first; what is left is looked at again with grown boxes, where
@@ -92,7 +92,6 @@ class MotionTracker:
         self.reset()
 
     def reset(self) -> None:
-        """See `Tracker.reset`."""
         self._next_id = 1
         self._boxes = np.empty((0, 4))
         self._velocity = np.empty((0, 2))
@@ -106,16 +105,13 @@ class MotionTracker:
         self._begun: tuple[FirstSighting, ...] = ()
 
     def hold(self, time_ms: int) -> None:
-        """See `Tracker.hold`."""
         self._seen_ms[self._seen_ms == self._newest_ms] = time_ms
         self._newest_ms = time_ms
 
     def begun(self) -> Sequence[FirstSighting]:
-        """See `Tracker.begun`."""
         return self._begun
 
     def update(self, time_ms: int, detections: Detections) -> Detections:
-        """See `Tracker.update`."""
         self._newest_ms = time_ms
         self._keep(self._seen_ms >= time_ms - self._max_lost_ms)
         boxes = detections.boxes.astype(np.float64)

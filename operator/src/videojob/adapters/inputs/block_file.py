@@ -21,7 +21,7 @@ PunchHole = Callable[[int, int, int], None]
 
 
 def punch_hole(handle: int, start: int, length: int) -> None:
-    """See `PunchHole`."""
+    """Gives the room of a range on the disk back; raises OSError where the file system cannot."""
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = (ctypes.c_int(_KEEP_SIZE_AND_PUNCH_HOLE), ctypes.c_long(start), ctypes.c_long(length))
     if libc.fallocate(ctypes.c_int(handle), *arguments) != 0:

@@ -17,6 +17,7 @@ from videojob.adapters.inputs.block_file import BlockFile, PunchHole, punch_hole
 from videojob.adapters.inputs.ranges import RangedObject, read_range
 from videojob.adapters.inputs.transfer import Progress, TransferPolicy, no_progress
 from videojob.errors import Cancelled, VideoJobError
+from videojob.media.protocol.messages import PagedSource
 from videojob.ports.inputs import Paging
 
 _POLL_S = 0.25  # how often a wait looks at the stop signal
@@ -26,7 +27,7 @@ _FEW_BLOCKS, _MANY_BLOCKS = (
 )  # read one after the other before more are fetched: by guess, and against what is known
 
 
-class PagedVideo:
+class PagedVideo(PagedSource):
     """Implements `media.protocol.messages.PagedSource` for a remote object.
 
     Calls come from one thread; those that fetch are its own, started when there is something to fetch. They are
@@ -82,26 +83,21 @@ class PagedVideo:
 
     @property
     def path(self) -> Path:
-        """See `PagedSource.path`."""
         return self._file.path
 
     @property
     def presence(self) -> Path:
-        """See `PagedSource.presence`."""
         return self._file.presence
 
     @property
     def size_bytes(self) -> int:
-        """See `PagedSource.size_bytes`."""
         return self._file.size_bytes
 
     @property
     def block_bytes(self) -> int:
-        """See `PagedSource.block_bytes`."""
         return self._file.block_bytes
 
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
-        """See `PagedSource.expect`."""
         size = self.block_bytes
         with self._changed:
             self._expected = tuple(range(start // size, -(-stop // size)) for start, stop in spans)
@@ -109,12 +105,11 @@ class PagedVideo:
             self._at, self._window, self._in_a_row = -1, 0, 0
 
     def touch(self, block: int) -> None:
-        """See `PagedSource.touch`."""
         with self._changed:
             self._come_to(block, 1)
 
     def ensure(self, block: int, count: int = 1) -> None:
-        """See `PagedSource.ensure`.
+        """Fetches a block, and waits until it is there.
 
         Raises:
             InputChanged: the object was replaced.
@@ -142,7 +137,6 @@ class PagedVideo:
             self._progress(self._found.uri, self.fetched_bytes, self.size_bytes)
 
     def close(self) -> None:
-        """See `PagedSource.close`."""
         with self._changed:
             if not self._is_closed:
                 self._is_closed = True

@@ -23,7 +23,7 @@ from kubernetes import client, config
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.kube.kinds import PODS, Kind
 from videojob.kube.read.log_sources import LogQuery
-from videojob.ports.cluster import AlreadyThere, ClusterConflict, Object, Outline
+from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, ClusterStreams, Object, Outline
 
 _CONNECT_S = 5.0
 _PAGE = 500
@@ -128,7 +128,7 @@ def _trust(configuration: client.Configuration) -> ssl.SSLContext:
     return context
 
 
-class KubernetesApi:
+class KubernetesApi(Cluster, ClusterStreams):
     """Implements `ports.Cluster` and `ports.ClusterStreams`.
 
     Args:
@@ -141,14 +141,12 @@ class KubernetesApi:
         self._observe = observe or (lambda _method, _status: None)
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
-        """See `ports.Cluster.get`."""
         answer = self._send("GET", kind.path(namespace, name), missing_ok=True)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
 
     def list(
         self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "", most: int | None = None
     ) -> Iterator[Object]:
-        """See `ports.Cluster.list`."""
         size = _PAGE if most is None else min(most, _PAGE)
         parameters = {"limit": str(size), "labelSelector": labels, "fieldSelector": fields}
         parameters = {name: value for name, value in parameters.items() if value}
@@ -156,7 +154,6 @@ class KubernetesApi:
         return islice(chain.from_iterable(page["items"] or () for page in self._pages(path, parameters, "items")), most)
 
     def outlines(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> Iterator[Outline]:
-        """See `ports.Cluster.outlines`."""
         parameters = {"limit": str(_PAGE), "includeObject": "Metadata"} | ({"labelSelector": labels} if labels else {})
         for page in self._pages(kind.path(namespace), parameters, "rows"):
             names = [str(one["name"]) for one in page.get("columnDefinitions") or ()]
@@ -197,15 +194,12 @@ class KubernetesApi:
         return page
 
     def create(self, kind: Kind, value: Object) -> Object:
-        """See `ports.Cluster.create`."""
         return _object(self._send("POST", kind.path(_namespace(value)), value=value))
 
     def replace(self, kind: Kind, value: Object) -> Object:
-        """See `ports.Cluster.replace`."""
         return _object(self._send("PUT", kind.path(_namespace(value), value["metadata"]["name"]), value=value))
 
     def apply(self, kind: Kind, value: Object, *, manager: str) -> Object:
-        """See `ports.Cluster.apply`."""
         path = kind.path(_namespace(value), value["metadata"]["name"])
         parameters = {"fieldManager": manager, "force": "true"}
         return _object(self._send("PATCH", path, value=value, parameters=parameters, form="apply"))
@@ -213,13 +207,11 @@ class KubernetesApi:
     def patch(
         self, kind: Kind, namespace: str | None, name: str, value: Object, *, subresource: str = ""
     ) -> Object | None:
-        """See `ports.Cluster.patch`."""
         path = kind.path(namespace, name) + (f"/{subresource}" if subresource else "")
         answer = self._send("PATCH", path, value=value, form="merge", missing_ok=True)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _object(answer)
 
     def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
-        """See `ports.Cluster.delete`."""
         options: dict[str, Any] = {"propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
@@ -237,7 +229,6 @@ class KubernetesApi:
     def watch(
         self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "", version: str = ""
     ) -> Iterator[tuple[str, Object]]:
-        """See `ports.ClusterStreams.watch`."""
         parameters = {"watch": "true", "timeoutSeconds": str(_WATCH_S)}
         given = {"labelSelector": labels, "fieldSelector": fields, "resourceVersion": version}
         parameters |= {name: value for name, value in given.items() if value}
@@ -248,7 +239,6 @@ class KubernetesApi:
             yield change
 
     def log(self, namespace: str, pod: str, query: LogQuery) -> Iterator[tuple[str, str]]:
-        """See `ports.ClusterStreams.log`."""
         given = {
             "container": query.container,
             "timestamps": "true",

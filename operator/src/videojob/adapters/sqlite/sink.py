@@ -19,7 +19,7 @@ from pathlib import Path
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
 from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
-from videojob.ports.results import CommitOutcome
+from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.document import Document
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import bytes_digest, canonical_document, canonical_pieces, digest
@@ -40,7 +40,7 @@ _CONFLICTS = (
 )
 
 
-class SqliteSink:
+class SqliteSink(Sink):
     """`ports.Sink` over one SQLite file. Threads may share an object, processes open their own.
 
     Args:
@@ -105,7 +105,6 @@ class SqliteSink:
             )
 
     def begin(self, run: RunRecord) -> RunRecord:
-        """See `ports.Sink.begin`."""
         with self._transaction() as db:
             row = db.execute(
                 "select epoch, plan_digest from runs where uid = ? order by epoch desc limit 1", (run.uid,)
@@ -121,7 +120,6 @@ class SqliteSink:
         return begun
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
-        """See `ports.Sink.commit`."""
         with self._transaction() as db:
             run_id = self._owned_run(db, run)
             row = db.execute(
@@ -142,7 +140,6 @@ class SqliteSink:
         return CommitOutcome.STORED
 
     def committed(self, run: RunRecord) -> frozenset[int]:
-        """See `ports.Sink.committed`."""
         with self._errors(), self._lock:
             rows = self._db.execute(
                 "select segment from segments join runs using (run_id) where uid = ? and epoch = ?",
@@ -151,7 +148,6 @@ class SqliteSink:
         return frozenset(row[0] for row in rows)
 
     def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
-        """See `ports.Sink.conflicts`."""
         with self._errors(), self._lock:
             if self._db.execute("select 1 from sqlite_master where name = 'conflicts'").fetchone() is None:
                 return ()
@@ -163,7 +159,6 @@ class SqliteSink:
         return tuple(SegmentConflict(*row) for row in rows)
 
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
-        """See `ports.Sink.commits`."""
         for segment in sorted(self.committed(run)):
             with self._errors(), self._lock:
                 commit = read_commit(self._db, run, segment)
@@ -172,7 +167,6 @@ class SqliteSink:
             yield commit
 
     def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
-        """See `ports.Sink.finalise`."""
         document = canonical_document(summary)
         data = b"".join(canonical_pieces(document))
         made = bytes_digest(data)
@@ -196,7 +190,6 @@ class SqliteSink:
         return True
 
     def finished(self, run: RunRecord) -> bytes | None:
-        """See `ports.Sink.finished`."""
         with self._errors(), self._lock:
             row = self._db.execute(
                 "select summary, digest from summaries join runs using (run_id) where uid = ? and epoch = ?",
@@ -208,12 +201,10 @@ class SqliteSink:
         return summary
 
     def summary(self, uid: str) -> bytes | None:
-        """See `ports.Sink.summary`."""
         run = self.finished_run(uid)
         return None if run is None else self.finished(run)
 
     def finished_run(self, uid: str) -> RunRecord | None:
-        """See `ports.Sink.finished_run`."""
         with self._errors(), self._lock:
             row = self._db.execute(
                 "select uid, namespace, name, plan_digest, segments, epoch from runs join summaries using (run_id)"
@@ -223,7 +214,6 @@ class SqliteSink:
         return None if row is None else RunRecord(*row)
 
     def newest(self, uid: str) -> RunRecord | None:
-        """See `ports.Sink.newest`."""
         with self._errors(), self._lock:
             row = self._db.execute(
                 "select uid, namespace, name, plan_digest, segments, epoch from runs where uid = ?"
@@ -233,7 +223,6 @@ class SqliteSink:
         return None if row is None else RunRecord(*row)
 
     def runs(self) -> Sequence[RunRecord]:
-        """See `ports.Sink.runs`."""
         with self._errors(), self._lock:
             rows = self._db.execute(
                 "select uid, namespace, name, plan_digest, segments, max(epoch) from runs group by uid"
@@ -242,7 +231,7 @@ class SqliteSink:
         return [RunRecord(*row) for row in rows]
 
     def delete(self, uid: str) -> int:
-        """See `ports.Sink.delete`; an item is a row here."""
+        """An item is a row here."""
         deleted = 0
         with self._transaction() as db:
             db.execute(_CONFLICTS)
@@ -252,11 +241,10 @@ class SqliteSink:
         return deleted
 
     def usage(self) -> WriteUsage:
-        """See `ports.Sink.usage`; units are those that DynamoDB's published rule gives for the same items."""
+        """Units are those that DynamoDB's published rule gives for the same items."""
         return self._usage
 
     def close(self) -> None:
-        """See `ports.Sink.close`."""
         with self._lock:
             self._db.close()
 

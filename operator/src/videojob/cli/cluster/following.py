@@ -106,7 +106,7 @@ class Following:
         self._stop.set()
 
     def next(self, timeout_s: float) -> News | None:
-        """See `Source.next`."""
+        """The next news; None when there was none in time."""
         with suppress(queue.Empty):
             return self._news.get(timeout=timeout_s)
         return None

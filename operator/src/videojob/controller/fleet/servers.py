@@ -12,7 +12,7 @@ from typing import Any
 
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.pods import pod_events
-from videojob.controller.runtime.reconcilers import Key
+from videojob.controller.runtime.reconcilers import Key, Reconciler
 from videojob.errors import ClusterRefused
 from videojob.kube.kinds import DEPLOYMENTS, NODES, PODS, SERVICES
 from videojob.kube.names import (
@@ -117,7 +117,7 @@ class ServerLook:
 
 
 @dataclass(slots=True)
-class ServerReconciler:
+class ServerReconciler(Reconciler):
     """Makes servers as large as their jobs need them.
 
     Attributes:
@@ -133,11 +133,9 @@ class ServerReconciler:
 
     @property
     def kind(self) -> str:
-        """See `Reconciler`."""
         return "server"
 
     def label(self, key: ServerKey) -> dict[str, str]:
-        """See `Reconciler`."""
         return {"server": server_name(key)}
 
     def changed(self, key: ServerKey) -> list[Key]:

@@ -88,7 +88,7 @@ class _Asked:
         return self.request.run.uid, self.request.run.epoch
 
 
-class Folds:
+class Folds(Folding):
     """`Folding` by processes; for all threads.
 
     Args:
@@ -110,7 +110,6 @@ class Folds:
         self._thread.start()
 
     def ask(self, key: JobKey, request: FoldRequest) -> Folded | None:
-        """See `Folding.ask`."""
         asked = _Asked(key, request)
         with self._changed:
             run, ended = self._ended.pop(key, (("", 0), None))
@@ -127,12 +126,10 @@ class Folds:
         return ended
 
     def has(self, key: JobKey) -> bool:
-        """See `Folding.has`."""
         with self._changed:
             return key in self._waiting or self._in_hand_of(key) is not None
 
     def forget(self, key: JobKey) -> None:
-        """See `Folding.forget`."""
         with self._changed:
             self._ended.pop(key, None)
             self._drop(key)

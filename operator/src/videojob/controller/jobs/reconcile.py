@@ -16,6 +16,7 @@ from videojob.controller.jobs.folds import Folding
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.keys import JobKey
 from videojob.controller.runtime.event_poster import EventPoster
+from videojob.controller.runtime.reconcilers import Reconciler
 from videojob.errors import (
     ClusterError,
     ClusterRefused,
@@ -62,7 +63,7 @@ class _Written:
 
 
 @dataclass(slots=True)
-class JobReconciler:
+class JobReconciler(Reconciler):
     """Brings VideoJobs on their way.
 
     Attributes:
@@ -93,11 +94,9 @@ class JobReconciler:
 
     @property
     def kind(self) -> str:
-        """See `Reconciler`."""
         return "job"
 
     def label(self, key: JobKey) -> dict[str, str]:
-        """See `Reconciler`."""
         return {"namespace": key[0], "job": key[1]}
 
     def changed(self, key: JobKey) -> tuple[()]:  # noqa: ARG002 - a Reconciler

@@ -69,15 +69,15 @@ class Reconcilers:
             raise ValueError("two reconcilers of one kind")
 
     def reconcile(self, key: Key) -> float | None:
-        """See `Reconciler.reconcile`."""
+        """Reconciles one object; returns after how many seconds to requeue it. Raises VideoJobError."""
         return self._by_kind[key.kind].reconcile(key.of)
 
     def label(self, key: Key) -> dict[str, str]:
-        """See `Reconciler.label`; with the kind."""
+        """What a line of the log says of an object, with the kind."""
         return {"kind": key.kind, **self._by_kind[key.kind].label(key.of)}
 
     def changed(self, key: Key) -> Iterable[Key]:
-        """See `Reconciler.changed`."""
+        """Forgets what is cached of an object that has changed; returns what depends on it."""
         return self._by_kind[key.kind].changed(key.of)
 
     def listed(self) -> list[Key]:
@@ -85,5 +85,5 @@ class Reconcilers:
         return [Key(kind, of) for kind, one in self._by_kind.items() for of in one.listed()]
 
     def remembered(self) -> list[Key]:
-        """See `Reconciler.remembered`, of all kinds."""
+        """What a resync reconciles though no list may show it, of all kinds."""
         return [Key(kind, of) for kind, one in self._by_kind.items() for of in one.remembered()]

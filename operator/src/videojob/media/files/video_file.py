@@ -62,7 +62,7 @@ class VideoFile(Protocol):
         ...
 
 
-class WholeFile:
+class WholeFile(VideoFile):
     """Implements `VideoFile` for a local file that FFmpeg reads itself.
 
     Args:
@@ -103,15 +103,12 @@ class WholeFile:
             os.close(handle)
 
     def size_bytes(self) -> int:
-        """See `VideoFile.size_bytes`."""
         return self._path.stat().st_size
 
     def reading(self) -> BinaryIO:
-        """See `VideoFile.reading`."""
         return self._path.open("rb")
 
     def for_ffmpeg(self) -> tuple[Any, dict[str, Any]]:
-        """See `VideoFile.for_ffmpeg`."""
         return os.fspath(self._path), {}
 
     def check(self) -> None:
@@ -154,7 +151,7 @@ class Overlay:
     data: bytes
 
 
-class PagedFile:
+class PagedFile(VideoFile):
     """Implements `VideoFile` for a file that the parent fills: what is missing is asked for, and waited for.
 
     Args:
@@ -186,19 +183,15 @@ class PagedFile:
             return file.read(sniff.HEAD_BYTES)
 
     def size_bytes(self) -> int:
-        """See `VideoFile.size_bytes`."""
         return self._pages.size_bytes
 
     def reading(self) -> BinaryIO:
-        """See `VideoFile.reading`."""
         return io.BufferedReader(_Reader(self))
 
     def for_ffmpeg(self) -> tuple[Any, dict[str, Any]]:
-        """See `VideoFile.for_ffmpeg`."""
         return _Reader(self), {"buffer_size": FFMPEG_BUFFER_BYTES}
 
     def check(self) -> None:
-        """See `VideoFile.check`."""
         if self._failure is not None:
             raise self._failure
 

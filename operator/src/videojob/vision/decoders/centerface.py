@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from videojob.vision.boxes import corners
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
 from videojob.vision.tensors import Detections, ModelContract
 
 _STRIDE = 4
 
 
-class CenterFaceDecoder:
+class CenterFaceDecoder(BoxDecoder):
     """Outputs in order: heatmap (n, 1, h, w) in 0..1, scale (n, 2, h, w) and offset (n, 2, h, w), each (y, x).
 
     A cell's face has its centre at (cell + offset + 0.5) * 4 and the size exp(scale) * 4, in input pixels.
@@ -30,7 +30,6 @@ class CenterFaceDecoder:
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         heatmap_name, scale_name, offset_name = self._names
         height, width = input_height // _STRIDE, input_width // _STRIDE
         heatmap = tensor(outputs, heatmap_name, (None, 1, height, width), self._model)

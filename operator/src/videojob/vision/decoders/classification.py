@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from videojob.vision.decoders.base import DecoderOptions, Outputs, as_scores, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, as_scores, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import ACTIVATION_HINT, ACTIVATIONS, activate, check_labels, check_scores
 from videojob.vision.tensors import Detections, ModelContract
 
 
-class ClassificationDecoder:
+class ClassificationDecoder(BoxDecoder):
     """Reads one output (n, classes).
 
     Args:
@@ -26,7 +26,6 @@ class ClassificationDecoder:
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         logits = tensor(outputs, self._name, (None, None), self._model)
         refuse_not_finite(logits, self._name, self._model)
         check_labels(self._contract, logits.shape[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import (
     ACTIVATION_HINT,
     ACTIVATIONS,
@@ -19,7 +19,7 @@ from videojob.vision.decoders.candidates import (
 from videojob.vision.tensors import Detections, ModelContract
 
 
-class DetrDecoder:
+class DetrDecoder(BoxDecoder):
     """Outputs in order: logits (n, queries, classes) and boxes (n, queries, 4).
 
     With softmax (DETR) the last class means "nothing here", and a query has its best other class. With sigmoid
@@ -42,7 +42,6 @@ class DetrDecoder:
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         logits = tensor(outputs, self._logits_name, (None, None, None), self._model)
         count, queries, _ = logits.shape
         boxes = tensor(outputs, self._boxes_name, (count, queries, 4), self._model)

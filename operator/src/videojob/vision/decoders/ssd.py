@@ -6,7 +6,7 @@ import numpy as np
 
 from videojob.errors import InvalidModelOutput
 from videojob.vision.boxes import Floats
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import (
     ACTIVATION_HINT,
     ACTIVATIONS,
@@ -26,7 +26,7 @@ from videojob.vision.tensors import Detections, ModelContract
 _BACKGROUNDS = ("none", "first", "last")
 
 
-class SsdDecoder:
+class SsdDecoder(BoxDecoder):
     """Outputs in order: boxes (n, k, 4), scores (n, k, classes); or boxes, scores (n, k), class numbers (n, k).
 
     Args:
@@ -51,7 +51,6 @@ class SsdDecoder:
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         boxes = tensor(outputs, self._names[0], (None, None, 4), self._model)
         refuse_not_finite(boxes, self._names[0], self._model)
         count, places, _ = boxes.shape

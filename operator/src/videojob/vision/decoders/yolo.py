@@ -14,7 +14,7 @@ import numpy as np
 
 from videojob.errors import InvalidModelOutput, ModelSignatureMismatch
 from videojob.vision.boxes import Floats
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import (
     BOX_FORMATS,
     COORDINATES,
@@ -33,7 +33,7 @@ _USUAL_AXES = {"v5": 2, "v8": 1, "v10": 2}
 _END_TO_END_ATTRIBUTES = 6
 
 
-class YoloDecoder:
+class YoloDecoder(BoxDecoder):
     """Reads one output in any of the layouts above.
 
     Args:
@@ -57,7 +57,6 @@ class YoloDecoder:
         self._classes = len(contract.labels)
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         values = tensor(outputs, self._name, (None, None, None), self._model)
         refuse_not_finite(values, self._name, self._model)
         size = (input_width, input_height)

@@ -8,12 +8,12 @@ import numpy as np
 
 from videojob.errors import InvalidModelOutput
 from videojob.vision.boxes import Floats, corners
-from videojob.vision.decoders.base import DecoderOptions, Outputs, refuse_not_finite, tensor
+from videojob.vision.decoders.base import BoxDecoder, DecoderOptions, Outputs, refuse_not_finite, tensor
 from videojob.vision.decoders.candidates import Candidates, by_frame, check_labels, check_scores, reaching
 from videojob.vision.tensors import Detections, ModelContract
 
 
-class YoloxDecoder:
+class YoloxDecoder(BoxDecoder):
     """Reads one output: per cell (x, y) offset, log (width, height), objectness, class scores; scores are 0..1.
 
     A cell's box has its centre at (cell + offset) * stride and the size exp(log size) * stride. Cells come row by row,
@@ -33,7 +33,6 @@ class YoloxDecoder:
         self._model = contract.name
 
     def decode(self, outputs: Outputs, input_width: int, input_height: int, threshold: float) -> list[Detections]:
-        """See `BoxDecoder.decode`."""
         values = tensor(outputs, self._name, (None, None, None), self._model)
         refuse_not_finite(values, self._name, self._model)
         cells, strides = _grid(input_width, input_height, self._strides)

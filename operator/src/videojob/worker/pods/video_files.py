@@ -14,6 +14,7 @@ from pathlib import Path
 
 from videojob.ports.inputs import FetchedInput, InputFetcher, Paging
 from videojob.video.plan import PlannedVideo
+from videojob.worker.pods.batch import VideoFiles
 
 FetcherOf = Callable[[PlannedVideo], InputFetcher]
 """What fetches a video of the plan."""
@@ -63,7 +64,7 @@ def discard(fetched: FetchedInput) -> None:
         shutil.rmtree(fetched.path.parent)
 
 
-class FetchedFiles:
+class FetchedFiles(VideoFiles):
     """Implements `batch.VideoFiles`: one video at a time in the scratch folder.
 
     Args:
@@ -79,7 +80,6 @@ class FetchedFiles:
         self._here: dict[int, FetchedInput] = {}
 
     def get(self, video: PlannedVideo) -> FetchedInput:
-        """See `batch.VideoFiles.get`."""
         if video.video not in self._here:
             self._here[video.video] = self._fetched(video)
         return self._here[video.video]
@@ -93,7 +93,6 @@ class FetchedFiles:
         return fetcher.fetch(video.address, video.version, self._scratch) if paged is None else paged
 
     def drop(self, video: PlannedVideo) -> None:
-        """See `batch.VideoFiles.drop`."""
         fetched = self._here.pop(video.video, None)
         if fetched is not None:
             discard(fetched)

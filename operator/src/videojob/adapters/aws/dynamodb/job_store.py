@@ -13,7 +13,7 @@ from videojob.adapters.aws.dynamodb.calls import Denied, cancellation_reasons
 from videojob.adapters.aws.dynamodb.misreads import reads, reads_each
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSink
 from videojob.adapters.aws.dynamodb.writes import failed_condition
-from videojob.ports.results import FailOutcome
+from videojob.ports.results import FailOutcome, JobStore
 from videojob.results.aggregate.document import Document, mapping, text
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.items import first_moved, join_items, part_prefix
@@ -58,12 +58,11 @@ from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo, SegmentDoubt
 _LOG = logging.getLogger(__name__)
 
 
-class DynamoDbJobStore(DynamoDbSink):
+class DynamoDbJobStore(DynamoDbSink, JobStore):
     """`ports.JobStore` over one table."""
 
     @reads
     def save_plan(self, uid: str, head: PlanHead, videos: Sequence[PlannedVideo]) -> PlanHead:
-        """See `ports.JobStore.save_plan`."""
         spilled = [video_item(uid, head, video, self._settings.spill_bytes) for video in videos]
         self._writer.put_all([item for one in spilled for item in one.all])
         self._writer.put_all([item for video in videos for item in guide_items(uid, head, video)])
@@ -72,13 +71,11 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def plan_head(self, uid: str, attempt: int) -> PlanHead | None:
-        """See `ports.JobStore.plan_head`."""
         item = self._reader.get(uid, plan_sort_key(attempt))
         return None if item is None else head_from_item(item)
 
     @reads_each
     def planned_videos(self, uid: str, plan_id: str) -> Iterator[PlannedVideo]:
-        """See `ports.JobStore.planned_videos`."""
         partition = plan_partition(uid, plan_id)
         kinds = [
             map(video_from_item, join_items(self._reader.query(partition, prefix, fits=True)))
@@ -88,7 +85,6 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads_each
     def videos_of_segments(self, uid: str, head: PlanHead, first: int, count: int) -> Iterator[PlannedVideo]:
-        """See `ports.JobStore.videos_of_segments`."""
         partition = plan_partition(uid, head.plan_id)
         low, high = _range(first, count, head.keys)
         # The video of the first segment usually began before it: its key is the last one that is not behind.
@@ -109,7 +105,6 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def committed_between(self, run: RunRecord, first: int, count: int) -> frozenset[int]:
-        """See `ports.JobStore.committed_between`."""
         low, high = _range(first, count, run.keys)
         keys = (
             text(item["SK"])
@@ -119,7 +114,6 @@ class DynamoDbJobStore(DynamoDbSink):
         return frozenset(segment_from_key(key) for key in keys if not is_part_key(key))
 
     def fail(self, run: RunRecord, failure: SegmentFailure) -> FailOutcome:
-        """See `ports.JobStore.fail`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         item, segment = self._writer.dated(failure_item(run, failure)), failure.segment
         commit = segment_partition(run, segment % SHARDS), segment_sort_key(segment, run.keys)
@@ -141,30 +135,25 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def doubt(self, run: RunRecord, doubt: SegmentDoubt) -> SegmentDoubt:
-        """See `ports.JobStore.doubt`."""
         stored = self._writer.put_if_absent(doubt_item(run, doubt))
         return doubt if stored is None else doubt_from_item(stored)
 
     @reads
     def doubts(self, run: RunRecord, segment: int) -> tuple[SegmentDoubt, ...]:
-        """See `ports.JobStore.doubts`."""
         items = self._reader.query(segment_partition(run, 0), doubt_sort_key(segment, "", run.keys))
         return tuple(map(doubt_from_item, items))
 
     @reads
     def failures(self, run: RunRecord) -> tuple[SegmentFailure, ...]:
-        """See `ports.JobStore.failures`."""
         return tuple(map(failure_from_item, self._reader.query(segment_partition(run, 0), FAIL_PREFIX)))
 
     @reads
     def failures_between(self, run: RunRecord, first: int, count: int) -> tuple[SegmentFailure, ...]:
-        """See `ports.JobStore.failures_between`."""
         low, high = fail_sort_key(first, run.keys), fail_sort_key(_last(first, count, run.keys), run.keys)
         return tuple(map(failure_from_item, self._reader.query_between(segment_partition(run, 0), low, high)))
 
     @reads
     def forgive(self, run: RunRecord) -> None:
-        """See `ports.JobStore.forgive`."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         partition = segment_partition(run, 0)
         failed = self._reader.query(partition, FAIL_PREFIX)
@@ -175,7 +164,6 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def finished_facts(self, run: RunRecord) -> Mapping[str, Document] | None:
-        """See `ports.JobStore.finished_facts`."""
         key = summary_sort_key(run.epoch)
         item = self._reader.get(run.uid, key, ["digest", "parts", *(f"summary.{name}" for name in FACTS)])
         if item is None:
@@ -188,7 +176,7 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def describe_model(self, run: RunRecord, model: ModelFacts) -> ModelFacts:
-        """See `ports.JobStore.describe_model`; a put whose condition fails is charged, so a read goes before it."""
+        """A put whose condition fails is charged, so a read goes before it."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         known = self.model(run)
         if known is not None:
@@ -198,7 +186,6 @@ class DynamoDbJobStore(DynamoDbSink):
 
     @reads
     def model(self, run: RunRecord) -> ModelFacts | None:
-        """See `ports.JobStore.model`."""
         item = self._reader.get(segment_partition(run, 0), MODEL_KEY)
         return None if item is None else model_from_item(item)
 

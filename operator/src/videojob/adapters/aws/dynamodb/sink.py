@@ -30,7 +30,7 @@ from videojob.adapters.aws.dynamodb.table import create_table, enable_expiry
 from videojob.adapters.aws.dynamodb.writes import TableWriter, blocking_item, failed_condition
 from videojob.adapters.sink_errors import never_begun, other_summary, stale
 from videojob.errors import SetupError
-from videojob.ports.results import CommitOutcome
+from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.document import Document, text, whole
 from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit, SegmentConflict, WriteUsage
 from videojob.results.stored.codec import canonical, canonical_document, document_digest
@@ -118,7 +118,7 @@ def make_client(settings: DynamoDbSettings) -> DynamoDBClient:
         ) from error
 
 
-class DynamoDbSink:
+class DynamoDbSink(Sink):
     """`ports.Sink` over one table. Threads may share an object; a child process makes its own.
 
     Args:
@@ -136,7 +136,6 @@ class DynamoDbSink:
 
     @reads
     def begin(self, run: RunRecord) -> RunRecord:
-        """See `ports.Sink.begin`."""
         while True:
             known = self._reader.get(run.uid, JOB_KEY)
             if known is not None and known["plan_digest"] == run.plan_digest:
@@ -149,7 +148,7 @@ class DynamoDbSink:
                 return begun
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
-        """See `ports.Sink.commit`. A stale run is told by reading the job's state first, half a read unit."""
+        """A stale run is told by reading the job's state first, half a read unit."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         spilled = commit_item(run, commit, self._settings.spill_bytes)
         self._writer.put_all(spilled.parts)
@@ -164,12 +163,10 @@ class DynamoDbSink:
 
     @reads
     def conflicts(self, run: RunRecord) -> tuple[SegmentConflict, ...]:
-        """See `ports.Sink.conflicts`."""
         return tuple(map(conflict_from_item, self._reader.query(segment_partition(run, 0), CONFLICT_PREFIX)))
 
     @reads
     def committed(self, run: RunRecord) -> frozenset[int]:
-        """See `ports.Sink.committed`."""
         keys = (
             text(item["SK"])
             for shard in range(SHARDS)
@@ -179,13 +176,13 @@ class DynamoDbSink:
 
     @reads_each
     def commits(self, run: RunRecord) -> Iterator[SegmentCommit]:
-        """See `ports.Sink.commits`; one page per shard is in memory at a time, of as many items as fit."""
+        """One page per shard is in memory at a time, of as many items as fit."""
         pages = (self._reader.query(segment_partition(run, at), SEGMENT_PREFIX, fits=True) for at in range(SHARDS))
         shards = [map(commit_from_item, join_items(items)) for items in pages]
         return heapq.merge(*shards, key=lambda commit: commit.result.segment)
 
     def finalise(self, run: RunRecord, summary: bytes | Mapping[str, Document], notification: str | None) -> bool:
-        """See `ports.Sink.finalise`; of a document one part is in memory as the client takes it."""
+        """Of a document one part is in memory as the client takes it."""
         document = canonical_document(summary)
         spilled = summary_item(run, document, document_digest(document), self._settings.spill_bytes)
         expires_s = self._finished_expiry_s(run)
@@ -201,37 +198,33 @@ class DynamoDbSink:
 
     @reads
     def finished(self, run: RunRecord) -> bytes | None:
-        """See `ports.Sink.finished`."""
         stored = self._reader.query(run.uid, summary_sort_key(run.epoch), page_items=1)  # its parts are large
         item = next(join_items(stored), None)
         return None if item is None else checked(item, canonical(item["summary"]))
 
     def summary(self, uid: str) -> bytes | None:
-        """See `ports.Sink.summary`."""
         run = self.finished_run(uid)
         return None if run is None else self.finished(run)
 
     @reads
     def finished_run(self, uid: str) -> RunRecord | None:
-        """See `ports.Sink.finished_run`."""
         job = self._reader.get(uid, JOB_KEY)
         return None if job is None else finished_run_from_item(job)
 
     @reads
     def newest(self, uid: str) -> RunRecord | None:
-        """See `ports.Sink.newest`."""
         job = self._reader.get(uid, JOB_KEY)
         return None if job is None else run_from_item(job)
 
     @reads
     def runs(self) -> Sequence[RunRecord]:
-        """See `ports.Sink.runs`. Scans the whole table: for a person's question, not for a loop."""
+        """Scans the whole table: for a person's question, not for a loop."""
         found = [run_from_item(item) for item in self._reader.scan_jobs()]
         return sorted(found, key=lambda run: (run.name, run.namespace, run.uid))
 
     @reads
     def delete(self, uid: str) -> int:
-        """See `ports.Sink.delete`. A plan whose planner died before it stored the head has no name here, and stays."""
+        """A plan whose planner died before it stored the head has no name here, and stays."""
         newest = self.newest(uid)
         own = list(self._reader.keys(uid))
         heads = [self._reader.get(uid, text(key["SK"])) for key in own if text(key["SK"]).startswith(PLAN_PREFIX)]
@@ -250,7 +243,7 @@ class DynamoDbSink:
         return deleted + len(own)
 
     def usage(self) -> WriteUsage:
-        """See `ports.Sink.usage`.
+        """What was consumed since it was opened.
 
         Units are those that the service reported. For a put whose condition failed it reports none, though it charges
         them: those are by its published rule.
@@ -258,11 +251,10 @@ class DynamoDbSink:
         return self._writer.usage()
 
     def close(self) -> None:
-        """See `ports.Sink.close`."""
         self._client.close()
 
     def create_table(self) -> None:
-        """See `dynamodb_table.create_table`, and with a retention `dynamodb_table.enable_expiry`."""
+        """Makes the table if there is none, and with a retention lets its items expire."""
         create_table(self._table, self._client, self._caller, self._settings.table_ready_s)
         if self._settings.retention_s is not None:
             enable_expiry(self._table, self._client, self._caller)
