@@ -1,0 +1,1 @@
+"""What capacity and its small companions cost: prices with their source and age, and sums of them."""
