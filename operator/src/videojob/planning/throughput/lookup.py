@@ -18,6 +18,7 @@ class ModelOnHardware:
         input_pixels: width times height of the model's input.
         backend: as the installation's variant names it.
         installed_frames_per_s: what the installation's values say of one replica; 0 when they say nothing.
+        installed_hardware: the GPU model or CPU family that they say it of; "" for a T4, or vCPUs of c7i.
         replica_cpus: vCPUs of one replica on CPUs; 0 on a GPU.
     """
 
@@ -27,6 +28,7 @@ class ModelOnHardware:
     backend: str
     installed_frames_per_s: float = 0.0
     replica_cpus: float = 0.0
+    installed_hardware: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class VideoKind:
     Attributes:
         codec: FFmpeg's name. pixels: of one picture as it is stored.
         keyframes_only: whether only these are decoded.
+        sent_pixels: of the model's input, as each frame is sent to it; 0 leaves sending out.
     """
 
     codec: str
     pixels: int
     keyframes_only: bool = False
+    sent_pixels: int = 0
 
 
 class Speeds(Protocol):
@@ -51,7 +55,7 @@ class Speeds(Protocol):
         ...
 
     def decode(self, video: VideoKind, hardware: InstanceType) -> Figure:
-        """Frames per second that one vCPU decodes, resizes and sends."""
+        """Frames per second that one vCPU decodes, resizes and, where `sent_pixels` says of what size, sends."""
         ...
 
     def start(self, model: ModelOnHardware, hardware: InstanceType) -> ColdStart:
