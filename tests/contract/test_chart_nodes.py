@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,9 +11,10 @@ import yaml
 
 from support.chart_matrix import AUTO, CPU_ONLY, KARPENTER, MODEL
 from support.charts import CHART, config_text, named, render
+from videojob.adapters.files.package_data import package_text
 from videojob.controller.config import ConfigModel, installation_of
+from videojob.planning.cost.annotated_csv import read_table
 
-PRICES = Path(__file__).parents[1] / "support" / "data" / "ec2-us-east-1.csv"
 SPOT_NOTICE_S = 120
 
 
@@ -63,7 +62,7 @@ def admitted(values: dict[str, Any], pool: str) -> list[dict[str, str]]:
         "Lt": lambda has, values: int(has) < int(values[0]),
     }
 
-    def fits(row: dict[str, str]) -> bool:
+    def fits(row: Mapping[str, str]) -> bool:
         family, size = row["instance_type"].split(".")
         known = re.fullmatch(r"([a-z]+)(\d+)[a-z-]*", family)
         assert known is not None
@@ -85,8 +84,7 @@ def admitted(values: dict[str, Any], pool: str) -> list[dict[str, str]]:
             if one["key"] != "karpenter.sh/capacity-type"
         )
 
-    with PRICES.open() as lines:
-        return [row for row in csv.DictReader(line for line in lines if not line.startswith("#")) if fits(row)]
+    return [dict(row) for row in read_table(package_text("ec2-us-east-1.csv")).rows if fits(row)]
 
 
 def test_no_gpu_instance_costs_much_more_than_the_smallest_with_the_same_gpu() -> None:
@@ -112,7 +110,7 @@ def test_the_limits_of_the_gpu_pool_are_a_ceiling_in_dollars() -> None:
 def test_an_instance_for_workers_is_small_enough_to_be_given_back() -> None:
     rows = admitted({"karpenter": KARPENTER}, "cpu")
     assert max(int(row["vcpu"]) for row in rows) == 16
-    assert {row["instance_type"].split(".")[1] for row in rows} == {"large", "xlarge", "2xlarge", "4xlarge"}
+    assert {row["instance_type"].split(".")[1] for row in rows} == {"medium", "large", "xlarge", "2xlarge", "4xlarge"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@
     ├── TableNotAllowed           the results table is not one of this installation's
     ├── UnsupportedField          a field asks for what this version does not do on a cluster
     ├── NoPlacement               no allowed hardware can run the job
+    ├── PricesUnavailable         a source of prices fails, or answers with what is none
     ├── JobTooLarge               more than one summary is made of
     ├── FoldFailed                a summary could not be made, though everything for it is there
     ├── UsageError                the command line is wrong: nothing was started
@@ -207,6 +208,10 @@ class UnsupportedField(VideoJobError):
 
 class NoPlacement(VideoJobError):
     """No allowed hardware can run the job."""
+
+
+class PricesUnavailable(VideoJobError):
+    """A source of prices fails, or its answer cannot be used."""
 
 
 class JobTooLarge(VideoJobError):

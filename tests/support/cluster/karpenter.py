@@ -7,7 +7,6 @@ but for the class of their nodes, which is `NODE_CLASS`. What EC2 would refuse (
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -23,13 +22,14 @@ import yaml
 
 from support.cluster.control_plane import ROOT, Cluster, kube_tools
 from support.cluster.processes import demand_alive, free_ports, process, wait_for
+from videojob.adapters.files.package_data import package_text
+from videojob.planning.cost.annotated_csv import read_table
 
 NODE_CLASS = {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "default"}
 """For the chart's `karpenter.nodeClassRef`."""
 ZONES = ("us-east-1a", "us-east-1b")
 SPOT_SHARE = 0.4
 """Price on the spot market against that on demand, where the table has none."""
-_TABLE = ROOT / "tests" / "support" / "data" / "ec2-us-east-1.csv"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _NODE_CLASSES = "/apis/karpenter.kwok.sh/v1alpha1/kwoknodeclasses"
 # What the provider takes off each instance for the kubelet.
@@ -100,9 +100,7 @@ def _is_established(conditions: Any) -> bool:
 
 def instance_types() -> list[Object]:
     """The table as the provider's file: each type in each zone, on demand and on the spot market."""
-    with _TABLE.open() as lines:
-        rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-        return [_instance_type(row) for row in rows]
+    return [_instance_type(row) for row in read_table(package_text("ec2-us-east-1.csv")).rows]
 
 
 def price(instance_type: str, capacity_type: str) -> float:
@@ -121,7 +119,7 @@ def price(instance_type: str, capacity_type: str) -> float:
 
 def _instance_type(row: Mapping[str, str]) -> Object:
     on_demand = float(row["on_demand_usd_per_hour"])
-    spot = float(row["spot_usd_per_hour_indicative"] or round(on_demand * SPOT_SHARE, 6))
+    spot = float(row["spot_usd_per_hour"] or round(on_demand * SPOT_SHARE, 6))
     resources = {
         "cpu": f"{int(row['allocatable_cpu'].removesuffix('m')) + _RESERVED_MILLICPU}m",
         "memory": f"{int(row['allocatable_memory'].removesuffix('Mi')) + _RESERVED_MIB}Mi",

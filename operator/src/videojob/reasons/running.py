@@ -61,6 +61,17 @@ Longer segments (`compute.segmentSeconds`), a longer `aggregation.presenceGap` a
 """,
     ),
     failed(
+        "PricesUnavailable",
+        "A source of prices cannot be used.",
+        machine="The message names the cause; the static table stands in.",
+        cluster="The next source stands in. The message names the cause, and `videojob doctor` checks it.",
+        retryable=True,
+        details="""\
+Prices come from the chart's values, Karpenter's metrics, AWS' price APIs or the project's static table, in this order.
+A source fails when it does not answer, lacks a permission, or answers with what is no price in US dollars.
+""",
+    ),
+    failed(
         "FoldFailed",
         "The summary could not be made, though all segments are processed.",
         machine=ONLY_ON_A_CLUSTER,

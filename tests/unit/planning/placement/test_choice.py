@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.decisions import CPU, GPU, INSTALLATION, NOW_S, a_catalogue, a_head, a_job
-from support.tree import DATA
+from videojob.adapters.files.package_data import offers
 from videojob.planning.installation import AcceleratorSettings, WorkerSettings
 from videojob.planning.placement.choice import (
     GPU_PAYS_FROM_FRAMES,
@@ -107,12 +106,8 @@ def test_servers_on_cpus_have_no_gpu_and_all_types() -> None:
 
 
 def test_gpus_of_families_are_those_of_the_price_table() -> None:
-    path = DATA / "ec2-us-east-1.csv"
-    with path.open() as lines:
-        rows = [row for row in csv.DictReader(one for one in lines if not one.startswith("#")) if row["gpu_name"]]
-    for row in rows:
-        family = row["instance_type"].partition(".")[0]
-        assert gpu_models([family]) == (row["gpu_name"],), family
+    for one in offers().types.values():
+        assert gpu_models([one.family]) == ((one.gpu,) if one.gpus else ()), one.name
     assert gpu_models(["g4dn", "g9", "g6", "gr6"]) == ("t4", "l4")
 
 

@@ -21,6 +21,8 @@ class InstanceType:
         gpu: Karpenter's name of its model, as in "t4"; "" for none.
         gpu_memory_mib: of one GPU.
         local_nvme_gib: of its own disks together; 0 for none, or when nothing tells.
+        interruption_band: the share of spot instances that EC2 interrupts in a month, as AWS states it: "<5%", "5-10%",
+            "10-15%", "15-20%" or ">20%"; "" when nothing tells.
     """
 
     name: str
@@ -33,6 +35,7 @@ class InstanceType:
     gpu: str = ""
     gpu_memory_mib: int = 0
     local_nvme_gib: int = 0
+    interruption_band: str = ""
 
     @property
     def family(self) -> str:

@@ -34,12 +34,15 @@ class Price:
         source: where it comes from.
         as_of_s: when the source stated it, in seconds since the epoch, UTC.
         precision: what it was made of.
+        low_usd_per_h, high_usd_per_h: between which the price lies; None when the source states one figure.
     """
 
     usd_per_h: Decimal
     source: PriceSource
     as_of_s: int
     precision: Precision = Precision.THIS_ZONE
+    low_usd_per_h: Decimal | None = None
+    high_usd_per_h: Decimal | None = None
 
     def age_s(self, now_s: float) -> int:
         """Whole seconds since the source stated it, at least 0."""

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal
+from types import MappingProxyType
+
+from videojob.planning.cost.annotated_csv import read_table
+from videojob.planning.cost.region_factors import UNCHANGED, Factors, refuse_other_currencies
+
+_NO_FACTORS: Factors = MappingProxyType({})
+_NO_OVERRIDES: Mapping[str, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +41,38 @@ class SmallPrices:
     lambda_request_usd_per_million: Decimal
     sagemaker_share_of_on_demand: Decimal
     is_scaled: bool = False
+
+
+SMALL_PRICE_NAMES = tuple(one.name for one in fields(SmallPrices) if one.type == "Decimal")
+"""What each is called, also in the chart's values."""
+
+
+def parse_small_prices(
+    text: str, region: str, factors: Factors = _NO_FACTORS, overrides: Mapping[str, Decimal] = _NO_OVERRIDES
+) -> SmallPrices:
+    """The small prices of a region.
+
+    Args:
+        text: of the package's table.
+        region: which region; prices of another one than the table's are scaled where AWS' differ by region.
+        factors: how its prices relate to those of the table's region.
+        overrides: prices that stand in place of the table's, by name.
+
+    Raises:
+        ValueError: the text is not such a table, or an override has another name or is negative.
+        PricesUnavailable: the region is not billed in US dollars.
+    """
+    refuse_other_currencies(region)
+    table = read_table(text)
+    is_scaled = region != table.fact("region")
+    factor = factors.get(region, UNCHANGED).cpu if is_scaled else Decimal(1)
+    usd = {row["item"]: Decimal(row["usd"]) * (factor if row["elsewhere"] == "scaled" else 1) for row in table.rows}
+    if unknown := sorted({*overrides, *usd} - {*SMALL_PRICE_NAMES}):
+        raise ValueError(f"there is no small price {unknown[0]!r}; there are {', '.join(SMALL_PRICE_NAMES)}")
+    if missing := [name for name in SMALL_PRICE_NAMES if name not in usd]:
+        raise ValueError(f"the table lacks {missing[0]}")
+    usd |= overrides
+    for name, one in usd.items():
+        if not (one.is_finite() and one >= 0):
+            raise ValueError(f"{name} is {one}, and must be a number of at least 0")
+    return SmallPrices(region=region, as_of_s=table.day_s("as of"), is_scaled=is_scaled, **usd)
