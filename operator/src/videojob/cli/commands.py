@@ -12,6 +12,12 @@ COMMANDS = (
         "run",
         "Run a manifest, or videos without one, on this machine; run it again to continue where it stopped.",
     ),
+    CommandEntry(
+        "estimate",
+        f"{_CLI}.laptop.estimate",
+        "estimate",
+        "Estimate what a job would cost on a cluster, when it would end and on which hardware; starts nothing.",
+    ),
     CommandEntry("results", f"{_CLI}.results.results", "results", "Show what a finished run found, or delete it."),
     CommandEntry(
         "report",

@@ -99,7 +99,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
     """Run a manifest, or videos without one, on this machine; run it again to continue where it stopped."""
-    job, base = _subject(what, name, QuickOptions(model, fps, threshold, save, force), silent=as_json)
+    job, base = subject(what, name, QuickOptions(model, fps, threshold, save, force), silent=as_json)
     folder = output or OUTPUT_ROOT / job.metadata.name
     options = RunOptions(
         base=base,
@@ -118,7 +118,7 @@ def run(
     raise typer.Exit(_EXIT[outcome.state])
 
 
-def _subject(what: Sequence[str], name: str | None, quick: QuickOptions, *, silent: bool) -> tuple[VideoJob, Path]:
+def subject(what: Sequence[str], name: str | None, quick: QuickOptions, *, silent: bool) -> tuple[VideoJob, Path]:
     """The job, and the folder where its relative paths start; of videos the manifest is shown, and kept if asked for.
 
     Raises:

@@ -1,0 +1,194 @@
+"""`videojob estimate`: what a job would cost on a cluster, when it would end, and on which hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from videojob.adapters.clock import SystemClock
+from videojob.cli.exit_codes import ExitCode
+from videojob.cli.laptop.quick import ALL_FRAMES, DEFAULT_MODEL, DEFAULT_RATE, QuickOptions
+from videojob.cli.laptop.run import subject
+from videojob.cli.terminal import cell, console, tell, write_json
+from videojob.errors import NoPlacement
+from videojob.local.estimate import Headers, question_of, read_headers
+from videojob.local.models.catalogue import look_up
+from videojob.planning.placement.plan.choose import Plan
+from videojob.planning.placement.plan.explain import dollars, duration, hardware, in_two_sentences, notices
+from videojob.planning.placement.plan.make import make_plan
+from videojob.planning.placement.plan.option import Outcome
+from videojob.planning.placement.plan.relax import NoPlan
+from videojob.planning.placement.plan.search import Question, outcomes
+from videojob.printable import printable
+
+_HOURS_OF_MONTH = 730
+_SHOWN_FAILURES = 5
+
+
+def estimate(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="A manifest (.yaml, .yml, .json), or videos: files, folders, and http, https or s3 addresses.",
+            metavar="FILE…",
+        ),
+    ],
+    *,
+    model: Annotated[
+        str | None, typer.Option(help="Model to run, for videos without a manifest.", show_default=DEFAULT_MODEL)
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Frames per second of video time, or {ALL_FRAMES}; for videos without a manifest.",
+            show_default=DEFAULT_RATE,
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Which VideoJob, when the file holds several.")] = None,
+    region: Annotated[str, typer.Option(help="AWS region whose prices count.")] = "us-east-1",
+    model_repository: Annotated[Path | None, typer.Option(help="Folder of models, instead of this machine's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
+) -> None:
+    """Estimate what a job would cost on a cluster, when it would end and on which hardware; starts nothing."""
+    job, base = subject(what, name, QuickOptions(model, fps, None, None, force=False), silent=True)
+    entry = look_up(job.spec.model.name, model_repository)
+    if entry.contract is None:
+        raise entry.error or NoPlacement("the model cannot be used")
+    headers = read_headers(job, base, lambda done, total: None)
+    if not headers.infos:
+        raise headers.failed[0] if headers.failed else NoPlacement("there are no videos", hint="Name some.")
+    asked = question_of(job, headers.infos, entry, entry.contract, region)
+    found = make_plan(asked)
+    now_s = SystemClock().now_s()
+    if isinstance(found, NoPlan):
+        raise NoPlacement(
+            "no hardware meets the deadline and the budget", hint=" ".join(found.changes) or "Allow more hardware."
+        )
+    if as_json:
+        write_json(document(found, asked, headers, now_s))
+    else:
+        _show(found, asked, headers, now_s)
+    raise typer.Exit(ExitCode.PARTIAL if headers.failed else ExitCode.OK)
+
+
+def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dict[str, Any]:
+    """The estimate for a script: amounts in US dollars as text, times in seconds."""
+    on_demand, always_on = comparisons(plan, asked)
+    return {
+        "videos": len(headers.infos),
+        "failed": [error.as_shown() for error in headers.failed],
+        "frames": asked.work.frames,
+        "region": asked.offers.region,
+        "chosen": _as_dict(plan.chosen),
+        "summary": in_two_sentences(plan, asked),
+        "usdLow": str(plan.usd_low),
+        "usdHigh": str(plan.usd_high),
+        "instanceTypes": [one.way.server.type.name for one in plan.members],
+        "fallback": None
+        if plan.fallback is None
+        else _as_dict(plan.fallback) | {"afterSeconds": round(plan.fallback_after_s)},
+        "runnersUp": [_as_dict(one.outcome) | {"why": one.why} for one in plan.runners_up],
+        "onDemandUsd": None if on_demand is None else str(on_demand.usd),
+        "alwaysOnUsdPerMonth": None if always_on is None else str(always_on),
+        "notices": [*headers.notices, *notices(plan, asked, now_s)],
+    }
+
+
+def _as_dict(outcome: Outcome) -> dict[str, Any]:
+    way = outcome.way
+    return {
+        "accelerator": way.accelerator,
+        "instanceType": way.server.type.name,
+        "capacityType": way.server.capacity_type,
+        "zone": way.server.zone,
+        "replicas": way.replicas,
+        "nodes": outcome.server_nodes,
+        "workerInstanceType": None if way.workers is None else way.workers.type.name,
+        "workerNodes": outcome.worker_nodes,
+        "usd": str(outcome.usd),
+        "usdP90": str(outcome.usd_p90),
+        "endsInSeconds": round(outcome.ends_s),
+        "endsInSecondsP90": round(outcome.ends_p90_s),
+        "costs": {name: str(getattr(outcome.costs, name)) for name in outcome.costs.__slots__},
+    }
+
+
+def comparisons(plan: Plan, asked: Question) -> tuple[Outcome | None, Decimal | None]:
+    """(the cheapest way on demand, a month of the cheapest GPU that is never turned off); None where there is none."""
+    every = outcomes(asked)
+    on_demand = [one for one in every if one.way.server.capacity_type == "on-demand"]
+    gpus = [one for one in on_demand if one.way.accelerator == "gpu"]
+    hours = [one.way.server.price.usd_per_h for one in gpus]
+    always_on = min(hours) * _HOURS_OF_MONTH if hours else None
+    return min(on_demand, key=lambda one: one.usd, default=None), always_on
+
+
+def _show(plan: Plan, asked: Question, headers: Headers, now_s: float) -> None:
+    out = console()
+    chosen = plan.chosen
+    videos = f"{len(headers.infos)} video{'s' * (len(headers.infos) != 1)}"
+    tell(out, f"{videos}, {asked.work.frames:,} frames to infer, {asked.offers.region}")
+    tell(out, "")
+    tell(out, f"{dollars(chosen.usd)}  (up to {dollars(plan.usd_high)} in nine of ten cases)", "bold")
+    tell(out, f"Done in about {duration(chosen.ends_s)} ({duration(chosen.ends_p90_s)} in nine of ten cases).")
+    tell(out, in_two_sentences(plan, asked))
+    if len(plan.members) > 1:
+        tell(out, f"Any of these may be launched: {', '.join(one.way.server.type.name for one in plan.members)}.")
+    if plan.fallback is not None:
+        after = duration(plan.fallback_after_s)
+        tell(out, f"Without capacity for {after}: {hardware(plan.fallback)}, {dollars(plan.fallback.usd)}.")
+    tell(out, "")
+    out.print(_parts(chosen))
+    out.print(_runners_up(plan))
+    on_demand, always_on = comparisons(plan, asked)
+    if on_demand is not None:
+        tell(out, f"On demand alone: {dollars(on_demand.usd)} ({hardware(on_demand)}).")
+    if always_on is not None:
+        tell(out, f"A GPU that is never turned off: {dollars(always_on)} a month.")
+    _tell_notices(headers, [*headers.notices, *notices(plan, asked, now_s)], lambda text: tell(out, text))
+
+
+def _parts(outcome: Outcome) -> Table:
+    table = Table("part", "US dollars", title="Where the money goes", title_justify="left")
+    for name in outcome.costs.__slots__:
+        value: Decimal = getattr(outcome.costs, name)
+        if value:
+            table.add_row(cell(_PARTS[name]), cell(dollars(value)))
+    return table
+
+
+_PARTS = {
+    "start": "servers start",
+    "work": "servers answer",
+    "tail": "servers idle at the end",
+    "decoding": "nodes that decode",
+    "redo": "work that spot interruptions undo",
+    "disk": "disks and addresses",
+    "image": "image through a NAT gateway",
+    "crossing": "traffic between zones",
+    "writes": "writes to the results table",
+    "requests": "requests to S3",
+}
+
+
+def _runners_up(plan: Plan) -> Table:
+    table = Table("hardware", "US dollars", "done in", "why not", title="Runners-up", title_justify="left")
+    for one in plan.runners_up:
+        price, end = dollars(one.outcome.usd), duration(one.outcome.ends_s)
+        table.add_row(cell(hardware(one.outcome)), cell(price), cell(end), cell(one.why))
+    return table
+
+
+def _tell_notices(headers: Headers, words: Iterable[str], say: Callable[[str], None]) -> None:
+    for text in words:
+        say(f"Note: {text}")
+    for error in headers.failed[:_SHOWN_FAILURES]:
+        say(f"Not estimated: {printable(str(error))}")
+    more = len(headers.failed) - _SHOWN_FAILURES
+    if more > 0:
+        say(f"Not estimated: {more} more videos, see --json.")

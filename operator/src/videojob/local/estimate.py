@@ -1,0 +1,186 @@
+"""`videojob estimate`: what a manifest's videos would cost on a cluster, from their headers alone."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from videojob.adapters.files.package_data import offers, small_prices, speeds
+from videojob.api.spec import VideoJobSpec
+from videojob.api.videojob import VideoJob
+from videojob.errors import NoFrames, VideoJobError
+from videojob.local.host import usable_cpus
+from videojob.local.models.catalogue import CatalogueEntry
+from videojob.media.parent.decoder import DecoderProcess
+from videojob.planning.placement.plan.search import Question
+from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings
+from videojob.planning.placement.plan.workload import Decoding, Workload
+from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
+from videojob.ports.inputs import FetchedInput, Paging
+from videojob.video.identity import run_settings
+from videojob.video.info import VideoInfo
+from videojob.video.plan import sampled_frames
+from videojob.video.segments import cut
+from videojob.vision.geometry import fit
+from videojob.vision.tensors import ModelContract, PixelInput
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted, once
+from videojob.worker.steps.probing import probe_patiently
+
+_PAGING = Paging(disk_bytes=64 << 20, block_bytes=64 << 10, ahead_bytes=64 << 10)
+_GETS_OF_SEGMENT = 4  # blocks of a few MB each (docs/reference/benchmarks.md)
+_WRITES_OF_SEGMENT = 1  # one item of up to a KB
+_GPU = ReplicaNeeds(millicpu=2000, memory_mib=6144, gpus=1, max_replicas=10)
+_CPU = ReplicaNeeds(millicpu=3000, memory_mib=3072, max_replicas=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What the videos' headers say.
+
+    Attributes:
+        infos: of those that could be read. failed: errors of the others.
+        notices: sentences about what folders and prefixes hold that is no video.
+    """
+
+    infos: tuple[VideoInfo, ...]
+    failed: tuple[VideoJobError, ...]
+    notices: tuple[str, ...]
+
+
+def read_headers(job: VideoJob, base: Path, told: Callable[[int, int], None]) -> Headers:
+    """Reads the headers of all videos, with a few requests for each that is far away, several at a time.
+
+    Args:
+        job: whose inputs are read.
+        base: folder where relative paths start.
+        told: called with (videos done, videos in all).
+
+    Raises:
+        SetupError: AWS cannot be used from here.
+    """
+    with tempfile.TemporaryDirectory(prefix="videojob-estimate-") as folder:
+        with InputResolver(base, Path(folder) / "whole") as resolver:
+            items = once(resolver.expand(job.spec.inputs))
+            reader = _Reader(resolver, Path(folder), job.spec.compute.segment_seconds * 1000)
+            found = []
+            with contextlib.closing(reader), ThreadPoolExecutor(min(2 * usable_cpus(), max(1, len(items)))) as pool:
+                for one in pool.map(reader.read, items):
+                    found.append(one)
+                    told(len(found), len(items))
+            infos = tuple(one for one in found if isinstance(one, VideoInfo))
+            failed = tuple(one for one in found if isinstance(one, VideoJobError))
+            return Headers(infos, failed, tuple(resolver.take_left_out()))
+
+
+class _Reader:
+    """Reads headers in several threads, each with a decoder process of its own."""
+
+    def __init__(self, resolver: InputResolver, folder: Path, segment_ms: int) -> None:
+        self._resolver, self._folder, self._segment_ms = resolver, folder, segment_ms
+        self._own = threading.local()
+        self._all: list[DecoderProcess] = []
+
+    def read(self, item: Item) -> VideoInfo | VideoJobError:
+        """The video, or why it cannot be used."""
+        if isinstance(item, FailedInput):
+            return item.error
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            try:
+                fetched = self._fetched(item, Path(folder))
+                try:
+                    return probe_patiently(self._decoder(), fetched, self._segment_ms)
+                finally:
+                    if fetched.pages is not None:
+                        fetched.pages.close()
+            except VideoJobError as error:
+                error.uri = error.uri or item.uri
+                return error
+
+    def _fetched(self, item: Wanted, folder: Path) -> FetchedInput:
+        paged = item.fetcher.page(item.address, item.version, folder, _PAGING)
+        return item.fetcher.fetch(item.address, item.version, folder) if paged is None else paged
+
+    def _decoder(self) -> DecoderProcess:
+        if not hasattr(self._own, "decoder"):
+            self._own.decoder = DecoderProcess()
+            self._all.append(self._own.decoder)
+        decoder: DecoderProcess = self._own.decoder
+        return decoder
+
+    def close(self) -> None:
+        """Ends the decoder processes."""
+        for one in self._all:
+            one.close()
+
+
+def question_of(
+    job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, contract: ModelContract, region: str
+) -> Question:
+    """What the plan of a job depends on, with the package's own prices and speeds.
+
+    Raises:
+        NoFrames: not one frame is asked for.
+        UsageError: no prices are known for the region.
+    """
+    around = Surroundings(replica={"cpu": _CPU, "gpu": _GPU})
+    work = workload(job, infos, model, contract)
+    return Question(work, allowed(job.spec), around, offers(region), small_prices(region), speeds())
+
+
+def workload(job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, contract: ModelContract) -> Workload:
+    """How much work the videos are."""
+    settings = run_settings(job.spec)
+    keyframes_only = settings.sampling.keyframes_only
+    asked = [sampled_frames(one, settings) for one in infos]
+    frames = sum(asked)
+    if not frames:
+        raise NoFrames("the videos have no frames", hint="Give videos with frames to estimate.")
+    decoded: dict[VideoKind, int] = {}
+    pixels = 0
+    for info, wanted in zip(infos, asked, strict=True):
+        kind = VideoKind(info.codec, info.width * info.height, keyframes_only)
+        decoded[kind] = decoded.get(kind, 0) + (wanted if keyframes_only else info.frames_estimate)
+        pixels += wanted * _input_pixels(info, contract.pixels)
+    segments = len(cut(list(infos), target_ms=settings.segment_ms))
+    on_hardware = ModelOnHardware(
+        model=model.name,
+        digest=contract.digest,
+        input_pixels=pixels // frames,
+        backend="onnxruntime",
+        replica_cpus=_CPU.millicpu / 1000,
+    )
+    return Workload(
+        model=on_hardware,
+        frames=frames,
+        frame_bytes=3 * pixels // frames,
+        decodings=tuple(Decoding(kind, count) for kind, count in decoded.items()),
+        segments=segments,
+        write_units=segments * _WRITES_OF_SEGMENT,
+        get_requests=segments * _GETS_OF_SEGMENT,
+    )
+
+
+def _input_pixels(info: VideoInfo, pixels: PixelInput) -> int:
+    place = fit(*info.display_size, pixels)
+    return place.width * place.height
+
+
+def allowed(spec: VideoJobSpec) -> Allowed:
+    """What the spec allows, seen from the job's start."""
+    compute, limits = spec.compute, spec.compute.limits
+    return Allowed(
+        accelerators=("cpu", "gpu") if compute.accelerator == "auto" else (compute.accelerator,),
+        capacity_types=tuple(sorted(compute.capacity_types or ())),
+        instance_types=tuple(sorted(compute.instance_types or ())),
+        gpus=None if limits is None else limits.gpus,
+        cpus=None if limits is None else limits.cpus,
+        workers=None if limits is None else limits.workers,
+        deadline_s=None if spec.deadline is None else float(spec.deadline.complete_within.seconds),
+        max_usd=None if spec.budget is None else spec.budget.max_cost.decimal,
+    )
