@@ -183,7 +183,7 @@ class Deadline(Model):
 
 
 class Budget(Model):
-    """What the job may cost. This version knows no prices: a cluster rejects it, and `videojob run` ignores it."""
+    """What the job may cost. `videojob estimate` respects it; a cluster rejects it, and `videojob run` ignores it."""
 
     max_cost: Annotated[DecimalField, between("0.000001", "10000000")]
     """US dollars, such as 3 or "2.50"."""

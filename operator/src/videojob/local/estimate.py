@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
-from videojob.adapters.files.package_data import offers, small_prices, speeds
+from videojob.adapters.files.package_data import offers, published_speeds, small_prices
 from videojob.api.spec import VideoJobSpec
 from videojob.api.videojob import VideoJob
 from videojob.errors import NoFrames, VideoJobError
@@ -53,29 +52,27 @@ class Headers:
     notices: tuple[str, ...]
 
 
-def read_headers(job: VideoJob, base: Path, told: Callable[[int, int], None]) -> Headers:
+def read_headers(job: VideoJob, base: Path) -> Headers:
     """Reads the headers of all videos, with a few requests for each that is far away, several at a time.
 
     Args:
         job: whose inputs are read.
         base: folder where relative paths start.
-        told: called with (videos done, videos in all).
 
     Raises:
         SetupError: AWS cannot be used from here.
     """
-    with tempfile.TemporaryDirectory(prefix="videojob-estimate-") as folder:
-        with InputResolver(base, Path(folder) / "whole") as resolver:
-            items = once(resolver.expand(job.spec.inputs))
-            reader = _Reader(resolver, Path(folder), job.spec.compute.segment_seconds * 1000)
-            found = []
-            with contextlib.closing(reader), ThreadPoolExecutor(min(2 * usable_cpus(), max(1, len(items)))) as pool:
-                for one in pool.map(reader.read, items):
-                    found.append(one)
-                    told(len(found), len(items))
-            infos = tuple(one for one in found if isinstance(one, VideoInfo))
-            failed = tuple(one for one in found if isinstance(one, VideoJobError))
-            return Headers(infos, failed, tuple(resolver.take_left_out()))
+    with (
+        tempfile.TemporaryDirectory(prefix="videojob-estimate-") as folder,
+        InputResolver(base, Path(folder) / "whole") as resolver,
+    ):
+        items = once(resolver.expand(job.spec.inputs))
+        reader = _Reader(resolver, Path(folder), job.spec.compute.segment_seconds * 1000)
+        with contextlib.closing(reader), ThreadPoolExecutor(min(2 * usable_cpus(), max(1, len(items)))) as pool:
+            found = list(pool.map(reader.read, items))
+        infos = tuple(one for one in found if isinstance(one, VideoInfo))
+        failed = tuple(one for one in found if isinstance(one, VideoJobError))
+        return Headers(infos, failed, tuple(resolver.take_left_out()))
 
 
 class _Reader:
@@ -130,7 +127,7 @@ def question_of(
     """
     around = Surroundings(replica={"cpu": _CPU, "gpu": _GPU})
     work = workload(job, infos, model, contract)
-    return Question(work, allowed(job.spec), around, offers(region), small_prices(region), speeds())
+    return Question(work, allowed(job.spec), around, offers(region), small_prices(region), published_speeds())
 
 
 def workload(job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, contract: ModelContract) -> Workload:

@@ -59,7 +59,7 @@ def estimate(
     entry = look_up(job.spec.model.name, model_repository)
     if entry.contract is None:
         raise entry.error or NoPlacement("the model cannot be used")
-    headers = read_headers(job, base, lambda done, total: None)
+    headers = read_headers(job, base)
     if not headers.infos:
         raise headers.failed[0] if headers.failed else NoPlacement("there are no videos", hint="Name some.")
     asked = question_of(job, headers.infos, entry, entry.contract, region)
@@ -77,8 +77,8 @@ def estimate(
 
 
 def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dict[str, Any]:
-    """The estimate for a script: amounts in US dollars as text, times in seconds."""
-    on_demand, always_on = comparisons(plan, asked)
+    """The estimate for a script: amounts in US dollars as text with nine decimals, times in seconds."""
+    on_demand, always_on = comparisons(asked)
     return {
         "videos": len(headers.infos),
         "failed": [error.as_shown() for error in headers.failed],
@@ -86,17 +86,21 @@ def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dic
         "region": asked.offers.region,
         "chosen": _as_dict(plan.chosen),
         "summary": in_two_sentences(plan, asked),
-        "usdLow": str(plan.usd_low),
-        "usdHigh": str(plan.usd_high),
+        "usdLow": _amount(plan.usd_low),
+        "usdHigh": _amount(plan.usd_high),
         "instanceTypes": [one.way.server.type.name for one in plan.members],
         "fallback": None
         if plan.fallback is None
         else _as_dict(plan.fallback) | {"afterSeconds": round(plan.fallback_after_s)},
         "runnersUp": [_as_dict(one.outcome) | {"why": one.why} for one in plan.runners_up],
-        "onDemandUsd": None if on_demand is None else str(on_demand.usd),
-        "alwaysOnUsdPerMonth": None if always_on is None else str(always_on),
+        "onDemandUsd": None if on_demand is None else _amount(on_demand.usd),
+        "alwaysOnUsdPerMonth": None if always_on is None else _amount(always_on),
         "notices": [*headers.notices, *notices(plan, asked, now_s)],
     }
+
+
+def _amount(usd: Decimal) -> str:
+    return f"{usd:.9f}"
 
 
 def _as_dict(outcome: Outcome) -> dict[str, Any]:
@@ -110,15 +114,15 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
         "nodes": outcome.server_nodes,
         "workerInstanceType": None if way.workers is None else way.workers.type.name,
         "workerNodes": outcome.worker_nodes,
-        "usd": str(outcome.usd),
-        "usdP90": str(outcome.usd_p90),
+        "usd": _amount(outcome.usd),
+        "usdP90": _amount(outcome.usd_p90),
         "endsInSeconds": round(outcome.ends_s),
         "endsInSecondsP90": round(outcome.ends_p90_s),
-        "costs": {name: str(getattr(outcome.costs, name)) for name in outcome.costs.__slots__},
+        "costs": {name: _amount(getattr(outcome.costs, name)) for name in outcome.costs.__slots__},
     }
 
 
-def comparisons(plan: Plan, asked: Question) -> tuple[Outcome | None, Decimal | None]:
+def comparisons(asked: Question) -> tuple[Outcome | None, Decimal | None]:
     """(the cheapest way on demand, a month of the cheapest GPU that is never turned off); None where there is none."""
     every = outcomes(asked)
     on_demand = [one for one in every if one.way.server.capacity_type == "on-demand"]
@@ -145,7 +149,7 @@ def _show(plan: Plan, asked: Question, headers: Headers, now_s: float) -> None:
     tell(out, "")
     out.print(_parts(chosen))
     out.print(_runners_up(plan))
-    on_demand, always_on = comparisons(plan, asked)
+    on_demand, always_on = comparisons(asked)
     if on_demand is not None:
         tell(out, f"On demand alone: {dollars(on_demand.usd)} ({hardware(on_demand)}).")
     if always_on is not None:

@@ -17,7 +17,7 @@ def dollars(usd: Decimal) -> str:
     if usd >= Decimal("0.1") or usd <= 0:
         return f"${usd.quantize(_CENT, ROUND_HALF_UP)}"
     digits = max(2, 1 - usd.adjusted())
-    return f"${usd.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)}"
+    return f"${usd.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
 
 
 def duration(seconds: float) -> str:
