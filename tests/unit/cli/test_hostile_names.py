@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from support.fakes import FakeClock
 from support.segments import job_plan, run_record, video_plan
 from videojob.api.loading.problems import ManifestProblem
-from videojob.cli.display import LiveView, PlainLines, progress_view, short_uri
+from videojob.cli.display import LiveRun, PlainRun, progress_view, short_uri
 from videojob.cli.laptop.validate import Validation, validation_json, validation_text
 from videojob.cli.results.outcome import class_table, outcome_document, show_outcome
 from videojob.cli.results.results import show_results, videos_table, windows_csv
@@ -97,7 +97,7 @@ def test_the_table_of_videos_shows_it(name: str, shown: str) -> None:
 def test_lines_for_a_log_show_it_on_one_line(name: str, shown: str) -> None:
     out = io.StringIO()
     bad = replace(video_plan(0, error=InputNotFound("gone")), uri=name)
-    PlainLines(Console(file=out, width=200), FakeClock()).planned(job_plan(videos=(bad, video_plan(1))))
+    PlainRun(Console(file=out, width=200), FakeClock()).planned(job_plan(videos=(bad, video_plan(1))))
     assert out.getvalue().splitlines()[1:] == [f"{shown}: failed, InputNotFound"]
 
 
@@ -151,7 +151,7 @@ def test_json_is_ascii_and_exact(name: str, shown: str, capsys: pytest.CaptureFi
 
 def test_a_notice_keeps_its_lines_but_no_escape() -> None:
     out = io.StringIO()
-    PlainLines(Console(file=out, width=200), FakeClock()).notice("the end of its log:\n    \x1b[31mred")
+    PlainRun(Console(file=out, width=200), FakeClock()).notice("the end of its log:\n    \x1b[31mred")
     assert out.getvalue() == "the end of its log:\n    \\x1b[31mred\n"
 
 
@@ -159,7 +159,7 @@ def test_the_live_view_lives_through_every_name() -> None:
     out = io.StringIO()
     videos = tuple(replace(video_plan(at), uri=name) for at, (name, _) in enumerate(HOSTILE))
     plan = job_plan(videos=videos)
-    with LiveView(Console(file=out, width=200, force_terminal=True)) as view:
+    with LiveRun(Console(file=out, width=200, force_terminal=True)) as view:
         view.stage("\x1b]0;x\x07")
         view.planned(plan)
         view.progress(ProgressTracker(plan, 0.0).snapshot(1.0, None))

@@ -14,14 +14,14 @@ from support.fakes import FakeClock
 from support.reports import run_facts
 from support.segments import job_plan, run_record, video_plan
 from videojob.cli.display import (
-    LiveView,
-    PlainLines,
-    Silent,
-    display,
+    LiveRun,
+    PlainRun,
+    RunDisplay,
     duration_text,
     plan_text,
     progress_text,
     progress_view,
+    run_display,
     short_uri,
 )
 from videojob.cli.results.outcome import outcome_document, show_outcome
@@ -97,14 +97,14 @@ def test_progress_is_one_line_with_rate_batch_and_remaining_time() -> None:
 
 def test_nothing_is_shown_for_scripts_lines_for_logs_and_a_view_for_people() -> None:
     log, terminal = Console(file=io.StringIO()), Console(file=io.StringIO(), force_terminal=True)
-    assert type(display(log, FakeClock(), silent=True)) is Silent
-    assert type(display(log, FakeClock(), silent=False)) is PlainLines
-    assert type(display(terminal, FakeClock(), silent=False)) is LiveView
+    assert type(run_display(log, FakeClock(), silent=True)) is RunDisplay
+    assert type(run_display(log, FakeClock(), silent=False)) is PlainRun
+    assert type(run_display(terminal, FakeClock(), silent=False)) is LiveRun
 
 
 def test_a_log_gets_a_progress_line_every_two_seconds_at_most() -> None:
     out, clock = io.StringIO(), FakeClock()
-    lines = PlainLines(Console(file=out, width=200), clock)
+    lines = PlainRun(Console(file=out, width=200), clock)
     clock.seconds = 10.0
     for step in range(8):
         clock.seconds = 10.0 + step / 2
@@ -115,7 +115,7 @@ def test_a_log_gets_a_progress_line_every_two_seconds_at_most() -> None:
 def log_of(plan: JobPlan, *steps: Callable[[ProgressTracker], None]) -> list[str]:
     """Lines of a log while segments end one after the other, the lines of progress itself left out."""
     out, clock, tracker = io.StringIO(), FakeClock(), ProgressTracker(plan, 0.0)
-    lines = PlainLines(Console(file=out, width=200), clock)
+    lines = PlainRun(Console(file=out, width=200), clock)
     lines.planned(plan)
     for step in steps:
         step(tracker)

@@ -1,146 +1,91 @@
-"""Shows a run while it works: a live view in a terminal, plain lines elsewhere, nothing for `--json`."""
+"""Shows a run while it works."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from videojob.cli.terminal import cell, tell
-from videojob.local.run_types import JobPlan, RunObserver, RunProgress, VideoProgress
+from videojob.cli.screen import Lines, LiveArea, Screen
+from videojob.cli.terminal import cell
+from videojob.local.run_types import JobPlan, RunProgress, VideoProgress
 from videojob.ports.clock import Clock
 from videojob.printable import printable
 
-_PLAIN_EVERY_S = 2.0
 _VIDEOS_SHOWN = 8
 _VIDEOS_TOLD = 24  # a log of more would be little but their names: their number is enough
 _NAME_CHARS = 40
 
 
-class Display(RunObserver, Protocol):
-    """An observer that may hold the terminal."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class Silent:
-    """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to give back."""
+class RunDisplay(Screen):
+    """Where a run is shown, as its `RunObserver`; this one shows nothing."""
 
     def stage(self, text: str) -> None:
-        """Ignored."""
+        """A step began that takes a moment."""
 
     def planned(self, plan: JobPlan) -> None:
-        """Ignored."""
+        """What will be done, and which inputs cannot be used."""
 
     def progress(self, progress: RunProgress) -> None:
-        """Ignored."""
-
-    def notice(self, text: str) -> None:
-        """Ignored."""
+        """How far the job is."""
 
 
-class PlainLines(Silent):
+class PlainRun(Lines, RunDisplay):
     """One line per step, per video that ended, and every two seconds, for logs and pipes.
 
     Of a job with very many videos only the number of those that ended is told.
     """
 
     def __init__(self, console: Console, clock: Clock) -> None:
-        self._console = console
-        self._clock = clock
-        self._next_s = 0.0
+        super().__init__(console, clock)
         self._told: set[int] = set()
 
     def stage(self, text: str) -> None:
-        """One line."""
-        tell(self._console, text)
+        self.line(text)
 
     def planned(self, plan: JobPlan) -> None:
-        """What will be done, and which inputs cannot be used."""
-        tell(self._console, plan_text(plan))
+        self.line(plan_text(plan))
         self._told = _settled(plan)
         if len(plan.videos) <= _VIDEOS_TOLD:
             for video in plan.videos:
                 if video.error is not None:
-                    tell(self._console, f"{printable(video.name or video.uri)}: failed, {video.error.reason}")
+                    self.line(f"{printable(video.name or video.uri)}: failed, {video.error.reason}")
 
     def progress(self, progress: RunProgress) -> None:
         """The videos that ended since the last call, and at most every two seconds how far the job is."""
         if len(progress.videos) <= _VIDEOS_TOLD:
             self._ended([video for video in progress.videos if video_ended(video) and video.video not in self._told])
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._next_s:
-            self._next_s = now_s + _PLAIN_EVERY_S
-            tell(self._console, progress_text(progress))
-
-    def notice(self, text: str) -> None:
-        """One line."""
-        tell(self._console, text)
+        if self.may_progress():
+            self.line(progress_text(progress))
 
     def _ended(self, videos: list[VideoProgress]) -> None:
         for video in videos:
             self._told.add(video.video)
             how = "failed" if video.failed else f"done, {video.frames_done:,} {plural(video.frames_done, 'frame')}"
-            tell(self._console, f"{printable(video.name or video.uri)}: {how}")
+            self.line(f"{printable(video.name or video.uri)}: {how}")
 
 
-class LiveView(Silent):
+class LiveRun(LiveArea, RunDisplay):
     """A view that redraws itself in place."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Gives the terminal back."""
-        self._live.stop()
-
     def stage(self, text: str) -> None:
-        """Shown until the next step."""
-        self._live.update(cell(f"{text} …", "dim"))
+        self.redraw(cell(f"{text} …", "dim"))
 
     def planned(self, plan: JobPlan) -> None:
-        """Stays above the live part."""
-        tell(self._live.console, plan_text(plan))
+        self.line(plan_text(plan))
 
     def progress(self, progress: RunProgress) -> None:
-        """Redraws."""
-        self._live.update(progress_view(progress))
-
-    def notice(self, text: str) -> None:
-        """Stays above the live part."""
-        tell(self._live.console, text, "yellow")
+        self.redraw(progress_view(progress))
 
 
-def display(console: Console, clock: Clock, *, silent: bool) -> Display:
+def run_display(console: Console, clock: Clock, *, silent: bool) -> RunDisplay:
     """The display that fits the console."""
     if silent:
-        return Silent()
-    return LiveView(console) if console.is_terminal else PlainLines(console, clock)
+        return RunDisplay()
+    return LiveRun(console) if console.is_terminal else PlainRun(console, clock)
 
 
 def plan_text(plan: JobPlan) -> str:

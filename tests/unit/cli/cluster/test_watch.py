@@ -14,7 +14,7 @@ from videojob.cli.cluster.connection import Access, command_line
 from videojob.cli.cluster.following import Back, Gone, Happened, Lost, News, Refused, Seen
 from videojob.cli.cluster.suspend import hold_text
 from videojob.cli.cluster.watch import exit_code_of, show_end, watch_job
-from videojob.cli.cluster.watch_view import PlainWatch, SilentWatch, end_document, state_text, watch_view
+from videojob.cli.cluster.watch_view import PlainWatch, WatchDisplay, end_document, state_text, watch_view
 from videojob.cli.exit_codes import ExitCode
 from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
 from videojob.kube.read.job_state import JobState
@@ -59,12 +59,12 @@ def event(reason: str, message: str = "it happened", kind: str = "Normal") -> Ha
 
 
 def test_a_watch_ends_with_the_job_and_has_its_events() -> None:
-    job, events = watch_job(heard(a_state(), event("Processing"), Seen(DONE)), SilentWatch(), FakeClock())
+    job, events = watch_job(heard(a_state(), event("Processing"), Seen(DONE)), WatchDisplay(), FakeClock())
     assert (job, [one.reason for one in events]) == (DONE, ["Processing"])
 
 
 def test_events_behind_the_end_are_waited_for() -> None:
-    _, events = watch_job(heard(a_state(), Seen(DONE), event("Completed")), SilentWatch(), FakeClock())
+    _, events = watch_job(heard(a_state(), Seen(DONE), event("Completed")), WatchDisplay(), FakeClock())
     assert [one.reason for one in events] == ["Completed"]
 
 

@@ -1,88 +1,52 @@
-"""How a VideoJob on a cluster is shown while it is watched: live in a terminal, plain lines elsewhere, nothing for a
-script. The state's words are pure functions; a display only decides when and where they are written.
+"""How a VideoJob on a cluster is shown while it is watched.
+
+The state's words are pure functions; a display only decides when and where they are written.
 """
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from videojob.cli.cluster.following import Happened
 from videojob.cli.display import duration_text, progress_text, progress_view
 from videojob.cli.program import program_name
-from videojob.cli.terminal import cell, tell
+from videojob.cli.screen import Lines, LiveArea, Screen
+from videojob.cli.terminal import cell
 from videojob.kube.read.job_state import ConditionState, JobState, ProgressState
 from videojob.local.run_types import RunProgress
 from videojob.ports.clock import Clock
 from videojob.reasons import Phase
 
 _STYLES = {Phase.SUCCEEDED: "bold green", Phase.FAILED: "bold red", Phase.WORKING: "bold", Phase.WAITING: "bold yellow"}
-_PLAIN_EVERY_S = 2.0
 _NOT_LOOKED_AT = "no controller has looked at the job yet"
 _PATIENT_S = 15.0  # a controller that works has looked at a new job long before
 
 
-class WatchDisplay(Protocol):
-    """Where a watch is shown; it may hold the terminal."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+class WatchDisplay(Screen):
+    """Where a watch is shown; this one shows nothing."""
 
     def state(self, job: JobState, now_s: float) -> None:
         """The job as it is now; told again each second, so that times go on."""
-        ...
 
     def event(self, event: Happened) -> None:
         """An Event about it."""
-        ...
-
-    def notice(self, text: str) -> None:
-        """Something that a person should know."""
-        ...
 
 
-class SilentWatch:
-    """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to give back."""
-
-    def state(self, job: JobState, now_s: float) -> None:
-        """Ignored."""
-
-    def event(self, event: Happened) -> None:
-        """Ignored."""
-
-    def notice(self, text: str) -> None:
-        """Ignored."""
-
-
-class PlainWatch(SilentWatch):
+class PlainWatch(Lines, WatchDisplay):
     """A line per change: of what the job does or waits for, of each condition, and every two seconds of progress.
 
     Most changes are Events, too: what one of both has said is not said again.
     """
 
     def __init__(self, console: Console, clock: Clock) -> None:
-        self._console = console
-        self._clock = clock
+        super().__init__(console, clock)
         self._state = ("", "")
         self._conditions: dict[str, str] = {}
         self._heard: set[tuple[str, str]] = set()
-        self._next_s = 0.0
         self._progress = ""
 
     def state(self, job: JobState, now_s: float) -> None:
@@ -95,23 +59,18 @@ class PlainWatch(SilentWatch):
             is_news = one.status == "True" or one.type != "Suspended" or one.type in self._conditions
             if is_news and self._conditions.get(one.type) != text:
                 self._conditions[one.type] = text
-                tell(self._console, f"  {text}")
+                self.line(f"  {text}")
         progress = "" if job.progress is None else progress_text(run_progress(job.progress))
-        if progress != self._progress and self._clock.monotonic_s() >= self._next_s:
+        if progress != self._progress and self.may_progress():
             self._progress = progress
-            self._next_s = self._clock.monotonic_s() + _PLAIN_EVERY_S
-            tell(self._console, f"  {progress}")
+            self.line(f"  {progress}")
 
     def event(self, event: Happened) -> None:
         """One line, unless the state has said it."""
         words = (event.reason, event.message)
         if words != self._state:
             self._heard.add(words)
-            tell(self._console, event_text(event))
-
-    def notice(self, text: str) -> None:
-        """One line."""
-        tell(self._console, text)
+            self.line(event_text(event))
 
     def _tell_state(self, job: JobState, now_s: float) -> None:
         words = (job.reason, state_text(job, now_s) if job.phase is None else job.message)
@@ -119,44 +78,25 @@ class PlainWatch(SilentWatch):
             return
         if words not in self._heard:
             repeated = any(job.message == message for _, message in self._heard)
-            tell(self._console, f"{job.namespace}/{job.name}: {job.reason}" if repeated else state_text(job, now_s))
+            self.line(f"{job.namespace}/{job.name}: {job.reason}" if repeated else state_text(job, now_s))
         self._state = words
         self._heard.clear()
 
 
-class LiveWatch(SilentWatch):
+class LiveWatch(LiveArea, WatchDisplay):
     """A view that redraws itself in place, below the Events."""
 
-    def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Gives the terminal back."""
-        self._live.stop()
-
     def state(self, job: JobState, now_s: float) -> None:
-        """Redraws."""
-        self._live.update(watch_view(job, now_s))
+        self.redraw(watch_view(job, now_s))
 
     def event(self, event: Happened) -> None:
-        """Stays above the live part."""
-        tell(self._live.console, event_text(event), "yellow" if event.type == "Warning" else "dim")
-
-    def notice(self, text: str) -> None:
-        """Stays above the live part."""
-        tell(self._live.console, text, "yellow")
+        self.line(event_text(event), "yellow" if event.type == "Warning" else "dim")
 
 
 def watch_display(console: Console, clock: Clock, *, silent: bool) -> WatchDisplay:
     """The display that fits the console."""
     if silent:
-        return SilentWatch()
+        return WatchDisplay()
     return LiveWatch(console) if console.is_terminal else PlainWatch(console, clock)
 
 

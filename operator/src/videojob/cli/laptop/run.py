@@ -14,7 +14,7 @@ import typer
 from videojob.adapters.clock import SystemClock
 from videojob.api.loading.load import load_manifests
 from videojob.api.videojob import VideoJob
-from videojob.cli.display import display
+from videojob.cli.display import run_display
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.laptop.quick import (
     ALL_FRAMES,
@@ -112,7 +112,7 @@ def run(
         grace_s=grace,
     )
     clock = SystemClock()
-    with display(console(stderr=True), clock, silent=as_json) as shown, stop_signals(clock) as stop:
+    with run_display(console(stderr=True), clock, silent=as_json) as shown, stop_signals(clock) as stop:
         outcome = LocalRun(job, options, shown, stop, clock).run()
     _tell(outcome, options, as_json=as_json)
     raise typer.Exit(_EXIT[outcome.state])
