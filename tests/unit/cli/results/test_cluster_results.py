@@ -11,14 +11,14 @@ import pytest
 
 from support.decisions import INSTALLATION, a_job
 from support.job_states import job_object
-from videojob.cli.results.cluster_results import JobTable, Origin, find_place, results_of
-from videojob.cli.results.stored import Which
+from videojob.cli.results.cluster_results import JobTable, find_place, results_of
+from videojob.cli.results.stored import Origin
 from videojob.errors import UsageError
 from videojob.kube.job_file import JOB_FILE
 from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import config_map
 
-NOWHERE = Origin(False, None, None, None, None, None, None)
+NOWHERE = Origin()
 IN_SPEC = {"results": {"dynamodb": {"tableName": "mine", "region": "eu-west-1"}}}
 SETTLED = json.dumps({"cluster": {"table": "default-table", "region": "us-east-1"}})
 
@@ -70,12 +70,12 @@ def test_a_job_is_one_of_the_cluster_when_the_options_or_the_program_say_so(
 
 
 @pytest.mark.parametrize(
-    ("which", "origin", "words"),
+    ("origin", "words"),
     [
-        (Which("a"), replace(NOWHERE, cluster=True, sink="sqlite"), "results in DynamoDB"),
-        (Which("a", uid="u"), replace(NOWHERE, cluster=True), "a job's name says which one"),
+        (replace(NOWHERE, cluster=True, sink="sqlite"), "results in DynamoDB"),
+        (replace(NOWHERE, cluster=True, uid="u"), "a job's name says which one"),
     ],
 )
-def test_options_that_exclude_each_other_are_refused(which: Which, origin: Origin, words: str) -> None:
+def test_options_that_exclude_each_other_are_refused(origin: Origin, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        find_place(which, None, origin)
+        find_place("a", origin)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.segments import run_record
-from videojob.cli.results.stored import Which, choose, place
+from videojob.cli.results.stored import Origin, Which, choose, place
 from videojob.errors import SetupError, UsageError
 from videojob.local.run_types import SinkConfig
 from videojob.results.aggregate.segment_results import RunRecord
@@ -76,7 +76,7 @@ def test_a_store_of_very_many_jobs_lists_a_few() -> None:
 
 
 def in_dynamodb(table: str | None) -> SinkConfig:
-    return place(Which("walk"), None, "dynamodb", table=table, region="eu-central-1", endpoint_url=None).sink
+    return place("walk", Origin(sink="dynamodb", table=table, region="eu-central-1")).sink
 
 
 def test_a_table_must_be_named() -> None:
@@ -87,4 +87,4 @@ def test_a_table_must_be_named() -> None:
 
 def test_an_output_folder_without_results_is_told(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="there are no results at"):
-        place(Which("walk"), tmp_path, "sqlite", table=None, region=None, endpoint_url=None)
+        place("walk", Origin(output=tmp_path, sink="sqlite"))

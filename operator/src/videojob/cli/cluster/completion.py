@@ -23,7 +23,7 @@ _NO_FILES = ":4"
 def job_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names of VideoJobs that begin so, on the cluster and in the namespace of the options so far; none on a fault."""
     given = context.params
-    access = Access(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
+    access = Access(given.get("namespace"), given.get("kubeconfig"), given.get("context"))
     try:
         with connected(access) as there:
             names = [str(job["metadata"]["name"]) for job in there.api.list(VIDEOJOBS, there.namespace)]

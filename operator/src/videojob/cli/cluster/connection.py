@@ -22,10 +22,6 @@ from videojob.reasons import Where, settle_on
 if TYPE_CHECKING:
     from videojob.adapters.kubernetes.api import KubernetesApi
 
-KubeNamespaceOption = Annotated[
-    str | None,
-    typer.Option("--namespace", "-n", help="Namespace of the VideoJob.", show_default="that of the context"),
-]
 KubeconfigOption = Annotated[
     Path | None, typer.Option("--kubeconfig", help="Of the cluster.", show_default="KUBECONFIG or ~/.kube/config")
 ]
@@ -37,11 +33,14 @@ _JOBS_LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which cluster and namespace a command is about; None leaves it to the kubeconfig."""
+    """Options of which cluster and namespace a command is about; None leaves it to the kubeconfig."""
 
-    kubeconfig: Path | None = None
-    context: str | None = None
-    namespace: str | None = None
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="Namespace of the VideoJob.", show_default="that of the context"),
+    ] = None
+    kubeconfig: KubeconfigOption = None
+    context: ContextOption = None
 
     @property
     def flags(self) -> str:

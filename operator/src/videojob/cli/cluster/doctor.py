@@ -12,7 +12,7 @@ from rich.text import Text
 import videojob
 from videojob.adapters.clock import SystemClock
 from videojob.api.schema.crd import crd
-from videojob.cli.cluster.connection import Access, ContextOption, KubeconfigOption, KubeNamespaceOption, connected
+from videojob.cli.cluster.connection import Access, connected
 from videojob.cli.cluster.doctor_facts import (
     FactReader,
     Release,
@@ -24,6 +24,7 @@ from videojob.cli.cluster.doctor_facts import (
 )
 from videojob.cli.display import plural
 from videojob.cli.exit_codes import ExitCode
+from videojob.cli.options import with_options
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.doctor.aws import (
@@ -63,11 +64,10 @@ _LEVEL_CHARS = max(map(len, _STYLES))
 _CHECK_CHARS = 22
 
 
+@with_options
 def doctor(
     *,
-    namespace: KubeNamespaceOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
+    access: Access,
     system_namespace: Annotated[
         str | None, typer.Option("--system-namespace", help="Of the installation.", show_default="wherever it is")
     ] = None,
@@ -79,7 +79,7 @@ def doctor(
     """
     shown = console()
     found: list[Finding] = []
-    with connected(Access(kubeconfig, context, namespace)) as there:
+    with connected(access) as there:
         for finding in checks(FactReader(there.api, system_namespace), there.api.address, there.namespace):
             found.append(finding)
             if not as_json:

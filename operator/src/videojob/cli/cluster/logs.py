@@ -16,14 +16,12 @@ from videojob.cli.cluster.completion import JobArgument
 from videojob.cli.cluster.connection import (
     Access,
     Connected,
-    ContextOption,
-    KubeconfigOption,
-    KubeNamespaceOption,
     connected,
     find_job,
 )
 from videojob.cli.cluster.log_lines import LogLine, line_text, log_line
 from videojob.cli.cluster.log_reading import MOST_STREAMS, LogFollowing, Wanted, Written, find_sources, read_logs
+from videojob.cli.options import with_options
 from videojob.cli.terminal import console, tell
 from videojob.errors import UsageError
 from videojob.kube.read.job_state import JobState
@@ -42,12 +40,11 @@ class Component(StrEnum):
     SERVER = "server"
 
 
+@with_options
 def logs(
     name: JobArgument,
     *,
-    namespace: KubeNamespaceOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
+    access: Access,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
     component: Annotated[
         list[Component] | None, typer.Option("--component", help="Whose; may be given again.", show_default="all")
@@ -62,7 +59,6 @@ def logs(
     if follow and previous:
         raise UsageError("what was written before a restart does not go on", hint="Leave out --follow or --previous.")
     wanted = Wanted(frozenset(component or tuple(Component)), previous, None if tail < 0 else tail)
-    access = Access(kubeconfig, context, namespace)
     with connected(access, connections=MOST_STREAMS + 10) as there:
         job = find_job(there.api, there.namespace, name)
         lines = _followed(there, job, wanted) if follow else _read(there, job, wanted)

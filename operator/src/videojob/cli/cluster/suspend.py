@@ -13,14 +13,12 @@ import typer
 from videojob.cli.cluster.completion import JobArgument
 from videojob.cli.cluster.connection import (
     Access,
-    ContextOption,
-    KubeconfigOption,
-    KubeNamespaceOption,
     command_line,
     connected,
     find_job,
 )
 from videojob.cli.display import plural
+from videojob.cli.options import with_options
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import SetupError, UsageError
 from videojob.kube.kinds import VIDEOJOBS
@@ -32,24 +30,22 @@ _ENDED_HINT = "Its summary stands, also for inputs that failed. For those create
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
+@with_options
 def suspend(
     name: JobArgument,
     *,
-    namespace: KubeNamespaceOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
+    access: Access,
     as_json: JsonOption = False,
 ) -> None:
     """Hold a VideoJob on the cluster: its pods go, finished segments stay."""
-    _set(Access(kubeconfig, context, namespace), name, held=True, as_json=as_json)
+    _set(access, name, held=True, as_json=as_json)
 
 
+@with_options
 def resume(
     name: JobArgument,
     *,
-    namespace: KubeNamespaceOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
+    access: Access,
     active_deadline: Annotated[
         int | None,
         typer.Option("--active-deadline-seconds", min=1, help="Of a job that failed: its new limit, from now on."),
@@ -60,7 +56,6 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Let a VideoJob on the cluster go on that is held, or that failed: finished segments stay."""
-    access = Access(kubeconfig, context, namespace)
     given = {"activeDeadlineSeconds": active_deadline, "backoffLimit": backoff_limit}
     changes = {field: value for field, value in given.items() if value is not None}
     with connected(access) as there:

@@ -13,9 +13,6 @@ from videojob.adapters.clock import SystemClock
 from videojob.cli.cluster.completion import JobArgument
 from videojob.cli.cluster.connection import (
     Access,
-    ContextOption,
-    KubeconfigOption,
-    KubeNamespaceOption,
     command_line,
     connected,
     find_job,
@@ -24,6 +21,7 @@ from videojob.cli.cluster.following import Back, Following, Gone, Happened, Lost
 from videojob.cli.cluster.watch_view import WatchDisplay, end_document, run_progress, watch_display
 from videojob.cli.display import duration_text
 from videojob.cli.exit_codes import ExitCode
+from videojob.cli.options import with_options
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import Cancelled, SetupError
 from videojob.kube.read.job_state import JobState
@@ -37,17 +35,15 @@ _LAST_WORDS_S = 1.0
 _STYLES = {"Completed": "bold green", "PartiallyCompleted": "bold yellow"}
 
 
+@with_options
 def watch(
     name: JobArgument,
     *,
-    namespace: KubeNamespaceOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
+    access: Access,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
     """Watch a VideoJob on the cluster until it ends; ends with the exit code that `run` would have."""
     clock = SystemClock()
-    access = Access(kubeconfig, context, namespace)
     with connected(access) as there:
         following = Following(there.api, find_job(there.api, there.namespace, name))
         with (

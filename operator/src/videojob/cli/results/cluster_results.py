@@ -7,15 +7,10 @@ otherwise. Its uid, table and region are read there, its items with the user's o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from videojob.api.metadata import Metadata
-from videojob.cli.cluster.connection import Access, ContextOption, KubeconfigOption, connected, stored_job
-from videojob.cli.program import is_plugin
-from videojob.cli.results.stored import Place, SinkKind, Which, place
+from videojob.cli.cluster.connection import Access, connected, stored_job
+from videojob.cli.results.stored import Origin, Place, Which, place
 from videojob.errors import ClusterRefused, SetupError, UsageError
 from videojob.kube.job_file import JOB_FILE, results_place
 from videojob.kube.kinds import CONFIG_MAPS
@@ -24,35 +19,6 @@ from videojob.kube.read.job_state import job_state
 from videojob.local.record import OUTPUT_ROOT
 from videojob.local.run_types import SinkConfig
 from videojob.ports.cluster import Cluster, Object
-
-ClusterOption = Annotated[
-    bool,
-    typer.Option(
-        "--cluster",
-        help="Of a VideoJob on a cluster; also by --kubeconfig, --context and as `kubectl videojob`.",
-    ),
-]
-
-__all__ = ["ClusterOption", "ContextOption", "KubeconfigOption", "Origin", "find_place", "results_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What the options say about where results are; None for what was not given."""
-
-    cluster: bool
-    kubeconfig: Path | None
-    context: str | None
-    sink: SinkKind | None
-    table: str | None
-    region: str | None
-    endpoint_url: str | None
-
-    @property
-    def is_cluster(self) -> bool:
-        """Whether a VideoJob on a cluster is meant."""
-        asked = self.cluster or self.kubeconfig is not None or self.context is not None
-        return asked or (is_plugin() and self.sink is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +30,32 @@ class JobTable:
     region: str | None
 
 
-def find_place(which: Which, output: Path | None, origin: Origin) -> Place:
+def find_place(name: str, origin: Origin) -> Place:
     """The place that the options name.
 
     Raises:
         UsageError: the options exclude each other, or name no table.
         SetupError: there is no such database, cluster or job.
     """
-    table, region, endpoint_url = origin.table, origin.region, origin.endpoint_url
     if not origin.is_cluster:
-        return place(which, output, origin.sink or "sqlite", table=table, region=region, endpoint_url=endpoint_url)
+        return place(name, origin)
     if origin.sink is not None:
         raise UsageError("a VideoJob on a cluster has its results in DynamoDB", hint="Leave --sink out.")
-    if which.uid is not None:
+    if origin.uid is not None:
         raise UsageError("on a cluster a job's name says which one is meant", hint="Leave --uid out.")
-    with connected(Access(origin.kubeconfig, origin.context, which.namespace)) as there:
-        value = stored_job(there.api, there.namespace, which.name)
-        found = results_of(value, "" if table and region else _job_file(there.api, value))
-    if (table or found.table) is None:
+    with connected(Access(origin.namespace, origin.kubeconfig, origin.context)) as there:
+        value = stored_job(there.api, there.namespace, name)
+        found = results_of(value, "" if origin.table and origin.region else _job_file(there.api, value))
+    table = origin.table or found.table
+    if table is None:
         raise SetupError(
-            f"nothing says which table has the results of {there.namespace}/{which.name}",
+            f"nothing says which table has the results of {there.namespace}/{name}",
             hint="Give --table: the administrator knows the value results.table of the installation.",
         )
-    config = SinkConfig(
-        "dynamodb", table=table or found.table, region=region or found.region, endpoint_url=endpoint_url
-    )
-    exact = Which(which.name, there.namespace, found.uid)
-    return Place(exact, output or OUTPUT_ROOT / which.name, config, job_state(value))
+    region = origin.region or found.region
+    config = SinkConfig("dynamodb", table=table, region=region, endpoint_url=origin.endpoint_url)
+    exact = Which(name, there.namespace, found.uid)
+    return Place(exact, origin.output or OUTPUT_ROOT / name, config, job_state(value))
 
 
 def results_of(value: Object, file: str) -> JobTable:

@@ -16,21 +16,11 @@ from rich.table import Table
 
 from videojob.adapters.clock import SystemClock
 from videojob.cli.display import video_name
-from videojob.cli.results.cluster_results import ClusterOption, ContextOption, KubeconfigOption, Origin, find_place
+from videojob.cli.options import with_options
+from videojob.cli.results.cluster_results import find_place
 from videojob.cli.results.deleting import delete_results
 from videojob.cli.results.outcome import show_summary
-from videojob.cli.results.stored import (
-    EndpointOption,
-    NameArgument,
-    NamespaceOption,
-    OutputOption,
-    RegionOption,
-    SinkOption,
-    TableOption,
-    UidOption,
-    Which,
-    finished_run,
-)
+from videojob.cli.results.stored import NameArgument, Origin, finished_run
 from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import error_from_dict
 from videojob.local.record import REPORT_FILE, read_facts
@@ -66,19 +56,11 @@ class ResultsFormat(StrEnum):
     CSV = "csv"
 
 
+@with_options
 def results(
     name: NameArgument,
     *,
-    namespace: NamespaceOption = None,
-    uid: UidOption = None,
-    output: OutputOption = None,
-    cluster: ClusterOption = False,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    sink: SinkOption = None,
-    table: TableOption = None,
-    region: RegionOption = None,
-    endpoint_url: EndpointOption = None,
+    origin: Origin,
     form: Annotated[
         ResultsFormat, typer.Option("--format", help="table for people, json: the summary, csv: a row per window.")
     ] = ResultsFormat.TABLE,
@@ -89,8 +71,7 @@ def results(
     ] = False,
 ) -> None:
     """Show what a finished run found, or delete it."""
-    origin = Origin(cluster, kubeconfig, context, sink, table, region, endpoint_url)
-    where = find_place(Which(name, namespace, uid), output, origin)
+    where = find_place(name, origin)
     if delete:
         delete_results(where, sure=yes, unfinished=unfinished)
         return
@@ -173,24 +154,15 @@ def videos_table(summary: Summary, names: Mapping[int, str]) -> Table:
     return table
 
 
+@with_options
 def report(
     name: NameArgument,
     *,
-    namespace: NamespaceOption = None,
-    uid: UidOption = None,
-    output: OutputOption = None,
-    cluster: ClusterOption = False,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    sink: SinkOption = None,
-    table: TableOption = None,
-    region: RegionOption = None,
-    endpoint_url: EndpointOption = None,
+    origin: Origin,
     to: Annotated[Path | None, typer.Option(help="File to write.", show_default="OUTPUT/report.html")] = None,
 ) -> None:
     """Write the report of a finished run: one HTML file that needs nothing else."""
-    origin = Origin(cluster, kubeconfig, context, sink, table, region, endpoint_url)
-    where = find_place(Which(name, namespace, uid), output, origin)
+    where = find_place(name, origin)
     with finished_run(where) as (store, run, _):
         facts = _facts(where.output, run, "Pictures and timings")
         path = write_report(store, run, facts, SystemClock(), to or where.output / REPORT_FILE)

@@ -1,4 +1,4 @@
-"""Finds a finished run again: the options that `results` and `report` share."""
+"""Finds a finished run again, by the options that `results` and `report` share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from videojob.cli.cluster.connection import command_line
+from videojob.cli.cluster.connection import ContextOption, KubeconfigOption, command_line
+from videojob.cli.program import is_plugin
 from videojob.cli.terminal import console, tell
 from videojob.errors import ResultsIncomplete, SetupError, UsageError
 from videojob.kube.read.job_state import JobState
@@ -22,30 +23,7 @@ from videojob.reasons import Phase
 from videojob.results.aggregate.segment_results import RunRecord
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the VideoJob.", metavar="NAME")]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", help="Folder of the run.", show_default="videojob-output/NAME")
-]
 SinkKind = Literal["sqlite", "dynamodb"]
-SinkOption = Annotated[
-    SinkKind | None, typer.Option("--sink", help="Where the results are.", show_default="sqlite, without --cluster")
-]
-TableOption = Annotated[str | None, typer.Option("--table", help="DynamoDB table.")]
-RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the table.")]
-NamespaceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace",
-        "-n",
-        help="Namespace of the VideoJob, when several have the name.",
-        show_default="of a cluster: that of the context",
-    ),
-]
-UidOption = Annotated[
-    str | None, typer.Option("--uid", help="The job's identity, when several have the name; messages list them.")
-]
-EndpointOption = Annotated[str | None, typer.Option("--endpoint-url", help="Endpoint of DynamoDB.")]
-
-
 _JOBS_LISTED = 20
 
 
@@ -86,24 +64,61 @@ class Place:
     job: JobState | None = None
 
 
-def place(
-    which: Which,
-    output: Path | None,
-    sink: SinkKind,
-    *,
-    table: str | None,
-    region: str | None,
-    endpoint_url: str | None,
-) -> Place:
-    """The place that the options name.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Options of where results are; None for what was not given."""
+
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="Namespace of the VideoJob, when several have the name.",
+            show_default="of a cluster: that of the context",
+        ),
+    ] = None
+    uid: Annotated[
+        str | None, typer.Option("--uid", help="The job's identity, when several have the name; messages list them.")
+    ] = None
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder of the run.", show_default="videojob-output/NAME")
+    ] = None
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster",
+            help="Of a VideoJob on a cluster; also by --kubeconfig, --context and as `kubectl videojob`.",
+        ),
+    ] = False
+    kubeconfig: KubeconfigOption = None
+    context: ContextOption = None
+    sink: Annotated[
+        SinkKind | None,
+        typer.Option("--sink", help="Where the results are.", show_default="sqlite, without --cluster"),
+    ] = None
+    table: Annotated[str | None, typer.Option("--table", help="DynamoDB table.")] = None
+    region: Annotated[str | None, typer.Option("--region", help="AWS region of the table.")] = None
+    endpoint_url: Annotated[str | None, typer.Option("--endpoint-url", help="Endpoint of DynamoDB.")] = None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether a VideoJob on a cluster is meant."""
+        asked = self.cluster or self.kubeconfig is not None or self.context is not None
+        return asked or (is_plugin() and self.sink is None)
+
+
+def place(name: str, origin: Origin) -> Place:
+    """Where the results of a run are that no cluster knows.
 
     Raises:
         UsageError: no table was named.
         SetupError: there is no such database.
     """
-    folder = output or OUTPUT_ROOT / which.name
-    if sink == "dynamodb":
-        return Place(which, folder, dynamodb_config(table, region, endpoint_url, hint="Give --table."))
+    which = Which(name, origin.namespace, origin.uid)
+    folder = origin.output or OUTPUT_ROOT / name
+    if origin.sink == "dynamodb":
+        config = dynamodb_config(origin.table, origin.region, origin.endpoint_url, hint="Give --table.")
+        return Place(which, folder, config)
     database = folder / DATABASE
     if not database.is_file():
         raise SetupError(
