@@ -67,11 +67,11 @@ class WorkDone:
 
 
 def add_timings(one: SegmentTimings, other: SegmentTimings) -> SegmentTimings:
-    """Seconds and retries summed, memory the larger of both."""
+    """Seconds and retries summed, memory the larger of both; what the server did is of one segment alone."""
     sums = {
         name: getattr(one, name) + getattr(other, name)
         for name in SegmentTimings.__dataclass_fields__
-        if name != "peak_rss_bytes"
+        if name not in {"peak_rss_bytes", "server"}
     }
     return SegmentTimings(**sums, peak_rss_bytes=max(one.peak_rss_bytes, other.peak_rss_bytes))
 

@@ -36,6 +36,9 @@ class ServerStatistics:
         queue_s, compute_input_s, compute_infer_s, compute_output_s: summed over requests; a batch's time counts once
             for each of its requests.
         requests: answered without error; 0 when the server does not say.
+        execution_s: seconds of the model, each batch counted once.
+        frames_squared: each batch's frames squared, summed. frame_execution_s: each batch's frames times its seconds,
+            summed. Of a time that is linear in a batch's frames, these tell the line.
     """
 
     inferences: int
@@ -45,6 +48,9 @@ class ServerStatistics:
     compute_infer_s: float
     compute_output_s: float
     requests: int = 0
+    execution_s: float = 0.0
+    frames_squared: int = 0
+    frame_execution_s: float = 0.0
 
 
 class Inference(Protocol):

@@ -7,7 +7,7 @@ says what finding it took.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from videojob.results.aggregate.segment_results import RunRecord, SegmentTimings, WriteUsage
@@ -134,7 +134,7 @@ def run_facts_from_dict(values: Mapping[str, Any]) -> RunFacts:
     if values.get("schema") != SCHEMA:
         raise ValueError(f"not the facts of a run: schema {values.get('schema')!r}, not {SCHEMA!r}")
     known = _known(RunFacts, values)
-    known["timings"] = _flat(SegmentTimings, values.get("timings", {}))
+    known["timings"] = replace(_flat(SegmentTimings, values.get("timings", {})), server=None)
     known["statistics"] = _flat(ServerFacts, values.get("statistics", {}))
     known["usage"] = _flat(WriteUsage, values.get("usage", {}))
     known["videos"] = tuple(_flat(VideoFacts, video) for video in values.get("videos", ()))

@@ -20,7 +20,7 @@ from videojob.results.aggregate.document import (
     timings_from_document,
     whole,
 )
-from videojob.results.aggregate.segment_results import Gap, SegmentResult, SegmentTimings, TrackSpan
+from videojob.results.aggregate.segment_results import Gap, SegmentResult, SegmentTimings, ServerWork, TrackSpan
 from videojob.results.stored.codec import canonical, decode, digest, encode, parse
 from videojob.results.stored.summary_codec import summary_document, summary_from_document
 
@@ -93,6 +93,16 @@ def test_columns_of_different_lengths_are_refused() -> None:
 def test_timings_survive_to_the_microsecond() -> None:
     timings = SegmentTimings(1.5, 0.25, 0.125, 0.000001, 0.1, 0.2, 0.3, 3.0, retries=2, peak_rss_bytes=10**9)
     assert timings_from_document(timings_document(timings)) == timings
+
+
+def test_what_the_server_did_survives_and_older_commits_lack_it() -> None:
+    work = ServerWork(9.5, 40, 600, 9_600, 1.44, 23.04, 16, 2, 184_320, "c7i.xlarge")
+    document = timings_document(SegmentTimings(wall_s=1.5, server=work))
+    assert timings_from_document(document).server == work
+    assert len(canonical(document["server"])) < 80
+    del document["server"]
+    assert timings_from_document(document) == SegmentTimings(wall_s=1.5)
+    assert "server" not in timings_document(SegmentTimings(wall_s=1.5))
 
 
 def test_a_time_that_was_not_measured_when_it_was_stored_is_zero() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,6 +21,12 @@ from videojob.results.aggregate.segment_results import RunRecord, SegmentCommit
 _TABLES = ("windows", "window_classes", "presence", "tracks")
 """Tables of `results.aggregate.document` that a commit fills row by row."""
 
+SERVER_WORK = (
+    "create table if not exists server_work (run_id integer not null, segment integer not null, work text not null,"
+    " primary key (run_id, segment), foreign key (run_id, segment) references segments)"
+)
+"""What the server did during a segment; made when the first is stored, as older versions have files without it."""
+
 ROWS = (*_TABLES, "gaps")
 """All tables whose rows belong to a segment."""
 
@@ -29,12 +36,16 @@ def insert_commit(db: sqlite3.Connection, run_id: int, commit: SegmentCommit) ->
     document = result_document(commit.result)
     tables = {name: document.pop(name, None) for name in (*_TABLES, "gaps")}
     key: dict[str, Document] = {"run_id": run_id}
-    head = key | document | {"digest": commit.digest} | timings_document(commit.timings)
-    _insert(db, "segments", [head])
+    timings = timings_document(commit.timings)
+    server = timings.pop("server", None)
+    _insert(db, "segments", [key | document | {"digest": commit.digest} | timings])
     key["segment"] = commit.result.segment
     for name in _TABLES:
         _insert(db, name, [key | row for row in _table_rows(tables[name])])
     _insert(db, "gaps", [key | dict(mapping(gap)) for gap in items(tables["gaps"])])
+    if server is not None:
+        db.execute(SERVER_WORK)
+        _insert(db, "server_work", [key | {"work": json.dumps(server)}])
 
 
 def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Document]]) -> None:
@@ -64,9 +75,18 @@ def read_commit(db: sqlite3.Connection, run: RunRecord, segment: int) -> Segment
         if rows:
             document[table] = {name: [row[name] for row in rows] for name in rows[0]}
     document["gaps"] = _select(db, "gaps", run_id, segment)
+    head["server"] = _server_work(db, run_id, segment)
     return SegmentCommit(
         result=result_from_document(document), digest=text(head["digest"]), timings=timings_from_document(head)
     )
+
+
+def _server_work(db: sqlite3.Connection, run_id: int, segment: int) -> Document:
+    if db.execute("select 1 from sqlite_master where type = 'table' and name = 'server_work'").fetchone() is None:
+        return None  # the file of an older version
+    rows = _select(db, "server_work", run_id, segment)
+    work: Document = json.loads(text(rows[0]["work"])) if rows else None
+    return work
 
 
 def _select(db: sqlite3.Connection, table: str, run_id: int, segment: int) -> list[dict[str, Document]]:

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
-from videojob.adapters.sqlite.rows import ROWS, insert_commit, read_commit
+from videojob.adapters.sqlite.rows import ROWS, SERVER_WORK, insert_commit, read_commit
 from videojob.errors import SinkError, SinkUnavailable
 from videojob.ports.results import CommitOutcome, Sink
 from videojob.results.aggregate.document import Document
@@ -235,7 +235,8 @@ class SqliteSink(Sink):
         deleted = 0
         with self._transaction() as db:
             db.execute(_CONFLICTS)
-            for table in (*ROWS, "conflicts", "segments", "summaries", "outbox", "runs"):
+            db.execute(SERVER_WORK)
+            for table in (*ROWS, "server_work", "conflicts", "segments", "summaries", "outbox", "runs"):
                 statement = f"delete from {table} where run_id in (select run_id from runs where uid = ?)"  # noqa: S608
                 deleted += db.execute(statement, (uid,)).rowcount
         return deleted

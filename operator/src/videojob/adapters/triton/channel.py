@@ -133,6 +133,7 @@ class TritonChannel:
             except grpc.RpcError as error:
                 raise final_error(error, model=model, address=self.url, attempts=1) from error
         stats = list(reply.model_stats)
+        batches = [(batch.batch_size, batch.compute_infer) for entry in stats for batch in entry.batch_stats]
         return ServerStatistics(
             inferences=sum(entry.inference_count for entry in stats),
             executions=sum(entry.execution_count for entry in stats),
@@ -141,6 +142,9 @@ class TritonChannel:
             compute_infer_s=sum(entry.inference_stats.compute_infer.ns for entry in stats) / 1e9,
             compute_output_s=sum(entry.inference_stats.compute_output.ns for entry in stats) / 1e9,
             requests=sum(entry.inference_stats.success.count for entry in stats),
+            execution_s=sum(taken.ns for _, taken in batches) / 1e9,
+            frames_squared=sum(size * size * taken.count for size, taken in batches),
+            frame_execution_s=sum(size * taken.ns for size, taken in batches) / 1e9,
         )
 
     def register_region(self, name: str, key: str, size_bytes: int) -> str | None:

@@ -21,6 +21,7 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.aws.s3_models import fetch_model
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.inputs.transfer import TransferPolicy
+from videojob.adapters.machine import instance_type
 from videojob.adapters.triton.channel import cluster_options
 from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.engine_cache import EngineCache
@@ -242,6 +243,7 @@ def _tools(
             stopped=drain.over,
             progress=lambda _: None,
             own_peak_rss_bytes=peak_rss_bytes,
+            instance_type=instance_type(),
         )
 
 

@@ -16,6 +16,7 @@ from videojob.results.aggregate.segment_results import (
     Presence,
     SegmentResult,
     SegmentTimings,
+    ServerWork,
     TrackSpan,
     Window,
 )
@@ -133,14 +134,54 @@ def timings_document(timings: SegmentTimings) -> dict[str, Document]:
     document: dict[str, Document] = {
         f"{name}_us": round(getattr(timings, f"{name}_s") * 1_000_000) for name in _TIMINGS_S
     }
-    return document | {"retries": timings.retries, "peak_rss_bytes": timings.peak_rss_bytes}
+    server: dict[str, Document] = {} if timings.server is None else {"server": _server_row(timings.server)}
+    return document | {"retries": timings.retries, "peak_rss_bytes": timings.peak_rss_bytes} | server
 
 
 def timings_from_document(document: Mapping[str, Document]) -> SegmentTimings:
     """The inverse of `timings_document`, to the microsecond; a time that its writer did not measure is 0."""
     seconds = {f"{name}_s": whole(document.get(f"{name}_us", 0)) / 1_000_000 for name in _TIMINGS_S}
     return SegmentTimings(
-        **seconds, retries=whole(document["retries"]), peak_rss_bytes=whole(document["peak_rss_bytes"])
+        **seconds,
+        retries=whole(document["retries"]),
+        peak_rss_bytes=whole(document["peak_rss_bytes"]),
+        server=server_from_row(document.get("server")),
+    )
+
+
+def _server_row(work: ServerWork) -> list[Document]:
+    """Without names, which would take more of an item than the figures."""
+    return [
+        round(work.window_s * 1_000_000),
+        work.executions,
+        work.frames,
+        work.frames_squared,
+        round(work.execution_s * 1_000_000),
+        round(work.frame_execution_s * 1_000_000),
+        work.max_batch,
+        work.instances,
+        work.input_pixels,
+        work.worker,
+    ]
+
+
+def server_from_row(row: Document) -> ServerWork | None:
+    """What `timings_document` has under "server"; None where an older writer left it out."""
+    if row is None:
+        return None
+    *numbers, worker = items(row)
+    window, executions, frames, squared, taken, frame_taken, max_batch, instances, pixels = map(whole, numbers)
+    return ServerWork(
+        window / 1_000_000,
+        executions,
+        frames,
+        squared,
+        taken / 1_000_000,
+        frame_taken / 1_000_000,
+        max_batch,
+        instances,
+        pixels,
+        text(worker),
     )
 
 

@@ -111,6 +111,32 @@ class SegmentResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerWork:
+    """What the segment's server did meanwhile, for all its clients, and on what this segment ran.
+
+    Attributes:
+        window_s: between the two readings of the server's counters.
+        executions: batches that it ran. frames: in them. frames_squared: each batch's frames squared, summed.
+        execution_s: seconds of the model, each batch counted once. frame_execution_s: each batch's frames times its
+            seconds, summed.
+        max_batch: most frames in a batch, at least 1. instances: batches that the server runs at once.
+        input_pixels: width times height of the frames that were sent.
+        worker: instance type of the segment's own machine, as in "c7i.xlarge"; "" when nothing tells it.
+    """
+
+    window_s: float
+    executions: int
+    frames: int
+    frames_squared: int
+    execution_s: float
+    frame_execution_s: float
+    max_batch: int = 1
+    instances: int = 1
+    input_pixels: int = 0
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentTimings:
     """Where one segment's time went; kept beside the result, never part of a digest.
 
@@ -122,6 +148,7 @@ class SegmentTimings:
         decode_wait_s: the runner waited for frames, with room for more.
         retries: inference requests sent again.
         peak_rss_bytes: highest resident memory of runner and decoder process, added; shared frames count in both.
+        server: what its server did meanwhile; None when its counters could not be read, or its writer did not.
     """
 
     wall_s: float = 0.0
@@ -134,6 +161,7 @@ class SegmentTimings:
     decode_wait_s: float = 0.0
     retries: int = 0
     peak_rss_bytes: int = 0
+    server: ServerWork | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,12 @@ from videojob.errors import (
     InputChanged,
     InvalidModelOutput,
     ProcessingFault,
-    ServerError,
     VideoJobError,
 )
 from videojob.media.parent.rings import RingHolder
 from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame
 from videojob.ports.decoding import FrameRing, SegmentFrames
-from videojob.ports.inference import InferenceReply, ServerStatistics
+from videojob.ports.inference import InferenceReply
 from videojob.ports.results import CommitOutcome
 from videojob.results.aggregate.accumulate import SegmentAccumulator
 from videojob.results.aggregate.segment_results import Gap, SegmentCommit, SegmentResult
@@ -38,6 +37,7 @@ from videojob.vision.select import class_ids, keep_classes
 from videojob.vision.tensors import Detections
 from videojob.vision.tracking import FirstSighting, MotionTracker, Tracker
 from videojob.worker.segment.flow import FrameFlow, Group
+from videojob.worker.segment.meter import ServerMeter
 from videojob.worker.segment.stopwatch import Stopwatch
 from videojob.worker.segment.task import FrameObserver, Progress, SegmentOutcome, SegmentTask, SegmentTools, file_stamp
 
@@ -45,10 +45,8 @@ _AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides
 _LEAST_SLOTS = 4  # fewer and decoder, wire and server would take turns
 _RING_BYTES = 128 << 20  # a model of large pictures gets fewer slots, not more memory
 _STALL_S = 120.0  # no answer for this long is an error even when the transport has not given up
-_STATISTICS_TIMEOUT_S = 1.0
 _POLL_S = 0.5  # how often a wait looks at the stop signal
 _PROGRESS_S = 0.2  # a person sees no more than five updates per second
-_CHEAP_FRAME_S = 0.004  # below this the server's work per frame is of the order of a request's own cost: group frames
 
 
 class SegmentRunner:
@@ -64,9 +62,8 @@ class SegmentRunner:
         self._boxes: BoxDecoder = create_decoder(tools.inference.contract)
         # Unique over all segments of the process: a late answer to a dropped segment must not fit a new request.
         self._request_ids = itertools.count(1)
-        self._group = 1
-        self._statistics: ServerStatistics | None = None
-        self._learn()
+        self._meter = ServerMeter(tools.inference, tools.clock, tools.instance_type)
+        self._meter.read()
 
     def run(self, task: SegmentTask) -> SegmentOutcome:
         """Runs one segment to its commit.
@@ -77,13 +74,11 @@ class SegmentRunner:
         """
         try:
             _check_unchanged(task)
-            outcome = self._pipe(task).run()
+            return self._pipe(task).run()
         except VideoJobError as error:
             error.uri = error.uri or task.info.uri
             error.segment = task.segment.index if error.segment is None else error.segment
             raise
-        self._learn()
-        return outcome
 
     def close(self) -> None:
         """Removes the ring."""
@@ -111,35 +106,10 @@ class SegmentRunner:
         flow = FrameFlow(
             slots=slots,
             in_flight=min(self._tools.in_flight_frames, slots),
-            group=self._group,
+            group=self._meter.group,
             request_ids=self._request_ids,
         )
-        return _Pipe(task, self._tools, self._boxes, request=request, ring=ring, flow=flow)
-
-    def _learn(self) -> None:
-        """Frames per request from now on: one, unless the server is so fast that requests themselves are the work."""
-        try:
-            now = self._tools.inference.statistics(timeout_s=_STATISTICS_TIMEOUT_S)
-        except ServerError:
-            return  # it is about speed only: the work itself will tell when the server is gone
-        frame_s = _frame_s(self._statistics, now)
-        self._statistics = now
-        if frame_s is not None:
-            self._group = max(1, self._tools.inference.contract.max_batch // 2) if frame_s < _CHEAP_FRAME_S else 1
-
-
-def _frame_s(before: ServerStatistics | None, now: ServerStatistics) -> float | None:
-    """Seconds of the model per frame between two readings; None when nothing ran, or the server started anew.
-
-    A batch's time is counted once for each of its requests, so the sum over requests is first brought back to batches.
-    """
-    if before is None:
-        before = ServerStatistics(0, 0, 0.0, 0.0, 0.0, 0.0)
-    frames, batches = now.inferences - before.inferences, now.executions - before.executions
-    requests = now.requests - before.requests
-    if min(frames, batches, requests) <= 0:
-        return None
-    return (now.compute_infer_s - before.compute_infer_s) / requests * batches / frames
+        return _Pipe(task, self._tools, self._boxes, meter=self._meter, request=request, ring=ring, flow=flow)
 
 
 def _check_unchanged(task: SegmentTask) -> None:
@@ -156,6 +126,7 @@ class _Pipe:
         tools: SegmentTools,
         boxes: BoxDecoder,
         *,
+        meter: ServerMeter,
         request: DecodeRequest,
         ring: FrameRing,
         flow: FrameFlow,
@@ -163,6 +134,7 @@ class _Pipe:
         self._task = task
         self._tools = tools
         self._boxes = boxes
+        self._meter = meter
         self._request = request
         self._ring = ring
         self._flow = flow
@@ -304,11 +276,13 @@ class _Pipe:
         _check_unchanged(self._task)
         for observer in self._observers:
             observer.finish()
+        geometry = self._request.geometry
         timings = replace(
             self._watch.timings(),
             decode_s=report.busy_s,
             retries=self._retries,
             peak_rss_bytes=report.peak_rss_bytes + self._tools.own_peak_rss_bytes(),
+            server=self._meter.read(geometry.width * geometry.height),
         )
         commit = SegmentCommit(result, digest(result), timings)
         outcome = self._tools.sink.commit(self._task.run, commit)

@@ -147,6 +147,7 @@ class SegmentTools:
         progress: called a few times per second.
         own_peak_rss_bytes: this process's highest resident memory so far.
         observers: see `FrameObserver`.
+        instance_type: of this machine, as in "c7i.xlarge"; "" when nothing tells it.
     """
 
     decoder: Decoder
@@ -158,6 +159,7 @@ class SegmentTools:
     progress: Callable[[Progress], None]
     own_peak_rss_bytes: Callable[[], int] = lambda: 0
     observers: ObserverFactory = no_observers
+    instance_type: str = ""
 
 
 def unexpected(error: Exception, *, uri: str | None = None) -> VideoJobError:
