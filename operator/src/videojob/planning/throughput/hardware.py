@@ -24,6 +24,11 @@ def computes_on(model: ModelOnHardware, hardware: InstanceType) -> str | None:
     return hardware.gpu if hardware.gpus > 0 and hardware.gpu else None
 
 
+def family_of(instance_type: str) -> str:
+    """The part of an instance type's name before the point."""
+    return instance_type.partition(".")[0]
+
+
 def known_family(family: str, known: Container[str]) -> str:
     """The family whose figures hold for it: itself, or the one with the same processor without further letters, as
     c6gd has that of c6g, c5n that of c5, and m7i-flex that of m7i.
