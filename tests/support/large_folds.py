@@ -20,7 +20,7 @@ from support.large_table import Told, large_table
 from support.plans import plan_head
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.keys import JobKey
-from videojob.worker.fold.messages import FoldRequest
+from videojob.worker.fold.messages import MODULE, FoldRequest
 
 _KEY = ("team", "large")
 _POLL_S = 0.1
@@ -60,6 +60,8 @@ def folded_large(videos: int, segments: int, appearances: int, limits: FoldLimit
         if folded is None or folded.outcome is None or folded.outcome.state != "Completed":
             raise RuntimeError(f"the fold came to {folded}")
         peak.join()
+        if not peak.bytes:
+            raise RuntimeError("no process was seen to fold")
         return LargeFold(took_s, peak.bytes, table.told())
 
 
@@ -88,5 +90,5 @@ def _peak_of_fold(status: Path) -> int:
         values = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
     except OSError:
         return 0  # it has just ended
-    ours = int(values["PPid"]) == os.getpid() and b"fold_process" in command
+    ours = int(values["PPid"]) == os.getpid() and MODULE.encode() in command
     return int(values["VmHWM"].split()[0]) << 10 if ours and "VmHWM" in values else 0

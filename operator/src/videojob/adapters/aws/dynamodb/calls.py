@@ -124,6 +124,7 @@ class Caller:
         Raises:
             ClientError: a condition failed or a transaction was cancelled: the caller knows what that means.
             SinkUnavailable: no answer in time. SinkError, SetupError: a retry does not help.
+            MemoryError: this process has no room for the answer.
         """
         try:
             answer = self._retrying(retry_if_exception(is_transient))(attempt)
@@ -134,6 +135,8 @@ class Caller:
                 raise
             raise self.refusal(error) from error
         except (BotoCoreError, ResponseParserError) as error:
+            if lacks_memory(error):
+                raise MemoryError(str(error)) from error
             raise self.failure(error) from error
 
     def drain(self, pending: Sequence[Request], attempt: Callable[[Sequence[Request]], Sequence[Request]]) -> None:
@@ -247,7 +250,7 @@ def is_throttled(error: ClientError) -> bool:
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed a moment later."""
     if isinstance(error, NO_ANSWER):
-        return True
+        return not lacks_memory(error)
     if not isinstance(error, ClientError):
         return False
     if error_code(error) == TRANSACTION_CANCELLED:
@@ -255,6 +258,11 @@ def is_transient(error: BaseException) -> bool:
         return bool(failed) and failed <= _TRANSIENT
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error_code(error) in _TRANSIENT or status == 429 or status >= 500
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether botocore took this process's want of memory for a failure of the connection."""
+    return isinstance(error.__context__, MemoryError)
 
 
 def cancellation_codes(error: ClientError) -> list[str]:
