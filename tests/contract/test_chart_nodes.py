@@ -62,6 +62,8 @@ def admitted(values: dict[str, Any], pool: str) -> list[dict[str, str]]:
         "Lt": lambda has, values: int(has) < int(values[0]),
     }
 
+    wanted = pool_spec(values, pool)["template"]["spec"]["requirements"]
+
     def fits(row: Mapping[str, str]) -> bool:
         family, size = row["instance_type"].split(".")
         known = re.fullmatch(r"([a-z]+)(\d+)[a-z-]*", family)
@@ -77,7 +79,6 @@ def admitted(values: dict[str, Any], pool: str) -> list[dict[str, str]]:
             "karpenter.k8s.aws/instance-generation": known[2],
             "karpenter.k8s.aws/instance-cpu": row["vcpu"],
         }
-        wanted = pool_spec(values, pool)["template"]["spec"]["requirements"]
         return all(
             tests[one["operator"]](labels[one["key"]], one["values"])
             for one in wanted

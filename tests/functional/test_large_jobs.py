@@ -51,7 +51,9 @@ def folded(videos: int, segments: int) -> Fold:
 
 @pytest.mark.timeout(3600)  # a minute of work, on a machine that may have others to do
 @pytest.mark.parametrize(
-    ("videos", "segments"), [(40, SEGMENTS), (10_000 // SHARE, SEGMENTS // 5)], ids=["videos of a day", "thousands of videos"]
+    ("videos", "segments"),
+    [(40, SEGMENTS), (10_000 // SHARE, SEGMENTS // 5)],
+    ids=["videos of a day", "thousands of videos"],
 )
 def test_a_large_job_is_folded_within_a_controllers_means(videos: int, segments: int) -> None:
     found = folded(videos, segments)

@@ -84,8 +84,8 @@ def test_guided_segments_give_what_the_whole_file_gives(
     assert info == decoder.probe(path, name, cut_every_ms=500)
     assert len(segments) > 2 * PART_SEGMENTS
     assert [bool(part.index) for part in guide.parts] == [has_index] * -(-len(segments) // PART_SEGMENTS)
-    for sampling in (Sampling(), Sampling(frames_per_second=Fraction(7))):
-        for segment in segments:
+    for sampling, some in ((Sampling(), segments), (Sampling(frames_per_second=Fraction(7)), segments[1::5])):
+        for segment in some:
             frames, report = decode(decoder, request_for(path, info, segment, sampling=sampling))
             assert frames
             pages = Remote(path).pages(tmp_path / "pod", disk_bytes=1 << 24)

@@ -7,7 +7,6 @@ import json
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,21 @@ import pytest
 
 from support.clips import looped
 from support.command import TIMEOUT_S, Finished, manifest, running, videojob
-from support.dynamodb import dynamodb_local
 from support.samples import sample_path
 from videojob.adapters.sqlite.sink import SqliteSink
+from videojob.local.triton.server import EmbeddedTriton
 
-SPARSE = {"framesPerSecond": "0.43"}  # not a whole number of frames in a loop: it meets other frames in each round
+SPARSE = {"framesPerSecond": "0.23"}  # not a whole number of frames in a loop: it meets other frames in each round
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-LOOPS = 16  # 160 s of video
+LOOPS, SLOWER = 8, 2  # 160 s of video in few pictures: decoding them is not what these tests are about
 SHORTEST = {"segmentSeconds": 20}
 SEGMENTS = 8
 
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return looped(sample_path("bikes.mp4"), tmp_path_factory.mktemp("clips") / "long.mp4", LOOPS)
-
-
-@pytest.fixture(scope="module")
-def dynamodb_url() -> Iterator[str]:
-    with dynamodb_local() as url:
-        yield url
+    folder = tmp_path_factory.mktemp("clips")
+    return looped(sample_path("bikes.mp4"), folder / "long.mp4", LOOPS, slower=SLOWER)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +38,12 @@ def undisturbed(long_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     done = videojob("run", long_job(folder, long_clip), "--output", folder / "out", "--json")
     assert done.code == 0, done.err
     return done
+
+
+@pytest.fixture
+def shared(face_server: EmbeddedTriton) -> list[str]:
+    """Arguments of a run that needs neither a Triton of its own nor many workers: to start them is most of its work."""
+    return ["--triton-url", face_server.grpc_address, "--workers", "1"]
 
 
 def long_job(folder: Path, clip: Path) -> Path:
@@ -91,7 +91,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_every_frame_is_in_the_results(undisturbed: Finished) -> None:
     document = undisturbed.document
     assert document["state"] == "Completed"
-    assert document["summary"]["frames"]["selected"] == 69
+    assert document["summary"]["frames"]["selected"] == 37
     assert document["segments_run"] == 8
     faces = document["summary"]["classes"]
     assert [item["label"] for item in faces] == ["face"]
@@ -100,9 +100,10 @@ def test_every_frame_is_in_the_results(undisturbed: Finished) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_the_number_of_workers_changes_nothing(
-    workers: str, long_clip: Path, undisturbed: Finished, tmp_path: Path
+    workers: str, long_clip: Path, undisturbed: Finished, tmp_path: Path, shared: list[str]
 ) -> None:
-    done = videojob("run", long_job(tmp_path, long_clip), "--output", tmp_path / "out", "--workers", workers, "--json")
+    job = long_job(tmp_path, long_clip)
+    done = videojob("run", job, "--output", tmp_path / "out", "--json", *shared, "--workers", workers)
     assert done.document["summary"] == undisturbed.document["summary"]
 
 
@@ -160,7 +161,7 @@ def test_a_video_that_kills_its_workers_is_given_up_and_the_others_are_in_the_re
     long_clip: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    job = manifest(tmp_path, long_clip, sample_path("carphone.mp4"), backoffLimit=1)
+    job = manifest(tmp_path, long_clip, sample_path("carphone.mp4"), backoffLimit=1, sampling={"everyNthFrame": 2})
     with running("run", job, "--output", output, "--workers", "1") as process:
         killed = kill_workers_on(long_clip, process)
         out, _ = process.communicate(timeout=TIMEOUT_S)
@@ -168,7 +169,7 @@ def test_a_video_that_kills_its_workers_is_given_up_and_the_others_are_in_the_re
     summary = json.loads(summary_bytes(output))
     assert summary["state"] == "PartiallyCompleted"
     assert [(one["video"], one["error"]["reason"]) for one in summary["failed_inputs"]] == [(0, "WorkerLost")]
-    assert summary["frames"]["selected"] == 120
+    assert summary["frames"]["selected"] == 60
 
 
 def test_a_job_of_one_video_that_kills_its_workers_fails_and_its_next_run_tries_again(
@@ -200,35 +201,35 @@ def test_a_stop_signal_keeps_what_is_done_and_says_so(
     assert again.document["summary"] == undisturbed.document["summary"]
 
 
-def test_a_finished_job_is_not_run_again(long_clip: Path, undisturbed: Finished, tmp_path: Path) -> None:
+def test_a_finished_job_is_not_run_again(long_clip: Path, tmp_path: Path, shared: list[str]) -> None:
     job, output = long_job(tmp_path, long_clip), tmp_path / "out"
-    first = videojob("run", job, "--output", output, "--json")
+    first = videojob("run", job, "--output", output, "--json", *shared)
     before = summary_bytes(output)
-    second = videojob("run", job, "--output", output, "--json")
+    second = videojob("run", job, "--output", output, "--json", *shared)
     assert (first.document["segments_run"], second.document["segments_run"]) == (8, 0)
     assert summary_bytes(output) == before
 
 
-def test_a_changed_setting_starts_over(long_clip: Path, tmp_path: Path) -> None:
+def test_a_changed_setting_starts_over(long_clip: Path, tmp_path: Path, shared: list[str]) -> None:
     output = tmp_path / "out"
-    short: dict[str, Any] = {"sampling": {"everyNthFrame": 250}, "compute": SHORTEST}
-    videojob("run", manifest(tmp_path, long_clip, **short), "--output", output, "--json")
+    short: dict[str, Any] = {"sampling": {"everyNthFrame": 125}, "compute": SHORTEST}
+    videojob("run", manifest(tmp_path, long_clip, **short), "--output", output, "--json", *shared)
     other = manifest(tmp_path, long_clip, **short, aggregation={"window": "5s"})
-    done = videojob("run", other, "--output", output, "--json")
+    done = videojob("run", other, "--output", output, "--json", *shared)
     assert (done.document["segments_run"], done.document["segments_kept"]) == (8, 0)
     assert done.document["summary"]["settings"]["window_ms"] == 5000
 
 
-def test_a_bad_video_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_bad_video_does_not_stop_the_others(tmp_path: Path, shared: list[str]) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("this is no video\n" * 100)
-    job = manifest(tmp_path, text, sample_path("carphone.mp4"), tmp_path / "missing.mp4")
-    done = videojob("run", job, "--output", tmp_path / "out", "--json")
+    job = manifest(tmp_path, text, sample_path("carphone.mp4"), tmp_path / "missing.mp4", sampling={"everyNthFrame": 4})
+    done = videojob("run", job, "--output", tmp_path / "out", "--json", *shared)
     assert done.code == 3
     assert done.document["state"] == "PartiallyCompleted"
     reasons = [item["error"]["reason"] for item in done.document["failed_inputs"]]
     assert reasons == ["InputNotVideo", "InputNotFound"]
-    assert done.document["summary"]["frames"]["selected"] == 120
+    assert done.document["summary"]["frames"]["selected"] == 30
 
 
 def test_only_bad_videos_fail_the_job_with_the_reason(tmp_path: Path) -> None:
@@ -238,14 +239,15 @@ def test_only_bad_videos_fail_the_job_with_the_reason(tmp_path: Path) -> None:
     assert "not retryable" in done.out
 
 
-def test_a_truncated_video_fails_or_is_skipped_as_asked(tmp_path: Path) -> None:
+def test_a_truncated_video_fails_or_is_skipped_as_asked(tmp_path: Path, shared: list[str]) -> None:
     source = sample_path("bikes.mp4").read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(source[: len(source) * 2 // 3])
-    failed = videojob("run", manifest(tmp_path, cut), "--output", tmp_path / "fail", "--json")
+    sparse = {"everyNthFrame": 10}
+    failed = videojob("run", manifest(tmp_path, cut, sampling=sparse), "--output", tmp_path / "fail", "--json", *shared)
     assert failed.code == 1, failed.out
-    job = manifest(tmp_path, cut, onCorruption="Skip", name="skip")
-    skipped = videojob("run", job, "--output", tmp_path / "skip", "--json")
+    job = manifest(tmp_path, cut, onCorruption="Skip", name="skip", sampling=sparse)
+    skipped = videojob("run", job, "--output", tmp_path / "skip", "--json", *shared)
     if "moov" in failed.out:  # the index is at the end of this file and is gone with it: nothing can be skipped
         assert skipped.code == 1
     else:
@@ -279,15 +281,15 @@ def test_detections_and_preview_are_written_beside_the_results(tmp_path: Path) -
 
 
 def test_dynamodb_holds_the_same_summary_as_sqlite(
-    long_clip: Path, undisturbed: Finished, tmp_path: Path, dynamodb_url: str
+    long_clip: Path, undisturbed: Finished, tmp_path: Path, results_url: str, shared: list[str]
 ) -> None:
     output = tmp_path / "out"
-    where = ["--sink", "dynamodb", "--table", "results", "--endpoint-url", dynamodb_url]
+    where = ["--sink", "dynamodb", "--table", "run-local", "--endpoint-url", results_url]
     job = long_job(tmp_path, long_clip)
     missing = videojob("run", job, "--output", output, *where, **AWS)
     assert missing.code == 1
     assert "--create-table" in missing.err
-    done = videojob("run", job, "--output", output, "--create-table", "--json", *where, **AWS)
+    done = videojob("run", job, "--output", output, "--create-table", "--json", *shared, *where, **AWS)
     assert done.code == 0, done.err
     assert done.document["summary"] == undisturbed.document["summary"]
     assert 0 < done.document["write_units"] < done.document["write_units_one_item_per_frame"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -158,9 +159,11 @@ def pictures(spec: Spec) -> Iterator[av.VideoFrame]:
     """What is encoded, each with its time."""
     time_base = spec.time_base or 1 / (spec.rate * 512)
     draw = spec.draw or numbered_picture
+    reformatter = VideoReformatter()  # one for all: to set up its tables takes longer than to convert a small picture
     for number in range(spec.frames):
         source = av.VideoFrame.from_ndarray(draw(number, spec.size), format="rgb24")
-        frame = source.reformat(
+        frame = reformatter.reformat(
+            source,
             format=spec.pixel_format,
             dst_color_range="JPEG" if spec.full_range else "MPEG",
             dst_colorspace=spec.colorspace,
