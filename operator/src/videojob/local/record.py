@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -78,7 +78,8 @@ def run_facts(
         sink=results_place(options.sink),
         manifest=manifest_text(job),
         timings=work.timings,
-        statistics=ServerFacts(**asdict(work.statistics)),
+        # The server tells more than the report shows.
+        statistics=ServerFacts(**{one.name: getattr(work.statistics, one.name) for one in fields(ServerFacts)}),
         usage=usage,
         videos=tuple(_video(video) for video in plan.videos),
     )
