@@ -13,7 +13,8 @@ from pathlib import Path
 from bench.clips import FOLDER, ROOT
 from bench.values import ServerPlace
 from videojob.adapters.triton.model_repository import read_model
-from videojob.local.models.paths import cache_folder, ensure_built
+from videojob.local.models.paths import cache_folder
+from videojob.local.models.ready import ensure_built
 from videojob.local.triton.server import EmbeddedTriton
 
 MODEL = "face_detector"

@@ -10,7 +10,7 @@ import pytest
 from support.dynamodb import dynamodb_local
 from support.s3 import moto_server
 from support.triton import EMULATED_MODEL, start, write_emulated, write_filter
-from videojob.local.models.paths import ensure_built
+from videojob.local.models.ready import ensure_built
 from videojob.local.triton.server import EmbeddedTriton
 
 

@@ -14,7 +14,7 @@ import pytest
 from support.models import built_repository
 from videojob.errors import ModelNotFound, SetupError
 from videojob.local.models import build as building
-from videojob.local.models import paths
+from videojob.local.models import paths, ready
 from videojob.local.models.build import build
 from videojob.local.models.runtime import OnnxRun
 
@@ -118,10 +118,10 @@ def test_only_built_in_models_are_built(tmp_path: Path) -> None:
 
 def test_a_model_is_built_on_first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "default_repository", lambda: tmp_path)
-    assert paths.ensure_built("face_detector") == tmp_path
+    assert ready.ensure_built("face_detector") == tmp_path
     assert weights(tmp_path).is_file()
     with pytest.raises(ModelNotFound, match="no such model") as caught:
-        paths.ensure_built("cars")
+        ready.ensure_built("cars")
     assert "face_detector" in caught.value.hint
 
 

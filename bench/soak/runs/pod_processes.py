@@ -23,7 +23,7 @@ from support.dynamodb import dynamodb_local
 from support.pods import PodJob, job_manifest
 from support.s3 import direct_client, moto_server
 from support.triton import start
-from videojob.local.models.paths import ensure_built
+from videojob.local.models.ready import ensure_built
 from videojob.planning.placement.batches import deal, indexes
 from videojob.video.plan import PlanHead
 

@@ -28,7 +28,7 @@ from support.cluster.images import (
 from support.cluster.node import HOST_ADDRESS, Node, network, real_node
 from support.cluster.processes import wait_for
 from videojob.adapters.triton.model_repository import model_digest
-from videojob.local.models.paths import ensure_built
+from videojob.local.models.ready import ensure_built
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

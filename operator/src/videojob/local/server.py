@@ -11,7 +11,8 @@ from videojob.adapters.triton.channel import TritonOptions
 from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.model_repository import find_model
 from videojob.errors import VideoJobError
-from videojob.local.models.paths import cache_folder, ensure_built
+from videojob.local.models.paths import cache_folder
+from videojob.local.models.ready import ensure_built
 from videojob.local.run_types import RunOptions
 from videojob.local.triton.server import EmbeddedTriton
 

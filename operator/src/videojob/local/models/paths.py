@@ -1,4 +1,4 @@
-"""Where models lie on this machine, and having them there when they are needed.
+"""Where models lie on this machine.
 
 Two repositories: the described one (config.pbtxt and labels, in the checkout or inside the installed package) and the
 served one, with weights, in an ignored place that a person may delete at any time.
@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 
 import videojob
-from videojob.adapters.triton.model_repository import find_model
 from videojob.errors import SetupError
 
 _PACKAGE = Path(videojob.__file__).resolve().parent
@@ -45,25 +44,6 @@ def described_repository() -> Path:
 def default_repository() -> Path:
     """The repository that is served when the user names none; it may not exist yet."""
     return cache_folder() / "model_repository"
-
-
-def ensure_built(name: str) -> Path:
-    """The default repository, with the model of this name in it; a built-in one is built when it is not there.
-
-    Raises:
-        ModelNotFound: neither built in nor added.
-        SetupError: it must be built, and a part for that is missing.
-    """
-    repository = default_repository()
-    if name in BUILT_IN_MODELS:
-        require_tools()
-        # Here, not above: onnx is an extra, and whoever runs against a server elsewhere does without.
-        from videojob.local.models.build import build  # noqa: PLC0415
-
-        build(name, repository)
-    else:
-        find_model(repository, name)
-    return repository
 
 
 def require_tools() -> None:
