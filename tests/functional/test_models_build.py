@@ -117,7 +117,7 @@ def test_only_built_in_models_are_built(tmp_path: Path) -> None:
 
 
 def test_a_model_is_built_on_first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "default_repository", lambda: tmp_path)
+    monkeypatch.setattr(ready, "default_repository", lambda: tmp_path)
     assert ready.ensure_built("face_detector") == tmp_path
     assert weights(tmp_path).is_file()
     with pytest.raises(ModelNotFound, match="no such model") as caught:
