@@ -15,8 +15,8 @@ from support.network import Pod, Policy, lets_through, of_pod, selects
 from videojob.kube.render.jobs import plan_job, work_job
 from videojob.kube.render.servers import server_deployment
 from videojob.planning.fleet.replicas import ServerDesired
-from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import PlannerDesired, WorkersDesired
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))
 WORK = WorkersDesired(

@@ -20,6 +20,7 @@ from support.decisions import (
     a_head,
     a_job,
     a_work_job,
+    observed_jobs,
     problem,
     results,
     running,
@@ -40,9 +41,10 @@ from videojob.planning.installation import (
     PvcSource,
     S3Source,
 )
-from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
+from videojob.planning.state.desired import EventDesired
 from videojob.planning.state.observed import Observed, ServerObserved
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import PlannerDesired, WorkersDesired
 
 pytestmark = pytest.mark.timeout(3600)  # the first run may have to build the apiserver
 NAMESPACE = "restricted"
@@ -182,11 +184,11 @@ def statuses() -> dict[str, list[Observed]]:
     settled = running(a_work_job(finished="Complete"), results=results(10))
     summed_up = running(results=results(10, finished="PartiallyCompleted", message="a gap", frames_done=2990))
     return {
-        "begins": [Observed()],
+        "begins": [observed_jobs()],
         "refused": [running(a_work_job(suspended=True), server=refused)],
-        "to the end": [Observed(), running(), working, settled, summed_up, Observed()],
-        "no plan": [Observed(head=a_head(error={"reason": "InputNotFound", "message": "no", "uri": "s3://a/b"}))],
-        "table away": [working, Observed(store_error="no route")],
+        "to the end": [observed_jobs(), running(), working, settled, summed_up, observed_jobs()],
+        "no plan": [observed_jobs(head=a_head(error={"reason": "InputNotFound", "message": "no", "uri": "s3://a/b"}))],
+        "table away": [working, observed_jobs(store_error="no route")],
     }
 
 

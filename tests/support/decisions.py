@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -18,9 +19,12 @@ from videojob.planning.installation import (
     WorkerSettings,
 )
 from videojob.planning.lifecycle import decide as lifecycle
+from videojob.planning.lifecycle.decide import snapshot_of
+from videojob.planning.lifecycle.pods import PodsLifecycle
 from videojob.planning.placement.pinned import placed
 from videojob.planning.state.desired import Desired
-from videojob.planning.state.observed import JobObserved, Observed, PodProblem, ResultsObserved, ServerObserved
+from videojob.planning.state.observed import Observed, PodProblem, ResultsObserved, ServerObserved
+from videojob.planning.state.pods import JobObserved, PlannerDesired, PodsDesired, PodsObserved, WorkersDesired
 from videojob.video.plan import PlanHead
 
 NOW_S = 1_800_000_000.0
@@ -111,10 +115,15 @@ def results(committed: int = 0, **changes: Any) -> ResultsObserved:
     return ResultsObserved(**values | changes)
 
 
+def observed_jobs(jobs: Iterable[JobObserved] = (), **changes: Any) -> Observed:
+    """What was observed of a job that runs in pods, with its Jobs in any order."""
+    return Observed(PodsObserved.from_jobs(jobs), **changes)
+
+
 def running(*jobs: JobObserved, server: ServerObserved | None = None, **changes: Any) -> Observed:
     """A job that has its plan and epoch."""
-    values: dict[str, Any] = {"jobs": jobs, "head": a_head(), "results": results(), "server": server}
-    return Observed(**values | changes)
+    values: dict[str, Any] = {"head": a_head(), "results": results(), "server": server}
+    return observed_jobs(jobs, **values | changes)
 
 
 def problem(kind: str, message: str = "words", *, age_s: float = 20.0, **changes: Any) -> PodProblem:
@@ -123,12 +132,38 @@ def problem(kind: str, message: str = "words", *, age_s: float = 20.0, **changes
     return PodProblem(**values | changes)
 
 
-def decide(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> Desired:
+@dataclass(frozen=True, slots=True)
+class PodsDecision(Desired):
+    """A decision about a job that runs in pods."""
+
+    @property
+    def pods(self) -> PodsDesired:
+        """What should be done about its Jobs."""
+        return self.backend if isinstance(self.backend, PodsDesired) else PodsDesired()
+
+    @property
+    def plan_job(self) -> PlannerDesired | None:
+        return self.pods.planner
+
+    @property
+    def work_job(self) -> WorkersDesired | None:
+        return self.pods.workers
+
+    @property
+    def remove_jobs(self) -> tuple[str, ...]:
+        return self.pods.remove
+
+
+def decide(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> PodsDecision:
     """The decision, with the job placed as the controller does it first."""
-    return lifecycle.decide(job, placed(job, observed, installation), installation, now_s)
+    snapshot = snapshot_of(job, placed(job, observed, installation), installation, now_s)
+    desired = lifecycle.decide(snapshot, PodsLifecycle())
+    return PodsDecision(**{one.name: getattr(desired, one.name) for one in fields(Desired)})
 
 
-def stored(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> tuple[VideoJob, Desired]:
+def stored(
+    job: VideoJob, observed: Observed, installation: Installation, now_s: float
+) -> tuple[VideoJob, PodsDecision]:
     """One look: the decision, and the job with the status that it leads to."""
     desired = decide(job, observed, installation, now_s)
     status = status_of(
@@ -187,6 +222,6 @@ def ended_status(reason: str = "Completed", ago_s: float = 10.0) -> dict[str, An
     return status | {"completionTime": timestamp(NOW_S - ago_s), "message": "it is over"}
 
 
-def look(observed: Observed, spec: dict[str, Any] | None = None, **job: Any) -> Desired:
+def look(observed: Observed, spec: dict[str, Any] | None = None, **job: Any) -> PodsDecision:
     """One decision; further arguments are those of `a_job`."""
     return decide(a_job(spec, **job), observed, INSTALLATION, NOW_S)

@@ -13,6 +13,7 @@ from support.job_stores import FakeJobStore
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerLook
 from videojob.controller.jobs.observe import Observer
+from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.keys import JobKey
@@ -119,6 +120,7 @@ class JobDesk:
             installation,
             self.clock,
             observer,
+            (Pods(self.cluster, installation),),
             self.demands,
             self.folds,
             self.changed.append,

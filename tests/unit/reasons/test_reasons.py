@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 
-from support.decisions import NOW_S, a_catalogue, a_job
 from support.tree import ROOT
 from videojob import errors
 from videojob.api.loading.problems import ManifestProblems
 from videojob.api.schema.reference import reference_markdown
 from videojob.planning.diagnosis.messages import told
 from videojob.planning.lifecycle.conditions import fails, fails_with
-from videojob.planning.lifecycle.decide import snapshot_of
-from videojob.planning.state.observed import Observed
 from videojob.reasons import REASONS, Phase, Reason, Where, settle_on
 from videojob.reasons.guide import BEGIN, END, guide_with_reasons
 from videojob.reasons.row import ONLY_ON_A_CLUSTER, ONLY_ON_ONE_MACHINE
@@ -124,10 +121,9 @@ FAILURES = [one for one in REASONS.values() if one.phase is Phase.FAILED]
 
 @pytest.mark.parametrize("one", FAILURES, ids=lambda one: one.word)
 def test_the_status_of_a_failed_job_advises_what_is_true_on_a_cluster(one: Reason) -> None:
-    snapshot = snapshot_of(a_job(), Observed(), a_catalogue(), NOW_S)
     stored = {"reason": one.word, "message": "it broke", "uri": "s3://clips/a.mp4", "segment": 3, "hint": ""}
-    assert fails(snapshot, one.word, "it broke").message == f"it broke. {one.cluster}"
-    assert fails_with(snapshot, stored).message == f"it broke (s3://clips/a.mp4, segment 3). {one.cluster}"
+    assert fails(one.word, "it broke").message == f"it broke. {one.cluster}"
+    assert fails_with(stored).message == f"it broke (s3://clips/a.mp4, segment 3). {one.cluster}"
 
 
 @WITHOUT_HINT

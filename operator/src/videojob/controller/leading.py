@@ -16,6 +16,7 @@ from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerLook, ServerReconciler
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.jobs.observe import Observer
+from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.keys import JobKey
@@ -121,6 +122,7 @@ class Lead:
             installation,
             clock,
             observer,
+            (Pods(cluster, installation),),
             self._demands,
             self._folds,
             self._wake,

@@ -182,6 +182,7 @@ class Installation:
         accelerators: settings by kind of hardware; one that is missing is not offered.
         karpenter: which flavour gives nodes, and so which labels constrain them.
         models: by name.
+        backends: that run jobs, by their names in spec.compute.backend.
     """
 
     image: str
@@ -197,3 +198,4 @@ class Installation:
     server_service_account: str = "videojob-triton"
     server_priority_class: str = ""
     karpenter: Literal["karpenter", "autoMode", "none"] = "none"
+    backends: tuple[str, ...] = ("kubernetes",)

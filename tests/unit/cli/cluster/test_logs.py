@@ -19,8 +19,8 @@ from videojob.cli.cluster.logs import missing_text, write_lines
 from videojob.kube.names import server_name
 from videojob.kube.read.log_sources import LogSource, log_sources, server_of
 from videojob.kube.render.jobs import plan_job, work_job
-from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import PlannerDesired, WorkersDesired
 from videojob.worker.process.logs import JsonLines
 
 SOURCE = LogSource("team-a", "entrance-work-0", "u", "videojob", "worker", True, False, False)

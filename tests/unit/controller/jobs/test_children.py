@@ -13,7 +13,7 @@ from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
 from videojob.kube.names import child_name
 from videojob.kube.render.jobs import config_map, plan_job
-from videojob.planning.state.desired import PlannerDesired
+from videojob.planning.state.pods import PlannerDesired
 
 
 def test_a_look_that_ended_between_file_and_job_is_gone_on_with_and_no_config_map_is_read() -> None:

@@ -15,9 +15,9 @@ from videojob.kube.render.jobs import file_name, plan_job, work_job
 from videojob.kube.render.servers import server_deployment
 from videojob.kube.render.status import timestamp
 from videojob.planning.fleet.replicas import ServerDesired
-from videojob.planning.state.desired import PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerObserved
+from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import JobObserved, PlannerDesired, WorkersDesired
 
 KEY = ServerKey("face_detector", 1, "cpu")
 AT = timestamp(NOW_S)

@@ -26,9 +26,10 @@ from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
 from videojob.planning.installation import WorkerSettings
 from videojob.planning.placement.choice import bytes_of
-from videojob.planning.state.desired import EventDesired, PlannerDesired, WorkersDesired
+from videojob.planning.state.desired import EventDesired
 from videojob.planning.state.ending import Ending
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import PlannerDesired, WorkersDesired
 from videojob.worker.pods.program import read_job_file
 
 KEY = ServerKey("face_detector", 1, "gpu", ("spot",), ("g6.xlarge",))

@@ -21,6 +21,7 @@ from support.decisions import (
     a_work_job,
     ended_status,
     look,
+    observed_jobs,
     problem,
     results,
     running,
@@ -85,13 +86,13 @@ def test_a_job_at_work_tells_how_far_it_is_and_where() -> None:
 
 
 def test_a_job_that_just_began_has_dashes() -> None:
-    found = status(a_job(), Observed())
+    found = status(a_job(), observed_jobs())
     assert found["columns"] == {"progress": "-", "framesPerSecond": "-", "gpus": "-", "eta": "-", "cost": "-"}
     assert "progress" not in found
 
 
 def test_a_held_job_that_never_began_may_still_change() -> None:
-    assert "startTime" not in status(a_job({"suspend": True}), Observed())
+    assert "startTime" not in status(a_job({"suspend": True}), observed_jobs())
 
 
 def test_the_end_has_the_counted_frames_and_where_the_results_are() -> None:
@@ -114,9 +115,9 @@ def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
 
 
 LOOKS = {
-    "start": Observed(),
-    "planning": Observed(jobs=(a_plan_job(active=1),)),
-    "failed plan": Observed(jobs=(a_plan_job(finished="Failed", error=ERROR),)),
+    "start": observed_jobs(),
+    "planning": observed_jobs(jobs=(a_plan_job(active=1),)),
+    "failed plan": observed_jobs(jobs=(a_plan_job(finished="Failed", error=ERROR),)),
     "begun": running(),
     "refused": running(server=ServerObserved(1, 0, problem("unschedulable", "x" * 9000, source="karpenter"))),
     "loading": running(a_work_job(suspended=True), server=ServerObserved(1, 0, problem("starting"))),
@@ -124,7 +125,7 @@ LOOKS = {
     "aggregating": running(a_work_job(finished="Complete"), results=results(10)),
     "no frames": running(head=a_head(frames=0, segments=0), server=READY),
     "done": running(results=results(10, finished="Completed", frames_done=2990)),
-    "table away": Observed(jobs=(a_work_job(),), store_error="away"),
+    "table away": observed_jobs(jobs=(a_work_job(),), store_error="away"),
 }
 
 
@@ -237,12 +238,12 @@ def test_a_merge_patch_makes_one_of_the_other(before: dict[str, Any], after: dic
 
 def test_what_is_over_is_quiet_for_ever() -> None:
     job = a_job(status=ended_status() | {"placement": {"backend": "kubernetes", "replicas": 2, "gpus": 2, "why": "x"}})
-    once = status(job, Observed())
+    once = status(job, observed_jobs())
     assert once["placement"]["gpus"] == 0
-    assert look(Observed(), status=once).events == ()
+    assert look(observed_jobs(), status=once).events == ()
     twice = VideoJob.from_manifest(job.as_manifest() | {"status": once})
-    desired = look(Observed(), status=once)
+    desired, nothing = look(observed_jobs(), status=once), observed_jobs()
     assert (
-        status_of(twice, desired, Observed(), installation=INSTALLATION, table="t", summary_key="", now_s=NOW_S + 9999)
+        status_of(twice, desired, nothing, installation=INSTALLATION, table="t", summary_key="", now_s=NOW_S + 9999)
         == once
     )

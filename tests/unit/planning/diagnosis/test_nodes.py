@@ -15,6 +15,7 @@ from support.decisions import (
     a_work_job,
     condition,
     decide,
+    observed_jobs,
     problem,
     running,
 )
@@ -140,7 +141,7 @@ def test_a_need_for_a_node_is_one_event_however_its_story_goes_on() -> None:
 @pytest.mark.parametrize(
     ("observed", "who"),
     [
-        (Observed(jobs=(a_plan_job(problem=problem("unschedulable", source="karpenter")),)), "the planner"),
+        (observed_jobs(jobs=(a_plan_job(problem=problem("unschedulable", source="karpenter")),)), "the planner"),
         (running(server=ServerObserved(1, 0)), "the inference server"),
         (running(a_work_job(ready=0, problem=problem("unschedulable")), server=READY), "workers"),
     ],

@@ -27,7 +27,8 @@ from support.decisions import (
 )
 from videojob.controller.fleet.demands import Demands
 from videojob.planning.fleet.shares import share_of, workers_now
-from videojob.planning.state.observed import JobObserved, Observed
+from videojob.planning.state.observed import Observed
+from videojob.planning.state.pods import JobObserved
 
 SPEEDS = st.fractions(min_value=Fraction(1, 10), max_value=5000, max_denominator=100)
 NEEDS = st.lists(SPEEDS, min_size=1, max_size=30)

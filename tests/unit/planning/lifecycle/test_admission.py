@@ -7,6 +7,7 @@ import pytest
 from support.decisions import INSTALLATION, NOW_S, READY, a_job, a_status, a_work_job, condition, decide, running
 from videojob.planning.diagnosis.rejected import what_to_allow
 from videojob.planning.lifecycle.decide import snapshot_of
+from videojob.planning.lifecycle.pods import PodsLifecycle
 from videojob.planning.lifecycle.rejected import held_up
 
 
@@ -45,7 +46,7 @@ def test_words_of_refusals_lead_to_what_to_change(words: str, advice: str) -> No
 )
 def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> None:
     snapshot = snapshot_of(a_job(status=a_status()), running(server=READY), INSTALLATION, NOW_S)
-    told = held_up(snapshot, decide(snapshot.job, snapshot.observed, INSTALLATION, NOW_S), error)
+    told = held_up(snapshot, decide(snapshot.job, snapshot.observed, INSTALLATION, NOW_S), error, PodsLifecycle())
     assert (told.reason, condition(told, "Succeeded")) == ("CreationRefused", ("Unknown", "CreationRefused"))
     assert said in told.message
     assert [one.reason for one in told.events if one.type == "Warning"] == ["CreationRefused"]
@@ -55,5 +56,5 @@ def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> 
 def test_only_workers_that_are_at_it_keep_a_server(suspended: bool, keeps: bool) -> None:
     observed = running(a_work_job(suspended=suspended), server=READY)
     snapshot = snapshot_of(a_job(status=a_status()), observed, INSTALLATION, NOW_S)
-    told = held_up(snapshot, decide(snapshot.job, observed, INSTALLATION, NOW_S), {"message": "no"})
+    told = held_up(snapshot, decide(snapshot.job, observed, INSTALLATION, NOW_S), {"message": "no"}, PodsLifecycle())
     assert (told.demand is not None) == keeps

@@ -18,12 +18,13 @@ from support.decisions import (
     condition,
     ended_status,
     look,
+    observed_jobs,
     results,
     running,
     stored,
 )
-from videojob.planning.state.desired import PlannerDesired
-from videojob.planning.state.observed import JobObserved, Observed
+from videojob.planning.state.observed import Observed
+from videojob.planning.state.pods import JobObserved, PlannerDesired, PodsObserved
 
 # The end.
 
@@ -48,7 +49,7 @@ def test_the_summary_decides_how_a_job_ended(seen: dict[str, Any], reason: str, 
 
 
 def test_a_job_that_is_over_says_and_wants_nothing_new() -> None:
-    desired = look(Observed(jobs=(a_work_job(finished="Complete"),)), status=ended_status())
+    desired = look(observed_jobs(jobs=(a_work_job(finished="Complete"),)), status=ended_status())
     assert (desired.reason, desired.message, desired.events) == ("Completed", "it is over", ())
     assert (desired.plan_job, desired.work_job, desired.demand, desired.requeue_s) == (None, None, None, None)
     assert (desired.remove_jobs, desired.delete_self) == ((), False)
@@ -60,25 +61,27 @@ def test_a_job_that_is_over_says_and_wants_nothing_new() -> None:
 def test_workers_with_nothing_left_to_do_may_end_by_themselves(
     ago_s: float, removed: tuple[str, ...], requeue_s: float | None
 ) -> None:
-    desired = look(Observed(jobs=(a_work_job(),)), status=ended_status(ago_s=ago_s))
+    desired = look(observed_jobs(jobs=(a_work_job(),)), status=ended_status(ago_s=ago_s))
     assert (desired.remove_jobs, desired.requeue_s) == (removed, requeue_s)
 
 
 def test_what_a_killed_controller_left_of_it_is_removed() -> None:
-    desired = look(Observed(jobs=(a_work_job(), a_work_job(2, deleting=True))), status=ended_status("ModelInvalid"))
+    desired = look(
+        observed_jobs(jobs=(a_work_job(), a_work_job(2, deleting=True))), status=ended_status("ModelInvalid")
+    )
     assert desired.remove_jobs == ("entrance-work-1",)
 
 
 @pytest.mark.parametrize(("ttl_s", "gone", "requeue_s"), [(0, True, None), (10, True, None), (60, False, 50.0)])
 def test_a_job_that_is_over_goes_when_its_time_is_over(ttl_s: int, gone: bool, requeue_s: float | None) -> None:
-    desired = look(Observed(), {"ttlSecondsAfterFinished": ttl_s}, status=ended_status(ago_s=10))
+    desired = look(observed_jobs(), {"ttlSecondsAfterFinished": ttl_s}, status=ended_status(ago_s=10))
     assert (desired.delete_self, desired.requeue_s) == (gone, requeue_s)
 
 
 def test_a_job_that_is_being_deleted_is_left_alone() -> None:
     desired = look(running(), status=a_status(), deletionTimestamp="2027-01-15T08:00:00Z")
     assert (desired.reason, desired.work_job, desired.demand, desired.ended) == ("Processing", None, None, False)
-    over = look(Observed(), status=ended_status(), deletionTimestamp="2027-01-15T08:00:00Z")
+    over = look(observed_jobs(), status=ended_status(), deletionTimestamp="2027-01-15T08:00:00Z")
     assert (over.reason, over.ended) == ("Completed", True)
 
 
@@ -95,7 +98,7 @@ def test_a_job_that_is_being_deleted_is_left_alone() -> None:
         (None, a_status(began_s=10**6), False, False),
     ],
 )
-@pytest.mark.parametrize("seen", [Observed(), running(a_work_job(), server=READY)], ids=["planning", "running"])
+@pytest.mark.parametrize("seen", [observed_jobs(), running(a_work_job(), server=READY)], ids=["planning", "running"])
 def test_the_limit_counts_as_a_batch_jobs_does(
     seen: Observed, limit_s: int | None, status: dict[str, Any] | None, suspended: bool, over: bool
 ) -> None:
@@ -104,7 +107,7 @@ def test_the_limit_counts_as_a_batch_jobs_does(
     assert (desired.reason == "DeadlineExceeded") is over
     assert desired.ended is over
     if over:
-        assert desired.remove_jobs == tuple(one.name for one in seen.jobs)
+        assert desired.remove_jobs == tuple(one.name for one in PodsObserved.of(seen.backend).jobs)
 
 
 def test_what_was_settled_in_time_is_folded_though_the_time_is_over() -> None:
@@ -117,20 +120,20 @@ def test_what_was_settled_in_time_is_folded_though_the_time_is_over() -> None:
 
 
 def test_before_it_began_nothing_is_made_and_the_spec_stays_open() -> None:
-    desired = look(Observed(), {"suspend": True})
+    desired = look(observed_jobs(), {"suspend": True})
     assert (desired.reason, desired.started, desired.plan_job) == ("Suspended", False, None)
     assert condition(desired, "Suspended") == ("True", "Suspended")
 
 
 def test_a_planner_is_held() -> None:
-    desired = look(Observed(jobs=(a_plan_job(),)), {"suspend": True})
+    desired = look(observed_jobs(jobs=(a_plan_job(),)), {"suspend": True})
     assert desired.plan_job == PlannerDesired(1, suspended=True)
-    ended = look(Observed(jobs=(a_plan_job(finished="Failed"),)), {"suspend": True})
+    ended = look(observed_jobs(jobs=(a_plan_job(finished="Failed"),)), {"suspend": True})
     assert (ended.plan_job, ended.ended) == (None, False)
 
 
 def test_no_epoch_begins() -> None:
-    desired = look(Observed(head=a_head()), {"suspend": True})
+    desired = look(observed_jobs(head=a_head()), {"suspend": True})
     assert (desired.begin, desired.reason) == (False, "Suspended")
 
 

@@ -17,6 +17,7 @@ from support.decisions import (
     a_work_job,
     ended_status,
     look,
+    observed_jobs,
     results,
     running,
     stored,
@@ -24,8 +25,7 @@ from support.decisions import (
 from videojob.api.videojob import VideoJob
 from videojob.kube.render.status import timestamp
 from videojob.planning.lifecycle.attempts import is_resumed, life_of, next_attempt, tries_of
-from videojob.planning.state.desired import PlannerDesired
-from videojob.planning.state.observed import JobObserved, Observed
+from videojob.planning.state.pods import JobObserved, PlannerDesired
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 RESUMED: dict[str, Any] = {"resumes": 1}
@@ -113,7 +113,7 @@ def test_limits_of_time_count_from_the_resume() -> None:
 
 
 def test_an_end_in_the_look_that_resumes_it_is_a_new_end() -> None:
-    seen = Observed(store_refusal=ERROR)
+    seen = observed_jobs(store_refusal=ERROR)
     job, desired = stored(a_job(RESUMED, status=FAILED), seen, INSTALLATION, NOW_S)
     assert (desired.ended, desired.reason) == (True, "InputNotFound")
     assert job.status is not None
@@ -132,7 +132,7 @@ def test_an_end_in_the_look_that_resumes_it_is_a_new_end() -> None:
 def test_without_a_plan_that_can_be_run_another_one_is_made(
     jobs: tuple[JobObserved, ...], head: Any, wanted: int
 ) -> None:
-    desired = look(Observed(jobs=jobs, head=head), RESUMED, status=FAILED)
+    desired = look(observed_jobs(jobs=jobs, head=head), RESUMED, status=FAILED)
     assert (desired.plan_job, desired.reason) == (PlannerDesired(wanted), "Probing")
 
 
@@ -140,7 +140,7 @@ def test_a_second_plan_of_which_nothing_can_be_run_ends_it_again() -> None:
     head = a_head(attempt=11, error=ERROR, segments=0)
     status = FAILED | {"resumes": 1}
     del status["completionTime"]
-    assert look(Observed(jobs=(a_plan_job(11, finished="Complete"),), head=head), RESUMED, status=status).ended
+    assert look(observed_jobs(jobs=(a_plan_job(11, finished="Complete"),), head=head), RESUMED, status=status).ended
 
 
 def test_a_job_in_a_queue_waits_in_it_again() -> None:

@@ -14,6 +14,7 @@ from support.decisions import (
     INSTALLATION,
     NOW_S,
     READY,
+    PodsDecision,
     a_head,
     a_job,
     a_work_job,
@@ -24,8 +25,8 @@ from support.decisions import (
 )
 from videojob.api.videojob import VideoJob
 from videojob.planning.lifecycle.stall import LOOK_S, bound_s
-from videojob.planning.state.desired import Desired
-from videojob.planning.state.observed import JobObserved, ServerObserved
+from videojob.planning.state.observed import ServerObserved
+from videojob.planning.state.pods import JobObserved
 
 BOUND_S = 1800.0
 QUEUE = {"kueue.x-k8s.io/queue-name": "gpus"}
@@ -41,10 +42,10 @@ class Course:
     workers: JobObserved | None = field(default_factory=a_work_job)
     server: ServerObserved | None = READY
     committed: int = 1
-    desired: Desired | None = None
+    desired: PodsDecision | None = None
     writes: int = 0
 
-    def look(self, **changes: Any) -> Desired:
+    def look(self, **changes: Any) -> PodsDecision:
         """One look."""
         jobs = () if self.workers is None else (self.workers,)
         observed = running(*jobs, server=self.server, results=results(self.committed))
@@ -59,7 +60,7 @@ class Course:
             self.workers = replace(known, suspended=wanted.suspended)
         return self.desired
 
-    def lasts(self, seconds: float, *, step_s: float = 60.0, **changes: Any) -> Desired:
+    def lasts(self, seconds: float, *, step_s: float = 60.0, **changes: Any) -> PodsDecision:
         """Looks again and again until so much time has passed."""
         end_s = self.now_s + seconds
         desired = self.look(**changes)

@@ -20,14 +20,14 @@ from support.decisions import (
     condition,
     decide,
     look,
+    observed_jobs,
     problem,
     results,
     running,
     stored,
 )
 from videojob.planning.installation import ResultsSettings, WorkerSettings
-from videojob.planning.state.desired import PlannerDesired
-from videojob.planning.state.observed import JobObserved, Observed
+from videojob.planning.state.pods import JobObserved, PlannerDesired
 
 # What is refused.
 
@@ -62,7 +62,7 @@ from videojob.planning.state.observed import JobObserved, Observed
 def test_what_cannot_be_done_here_is_refused_before_anything_starts(
     spec: dict[str, Any], reason: str, words: str
 ) -> None:
-    desired = look(Observed(), spec)
+    desired = look(observed_jobs(), spec)
     if not reason:
         assert (desired.ended, desired.plan_job) == (False, PlannerDesired(1))
         return
@@ -86,7 +86,7 @@ def test_results_stay_in_the_region_of_the_installation(
 ) -> None:
     installation = a_catalogue(results=ResultsSettings("own-table", (), own), worker=WorkerSettings(env=env))
     target = {"tableName": "own-table"} | ({} if asked is None else {"region": asked})
-    desired = decide(a_job({"results": {"dynamodb": target}}), Observed(), installation, NOW_S)
+    desired = decide(a_job({"results": {"dynamodb": target}}), observed_jobs(), installation, NOW_S)
     assert desired.reason == ("Probing" if allowed else "TableNotAllowed")
 
 
@@ -94,13 +94,13 @@ def test_results_stay_in_the_region_of_the_installation(
 def test_hardware_that_is_not_offered_is_no_placement(accelerator: str) -> None:
     other = "gpu" if accelerator == "cpu" else "cpu"
     installation = a_catalogue(accelerators={other: INSTALLATION.accelerators[other]})  # type: ignore[index]
-    desired = decide(a_job({"compute": {"accelerator": accelerator}}), Observed(), installation, NOW_S)
+    desired = decide(a_job({"compute": {"accelerator": accelerator}}), observed_jobs(), installation, NOW_S)
     assert (desired.reason, f"served on {other} here" in desired.message) == ("NoPlacement", True)
 
 
 def test_a_worker_that_does_not_fit_the_limit_of_cpus_is_no_placement() -> None:
     big = a_catalogue(worker=type(INSTALLATION.worker)(cpu="2500m"))
-    desired = decide(a_job({"compute": {"limits": {"cpus": 2}}}), Observed(), big, NOW_S)
+    desired = decide(a_job({"compute": {"limits": {"cpus": 2}}}), observed_jobs(), big, NOW_S)
     assert (desired.reason, "limits.cpus" in desired.message) == ("NoPlacement", True)
 
 
@@ -112,17 +112,17 @@ def test_a_summary_that_is_stored_outlives_the_model_that_made_it() -> None:
 def test_what_has_no_effect_here_is_said_once() -> None:
     topic = {"snsTopicArn": "arn:aws:sns:eu-central-1:123456789012:topic"}
     job = a_job({"notifications": {"error": topic}})
-    after, first = stored(job, Observed(), INSTALLATION, NOW_S)
+    after, first = stored(job, observed_jobs(), INSTALLATION, NOW_S)
     said = [one for one in first.events if one.reason == "FieldIgnored"]
     assert [(one.type, "spec.notifications" in one.message) for one in said] == [("Warning", True)]
-    assert decide(after, Observed(), INSTALLATION, NOW_S + 1).events == ()
+    assert decide(after, observed_jobs(), INSTALLATION, NOW_S + 1).events == ()
 
 
 # The plan.
 
 
 def test_the_first_look_asks_for_a_planner() -> None:
-    desired = look(Observed())
+    desired = look(observed_jobs())
     assert (desired.reason, desired.plan_job, desired.started) == ("Probing", PlannerDesired(1), True)
     assert desired.demand is None
 
@@ -148,34 +148,34 @@ def test_the_first_look_asks_for_a_planner() -> None:
     ],
 )
 def test_a_planner_is_followed_to_its_end(seen: JobObserved, wanted: PlannerDesired | None, reason: str) -> None:
-    desired = look(Observed(jobs=(seen,)))
+    desired = look(observed_jobs(jobs=(seen,)))
     assert (desired.plan_job, desired.reason) == (wanted, reason)
     assert desired.ended == (reason in {"ResultsIncomplete", "InputNotFound", "BackoffLimitExceeded", "InternalError"})
 
 
 def test_a_planner_that_failed_says_what_where_and_what_to_do() -> None:
-    desired = look(Observed(jobs=(a_plan_job(3, finished="Failed", error=ERROR),)))
+    desired = look(observed_jobs(jobs=(a_plan_job(3, finished="Failed", error=ERROR),)))
     assert desired.message == "there is no such object (s3://clips/a.mp4). Check it."
 
 
 def test_a_segment_is_named_where_there_is_one() -> None:
-    desired = look(Observed(jobs=(a_plan_job(3, finished="Failed", error=ERROR | {"segment": 7}),)))
+    desired = look(observed_jobs(jobs=(a_plan_job(3, finished="Failed", error=ERROR | {"segment": 7}),)))
     assert "(s3://clips/a.mp4, segment 7)" in desired.message
 
 
 def test_a_planner_without_words_has_its_jobs_and_its_pods() -> None:
     seen = a_plan_job(finished="Failed", message="gave up", problem=problem("crashed", "OOMKilled"))
-    assert "gave up; OOMKilled" in look(Observed(jobs=(seen,))).message
+    assert "gave up; OOMKilled" in look(observed_jobs(jobs=(seen,))).message
 
 
 def test_a_plan_in_which_nothing_can_be_run_ends_the_job() -> None:
-    desired = look(Observed(head=a_head(error=ERROR, segments=0)))
+    desired = look(observed_jobs(head=a_head(error=ERROR, segments=0)))
     assert (desired.reason, desired.begin) == ("InputNotFound", False)
 
 
 @pytest.mark.parametrize("seen", [None, results(epoch=0)])
 def test_a_plan_begins_an_epoch(seen: Any) -> None:
-    desired = look(Observed(head=a_head(), results=seen))
+    desired = look(observed_jobs(head=a_head(), results=seen))
     assert (desired.begin, desired.work_job) == (True, None)
 
 
@@ -184,7 +184,7 @@ def test_a_plan_begins_an_epoch(seen: Any) -> None:
 
 def test_everything_stays_as_it_is() -> None:
     job, _ = stored(a_job(), running(a_work_job(), server=READY, results=results(4)), INSTALLATION, NOW_S)
-    away = Observed(jobs=(a_work_job(),), store_error="no route to host")
+    away = observed_jobs(jobs=(a_work_job(),), store_error="no route to host")
     after, desired = stored(job, away, INSTALLATION, NOW_S + 1)
     assert (desired.reason, desired.ended, desired.finalise, desired.begin) == ("Processing", False, False, False)
     assert (desired.work_job, desired.plan_job, desired.remove_jobs) == (None, None, ())
@@ -201,12 +201,12 @@ def test_everything_stays_as_it_is() -> None:
     "job", [a_work_job(suspended=True), a_work_job(finished="Complete"), a_work_job(deleting=True)]
 )
 def test_who_was_not_at_work_asks_for_no_server(job: JobObserved) -> None:
-    assert look(Observed(jobs=(job,), store_error="away")).demand is None
+    assert look(observed_jobs(jobs=(job,), store_error="away")).demand is None
 
 
 def test_the_limit_ends_only_what_cannot_have_been_finished() -> None:
     spec = {"activeDeadlineSeconds": 50}
-    away = Observed(store_error="away")
+    away = observed_jobs(store_error="away")
     assert not look(away, spec, status=a_status()).ended
     planning = {name: value for name, value in a_status().items() if name != "epoch"}
     assert look(away, spec, status=planning).reason == "DeadlineExceeded"

@@ -21,12 +21,12 @@ from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.state.observed import (
     NODE_PROVISIONING,
     FailureObserved,
-    JobObserved,
     Observed,
     PodProblem,
     ResultsObserved,
     ServerObserved,
 )
+from videojob.planning.state.pods import JobObserved, PodsObserved
 from videojob.reasons import REASONS, Phase
 
 times = st.floats(NOW_S - 2000, NOW_S + 60)
@@ -76,7 +76,7 @@ tables = st.builds(
 servers = st.builds(ServerObserved, st.integers(0, 3), st.integers(0, 2), problems, st.none() | times)
 looks = st.builds(
     Observed,
-    jobs=st.lists(jobs, max_size=4).map(tuple),
+    backend=st.lists(jobs, max_size=4).map(PodsObserved.from_jobs),
     head=st.none() | heads,
     results=st.none() | tables,
     server=st.none() | servers,
@@ -136,7 +136,7 @@ def test_every_look_has_a_decision_without_contradiction(
         assert not desired.begin
     assert not (desired.begin and desired.finalise)
     assert not (desired.delete_self and not desired.ended)
-    names = {one.name for one in observed.jobs}
+    names = {one.name for one in PodsObserved.of(observed.backend).jobs}
     assert set(desired.remove_jobs) <= names
     if desired.plan_job is not None:
         assert plan_job(job, desired.plan_job, INSTALLATION)["spec"]["suspend"] is desired.plan_job.suspended

@@ -23,7 +23,8 @@ from support.decisions import (
     running,
 )
 from videojob.planning.diagnosis.rejected import what_to_allow
-from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, ServerObserved
+from videojob.planning.state.observed import NODE_PROVISIONING, ServerObserved
+from videojob.planning.state.pods import JobObserved
 
 SLOW = {"reason": "InferenceTimeout", "message": "no answer"}
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.decisions import CPU, INSTALLATION, NOW_S, a_head, a_job, problem, stored
+from support.decisions import CPU, INSTALLATION, NOW_S, PodsDecision, a_head, a_job, observed_jobs, problem, stored
 from videojob.api.videojob import VideoJob
 from videojob.planning.fleet.replicas import size_server
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.state.desired import Desired, WorkersDesired
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved, ServerObserved
+from videojob.planning.state.observed import Observed, ResultsObserved, ServerObserved
+from videojob.planning.state.pods import JobObserved, WorkersDesired
 
 SEGMENTS = 6
 STEP_S = 7.0
@@ -49,7 +49,7 @@ class World:
     table_away: bool = False
     ends: list[str] = field(default_factory=list)
 
-    def look(self) -> Desired:
+    def look(self) -> PodsDecision:
         """One reconcile: observe, decide, store the status, apply; steps in the table are followed by a new look."""
         opened = False
         for _ in range(4):
@@ -64,17 +64,17 @@ class World:
     def _observed(self, *, open_now: bool) -> Observed:
         jobs = tuple(self.jobs.values())
         if self.job.status is not None and self.job.status.completion_time is not None and not is_resumed(self.job):
-            return Observed(jobs=jobs)
+            return observed_jobs(jobs=jobs)
         if self.table_away:
-            return Observed(jobs=jobs, store_error="away")
+            return observed_jobs(jobs=jobs, store_error="away")
         head = a_head(segments=SEGMENTS, frames=600) if self.planned else None
         seen = None
         if self.epoch:
             finished = self.summary if self.summary is not None else None
             seen = ResultsObserved(self.epoch, frozenset(self.committed), finished=finished, open=open_now)
-        return Observed(jobs=jobs, head=head, results=seen, server=self.server)
+        return observed_jobs(jobs=jobs, head=head, results=seen, server=self.server)
 
-    def _in_table(self, desired: Desired) -> bool:
+    def _in_table(self, desired: PodsDecision) -> bool:
         if desired.begin:
             self.epoch += 1
         if desired.finalise:
@@ -83,7 +83,7 @@ class World:
             self.summary = "Completed"
         return False
 
-    def _check(self, desired: Desired) -> None:
+    def _check(self, desired: PodsDecision) -> None:
         status = self.job.status
         assert status is not None
         assert (status.completion_time is not None) == desired.ended
@@ -109,7 +109,7 @@ class World:
                 ]
                 assert all(one.suspended for one in others), "two Jobs at work"
 
-    def _apply(self, desired: Desired) -> None:
+    def _apply(self, desired: PodsDecision) -> None:
         for name in desired.remove_jobs:
             self.jobs.pop(name, None)
         if desired.plan_job is not None and f"plan-{desired.plan_job.attempt}" not in self.jobs:

@@ -34,8 +34,9 @@ from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
 from videojob.planning.installation import Accelerator, Installation, ServerVariant
 from videojob.planning.placement.pinned import place_for
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
+from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import JobObserved, PodsObserved
 from videojob.worker.fold.messages import Folded
 
 OLD = ServerKey("face_detector", 1, "cpu")
@@ -112,11 +113,11 @@ def test_a_recorded_placement_keeps_its_reason_whatever_would_be_chosen_now() ->
     chosen = place_for(a_job(), observed_of(results=results()), INSTALLATION)
     job, _ = stored(a_job(), observed_of(results=results(), server=READY), INSTALLATION, NOW_S)
     fewer = observed_of(work(chosen.key), head=a_head(frames=1), results=results(1))
-    on_job = replace(fewer, jobs=(work(chosen.key, why=chosen.why),))
+    on_job = replace(fewer, backend=PodsObserved.from_jobs([work(chosen.key, why=chosen.why)]))
     assert chosen.why
     for kept in (place_for(job, fewer, INSTALLATION), place_for(a_job(), on_job, INSTALLATION)):
         assert (kept.key, kept.why) == (chosen.key, chosen.why)
-    assert place_for(a_job(), replace(fewer, jobs=()), INSTALLATION).key != chosen.key
+    assert place_for(a_job(), replace(fewer, backend=PodsObserved()), INSTALLATION).key != chosen.key
 
 
 def test_a_placement_outlives_the_job_of_its_workers() -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.jobs.backend import Backend
 from videojob.controller.jobs.stores import Stores
-from videojob.controller.pods import holds_namespace, job_events, needs_pods, telling_pods
 from videojob.errors import SetupError, SinkError, TableNotAllowed
-from videojob.kube.kinds import JOBS
-from videojob.kube.names import JOB_UID, results_uid
-from videojob.kube.read.objects import job_observed
+from videojob.kube.names import results_uid
 from videojob.kube.render.jobs import results_table
 from videojob.planning.diagnosis.messages import told
 from videojob.planning.installation import Installation
@@ -21,7 +18,8 @@ from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
 from videojob.planning.placement.pinned import placed
 from videojob.planning.placement.unsupported import check_table
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
+from videojob.planning.state.backend import BackendObserved
+from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.ports.cluster import Cluster
 from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
@@ -40,28 +38,27 @@ class Observer:
     installation: Installation
     servers: ServerLook
 
-    def observe(self, job: VideoJob) -> Observed:
+    def observe(self, job: VideoJob, backend: Backend) -> Observed:
         """All that is to be seen now; of a job that is over only what might be left of it.
 
         Raises:
             ClusterError: the API server does not answer.
         """
-        jobs, namespace_ends = self._jobs(job)
-        if namespace_ends:
-            return Observed(jobs=jobs, namespace_ends=True)
-        if _is_over(job):
-            return Observed(jobs=jobs)
+        is_over = _is_over(job)
+        observed = Observed(backend.observe(job, is_over=is_over))
+        if observed.backend.must_stop or is_over:
+            return observed
         try:
             check_table(job.spec, self.installation)
         except TableNotAllowed:
-            return self._placed(job, Observed(jobs=jobs))  # nothing is read from that table
+            return self._placed(job, observed)  # nothing is read from that table
         try:
             store = self.store(job)
-            head = self._head(job, jobs, store)
-            results = None if head is None else self._results(job, head, jobs, store)
+            head = self._head(job, observed.backend, store)
+            results = None if head is None else self._results(job, head, observed.backend, store)
         except (SinkError, SetupError) as error:
-            return self._placed(job, Observed(jobs=jobs, store_error=told(error)))
-        return self._placed(job, Observed(jobs=jobs, head=head, results=results))
+            return self._placed(job, replace(observed, store_error=told(error)))
+        return self._placed(job, replace(observed, head=head, results=results))
 
     def store(self, job: VideoJob) -> JobStore:
         """The job's results table."""
@@ -74,29 +71,21 @@ class Observer:
         run = RunRecord(uid, metadata.namespace, metadata.name, head.plan_digest, head.segments, epoch=epoch)
         return replace(run, keys=head.keys)
 
-    def _head(self, job: VideoJob, jobs: Sequence[JobObserved], store: JobStore) -> PlanHead | None:
-        latest = max((one for one in jobs if one.kind == "plan"), key=lambda one: one.attempt, default=None)
-        has_begun = any(one.kind == "work" for one in jobs) or (job.status is not None and bool(job.status.epoch))
-        if latest is not None and latest.unlocked and not has_begun:
-            return None  # it will be planned anew: that plan may be of an older spec
-        return self.stores.head(store, results_uid(job.metadata), 1 if latest is None else latest.attempt)
+    def _head(self, job: VideoJob, mine: BackendObserved, store: JobStore) -> PlanHead | None:
+        attempt = mine.plan_attempt(has_begun=job.status is not None and bool(job.status.epoch))
+        return None if attempt is None else self.stores.head(store, results_uid(job.metadata), attempt)
 
-    def _results(
-        self, job: VideoJob, head: PlanHead, jobs: Sequence[JobObserved], store: JobStore
-    ) -> ResultsObserved | None:
-        work = [one for one in jobs if one.kind == "work"]
-        # A controller that was killed after it made the Job left no epoch in the status: the Job has it, too.
-        epoch = (None if job.status is None else job.status.epoch) or max((one.epoch for one in work), default=0)
+    def _results(self, job: VideoJob, head: PlanHead, mine: BackendObserved, store: JobStore) -> ResultsObserved | None:
+        # A controller that was killed after it began the work left no epoch in the status: the backend has it, too.
+        epoch = (None if job.status is None else job.status.epoch) or mine.epoch
         if not epoch or head.error is not None:
             return None
         run = self.run_record(job, head, epoch)
-        marker = " ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in work)
-        fresh = any(one.finished is not None for one in work)
         # Of a job that may have stalled nobody shall believe it because the commits were read long ago.
         may_stall = job.status is not None and job.status.stall is not None and job.status.stall.seconds >= _SUSPECT_S
         most_age_s = _SUSPECT_AGE_S if may_stall else math.inf
-        committed = self.stores.committed(store, run, marker, fresh=fresh, most_age_s=most_age_s)
-        outcome = stored_outcome(store, run) if len(committed) >= head.segments or fresh else None
+        committed = self.stores.committed(store, run, mine.mark, fresh=mine.has_ended, most_age_s=most_age_s)
+        outcome = stored_outcome(store, run) if len(committed) >= head.segments or mine.has_ended else None
         seen = ResultsObserved(epoch, committed, conflicts=self.stores.conflicts(run))
         if outcome is None:
             return seen
@@ -109,18 +98,6 @@ class Observer:
         if found.placement is None or found.head is None or found.head.error is not None:
             return found
         return replace(found, server=self.servers.look(found.placement.key))
-
-    def _jobs(self, job: VideoJob) -> tuple[tuple[JobObserved, ...], bool]:
-        """The job's Jobs, and whether its namespace is being deleted and waits for one of their pods."""
-        namespace, is_over = job.metadata.namespace, _is_over(job)
-        seen, ends = [], False
-        for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
-            # What pods tell of a job that is over, nobody asks any more.
-            pods = telling_pods(self.cluster, namespace, one) if needs_pods(one) and not is_over else []
-            events = [] if is_over else job_events(self.cluster, namespace, one, pods)
-            seen.append(job_observed(one, pods, events))
-            ends = ends or holds_namespace(self.cluster, namespace, pods)
-        return tuple(seen), ends
 
 
 def _is_over(job: VideoJob) -> bool:

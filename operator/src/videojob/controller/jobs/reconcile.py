@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pydantic import ValidationError
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.controller.fleet.demands import Demands
+from videojob.controller.jobs.backend import Backend, backend_of
 from videojob.controller.jobs.folds import Folding
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.keys import JobKey
@@ -28,20 +28,21 @@ from videojob.errors import (
     SinkError,
     SinkUnavailable,
 )
-from videojob.kube.kinds import CONFIG_MAPS, JOBS, VIDEOJOBS, Kind
+from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.names import results_uid
-from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
+from videojob.kube.render.jobs import results_table
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
 from videojob.planning.diagnosis.messages import told
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.lifecycle.rejected import held_up
-from videojob.planning.state.desired import Desired, PlannerDesired, WorkersDesired
-from videojob.planning.state.observed import JobObserved, Observed, ResultsObserved
+from videojob.planning.state.desired import Desired
+from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.snapshot import Snapshot
 from videojob.ports.clock import Clock
-from videojob.ports.cluster import AlreadyThere, Cluster, ClusterConflict, Object
+from videojob.ports.cluster import Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.keys import summary_key
 from videojob.worker.fold.messages import FoldRequest
@@ -67,6 +68,7 @@ class JobReconciler(Reconciler):
     """Brings VideoJobs on their way.
 
     Attributes:
+        backends: what runs jobs; the first one runs those that name none.
         demand_changed: told which servers' demands changed.
         wrote: told of each job whose status was written, at that moment.
         conflicted: told of how many more segments a status says that they had a second, different result.
@@ -76,6 +78,7 @@ class JobReconciler(Reconciler):
     installation: Installation
     clock: Clock
     observer: Observer
+    backends: Sequence[Backend]
     demands: Demands
     folds: Folding
     demand_changed: Callable[[ServerKey], None]
@@ -155,21 +158,23 @@ class JobReconciler(Reconciler):
     def _act(self, key: JobKey, raw: Object, job: VideoJob) -> float | None:
         """Observes, decides and applies; returns when to look again."""
         namespace, name = key
-        observed, desired = self._decided(job)
-        if _makes_children(desired) and (job.status is None or job.status.start_time is None):
-            # From startTime on the spec may not change. Whoever reads the job after that makes its children, so that
-            # they do what the job shows: an edit comes before, and fails this write, or is refused.
+        backend = backend_of(job, self.backends)
+        snapshot, desired = self._decided(job, backend)
+        observed, work = snapshot.observed, desired.backend
+        if work is not None and work.starts and (job.status is None or job.status.start_time is None):
+            # From startTime on the spec may not change. Whoever reads the job after that begins its work, so that this
+            # does what the job shows: an edit comes before, and fails this write, or is refused.
             self._tell(job, desired)
             self._write(job, raw, observed, desired)
             return 0.0
-        snapshot = snapshot_of(job, observed, self.installation, self.clock.now_s())
-        if snapshot.is_working:
+        if observed.backend.is_working:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
         refusal: ClusterRefused | None = None
         try:
-            self._apply(job, desired, {one.name: one for one in observed.jobs})
+            if work is not None:
+                backend.apply(job, observed.backend, work)
         except ClusterRefused as error:
-            refusal, desired = error, held_up(snapshot, desired, error.as_dict())
+            refusal, desired = error, held_up(snapshot, desired, error.as_dict(), backend.lifecycle)
         self._demand(key, desired, observed)
         self._tell(job, desired)
         wait_s = self._write(job, raw, observed, desired, at_once=refusal is not None)
@@ -189,30 +194,32 @@ class JobReconciler(Reconciler):
         key = observed.placement.key
         return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), key))
 
-    def _decided(self, job: VideoJob) -> tuple[Observed, Desired]:
-        """The decision, made again after each step in the table that it asked for."""
-        observed = self._beside_others(job, self.observer.observe(job))
+    def _decided(self, job: VideoJob, backend: Backend) -> tuple[Snapshot, Desired]:
+        """The decision, made again after each step in the table that it asked for, with what it was made from."""
+        observed = self._beside_others(job, self.observer.observe(job, backend))
         if is_resumed(job):
             self._forgive(job, observed)
-        desired = decide(job, observed, self.installation, self.clock.now_s())
+
+        def decided(observed: Observed) -> tuple[Snapshot, Desired]:
+            snapshot = snapshot_of(job, observed, self.installation, self.clock.now_s())
+            return snapshot, decide(snapshot, backend.lifecycle)
+
+        snapshot, desired = decided(observed)
         try:
             if desired.begin and observed.head is not None:
                 run = self.observer.store(job).begin(self.observer.run_record(job, observed.head))
                 observed = replace(observed, results=ResultsObserved(run.epoch))
-                desired = decide(job, observed, self.installation, self.clock.now_s())
+                snapshot, desired = decided(observed)
             if desired.finalise and observed.results is not None:
                 results = self._finalised(job, observed, observed.results)
                 if results is None:
-                    return observed, replace(desired, requeue_s=_FOLDING_POLL_S)
-                observed = replace(observed, results=results)
-                desired = decide(job, observed, self.installation, self.clock.now_s())
+                    return snapshot, replace(desired, requeue_s=_FOLDING_POLL_S)
+                snapshot, desired = decided(replace(observed, results=results))
         except (ItemTooLarge, ResultsIncomplete, JobTooLarge, FoldFailed) as error:
-            observed = replace(observed, store_refusal=error.as_dict())
-            desired = decide(job, observed, self.installation, self.clock.now_s())
+            return decided(replace(observed, store_refusal=error.as_dict()))
         except (SinkError, SetupError) as error:
-            observed = replace(observed, store_error=told(error))
-            desired = decide(job, observed, self.installation, self.clock.now_s())
-        return observed, desired
+            return decided(replace(observed, store_error=told(error)))
+        return snapshot, desired
 
     def _forgive(self, job: VideoJob, observed: Observed) -> None:
         """Videos that were given up for what may have passed get another chance; done again, it does nothing.
@@ -267,62 +274,6 @@ class JobReconciler(Reconciler):
             self.demand_changed(server)
         with self._lock:
             self._written.pop(key, None)
-
-    def _apply(self, job: VideoJob, desired: Desired, seen: Mapping[str, JobObserved]) -> None:
-        for name in desired.remove_jobs:
-            self.cluster.delete(JOBS, job.metadata.namespace, name)
-        if desired.plan_job is not None:
-            self._plan_job(job, desired.plan_job, seen)
-        if desired.work_job is not None:
-            self._work_job(job, desired.work_job, seen)
-
-    def _plan_job(self, job: VideoJob, wanted: PlannerDesired, seen: Mapping[str, JobObserved]) -> None:
-        file = _planned_from(seen.values())
-        made = plan_job(job, wanted, self.installation, file)
-        there = seen.get(made["metadata"]["name"])
-        if there is None:
-            if not file:
-                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
-            self._create(job, JOBS, made)
-        elif there.suspended != wanted.suspended:
-            self._adjust(job, there, {"suspend": wanted.suspended})
-
-    def _work_job(self, job: VideoJob, wanted: WorkersDesired, seen: Mapping[str, JobObserved]) -> None:
-        file = _planned_from(seen.values()) or next((one.file for one in seen.values()), "")
-        made = work_job(job, wanted, self.installation, file)
-        there = seen.get(made["metadata"]["name"])
-        if there is None:
-            if not file:  # made before the first Job
-                self._create(job, CONFIG_MAPS, config_map(job, self.installation))
-            self._create(job, JOBS, made)
-            return
-        changes: dict[str, Any] = {}
-        if wanted.suspended is not None and there.suspended != wanted.suspended:
-            changes["suspend"] = wanted.suspended
-        if wanted.parallelism != there.parallelism:
-            changes["parallelism"] = wanted.parallelism  # the decision weighs what it costs to stop some
-        if changes:
-            self._adjust(job, there, changes)
-
-    def _adjust(self, job: VideoJob, there: JobObserved, changes: dict[str, Any]) -> None:
-        self.cluster.patch(JOBS, job.metadata.namespace, there.name, {"spec": changes})
-
-    def _create(self, job: VideoJob, kind: Kind, made: dict[str, Any]) -> None:
-        """Makes a child; one that is there is this job's own, or an error: nothing is ever adopted.
-
-        But for a ConfigMap: to see whose it is would take the right to read all ConfigMaps. Its name is made from the
-        job's uid and its content, and whoever can make one in the namespace can run pods as the workers there.
-        """
-        try:
-            self.cluster.create(kind, made)
-        except AlreadyThere as error:
-            if kind == CONFIG_MAPS:
-                return
-            there = self.cluster.get(kind, job.metadata.namespace, made["metadata"]["name"])
-            owners = () if there is None else there["metadata"].get("ownerReferences", ())
-            if not any(owner["uid"] == job.metadata.uid for owner in owners):
-                words = f"{made['kind']} {made['metadata']['name']} is there already and belongs to somebody else"
-                raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
 
     def _write(
         self, job: VideoJob, raw: Object, observed: Observed, desired: Desired, *, at_once: bool = False
@@ -406,16 +357,6 @@ def parse(raw: Object) -> VideoJob:
     if raw.get("status"):
         values["status"] = raw["status"]
     return VideoJob.from_manifest(values)
-
-
-def _makes_children(desired: Desired) -> bool:
-    return desired.plan_job is not None or desired.work_job is not None
-
-
-def _planned_from(seen: Collection[JobObserved]) -> str:
-    """Name of the ConfigMap that the newest plan is made from; "" when none is to be relied on."""
-    plans = [one for one in seen if one.kind == "plan" and not one.unlocked]
-    return max(plans, key=lambda one: one.attempt).file if plans else ""
 
 
 def _milestones(status: Object) -> tuple[bool, bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from videojob.kube.doctor.findings import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
-from videojob.planning.lifecycle.decide import seconds_of
+from videojob.planning.state.last_status import seconds_of
 
 _INSTALL = "Install the chart: docs/guides/install-eks.md or install-kind.md."
 _OLDEST = (1, 29)

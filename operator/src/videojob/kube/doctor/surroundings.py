@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from videojob.kube.doctor.findings import Finding, NotRead, Object, joined, name_of, ok, problem, unchecked, warning
-from videojob.planning.lifecycle.decide import QUEUE_LABEL
+from videojob.planning.state.pods import QUEUE_LABEL
 
 ROLE = "eks.amazonaws.com/role-arn"
 _ENFORCE = "pod-security.kubernetes.io/enforce"

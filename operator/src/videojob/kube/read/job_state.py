@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from videojob.planning.lifecycle.decide import QUEUE_LABEL, seconds_of
+from videojob.planning.state.last_status import seconds_of
+from videojob.planning.state.pods import QUEUE_LABEL
 from videojob.reasons import REASONS, Phase
 
 Object = Mapping[str, Any]

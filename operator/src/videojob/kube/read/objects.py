@@ -18,9 +18,10 @@ from videojob.kube.names import (
 )
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.pods import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
-from videojob.planning.lifecycle.decide import seconds_of
-from videojob.planning.state.observed import NODE_PROVISIONING, JobObserved, PodProblem, ServerObserved
+from videojob.planning.state.last_status import seconds_of
+from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
 from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.pods import JobObserved
 
 Object = Mapping[str, Any]
 

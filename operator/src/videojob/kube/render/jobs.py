@@ -26,9 +26,8 @@ from videojob.kube.pod_interface import FAILURES_VARIABLE, JOB_FOLDER, SERVER_PA
 from videojob.kube.render.pods import job_pod, near, with_place
 from videojob.kube.render.servers import server_address
 from videojob.planning.installation import Installation
-from videojob.planning.lifecycle.decide import QUEUE_LABEL
-from videojob.planning.state.desired import PlannerDesired, WorkersDesired
 from videojob.planning.state.ending import Ending
+from videojob.planning.state.pods import QUEUE_LABEL, PlannerDesired, WorkersDesired
 
 _HASH_DIGITS = 8
 _NODE_S = 60  # beyond the server's usual start

@@ -10,7 +10,9 @@ from videojob.planning.diagnosis.messages import sentence
 from videojob.planning.diagnosis.nodes import plain_words, what_to_change
 from videojob.planning.diagnosis.rejected import REFUSED, what_to_allow
 from videojob.planning.installation import Accelerator, Installation
+from videojob.planning.state.ending import Ending
 from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
+from videojob.planning.state.pods import JobObserved
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
 """By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
@@ -127,3 +129,38 @@ def load_failure(server: ServerObserved | None, *, was_ready: bool) -> str:
         return ""
     code = "" if problem.exit_code is None else f" (exit code {problem.exit_code})"
     return f"the inference server ended in an error {problem.restarts} times{code}: {problem.message}"
+
+
+def cause_of(running: JobObserved | None, server: ServerObserved | None, server_words: str) -> str:
+    """Why nothing is committed, as far as it shows.
+
+    Args:
+        running: the workers' Job.
+        server: of the job.
+        server_words: why that is not ready.
+    """
+    if server is None or not server.ready:
+        return server_words
+    if running is None:
+        return "there are no workers"
+    problem = None if running.ready else running.problem
+    if problem is not None and (words := _words_of(problem)):
+        return f"{words}: {problem.source}: {problem.message}" if problem.source else f"{words}: {problem.message}"
+    again = "the workers end again and again without a commit"
+    if running.error is not None:
+        return f"{again}, at last with {running.error.get('reason')}: {running.error.get('message', '')}"
+    if problem is not None:
+        return "the workers do not get ready" if problem.kind == "starting" else f"{again}: {problem.message}"
+    return "the workers run and commit nothing"
+
+
+def _words_of(problem: PodProblem) -> str:
+    """What keeps workers from working at all; "" when it is not that."""
+    if problem.kind == "crashed" and problem.exit_code != Ending.STOPPED:
+        return f"the workers crash with exit code {problem.exit_code}"
+    words = {
+        "unschedulable": "the workers cannot be scheduled",
+        "image": "the workers' image cannot be pulled",
+        "refused": "Kubernetes refuses to make the workers",
+    }
+    return words.get(problem.kind, "")

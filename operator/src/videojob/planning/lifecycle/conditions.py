@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from videojob.errors import InputError, VideoJobError, WorkerLost, error_from_dict
@@ -53,27 +53,26 @@ def works(
     return _desired(Fact("Unknown", reason, text), capacity or unasked, server or unasked, suspended)
 
 
-def fails(snapshot: Snapshot, reason: str, message: str) -> Desired:
-    """A job that ended badly; its Jobs go, what is committed stays. What to do next is added to the message."""
+def fails(reason: str, message: str) -> Desired:
+    """A job that ended badly; what is committed stays. What to do next is added to the message."""
     word = failure_reason(reason)
-    return _ends(snapshot, Fact("False", word, sentence(message, REASONS[word].cluster)))
+    return _ends(Fact("False", word, sentence(message, REASONS[word].cluster)))
 
 
-def fails_with(snapshot: Snapshot, error: Mapping[str, Any], reason: str = "") -> Desired:
+def fails_with(error: Mapping[str, Any], reason: str = "") -> Desired:
     """The same with `VideoJobError.as_dict()`, whose own hint goes before the advice of its reason.
 
     Args:
-        snapshot: of the job.
         error: what happened.
         reason: of the job; by default the error's own.
     """
     word = failure_reason(reason or str(error.get("reason")))
-    return _ends(snapshot, Fact("False", word, sentence(error_words(error), advice(error))))
+    return _ends(Fact("False", word, sentence(error_words(error), advice(error))))
 
 
-def succeeds(snapshot: Snapshot, reason: str, message: str) -> Desired:
+def succeeds(reason: str, message: str) -> Desired:
     """A job that ended well."""
-    return _ends(snapshot, Fact("True", reason, message or REASONS[reason].meaning))
+    return _ends(Fact("True", reason, message or REASONS[reason].meaning))
 
 
 def concerns_one_video(error: Mapping[str, Any] | None) -> bool:
@@ -84,18 +83,10 @@ def concerns_one_video(error: Mapping[str, Any] | None) -> bool:
     return isinstance(found, InputError | WorkerLost) or error.get("reason") == VideoJobError.reason
 
 
-def _ends(snapshot: Snapshot, succeeded: Fact) -> Desired:
+def _ends(succeeded: Fact) -> Desired:
     over = Fact("False", succeeded.reason, "the job is over")
     desired = _desired(succeeded, over, over, Fact("False", succeeded.reason))
-    return Desired(
-        reason=desired.reason,
-        message=desired.message,
-        conditions=desired.conditions,
-        started=True,
-        ended=True,
-        # Workers that have nothing left to do end by themselves, and leave their logs.
-        remove_jobs=snapshot.unfinished_jobs if succeeded.status == "False" else (),
-    )
+    return replace(desired, started=True, ended=True)
 
 
 def _desired(succeeded: Fact, capacity: Fact, server: Fact, suspended: Fact) -> Desired:

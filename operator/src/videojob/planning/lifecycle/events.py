@@ -6,9 +6,8 @@ message, so that it exists once. What changes with every reconcile, as the NodeC
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from videojob.planning.lifecycle.attempts import tries_of
 from videojob.planning.placement.unsupported import ignored_on_clusters
 from videojob.planning.state.desired import Desired, EventDesired
 from videojob.planning.state.snapshot import Snapshot
@@ -19,10 +18,17 @@ _STAGES = frozenset({"Probing", "LoadingModel", "Processing", "Aggregating"})
 _BAD_CAPACITY = frozenset({"InsufficientCapacity", "ImagePullFailed", "CreationRefused"})
 
 
-def events_of(snapshot: Snapshot, desired: Desired) -> tuple[EventDesired, ...]:
-    """Events to post, in the order of what happened."""
-    found = (_resumed, _ignored, _conditions, _workers, _deadline, _reason)
-    return tuple(one for news in found for one in news(snapshot, desired))
+def events_of(snapshot: Snapshot, desired: Desired, of_backend: Iterable[EventDesired]) -> tuple[EventDesired, ...]:
+    """Events to post, in the order of what happened.
+
+    Args:
+        snapshot: of the job.
+        desired: what was decided from it.
+        of_backend: those of the backend.
+    """
+    before, after = (_resumed, _ignored, _conditions), (_deadline, _reason)
+    news = [one for kind in before for one in kind(snapshot, desired)]
+    return (*news, *of_backend, *(one for kind in after for one in kind(snapshot, desired)))
 
 
 def _resumed(snapshot: Snapshot, desired: Desired) -> Iterator[EventDesired]:  # noqa: ARG001 - as all of them
@@ -71,21 +77,6 @@ def _conditions(snapshot: Snapshot, desired: Desired) -> Iterator[EventDesired]:
             by_kueue = before.reason == "Queued"
             words = "Kueue has admitted the job" if by_kueue else "spec.suspend is false: the job goes on"
             yield EventDesired("Normal", "Admitted" if by_kueue else "Resumed", words)
-
-
-def _workers(snapshot: Snapshot, desired: Desired) -> Iterator[EventDesired]:
-    wanted = desired.work_job
-    if wanted is None:
-        return
-    if tries_of(wanted.attempt) > 1 and not any(one.attempt == wanted.attempt for one in snapshot.jobs("work")):
-        yield EventDesired("Warning", "SegmentRetried", f"segments are missing: Job {wanted.attempt} runs them again")
-    running = next((one for one in snapshot.jobs("work") if one.attempt == wanted.attempt and not one.deleting), None)
-    if running is not None and running.disrupted:
-        words = f"{running.disrupted} pods of {running.name} lost their node or their place; their segments run again"
-        yield EventDesired("Normal", "Interrupted", words)
-    if running is not None and running.failed:
-        last = "" if running.error is None else f", the last with {running.error.get('reason')}"
-        yield EventDesired("Warning", "SegmentRetried", f"{running.failed} pods of {running.name} failed{last}")
 
 
 def _deadline(snapshot: Snapshot, desired: Desired) -> Iterator[EventDesired]:

@@ -17,16 +17,6 @@ def frames_left(head: PlanHead, committed: int) -> int:
     return math.ceil(head.frames * (head.segments - committed) / max(1, head.segments))
 
 
-def index_count(indexes: str) -> int:
-    """How many indexes a Job's status names, as in "0-3,7"; 0 for what cannot be read."""
-    count = 0
-    for part in indexes.split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            count += max(0, int(last or first) - int(first) + 1)
-    return count
-
-
 def progress_of(
     head: PlanHead, committed: int, recorded: LastStatus, *, working_since_s: float | None, now_s: float
 ) -> ProgressDesired:

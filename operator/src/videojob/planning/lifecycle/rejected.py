@@ -8,12 +8,13 @@ from typing import Any
 
 from videojob.planning.diagnosis.messages import sentence
 from videojob.planning.diagnosis.rejected import REFUSED, what_to_allow
+from videojob.planning.lifecycle.backend import BackendLifecycle
 from videojob.planning.lifecycle.events import events_of
 from videojob.planning.state.desired import ConditionDesired, Desired
 from videojob.planning.state.snapshot import Snapshot
 
 
-def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any]) -> Desired:
+def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any], backend: BackendLifecycle) -> Desired:
     """What is to be said, and asked of the server, when something of `desired` was refused.
 
     An end stays an end. Workers that are at it keep their server; for work that cannot begin none is paid.
@@ -22,6 +23,7 @@ def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any]) -> D
         snapshot: that `desired` was decided from.
         desired: of which a part was refused.
         error: `VideoJobError.as_dict()` of the refusal.
+        backend: that runs the job.
     """
     if desired.ended:
         return desired
@@ -33,10 +35,10 @@ def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any]) -> D
         ConditionDesired("Succeeded", "Unknown", REFUSED, words)
         if one.type == "Succeeded"
         else ConditionDesired("CapacityReady", "False", REFUSED, words)
-        if one.type == "CapacityReady" and not snapshot.is_working
+        if one.type == "CapacityReady" and not snapshot.observed.backend.is_working
         else one
         for one in desired.conditions
     )
-    demand = desired.demand if snapshot.is_working else None
+    demand = desired.demand if snapshot.observed.backend.is_working else None
     told = replace(desired, reason=REFUSED, message=words, conditions=conditions, demand=demand, events=())
-    return replace(told, events=events_of(snapshot, told))
+    return replace(told, events=events_of(snapshot, told, backend.events(snapshot, told)))

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from videojob.planning.state.ending import Ending
-from videojob.planning.state.observed import JobObserved, PodProblem, ServerObserved
 from videojob.planning.state.stall import Stall
 
 LEAST_BOUND_S = 1800.0
@@ -92,38 +90,3 @@ def pause_left_s(before: Stall, bound: float, now_s: float) -> float:
 def let_go(before: Stall) -> Stall:
     """Workers are not held for it, or no longer: another try."""
     return before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)
-
-
-def cause_of(running: JobObserved | None, server: ServerObserved | None, server_words: str) -> str:
-    """Why nothing is committed, as far as it shows.
-
-    Args:
-        running: the workers' Job.
-        server: of the job.
-        server_words: why that is not ready.
-    """
-    if server is None or not server.ready:
-        return server_words
-    if running is None:
-        return "there are no workers"
-    problem = None if running.ready else running.problem
-    if problem is not None and (words := _words_of(problem)):
-        return f"{words}: {problem.source}: {problem.message}" if problem.source else f"{words}: {problem.message}"
-    again = "the workers end again and again without a commit"
-    if running.error is not None:
-        return f"{again}, at last with {running.error.get('reason')}: {running.error.get('message', '')}"
-    if problem is not None:
-        return "the workers do not get ready" if problem.kind == "starting" else f"{again}: {problem.message}"
-    return "the workers run and commit nothing"
-
-
-def _words_of(problem: PodProblem) -> str:
-    """What keeps workers from working at all; "" when it is not that."""
-    if problem.kind == "crashed" and problem.exit_code != Ending.STOPPED:
-        return f"the workers crash with exit code {problem.exit_code}"
-    words = {
-        "unschedulable": "the workers cannot be scheduled",
-        "image": "the workers' image cannot be pulled",
-        "refused": "Kubernetes refuses to make the workers",
-    }
-    return words.get(problem.kind, "")

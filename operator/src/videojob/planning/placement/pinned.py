@@ -39,8 +39,8 @@ def placed(job: VideoJob, observed: Observed, installation: Installation) -> Obs
 def place_for(job: VideoJob, observed: Observed, installation: Installation) -> Place:
     """Where a job's frames go: as it was recorded for the present epoch, or else as `place` chooses.
 
-    The arguments are those of `placed`. The workers' Job counts beside the status: it exists before the status says so,
-    and releases up to 0.1 recorded the server nowhere else.
+    The arguments are those of `placed`. What the backend recorded counts beside the status: it
+    exists before the status says so, and releases up to 0.1 recorded the server nowhere else.
 
     Raises:
         ModelNotFound, NoPlacement: see `place`; or what was recorded is not offered any more.
@@ -63,28 +63,21 @@ def lost_words(where: Place, server: ServerObserved | None) -> str:
 
 
 def _recorded(model: str, recorded: RecordedPlacement | None, observed: Observed) -> RecordedPlacement | None:
-    """The present epoch's placement: of the status, else of the newest Job that names one."""
+    """The present epoch's placement: of the status, else the newest that the backend recorded."""
     epoch = 0 if observed.results is None else observed.results.epoch
-    found = [
-        RecordedPlacement(one.server, one.epoch, one.why)
-        for one in sorted(observed.jobs, key=lambda one: one.attempt)
-        if one.kind == "work" and one.server is not None
-    ]
+    found = list(observed.backend.placements)
     if recorded is not None:
         found.append(recorded)
     # Who may change Jobs in the job's namespace could name any server: of another model it is not the job's.
     found = [one for one in found if one.epoch >= epoch and one.key.model == model]
-    # Of equal epochs the last one counts: the status after the Jobs, a newer Job after an older one.
+    # Of equal epochs the last one counts: the status after the backend's, of which the newest.
     return max(reversed(found), key=lambda one: one.epoch, default=None)
 
 
 def _has_begun(observed: Observed) -> bool:
     """Whether a worker of the present epoch may have started."""
     results = observed.results
-    if results is None or results.committed:
-        return True
-    work = [one for one in observed.jobs if one.kind == "work" and one.epoch >= results.epoch]
-    return any(one.finished is not None or not one.suspended for one in work)
+    return results is None or bool(results.committed) or observed.backend.has_started(results.epoch)
 
 
 def _is_offered(key: ServerKey, installation: Installation) -> bool:

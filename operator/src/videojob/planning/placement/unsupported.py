@@ -6,8 +6,6 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import TableNotAllowed, UnsupportedField
 from videojob.planning.installation import Installation
 
-_SERVED_BACKENDS = frozenset({"auto", "kubernetes"})
-
 
 def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
     """Refuses what would be dangerous to ignore.
@@ -18,7 +16,7 @@ def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
     """
     given = {
         "spec.inputs[].file": any(item.file is not None for item in spec.inputs),
-        "spec.compute.backend": spec.compute.backend not in _SERVED_BACKENDS,
+        "spec.compute.backend": spec.compute.backend not in {"auto", *installation.backends},
         "spec.budget": spec.budget is not None,
         "spec.results.detections": spec.results.detections_enabled,
         "spec.results.preview": spec.results.preview is not None and spec.results.preview.enabled,

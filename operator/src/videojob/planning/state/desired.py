@@ -1,6 +1,6 @@
 """What should exist: decided by `planning.lifecycle`, rendered by `kube.render`, applied by the controller.
 
-Frozen values that know no Kubernetes object.
+Frozen values that know neither Kubernetes objects nor the backend.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from videojob.planning.state.backend import BackendDesired
 from videojob.planning.state.placement import ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 
@@ -23,40 +24,6 @@ class ConditionDesired:
     status: ConditionStatus
     reason: str
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannerDesired:
-    """A planner must run."""
-
-    attempt: int
-    suspended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WorkersDesired:
-    """Workers must run, or stand by.
-
-    Attributes:
-        attempt: of the Job. plan_attempt, epoch: whose plan they work on, and as which run.
-        batch: segments of one index. completions: indexes.
-        server: that they send frames to.
-        parallelism: workers side by side.
-        suspended: True holds them; None leaves that to Kueue.
-        why: the reason of the placement, for people.
-        backstop_s: work of so long is a fault: Kubernetes ends it even where no controller does.
-    """
-
-    attempt: int
-    plan_attempt: int
-    epoch: int
-    server: ServerKey
-    batch: int
-    completions: int
-    parallelism: int
-    suspended: bool | None
-    why: str = ""
-    backstop_s: int = 10 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +79,9 @@ class Desired:
         conditions: all of them, Succeeded first.
         started: startTime must be set (when it is not yet).
         ended: the job is over; completionTime must be set.
-        plan_job, work_job: Jobs that must be there; None wants none made and leaves an old one alone.
+        backend: what runs the job has to do; None when it is left alone.
         begin: an epoch must be begun in the table for the plan.
         finalise: commits must be folded and the summary stored.
-        remove_jobs: names of Jobs to delete, with their pods.
         demand: on a server; None when none is needed.
         progress: for the status.
         delete_self: the time to live is over.
@@ -129,11 +95,9 @@ class Desired:
     conditions: tuple[ConditionDesired, ...]
     started: bool = False
     ended: bool = False
-    plan_job: PlannerDesired | None = None
-    work_job: WorkersDesired | None = None
+    backend: BackendDesired | None = None
     begin: bool = False
     finalise: bool = False
-    remove_jobs: tuple[str, ...] = ()
     demand: ServerDemand | None = None
     progress: ProgressDesired | None = None
     delete_self: bool = False

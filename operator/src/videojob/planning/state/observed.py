@@ -12,10 +12,10 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from videojob.planning.installation import CapacityType
-from videojob.planning.state.placement import Place, ServerKey
+from videojob.planning.state.backend import BackendObserved
+from videojob.planning.state.placement import Place
 from videojob.video.plan import PlanHead
 
-Work = Literal["plan", "work"]
 NODE_PROVISIONING = "node on its way"
 """The source of a problem that whoever makes nodes is about to cure."""
 
@@ -43,57 +43,6 @@ class PodProblem:
     exit_code: int | None = None
     restarts: int = 0
     retryable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobObserved:
-    """One Kubernetes Job of a VideoJob.
-
-    Attributes:
-        name: of the Job. kind: what it does. attempt: its number, from 1.
-        suspended: as its spec says. deleting: it is on its way out.
-        active, ready, succeeded, failed: pods, as its status counts them.
-        parallelism, completions: as its spec says.
-        completed_indexes: of its status, as in "0-3,7".
-        finished: "Complete", "Failed", or None while it works. reason, message: of that condition.
-        started_s: when it was last let go. finished_s: when it ended.
-        error: `VideoJobError.as_dict()` of the last pod that told one, or None.
-        problem: why its pods do not run, if they do not.
-        epoch, batch: as its annotations say, of a work Job; 0 for a plan Job.
-        disrupted: pods that were taken away: spot capacity, eviction, preemption.
-        server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
-        why: the reason of that placement, "" where it says nothing.
-        file: name of the ConfigMap that its pods read.
-        unlocked: made by an earlier release, which did not wait until the spec could not change any more: its pods may
-            read an older spec than the job has now.
-    """
-
-    name: str
-    kind: Work
-    attempt: int
-    suspended: bool
-    deleting: bool = False
-    active: int = 0
-    ready: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    parallelism: int = 1
-    completions: int = 1
-    completed_indexes: str = ""
-    finished: Literal["Complete", "Failed"] | None = None
-    reason: str = ""
-    message: str = ""
-    started_s: float | None = None
-    finished_s: float | None = None
-    error: Mapping[str, Any] | None = None
-    problem: PodProblem | None = None
-    epoch: int = 0
-    batch: int = 0
-    disrupted: int = 0
-    server: ServerKey | None = None
-    why: str = ""
-    file: str = ""
-    unlocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,25 +107,23 @@ class Observed:
     """All that one decision about one VideoJob takes.
 
     Attributes:
-        jobs: its Kubernetes Jobs, in any order.
+        backend: what runs it, as that backend observed it.
         head: of its plan, None before there is one.
         results: from the table, None before an epoch was begun.
         server: that it would use; None when there is none.
         store_error: why the table cannot be used now, in words; decisions that need it wait.
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
         others: frames per second that every other job of its server could send there; None where not all are known.
-        namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
         placement: where the job's frames go; None where nothing is decided from it, as for a job that is over.
         cannot_run: `VideoJobError.as_dict()` of why this installation cannot run the job.
     """
 
-    jobs: tuple[JobObserved, ...] = ()
+    backend: BackendObserved
     head: PlanHead | None = None
     results: ResultsObserved | None = None
     server: ServerObserved | None = None
     store_error: str = ""
     store_refusal: Mapping[str, Any] | None = None
     others: tuple[Fraction, ...] | None = None
-    namespace_ends: bool = False
     placement: Place | None = None
     cannot_run: Mapping[str, Any] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from videojob.api.videojob import VideoJob
 from videojob.planning.installation import Installation
 from videojob.planning.state.last_status import LastStatus
-from videojob.planning.state.observed import JobObserved, Observed
+from videojob.planning.state.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,6 @@ class Snapshot:
     last_status: LastStatus
     now_s: float
     is_resumed: bool = False
-
-    def jobs(self, kind: str) -> list[JobObserved]:
-        """The job's Jobs of a kind, oldest attempt first, also those on their way out."""
-        return sorted((one for one in self.observed.jobs if one.kind == kind), key=lambda one: one.attempt)
 
     @property
     def is_over_time(self) -> bool:
@@ -46,14 +42,3 @@ class Snapshot:
         """Why `is_over_time`."""
         limit_s = self.job.spec.active_deadline_seconds
         return f"the job ran longer than its activeDeadlineSeconds of {limit_s}"
-
-    @property
-    def is_working(self) -> bool:
-        """Whether workers may be at it."""
-        jobs = self.observed.jobs
-        return any(one.kind == "work" and one.finished is None and not one.suspended for one in jobs)
-
-    @property
-    def unfinished_jobs(self) -> tuple[str, ...]:
-        """Names of Jobs that would go on working."""
-        return tuple(one.name for one in self.observed.jobs if one.finished is None and not one.deleting)
