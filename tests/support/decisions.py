@@ -21,6 +21,7 @@ from videojob.planning.installation import (
 from videojob.planning.lifecycle import decide as lifecycle
 from videojob.planning.lifecycle.decide import snapshot_of
 from videojob.planning.lifecycle.pods import PodsLifecycle
+from videojob.planning.lifecycle.stored import stored_job
 from videojob.planning.placement.pinned import placed
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import Observed, PodProblem, ResultsObserved, ServerObserved
@@ -156,7 +157,8 @@ class PodsDecision(Desired):
 
 def decide(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> PodsDecision:
     """The decision, with the job placed as the controller does it first."""
-    snapshot = snapshot_of(job, placed(job, observed, installation), installation, now_s)
+    of_job = stored_job(job, installation)
+    snapshot = snapshot_of(of_job, placed(of_job, observed, installation), installation, now_s)
     desired = lifecycle.decide(snapshot, PodsLifecycle())
     return PodsDecision(**{one.name: getattr(desired, one.name) for one in fields(Desired)})
 

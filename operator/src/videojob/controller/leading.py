@@ -133,7 +133,7 @@ class Lead:
             requeues=lambda: self._scope.holds,
         )
         self._kinds = Reconcilers(self._jobs, self._servers)
-        self._work: Work[Key] = Work(
+        self._work = Work(
             self._kinds.reconcile,
             self._kinds.label,
             outside.threads,

@@ -64,14 +64,6 @@ def _waits(pod: Object) -> bool:
     return bool(pod.get("status", {}).get("phase") != "Failed")
 
 
-def needs_pods(job: Object) -> bool:
-    """Whether its pods can tell something: why they do not run, or why the Job failed."""
-    status = job.get("status", {})
-    ended_well = any(one["type"] == "Complete" and one["status"] == "True" for one in status.get("conditions", ()))
-    all_ready = status.get("active", 0) == status.get("ready", 0) and not status.get("failed", 0)
-    return not ended_well and not job["spec"].get("suspend", False) and not (status.get("active") and all_ready)
-
-
 def job_events(cluster: Cluster, namespace: str, job: Object, pods: list[Object]) -> list[Object]:
     """Events about a Job's pods that found no place, and about the Job if no pod of it could be made."""
     found = pod_events(cluster, namespace, pods)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from videojob.api.metadata import Metadata
@@ -44,6 +45,7 @@ _MODEL_CHARACTERS = 28
 _GPU = r"[a-z0-9]{1,16}"
 _HASH_DIGITS = 8
 _LABEL_CHARACTERS = 63
+_MOST_SERVERS = 1000  # whose names are remembered
 
 
 def claim_name(controller_name: str) -> str:
@@ -107,6 +109,7 @@ def owner_reference(metadata: Metadata) -> dict[str, Any]:
     }
 
 
+@lru_cache(_MOST_SERVERS)
 def server_name(key: ServerKey) -> str:
     """Name of a server's Deployment and Service; different keys have different names."""
     plain = re.sub(r"[^a-z0-9]+", "-", key.model.lower()).strip("-")[:_MODEL_CHARACTERS].rstrip("-")
@@ -137,6 +140,7 @@ def server_key_text(key: ServerKey) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+@lru_cache(_MOST_SERVERS)
 def server_key_from_text(text: str) -> ServerKey:
     """The inverse of `server_key_text`; raises KeyError, ValueError or TypeError on anything else."""
     values = json.loads(text)

@@ -10,9 +10,11 @@ import pytest
 from support.fakes import FakeClock
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.reconcile_loop import Work
+from videojob.controller.runtime.reconcilers import Key
 from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterUnavailable, VideoJobError
 
+ENTRANCE = Key("job", "entrance")
 Look = Callable[["Looks"], float | None]
 
 
@@ -24,11 +26,16 @@ class Looks:
         self.metrics = ControllerMetrics()
         self.script = list(script)
         self.threads = Threads(1, "looks")
-        self.work: Work[str] = Work(
-            self._look, lambda key: {"kind": "job", "job": key}, self.threads, self.metrics, self.clock, side_by_side=1
+        self.work = Work(
+            self._look,
+            lambda key: {"kind": key.kind, "job": str(key.of)},
+            self.threads,
+            self.metrics,
+            self.clock,
+            side_by_side=1,
         )
 
-    def _look(self, key: str) -> float | None:
+    def _look(self, key: Key) -> float | None:
         look = self.script.pop(0)
         try:
             return look(self)
@@ -39,7 +46,7 @@ class Looks:
     def run(self, *, heard: bool = True) -> None:
         async def main() -> None:
             self._loop = asyncio.get_running_loop()
-            (self.work.hear if heard else self.work.add)("entrance")
+            (self.work.hear if heard else self.work.add)(ENTRANCE)
             async with asyncio.timeout(10):
                 assert await self.work.run(5.0)
 
@@ -52,7 +59,7 @@ class Looks:
 
 def wrote(looks: Looks) -> None:
     looks.clock.seconds += 2.0
-    looks.work.wrote("entrance")
+    looks.work.wrote(ENTRANCE)
     looks.clock.seconds += 100.0  # what comes after the write does not count
 
 

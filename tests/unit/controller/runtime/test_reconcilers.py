@@ -65,7 +65,7 @@ def test_the_loop_reconciles_a_kind_that_it_does_not_know() -> None:
             loop.call_soon_threadsafe(work.close)
             return kinds.reconcile(key)
 
-        work: Work[Key] = Work(reconcile, kinds.label, threads, metrics, FakeClock(), side_by_side=1)
+        work = Work(reconcile, kinds.label, threads, metrics, FakeClock(), side_by_side=1)
         work.add(Key("lamp", "kitchen"))
         async with asyncio.timeout(10):
             assert await work.run(5.0)

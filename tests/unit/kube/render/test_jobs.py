@@ -23,9 +23,10 @@ from videojob.kube.names import (
     server_name,
 )
 from videojob.kube.render.events import event_of
-from videojob.kube.render.jobs import config_map, plan_job, results_table, work_job
+from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.installation import WorkerSettings
 from videojob.planning.placement.choice import bytes_of
+from videojob.planning.placement.tables import results_table
 from videojob.planning.state.desired import EventDesired
 from videojob.planning.state.ending import Ending
 from videojob.planning.state.placement import ServerKey
@@ -153,7 +154,7 @@ def test_results_go_where_the_job_or_the_installation_says(
     target: dict[str, str] | None, expected: tuple[str, str]
 ) -> None:
     job = a_job({} if target is None else {"results": {"dynamodb": target}})
-    assert results_table(job, INSTALLATION) == expected
+    assert results_table(job.spec, INSTALLATION) == expected
 
 
 def test_an_index_is_tried_as_often_as_the_job_says_and_a_hopeless_one_ends_the_job() -> None:

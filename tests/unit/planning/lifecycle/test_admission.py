@@ -9,6 +9,7 @@ from videojob.planning.diagnosis.rejected import what_to_allow
 from videojob.planning.lifecycle.decide import snapshot_of
 from videojob.planning.lifecycle.pods import PodsLifecycle
 from videojob.planning.lifecycle.rejected import held_up
+from videojob.planning.lifecycle.stored import stored_job
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,9 @@ def test_words_of_refusals_lead_to_what_to_change(words: str, advice: str) -> No
     ],
 )
 def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> None:
-    snapshot = snapshot_of(a_job(status=a_status()), running(server=READY), INSTALLATION, NOW_S)
+    snapshot = snapshot_of(
+        stored_job(a_job(status=a_status()), INSTALLATION), running(server=READY), INSTALLATION, NOW_S
+    )
     told = held_up(snapshot, decide(snapshot.job, snapshot.observed, INSTALLATION, NOW_S), error, PodsLifecycle())
     assert (told.reason, condition(told, "Succeeded")) == ("CreationRefused", ("Unknown", "CreationRefused"))
     assert said in told.message
@@ -55,6 +58,6 @@ def test_a_refusal_is_told_with_what_helps(error: dict[str, str], said: str) -> 
 @pytest.mark.parametrize(("suspended", "keeps"), [(False, True), (True, False)])
 def test_only_workers_that_are_at_it_keep_a_server(suspended: bool, keeps: bool) -> None:
     observed = running(a_work_job(suspended=suspended), server=READY)
-    snapshot = snapshot_of(a_job(status=a_status()), observed, INSTALLATION, NOW_S)
+    snapshot = snapshot_of(stored_job(a_job(status=a_status()), INSTALLATION), observed, INSTALLATION, NOW_S)
     told = held_up(snapshot, decide(snapshot.job, observed, INSTALLATION, NOW_S), {"message": "no"}, PodsLifecycle())
     assert (told.demand is not None) == keeps

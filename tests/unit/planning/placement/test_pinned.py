@@ -28,14 +28,16 @@ from support.decisions import (
 )
 from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
+from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.servers import ServerLook, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
 from videojob.planning.installation import Accelerator, Installation, ServerVariant
+from videojob.planning.lifecycle.stored import stored_job
 from videojob.planning.placement.pinned import place_for
 from videojob.planning.state.observed import Observed, ResultsObserved
-from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.placement import Place, ServerKey
 from videojob.planning.state.pods import JobObserved, PodsObserved
 from videojob.worker.fold.messages import Folded
 
@@ -56,6 +58,10 @@ def offering(version: int = 1, *kinds: Accelerator) -> Installation:
 
 def work(server: ServerKey | None = OLD, **changes: Any) -> JobObserved:
     return a_work_job(server=server, **changes)
+
+
+def where_of(job: VideoJob, observed: Observed, installation: Installation) -> Place:
+    return place_for(stored_job(job, installation), observed, installation)
 
 
 def observed_of(*jobs: JobObserved, **changes: Any) -> Observed:
@@ -88,7 +94,7 @@ def observed_of(*jobs: JobObserved, **changes: Any) -> Observed:
 def test_the_server_is_that_of_the_workers_and_else_the_best_of_today(
     jobs: Sequence[JobObserved], seen: ResultsObserved | None, installation: Installation, expected: ServerKey
 ) -> None:
-    assert place_for(a_job(), observed_of(*jobs, results=seen), installation).key == expected
+    assert where_of(a_job(), observed_of(*jobs, results=seen), installation).key == expected
 
 
 @pytest.mark.parametrize(
@@ -103,29 +109,29 @@ def test_workers_that_began_with_what_is_gone_end_with_words(
     server: ServerKey, installation: Installation, error: type[VideoJobError]
 ) -> None:
     with pytest.raises(error, match="the job began") as caught:
-        place_for(a_job(), observed_of(work(server)), installation)
+        where_of(a_job(), observed_of(work(server)), installation)
     assert "Create the VideoJob again" in caught.value.hint
     desired = decide(a_job(status=a_status()), running(work(server), server=READY), installation, NOW_S)
     assert (desired.ended, desired.reason) == (True, error.reason)
 
 
 def test_a_recorded_placement_keeps_its_reason_whatever_would_be_chosen_now() -> None:
-    chosen = place_for(a_job(), observed_of(results=results()), INSTALLATION)
+    chosen = where_of(a_job(), observed_of(results=results()), INSTALLATION)
     job, _ = stored(a_job(), observed_of(results=results(), server=READY), INSTALLATION, NOW_S)
     fewer = observed_of(work(chosen.key), head=a_head(frames=1), results=results(1))
     on_job = replace(fewer, backend=PodsObserved.from_jobs([work(chosen.key, why=chosen.why)]))
     assert chosen.why
-    for kept in (place_for(job, fewer, INSTALLATION), place_for(a_job(), on_job, INSTALLATION)):
+    for kept in (where_of(job, fewer, INSTALLATION), where_of(a_job(), on_job, INSTALLATION)):
         assert (kept.key, kept.why) == (chosen.key, chosen.why)
-    assert place_for(a_job(), replace(fewer, backend=PodsObserved()), INSTALLATION).key != chosen.key
+    assert where_of(a_job(), replace(fewer, backend=PodsObserved()), INSTALLATION).key != chosen.key
 
 
 def test_a_placement_outlives_the_job_of_its_workers() -> None:
     # Kueue's Jobs are deleted while a VideoJob is suspended; the status still has where its segments were answered.
     job, _ = stored(a_job(), observed_of(results=results(), server=READY), offering(1), NOW_S)
-    assert place_for(job, observed_of(results=results(3)), offering(2)).key == OLD
-    assert place_for(job, observed_of(results=results()), offering(2)).key == NEW
-    assert place_for(job, observed_of(results=results(epoch=2)), offering(2)).key == NEW
+    assert where_of(job, observed_of(results=results(3)), offering(2)).key == OLD
+    assert where_of(job, observed_of(results=results()), offering(2)).key == NEW
+    assert where_of(job, observed_of(results=results(epoch=2)), offering(2)).key == NEW
 
 
 @settings(max_examples=60, deadline=None)

@@ -39,6 +39,15 @@ _FRESH_S = 1.0  # many jobs look at one server at a time
 _INCOMPLETE_POLL_S = 15.0  # nobody tells a server without jobs that all jobs have been looked at
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A server as it was read: when, and at which version of its Deployment."""
+
+    at_s: float
+    server: ServerObserved | None
+    version: str
+
+
 @dataclass(slots=True)
 class ServerLook:
     """What there is of a server, read at most once a second for all its jobs."""
@@ -47,7 +56,7 @@ class ServerLook:
     installation: Installation
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _seen: dict[str, tuple[float, ServerObserved | None]] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     _reading: dict[str, threading.Lock] = field(default_factory=dict)
     _refused: dict[str, PodProblem] = field(default_factory=dict)
@@ -62,17 +71,21 @@ class ServerLook:
             with self._lock:
                 known = self._seen.get(name)
                 turn = self._turns.get(name, 0)
-            if known is not None and not fresh and asked_s - known[0] < _FRESH_S:
-                return known[1]
+            if known is not None and not fresh and asked_s - known.at_s < _FRESH_S:
+                return known.server
             began_s = self.clock.monotonic_s()
             deployment = self.cluster.get(DEPLOYMENTS, self.installation.server_namespace, name)
-            found = None if deployment is None else self.of(deployment)
+            version = "" if deployment is None else str(deployment["metadata"]["resourceVersion"])
+            found = None if known is None or known.version != version else known.server
+            if found is None or found.problem is not None or not found.replicas == found.ready == found.placed:
+                # Where all pods are ready on nodes, whatever happens to one changes the Deployment, too.
+                found = None if deployment is None else self.of(deployment)
             with self._lock:
                 refusal = self._refused.get(name)
                 if refusal is not None and (found is None or not (found.ready or found.problem)):
                     found = replace(found or ServerObserved(0, 0), problem=refusal)
                 if self._turns.get(name, 0) == turn:
-                    self._seen[name] = (began_s, found)
+                    self._seen[name] = _Seen(began_s, found, version)
             return found
 
     def forget(self, key: ServerKey) -> None:

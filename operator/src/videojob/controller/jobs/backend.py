@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from videojob.api.videojob import VideoJob
@@ -44,11 +43,3 @@ class Backend(Protocol):
             ClusterError: that cannot be done now.
         """
         ...
-
-
-def backend_of(job: VideoJob, backends: Sequence[Backend]) -> Backend:
-    """What runs a job: what its spec names, else the first one.
-
-    One that this installation lacks is rejected by `planning.placement.unsupported`, and observed by the first one.
-    """
-    return next((one for one in backends if one.name == job.spec.compute.backend), backends[0])

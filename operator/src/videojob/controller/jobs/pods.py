@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from videojob.api.videojob import VideoJob
-from videojob.controller.pods import holds_namespace, job_events, needs_pods, telling_pods
+from videojob.controller.pods import holds_namespace, job_events, telling_pods
 from videojob.errors import ClusterRefused
 from videojob.kube.kinds import CONFIG_MAPS, JOBS, Kind
 from videojob.kube.names import JOB_UID
-from videojob.kube.read.objects import job_observed
+from videojob.kube.read.objects import job_observed, needs_pods
 from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.pods import PodsLifecycle
@@ -33,9 +32,11 @@ class Pods:
         namespace = job.metadata.namespace
         found, ends = [], False
         for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
-            pods = telling_pods(self.cluster, namespace, one) if needs_pods(one) and not is_over else []
-            events = [] if is_over else job_events(self.cluster, namespace, one, pods)
-            found.append(job_observed(one, pods, events))
+            if is_over or not needs_pods(one):
+                found.append(job_observed(one))
+                continue
+            pods = telling_pods(self.cluster, namespace, one)
+            found.append(job_observed(one, pods, job_events(self.cluster, namespace, one, pods)))
             ends = ends or holds_namespace(self.cluster, namespace, pods)
         return PodsObserved.from_jobs(found, namespace_ends=ends)
 
@@ -43,31 +44,28 @@ class Pods:
         """See `Backend`."""
         for name in desired.remove:
             self.cluster.delete(JOBS, job.metadata.namespace, name)
-        there = {one.name: one for one in observed.jobs}
         if desired.planner is not None:
-            self._planner(job, desired.planner, there)
+            self._planner(job, desired.planner, observed)
         if desired.workers is not None:
-            self._workers(job, desired.workers, there)
+            self._workers(job, desired.workers, observed)
 
-    def _planner(self, job: VideoJob, desired: PlannerDesired, there: Mapping[str, JobObserved]) -> None:
-        file = _planned_from(there.values())
-        made = plan_job(job, desired, self.installation, file)
-        known = there.get(made["metadata"]["name"])
+    def _planner(self, job: VideoJob, desired: PlannerDesired, observed: PodsObserved) -> None:
+        known = next((one for one in observed.plan if one.attempt == desired.attempt), None)
         if known is None:
+            file = _planned_from(observed)
             if not file:
                 self._create(job, CONFIG_MAPS, config_map(job, self.installation))
-            self._create(job, JOBS, made)
+            self._create(job, JOBS, plan_job(job, desired, self.installation, file))
         elif known.suspended != desired.suspended:
             self._adjust(job, known, {"suspend": desired.suspended})
 
-    def _workers(self, job: VideoJob, desired: WorkersDesired, there: Mapping[str, JobObserved]) -> None:
-        file = _planned_from(there.values()) or next((one.file for one in there.values()), "")
-        made = work_job(job, desired, self.installation, file)
-        known = there.get(made["metadata"]["name"])
+    def _workers(self, job: VideoJob, desired: WorkersDesired, observed: PodsObserved) -> None:
+        known = next((one for one in observed.work if one.attempt == desired.attempt), None)
         if known is None:
+            file = _planned_from(observed) or next((one.file for one in observed.jobs), "")
             if not file:  # made before the first Job
                 self._create(job, CONFIG_MAPS, config_map(job, self.installation))
-            self._create(job, JOBS, made)
+            self._create(job, JOBS, work_job(job, desired, self.installation, file))
             return
         changes: dict[str, Any] = {}
         if desired.suspended is not None and known.suspended != desired.suspended:
@@ -98,7 +96,6 @@ class Pods:
                 raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
 
 
-def _planned_from(there: Collection[JobObserved]) -> str:
+def _planned_from(observed: PodsObserved) -> str:
     """Name of the ConfigMap that the newest plan is made from; "" when none is to be relied on."""
-    plans = [one for one in there if one.kind == "plan" and not one.unlocked]
-    return max(plans, key=lambda one: one.attempt).file if plans else ""
+    return next((one.file for one in reversed(observed.plan) if not one.unlocked), "")

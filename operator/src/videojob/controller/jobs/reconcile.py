@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from videojob.api.videojob import API_VERSION, KIND, VideoJob
+from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.demands import Demands
-from videojob.controller.jobs.backend import Backend, backend_of
+from videojob.controller.jobs.backend import Backend
 from videojob.controller.jobs.folds import Folding
 from videojob.controller.jobs.observe import Observer
+from videojob.controller.jobs.stored_jobs import StoredJobs
 from videojob.controller.keys import JobKey
 from videojob.controller.runtime.event_poster import EventPoster
 from videojob.controller.runtime.reconcilers import Reconciler
@@ -30,17 +31,16 @@ from videojob.errors import (
 )
 from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.names import results_uid
-from videojob.kube.render.jobs import results_table
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
 from videojob.planning.diagnosis.messages import told
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
-from videojob.planning.lifecycle.attempts import is_resumed
 from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.lifecycle.rejected import held_up
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
 from videojob.planning.state.snapshot import Snapshot
+from videojob.planning.state.stored_job import StoredJob
 from videojob.ports.clock import Clock
 from videojob.ports.cluster import Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
@@ -52,7 +52,6 @@ _STATUS_EVERY_S = 5.0
 _FOREIGN_S = 30.0
 """How often it is asked whether a namespace is still another installation's."""
 _FOLDING_POLL_S = 60.0  # a fold's end wakes its job; this is for a wake that was lost
-_METADATA = ("name", "namespace", "labels", "uid", "generation", "creationTimestamp", "deletionTimestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,11 @@ class JobReconciler(Reconciler):
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
+    _stored: StoredJobs = field(init=False)
 
     def __post_init__(self) -> None:
-        """Makes what it posts with."""
+        """Makes what it posts with, and what it reads by."""
+        self._stored = StoredJobs(self.installation)
         self._events = EventPoster(self.cluster, self.clock)
 
     @property
@@ -149,23 +150,28 @@ class JobReconciler(Reconciler):
             self._forget(key)
             return _FOREIGN_S
         try:
-            job = parse(raw)
+            stored = self._stored.read(raw)
         except ValidationError as error:
             self._cannot_read(key, raw, error)
             return None
-        return _FOLDING_POLL_S if self._only_waits(key, job) else self._act(key, raw, job)
+        is_going = stored.job.metadata.deletion_timestamp is not None
+        if stored.last_status.reason == "Aggregating" and not is_going and self.folds.has(key):
+            return _FOLDING_POLL_S  # to read its commits again would tell nothing new
+        return self._act(key, raw, stored)
 
-    def _act(self, key: JobKey, raw: Object, job: VideoJob) -> float | None:
+    def _act(self, key: JobKey, raw: Object, stored: StoredJob) -> float | None:
         """Observes, decides and applies; returns when to look again."""
         namespace, name = key
-        backend = backend_of(job, self.backends)
-        snapshot, desired = self._decided(job, backend)
+        job = stored.job
+        # One that this installation lacks is rejected later on, whatever the first one observes.
+        backend = next((one for one in self.backends if one.name == job.spec.compute.backend), self.backends[0])
+        snapshot, desired = self._decided(stored, backend)
         observed, work = snapshot.observed, desired.backend
         if work is not None and work.starts and (job.status is None or job.status.start_time is None):
             # From startTime on the spec may not change. Whoever reads the job after that begins its work, so that this
             # does what the job shows: an edit comes before, and fails this write, or is refused.
             self._tell(job, desired)
-            self._write(job, raw, observed, desired)
+            self._write(stored, raw, observed, desired)
             return 0.0
         if observed.backend.is_working:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
@@ -176,8 +182,9 @@ class JobReconciler(Reconciler):
         except ClusterRefused as error:
             refusal, desired = error, held_up(snapshot, desired, error.as_dict(), backend.lifecycle)
         self._demand(key, desired, observed)
-        self._tell(job, desired)
-        wait_s = self._write(job, raw, observed, desired, at_once=refusal is not None)
+        if desired.events:
+            self._tell(job, desired)
+        wait_s = self._write(stored, raw, observed, desired, at_once=refusal is not None)
         if refusal is not None:
             raise refusal
         if desired.delete_self:
@@ -187,31 +194,28 @@ class JobReconciler(Reconciler):
         waits = [one for one in (wait_s, desired.requeue_s) if one is not None]
         return min(waits, default=None)
 
-    def _beside_others(self, job: VideoJob, observed: Observed) -> Observed:
-        """The same with what other jobs ask of the same server."""
-        if observed.head is None or observed.head.error is not None or observed.placement is None:
-            return observed
-        key = observed.placement.key
-        return replace(observed, others=self.demands.others((job.metadata.namespace, job.metadata.name), key))
-
-    def _decided(self, job: VideoJob, backend: Backend) -> tuple[Snapshot, Desired]:
+    def _decided(self, stored: StoredJob, backend: Backend) -> tuple[Snapshot, Desired]:
         """The decision, made again after each step in the table that it asked for, with what it was made from."""
-        observed = self._beside_others(job, self.observer.observe(job, backend))
-        if is_resumed(job):
-            self._forgive(job, observed)
+        job, observed = stored.job, self.observer.observe(stored, backend)
+        if observed.placement is not None and observed.head is not None and observed.head.error is None:
+            key = job.metadata.namespace, job.metadata.name
+            observed = replace(observed, others=self.demands.others(key, observed.placement.key))
+        if stored.is_resumed:
+            self._forgive(stored, observed)
 
         def decided(observed: Observed) -> tuple[Snapshot, Desired]:
-            snapshot = snapshot_of(job, observed, self.installation, self.clock.now_s())
+            snapshot = snapshot_of(stored, observed, self.installation, self.clock.now_s())
             return snapshot, decide(snapshot, backend.lifecycle)
 
         snapshot, desired = decided(observed)
         try:
             if desired.begin and observed.head is not None:
-                run = self.observer.store(job).begin(self.observer.run_record(job, observed.head))
+                store = self.observer.stores.store(stored.table, stored.region)
+                run = store.begin(self.observer.run_record(job, observed.head))
                 observed = replace(observed, results=ResultsObserved(run.epoch))
                 snapshot, desired = decided(observed)
             if desired.finalise and observed.results is not None:
-                results = self._finalised(job, observed, observed.results)
+                results = self._finalised(stored, observed, observed.results)
                 if results is None:
                     return snapshot, replace(desired, requeue_s=_FOLDING_POLL_S)
                 snapshot, desired = decided(replace(observed, results=results))
@@ -221,7 +225,7 @@ class JobReconciler(Reconciler):
             return decided(replace(observed, store_error=told(error)))
         return snapshot, desired
 
-    def _forgive(self, job: VideoJob, observed: Observed) -> None:
+    def _forgive(self, stored: StoredJob, observed: Observed) -> None:
         """Videos that were given up for what may have passed get another chance; done again, it does nothing.
 
         Without the table nothing is resumed: the status would say that it has been done.
@@ -229,15 +233,16 @@ class JobReconciler(Reconciler):
         if observed.store_error:
             raise SinkUnavailable(f"the job cannot be resumed now: {observed.store_error}")
         if observed.head is not None and observed.results is not None and observed.results.finished is None:
-            self.observer.store(job).forgive(self.observer.run_record(job, observed.head, observed.results.epoch))
+            run = self.observer.run_record(stored.job, observed.head, observed.results.epoch)
+            self.observer.stores.store(stored.table, stored.region).forgive(run)
 
-    def _finalised(self, job: VideoJob, observed: Observed, results: ResultsObserved) -> ResultsObserved | None:
+    def _finalised(self, stored: StoredJob, observed: Observed, results: ResultsObserved) -> ResultsObserved | None:
         """What the table has once the commits are folded; None while they are."""
         head = observed.head
         if head is None:
             return results
+        job, table, region = stored.job, stored.table, stored.region
         run: RunRecord = self.observer.run_record(job, head, results.epoch)
-        table, region = results_table(job, self.installation)
         key = (job.metadata.namespace, job.metadata.name)
         folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.installation.results.retention_s))
         if folded is None:
@@ -247,15 +252,6 @@ class JobReconciler(Reconciler):
             return replace(results, open=True)
         told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(told, frames_done=outcome.frames)
-
-    def _only_waits(self, key: JobKey, job: VideoJob) -> bool:
-        """Whether a job's fold is in hand and its status says so: to read its commits again would tell nothing new."""
-        if job.metadata.deletion_timestamp is not None or not self.folds.has(key):
-            return False
-        status = job.status
-        return status is not None and any(
-            one.type == "Succeeded" and one.reason == "Aggregating" for one in status.conditions or ()
-        )
 
     def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
         changed = self.demands.set(key, desired.demand)
@@ -276,21 +272,24 @@ class JobReconciler(Reconciler):
             self._written.pop(key, None)
 
     def _write(
-        self, job: VideoJob, raw: Object, observed: Observed, desired: Desired, *, at_once: bool = False
+        self, stored: StoredJob, raw: Object, observed: Observed, desired: Desired, *, at_once: bool = False
     ) -> float | None:
         """Stores the status if it says something new; returns when to come again if that has to wait.
 
         A new reason does not have to when it is to be told `at_once`.
         """
         now_s = self.clock.now_s()
-        table, _ = results_table(job, self.installation)
+        job, results = stored.job, observed.results
+        finished = (
+            "" if results is None or results.finished is None else summary_key(results_uid(job.metadata), results.epoch)
+        )
         status = status_of(
             job,
             desired,
             observed,
             installation=self.installation,
-            table=table,
-            summary_key=_summary_key(job, observed),
+            table=stored.table,
+            summary_key=finished,
             now_s=now_s,
         )
         before = raw.get("status", {})
@@ -300,28 +299,30 @@ class JobReconciler(Reconciler):
         with self._lock:
             written = self._written.get(key)
         since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
-        is_news = _milestones(status) != _milestones(before) or (at_once and _reason(status) != _reason(before))
+        # What is worth a write at once: from the start on the spec may not change, and the end is waited for.
+        is_news = any((name in status) != (name in before) for name in ("startTime", "completionTime"))
+        is_news = is_news or (at_once and _reason(status) != _reason(before))
         if not is_news and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
         # The version guards against a status made from an older snapshot, as of a controller that lost its lease.
         guard = {"resourceVersion": raw["metadata"]["resourceVersion"]}
         try:
-            stored = self.cluster.patch(VIDEOJOBS, *key, {"metadata": guard, "status": patch}, subresource="status")
+            answer = self.cluster.patch(VIDEOJOBS, *key, {"metadata": guard, "status": patch}, subresource="status")
         except ClusterConflict:
             return 0.0
         with self._lock:
             # What follows from the end is for the next snapshot, which that event brings.
             self._written.pop(key, None)
             if not desired.ended:
-                version = "" if stored is None else str(stored["metadata"]["resourceVersion"])
+                version = "" if answer is None else str(answer["metadata"]["resourceVersion"])
                 self._written[key] = _Written(self.clock.now_s(), version)
         self.wrote(key)
         more = status.get("conflictingSegments", 0) - before.get("conflictingSegments", 0)
         if more:
             self.conflicted(more)
             _LOG.warning("segments with two results", extra={"namespace": key[0], "job": key[1], "more": more})
-        if stored is not None and _reason(before) != desired.reason:
+        if answer is not None and _reason(before) != desired.reason:
             _LOG.info(desired.message, extra={"namespace": key[0], "job": key[1], "reason": desired.reason})
         return None
 
@@ -350,23 +351,5 @@ class JobReconciler(Reconciler):
         self.wrote(key)
 
 
-def parse(raw: Object) -> VideoJob:
-    """A VideoJob as the API server gives it. Raises pydantic.ValidationError."""
-    metadata = {name: raw["metadata"][name] for name in _METADATA if name in raw["metadata"]}
-    values = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": raw["spec"]}
-    if raw.get("status"):
-        values["status"] = raw["status"]
-    return VideoJob.from_manifest(values)
-
-
-def _milestones(status: Object) -> tuple[bool, bool]:
-    """What is worth a write at once: from the start on the spec may not change, and the end is waited for."""
-    return "startTime" in status, "completionTime" in status
-
-
 def _reason(status: Object) -> str:
     return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Succeeded"), "")
-
-
-def _summary_key(job: VideoJob, observed: Observed) -> str:
-    return "" if observed.results is None else summary_key(results_uid(job.metadata), observed.results.epoch)

@@ -91,8 +91,8 @@ class Stores:
 
     def committed(
         self, store: JobStore, run: RunRecord, marker: str, *, fresh: bool, most_age_s: float = math.inf
-    ) -> frozenset[int]:
-        """Indexes of stored segments, read not long ago.
+    ) -> Read:
+        """Indexes of stored segments, read not long ago, and of how many others were refused.
 
         Args:
             store: of the job.
@@ -110,17 +110,11 @@ class Stores:
             least_s = max(_LEAST_AGE_S, run.segments / _SEGMENTS_PER_S)
             least_s = min(run.segments / _MOVED_SEGMENTS_PER_S, _MOST_MOVED_S) if has_moved else least_s
             if now_s - known.read_s < min(least_s, most_age_s):
-                return known.committed
-        found, conflicts = store.committed(run), len(store.conflicts(run))
+                return known
+        found = Read(store.committed(run), len(store.conflicts(run)), now_s, marker)
         with self._lock:
-            _remember(self._reads, key, Read(found, conflicts, now_s, marker))
+            _remember(self._reads, key, found)
         return found
-
-    def conflicts(self, run: RunRecord) -> int:
-        """For how many segments another result was refused, as it was read with `committed`."""
-        with self._lock:
-            known = self._reads.get((run.uid, run.epoch))
-        return 0 if known is None else known.conflicts
 
     def forget(self, uid: str) -> None:
         """A job is over: nothing of it needs to be kept in memory."""

@@ -73,7 +73,7 @@ class Claims:
         now_s, namespace = self.clock.monotonic_s(), str(job["metadata"]["namespace"])
         with self._lock:
             known = self._known.get(namespace, _Known())
-        mine = known.holder == self._installation
+        mine = known.holder == self.scope.installation
         if known.holder and now_s - known.asked_s < self.scope.stale_s / (_RENEWALS if mine else _QUESTIONS):
             return mine
         found = self._ask(job, known, now_s)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.polls import Polls
 from videojob.controller.runtime.queue import MOST_BACKOFF_S, WorkQueue
+from videojob.controller.runtime.reconcilers import Key
 from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterUnavailable, VideoJobError
 from videojob.ports.clock import Clock
 from videojob.ports.cluster import AlreadyThere, ClusterConflict
 
 _LOG = logging.getLogger(__name__)
-K = TypeVar("K", bound=Hashable)
 
 CHILDREN_EVERY_S = 2.0
 """A Job with many pods changes its status several times a second, and nothing in it is worth a look each time."""
@@ -26,53 +25,55 @@ PATIENCE_S = 15.0
 
 
 @dataclass(slots=True)
-class Work(Generic[K]):
+class Work:
     """Looks at keys, some side by side, none twice at a time.
 
     Attributes:
         look: one look; returns when to look again, in seconds, or None.
-        name: what a log's line says of a key; "kind" is its metrics' label.
+        name: what a log's line says of a key.
         threads: where looks run.
         side_by_side: how many.
     """
 
-    look: Callable[[K], float | None]
-    name: Callable[[K], dict[str, str]]
+    look: Callable[[Key], float | None]
+    name: Callable[[Key], dict[str, str]]
     threads: Threads
     metrics: ControllerMetrics
     clock: Clock
     side_by_side: int
-    _queue: WorkQueue[K] = field(default_factory=WorkQueue)
-    _heard_s: dict[K, float] = field(default_factory=dict)
-    _looked_for_s: dict[K, float] = field(default_factory=dict)
-    _in_hand_s: dict[K, float] = field(default_factory=dict)
-    _polls: Polls[K] = field(default_factory=Polls)
+    _queue: WorkQueue[Key] = field(default_factory=WorkQueue)
+    _heard_s: dict[Key, float] = field(default_factory=dict)
+    _looked_for_s: dict[Key, float] = field(default_factory=dict)
+    _in_hand_s: dict[Key, float] = field(default_factory=dict)
+    _polls: Polls[Key] = field(default_factory=Polls)
 
-    def add(self, key: K) -> None:
+    def __post_init__(self) -> None:
+        """The queue's length is read when it is asked for."""
+        self.metrics.queue_length.set_function(lambda: len(self._queue))
+
+    def add(self, key: Key) -> None:
         """Something about a key may have changed; for the loop's thread."""
         self._queue.add(key)
-        self.metrics.queue_length.set(len(self._queue))
 
-    def hear(self, key: K) -> None:
+    def hear(self, key: Key) -> None:
         """An event about a key: as `add`, and the time to its effect is measured."""
         self._heard_s.setdefault(key, self.clock.monotonic_s())
         self.add(key)
 
-    def hear_of_child(self, key: K) -> None:
+    def hear_of_child(self, key: Key) -> None:
         """An event that only tells how far a key's work is: as `hear`, but paced."""
         self._heard_s.setdefault(key, self.clock.monotonic_s())
         self.add_paced(key)
 
-    def add_paced(self, key: K) -> None:
+    def add_paced(self, key: Key) -> None:
         """As `add`, at once after a quiet time, and no more than one look in `CHILDREN_EVERY_S` by this way."""
         self._queue.add_paced(key, CHILDREN_EVERY_S)
-        self.metrics.queue_length.set(len(self._queue))
 
-    def add_after(self, key: K, delay_s: float) -> None:
+    def add_after(self, key: Key, delay_s: float) -> None:
         """As `add`, after a while."""
         self._queue.add_after(key, delay_s)
 
-    def wrote(self, key: K) -> None:
+    def wrote(self, key: Key) -> None:
         """The look at a key has written what it found, just now; from that look's thread."""
         heard_s = self._looked_for_s.pop(key, None)
         if heard_s is not None:
@@ -104,7 +105,6 @@ class Work(Generic[K]):
 
     async def _work(self) -> None:
         while (key := await self._queue.take()) is not None:
-            self.metrics.queue_length.set(len(self._queue))
             heard_s = self._heard_s.pop(key, None)
             if heard_s is not None:
                 self._looked_for_s[key] = heard_s
@@ -115,29 +115,28 @@ class Work(Generic[K]):
                 self._in_hand_s.pop(key, None)
                 self._looked_for_s.pop(key, None)  # an event that led to no write has no time to its write
 
-    async def _one(self, key: K) -> None:
-        about = self.name(key)
-        with self.metrics.reconcile_s.labels(about["kind"]).time():
+    async def _one(self, key: Key) -> None:
+        with self.metrics.reconcile_s.labels(key.kind).time():
             try:
-                requeue_s = await self.threads.run(lambda: self.look(key))
+                requeue_s = await self.threads.run(self.look, key)
             except (VideoJobError, ClusterConflict, AlreadyThere) as error:
-                self._failed(key, about, error)
+                self._failed(key, error)
                 return
             except Exception:  # noqa: BLE001 - a fault of one look is told by name, and its key comes back
                 # A fault of the program: it must not take the other jobs down, and comes back later each time.
                 delay_s = self._queue.failed(key)
-                self.metrics.reconciles.labels(about["kind"], "crashed").inc()
-                _LOG.exception("a look failed", extra={**about, "delay_s": round(delay_s, 1)})
+                self.metrics.reconciles.labels(key.kind, "crashed").inc()
+                _LOG.exception("a look failed", extra={**self.name(key), "delay_s": round(delay_s, 1)})
                 return
-        self.metrics.reconciles.labels(about["kind"], "done").inc()
+        self.metrics.reconciles.labels(key.kind, "done").inc()
         self._queue.done(key, self._polls.after_s(key, requeue_s))
 
-    def _failed(self, key: K, about: dict[str, str], error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
+    def _failed(self, key: Key, error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
         heard_s = self._looked_for_s.pop(key, None)
         if heard_s is not None:
             self._heard_s[key] = heard_s  # its effect is still to come; an event since then is younger
         passes = not isinstance(error, VideoJobError) or error.retryable
         least_s = error.retry_after_s if isinstance(error, ClusterUnavailable) else 0.0
         delay_s = self._queue.failed(key, least_s=least_s, most_s=PATIENCE_S if passes else MOST_BACKOFF_S)
-        self.metrics.reconciles.labels(about["kind"], "failed").inc()
-        _LOG.warning("will try again", extra={**about, "delay_s": round(delay_s, 1), "error": str(error)})
+        self.metrics.reconciles.labels(key.kind, "failed").inc()
+        _LOG.warning("will try again", extra={**self.name(key), "delay_s": round(delay_s, 1), "error": str(error)})

@@ -24,14 +24,14 @@ class Threads:
 
     def __init__(self, count: int, name: str) -> None:
         self._count = count
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
         for at in range(count):
             Thread(target=self._serve, name=f"{name}-{at}", daemon=True).start()
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[..., T], *arguments: Any) -> T:
         """The call's result, or what it raised. Who is cancelled meanwhile does not wait; the call goes on."""
         future: Future[T] = Future()
-        self._calls.put((future, call))
+        self._calls.put((future, call, arguments))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
@@ -41,11 +41,11 @@ class Threads:
 
     def _serve(self) -> None:
         while (item := self._calls.get()) is not None:
-            future, call = item
+            future, call, arguments = item
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = call()
+                result = call(*arguments)
             except BaseException as error:  # noqa: BLE001 - handed on to who waits for the call
                 future.set_exception(error)
             else:

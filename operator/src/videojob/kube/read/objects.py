@@ -36,11 +36,11 @@ NOT_MADE = "FailedCreate"
 """The reason of Events about a Job whose pods the API server refuses."""
 
 
-def job_observed(job: Object, pods: Iterable[Object], events: Iterable[Object] = ()) -> JobObserved:
-    """A Job, with its pods and the events about it and those."""
+def job_observed(job: Object, pods: Sequence[Object] = (), events: Sequence[Object] = ()) -> JobObserved:
+    """A Job, with its pods and the events about it and those; without both as it is by itself."""
     metadata, spec, status = job["metadata"], job["spec"], job.get("status", {})
     annotations = metadata.get("annotations", {})
-    pods, events = list(pods), list(events)
+    tells = bool(pods or events)
     finished: Object = _ending(status)
     return JobObserved(
         name=metadata["name"],
@@ -60,8 +60,8 @@ def job_observed(job: Object, pods: Iterable[Object], events: Iterable[Object] =
         message=str(finished.get("message", "")),
         started_s=_time(status.get("startTime")),
         finished_s=_time(finished.get("lastTransitionTime")),
-        error=last_error(pods),
-        problem=pods_problem(pods, events) or _not_made(job, pods, events),
+        error=last_error(pods) if tells else None,
+        problem=(pods_problem(pods, events) or _not_made(job, pods, events)) if tells else None,
         epoch=int(annotations.get(EPOCH, "0")),
         batch=int(annotations.get(BATCH, "0")),
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
@@ -165,6 +165,14 @@ def pods_problem(pods: Iterable[Object], events: Iterable[Object] = ()) -> PodPr
     ]
     order = ("crashed", "image", "unschedulable", "starting")
     return min(found, key=lambda one: (order.index(one.kind), one.since_s), default=None)
+
+
+def needs_pods(job: Object) -> bool:
+    """Whether its pods can tell something: why they do not run, or why the Job failed."""
+    status = job.get("status", {})
+    ended_well = any(one["type"] == "Complete" and one["status"] == "True" for one in status.get("conditions", ()))
+    all_ready = status.get("active", 0) == status.get("ready", 0) and not status.get("failed", 0)
+    return not ended_well and not job["spec"].get("suspend", False) and not (status.get("active") and all_ready)
 
 
 def may_lack_pods(job: Object) -> bool:

@@ -26,6 +26,7 @@ from videojob.kube.pod_interface import FAILURES_VARIABLE, JOB_FOLDER, SERVER_PA
 from videojob.kube.render.pods import job_pod, near, with_place
 from videojob.kube.render.servers import server_address
 from videojob.planning.installation import Installation
+from videojob.planning.placement.tables import results_table
 from videojob.planning.state.ending import Ending
 from videojob.planning.state.pods import QUEUE_LABEL, PlannerDesired, WorkersDesired
 
@@ -40,7 +41,7 @@ def config_map(job: VideoJob, installation: Installation) -> dict[str, Any]:
     Its name is made from its content: one that is there already says the same, whoever made it and when.
     """
     model = installation.models[job.spec.model.name]
-    table, region = results_table(job, installation)
+    table, region = results_table(job.spec, installation)
     file = JobFile(
         job,
         uid=results_uid(job.metadata),
@@ -63,14 +64,6 @@ def config_map(job: VideoJob, installation: Installation) -> dict[str, Any]:
 def file_name(job: VideoJob, installation: Installation) -> str:
     """Of the ConfigMap that `config_map` makes."""
     return str(config_map(job, installation)["metadata"]["name"])
-
-
-def results_table(job: VideoJob, installation: Installation) -> tuple[str, str | None]:
-    """(table, region) that the job's results go to."""
-    target = job.spec.results.dynamodb
-    if target is None:
-        return installation.results.table, installation.results.region
-    return target.table_name, target.region or installation.results.region
 
 
 def plan_job(job: VideoJob, wanted: PlannerDesired, installation: Installation, file: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from videojob.planning.lifecycle.progress import frames_left, progress_of
+from videojob.planning.lifecycle.progress import progress_of
 from videojob.planning.state.backend import BackendDesired
 from videojob.planning.state.desired import Desired, EventDesired, ProgressDesired, ServerDemand
 from videojob.planning.state.observed import ResultsObserved
@@ -30,6 +30,7 @@ class Run:
         results: from the table.
         segments_done: as the table says, or as the backend does where that is more: the commits of large jobs are read
             now and then.
+        frames_left: an estimate.
     """
 
     snapshot: Snapshot
@@ -37,11 +38,7 @@ class Run:
     head: PlanHead
     results: ResultsObserved
     segments_done: int
-
-    @property
-    def frames_left(self) -> int:
-        """Estimate."""
-        return frames_left(self.head, self.segments_done)
+    frames_left: int
 
     def progress(self, working_since_s: float | None = None) -> ProgressDesired:
         """The figures for the status; `working_since_s` as `progress_of` takes it."""

@@ -20,19 +20,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from videojob.api.videojob import VideoJob
 from videojob.planning.installation import Installation
-from videojob.planning.lifecycle.attempts import is_resumed, life_of
+from videojob.planning.lifecycle.attempts import life_of
 from videojob.planning.lifecycle.backend import BackendLifecycle, Run
 from videojob.planning.lifecycle.conditions import fails, fails_with, succeeds, works
 from videojob.planning.lifecycle.events import events_of
+from videojob.planning.lifecycle.progress import frames_left
 from videojob.planning.lifecycle.stall import counted
 from videojob.planning.state.desired import ConditionDesired, Desired
-from videojob.planning.state.last_status import last_status_of
 from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import Place
 from videojob.planning.state.snapshot import Snapshot
 from videojob.planning.state.stall import NO_STALL
+from videojob.planning.state.stored_job import StoredJob
 from videojob.reasons import REASONS
 
 _POLL_S = 5.0
@@ -41,23 +41,23 @@ _END_BY_ITSELF_S = 30.0
 """For the work of a job that went well; that of one that did not is stopped at once."""
 
 
-def snapshot_of(job: VideoJob, observed: Observed, installation: Installation, now_s: float) -> Snapshot:
+def snapshot_of(stored: StoredJob, observed: Observed, installation: Installation, now_s: float) -> Snapshot:
     """What a decision is made from.
 
     Args:
-        job: as it is stored, with its status.
+        stored: the job.
         observed: everything else.
         installation: of this installation.
         now_s: seconds since the epoch.
     """
-    recorded = last_status_of(job.status)
+    job, recorded = stored.job, stored.last_status
     if (
         observed.head is not None
         and observed.head.error is not None
         and life_of(observed.head.attempt) < job.spec.resumes
     ):
         observed = replace(observed, head=None, results=None)  # nothing could be run then; now it may be otherwise
-    if not is_resumed(job):
+    if not stored.is_resumed:
         return Snapshot(job, observed, installation, recorded, now_s)
     recorded = replace(recorded, ended_s=None, resumed_s=now_s, stall=NO_STALL)
     return Snapshot(job, observed, installation, recorded, now_s, is_resumed=True)
@@ -99,8 +99,9 @@ def _decide(snapshot: Snapshot, backend: BackendLifecycle) -> Desired:
     if observed.store_error:
         return _waits_for_store(snapshot, where, backend)
     if head is not None and results is not None and results.epoch:
-        done = min(observed.backend.segments_done(results.epoch), head.segments)
-        return _run(Run(snapshot, where, head, results, max(len(results.committed), done)), backend)
+        told = min(observed.backend.segments_done(results.epoch), head.segments)
+        done = max(len(results.committed), told)
+        return _run(Run(snapshot, where, head, results, done, frames_left(head, done)), backend)
     return _before_epoch(snapshot, backend)
 
 

@@ -14,11 +14,11 @@ from videojob.planning.fleet.demand import demand_of
 from videojob.planning.lifecycle.attempts import MAX_ATTEMPTS, life_of, next_attempt, tries_of
 from videojob.planning.lifecycle.backend import Run
 from videojob.planning.lifecycle.conditions import Fact, concerns_one_video, fails, fails_with, works
-from videojob.planning.lifecycle.workers import segments
+from videojob.planning.lifecycle.workers import Workers
 from videojob.planning.state.desired import Desired, EventDesired, ServerDemand
 from videojob.planning.state.observed import PodProblem
 from videojob.planning.state.placement import Place
-from videojob.planning.state.pods import JobObserved, PlannerDesired, PodsDesired, PodsObserved
+from videojob.planning.state.pods import QUEUE_LABEL, JobObserved, PlannerDesired, PodsDesired, PodsObserved
 from videojob.planning.state.snapshot import Snapshot
 
 _PLAN_POLL_S = 30.0
@@ -36,7 +36,25 @@ class PodsLifecycle:
 
     def segments(self, run: Run) -> Desired:
         """See `BackendLifecycle`."""
-        return segments(run)
+        snapshot, epoch = run.snapshot, run.results.epoch
+        mine = PodsObserved.of(snapshot.observed.backend)
+        latest = mine.latest(epoch)
+        workers = Workers(
+            run,
+            latest,
+            running=latest if latest is not None and latest.finished is None else None,
+            has_others=any(one.epoch != epoch or one.deleting for one in mine.work),
+            is_queued=QUEUE_LABEL in snapshot.job.metadata.labels,
+        )
+        failure = workers.failure()
+        if failure is not None:
+            return failure
+        says = workers.held() if snapshot.job.spec.suspend else workers.at_work()
+        stale = tuple(one.name for one in mine.work if one.epoch != epoch and not one.deleting)
+        if not stale:
+            return says
+        pods = says.backend if isinstance(says.backend, PodsDesired) else PodsDesired()
+        return replace(says, backend=replace(pods, remove=(*stale, *pods.remove)))
 
     def is_idle(self, run: Run) -> bool:
         """See `BackendLifecycle`; how a Job of before a resume ended says nothing now."""
@@ -60,7 +78,7 @@ class PodsLifecycle:
         ever.
         """
         mine = PodsObserved.of(snapshot.observed.backend)
-        left = [one for one in mine.jobs if not one.deleting and (one.finished is None or mine.namespace_ends)]
+        left = [one for one in mine.jobs if not one.deleting and (one.finished is None or mine.must_stop)]
         return PodsDesired(remove=tuple(one.name for one in left)) if left else None
 
     def demand(self, snapshot: Snapshot, where: Place) -> ServerDemand | None:

@@ -11,7 +11,7 @@ minutes, so that writes stay rare.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from videojob.planning.state.stall import Stall
 
@@ -54,24 +54,33 @@ def counted(before: Stall, *, progressed: bool, paid: bool, now_s: float) -> Sta
     return replace(before, counted_s=before.counted_s + int(passed_s), as_of_s=as_of_s)
 
 
-def to_note(before: Stall, now: Stall, *, progressed: bool) -> Stall:
-    """What the status shall have: what it has, as long as little has changed. A commit is written anyway."""
-    if progressed:
-        return now
-    little = 0 <= now.counted_s - before.counted_s < LOOK_S
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """What follows from paid time without a commit.
+
+    Attributes:
+        now: what is known. noted: what the status shall have.
+        is_due: this try has lasted long enough. left_s: seconds of paid time that it still has.
+    """
+
+    now: Stall
+    noted: Stall
+    is_due: bool
+    left_s: float
+
+
+def reckon(before: Stall, bound: float, *, progressed: bool, paid: bool, now_s: float) -> Reckoning:
+    """Of workers that are at it, or try again; the other arguments are those of `counted`.
+
+    The status keeps what it has as long as little has changed. A commit is written anyway.
+    """
+    going = before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)
+    now = counted(going, progressed=progressed, paid=paid, now_s=now_s)
+    little = not progressed and going is before and 0 <= now.counted_s - before.counted_s < LOOK_S
     goes_on = before.as_of_s is not None and now.as_of_s is not None
-    same = (before.held_since_s, before.tries, before.cause) == (now.held_since_s, now.tries, now.cause)
-    return before if little and goes_on and same else now
-
-
-def is_due(now: Stall, bound: float) -> bool:
-    """Whether this try has lasted long enough."""
-    return now.held_since_s is None and now.counted_s >= (now.tries + 1) * bound
-
-
-def left_s(now: Stall, bound: float) -> float:
-    """Seconds of paid time that this try still has."""
-    return max(1.0, (now.tries + 1) * bound - now.counted_s)
+    due_s = (now.tries + 1) * bound
+    noted = before if little and goes_on else now
+    return Reckoning(now, noted, now.counted_s >= due_s, max(1.0, due_s - now.counted_s))
 
 
 def held(now: Stall, cause: str, now_s: float) -> Stall:
@@ -85,8 +94,3 @@ def pause_left_s(before: Stall, bound: float, now_s: float) -> float:
         return 0.0
     # A clock that was set back must not hold them for longer.
     return max(0.0, bound - max(0.0, now_s - before.held_since_s))
-
-
-def let_go(before: Stall) -> Stall:
-    """Workers are not held for it, or no longer: another try."""
-    return before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)

@@ -1,6 +1,6 @@
 """The workers' Job of a VideoJob that has its plan and its epoch: held or at work, with how many pods. Pure.
 
-`planning.lifecycle.pods` calls it while segments are open.
+`planning.lifecycle.pods` makes it while segments are open.
 """
 
 from __future__ import annotations
@@ -20,41 +20,19 @@ from videojob.planning.placement.batches import Deal, backstop_s, deal, indexes,
 from videojob.planning.placement.choice import deadline_left_s, worker_count
 from videojob.planning.placement.pinned import lost_words
 from videojob.planning.state.desired import Desired
-from videojob.planning.state.pods import QUEUE_LABEL, JobObserved, PodsDesired, PodsObserved, WorkersDesired
+from videojob.planning.state.pods import JobObserved, PodsDesired, WorkersDesired
 from videojob.planning.state.stall import Stall
 
 AWAY_S = 30.0
 """A server may be away for so long before the workers are held: a restarted pod comes back sooner."""
+_ANSWERS = Fact("True", "Processing", "the inference server answers")
 _POLL_S = 5.0
 _SEGMENTS_PER_POLL_S = 20  # reading the commits of a large job costs read units: read them less often
 
 
-def segments(run: Run) -> Desired:
-    """What should be done while segments are open."""
-    snapshot, epoch = run.snapshot, run.results.epoch
-    mine = PodsObserved.of(snapshot.observed.backend)
-    latest = mine.latest(epoch)
-    workers = _Workers(
-        run,
-        latest,
-        running=latest if latest is not None and latest.finished is None else None,
-        has_others=any(one.epoch != epoch or one.deleting for one in mine.work),
-        is_queued=QUEUE_LABEL in snapshot.job.metadata.labels,
-    )
-    failure = workers.failure()
-    if failure is not None:
-        return failure
-    says = workers.held() if snapshot.job.spec.suspend else workers.at_work()
-    stale = tuple(one.name for one in mine.work if one.epoch != epoch and not one.deleting)
-    if not stale:
-        return says
-    pods = says.backend if isinstance(says.backend, PodsDesired) else PodsDesired()
-    return replace(says, backend=replace(pods, remove=(*stale, *pods.remove)))
-
-
 @dataclass(frozen=True, slots=True)
-class _Workers:
-    """The workers of one reconcile.
+class Workers:
+    """The workers of one reconcile, while segments are open.
 
     Attributes:
         run: of the job.
@@ -127,28 +105,26 @@ class _Workers:
         """Work goes on, unless a server was paid for too long without a commit."""
         run, snapshot = self.run, self.run.snapshot
         before, now_s, server = snapshot.last_status.stall, snapshot.now_s, snapshot.observed.server
-        bound_s = self._bound_s()
+        variant = run.where.variant
+        bound_s = stall.bound_s(segment_s(run.head, snapshot.installation.worker, variant), variant.start_s)
         progressed = run.segments_done > snapshot.last_status.segments_done
         pause_s = 0.0 if progressed else stall.pause_left_s(before, bound_s, now_s)
         if pause_s > 0:
             return self._stalled(before, bound_s, pause_s)
         says = self._going()
         paid = says.demand is not None and server is not None and server.placed > 0
-        known = stall.counted(stall.let_go(before), progressed=progressed, paid=paid, now_s=now_s)
-        if not stall.is_due(known, bound_s):
-            waits = [says.requeue_s, *((stall.LOOK_S, stall.left_s(known, bound_s)) if paid else ())]
-            noted = stall.to_note(before, known, progressed=progressed)
-            return replace(says, stall=noted, requeue_s=min((one for one in waits if one is not None), default=None))
+        reckoned = stall.reckon(before, bound_s, progressed=progressed, paid=paid, now_s=now_s)
+        known = reckoned.now
+        if not reckoned.is_due:
+            waits = [says.requeue_s, *((stall.LOOK_S, reckoned.left_s) if paid else ())]
+            requeue_s = min((one for one in waits if one is not None), default=None)
+            return replace(says, stall=reckoned.noted, requeue_s=requeue_s)
         server_words = next(one.message for one in says.conditions if one.type == "ServerReady")
         cause = cause_of(self.running, server, server_words)
         if known.tries + 1 >= stall.TRIES:
             paid_for = f"a server was paid for {known.counted_s // 60} minutes without a commit"
             return fails("NoProgress", f"{paid_for}, in {stall.TRIES} tries: {cause}")
         return self._stalled(stall.held(known, cause, now_s), bound_s, bound_s)
-
-    def _bound_s(self) -> float:
-        variant, worker = self.run.where.variant, self.run.snapshot.installation.worker
-        return stall.bound_s(segment_s(self.run.head, worker, variant), variant.start_s)
 
     def _stalled(self, known: Stall, bound_s: float, pause_s: float) -> Desired:
         """Workers are held and no server is asked for, until it is tried again or the user has cured it."""
@@ -176,8 +152,10 @@ class _Workers:
             pods = PodsDesired(workers=self._desired(suspended=None))
             return replace(says, started=True, backend=pods, progress=run.progress())
         refused = running is not None and running.problem is not None and running.problem.kind == "refused"
-        held = not self.is_queued and not refused and self._is_server_away()
-        says = self._state(held=held, refused=refused)
+        server = snapshot.observed.server
+        is_ready = server is not None and server.ready > 0
+        held = not is_ready and not self.is_queued and not refused and self._is_server_away()
+        says = self._working(_ANSWERS) if is_ready else self._without_server(held=held, refused=refused)
         since_s = None if running is None or running.suspended or held else running.started_s
         return replace(
             says,
@@ -199,23 +177,23 @@ class _Workers:
         return max(_POLL_S, self.run.head.segments / _SEGMENTS_PER_POLL_S)
 
     def _is_server_away(self) -> bool:
-        """Whether workers stand by: nothing that costs money waits for something else."""
-        server, running, snapshot = self.run.snapshot.observed.server, self.running, self.run.snapshot
-        if server is not None and server.ready:
-            return False
+        """Whether workers stand by for one that is not ready: nothing that costs money waits for something else."""
+        running, snapshot = self.running, self.run.snapshot
         if running is None or running.suspended:
             return True
         away_since_s = snapshot.last_status.since_s("ServerReady", "False")
         return away_since_s is not None and snapshot.now_s - away_since_s >= AWAY_S
 
     def _desired(self, *, suspended: bool | None) -> WorkersDesired:
-        run, running, worker = self.run, self.running, self.run.snapshot.installation.worker
-        if running is not None:
-            attempt = running.attempt
+        """The Job as it should be: the one that runs is adjusted, without one another one is made."""
+        run, running = self.run, self.running
+        if running is not None and running.batch:
+            attempt, dealt = running.attempt, Deal(running.batch, indexes(run.head.segments, running.batch))
         else:
-            attempt = next_attempt(None if self.latest is None else self.latest.attempt, run.snapshot.job.spec.resumes)
-        dealt = self._deal()
-        parallelism = self._parallelism(dealt)
+            last = self.latest.attempt if self.latest is not None else None
+            attempt = running.attempt if running is not None else next_attempt(last, run.snapshot.job.spec.resumes)
+            dealt = self._deal()
+        parallelism, worker = self._parallelism(dealt), run.snapshot.installation.worker
         return WorkersDesired(
             attempt=attempt,
             plan_attempt=run.head.attempt,
@@ -243,26 +221,22 @@ class _Workers:
         wanted = worker_count(snapshot.job.spec, snapshot.installation, speed, dealt.completions)
         if running is None or running.suspended:
             return wanted
-        if others is None:
-            return max(wanted, running.parallelism)  # whose share it is nobody knows yet
+        if others is None or wanted >= running.parallelism:
+            return max(wanted, running.parallelism)  # without the others nobody knows yet whose share it is
         rest_s = float(run.frames_left / max(Fraction(1), speed))
         restart_s = worker.start_s + segment_s(run.head, worker, variant)
         return workers_now(running.parallelism, wanted, rest_s=rest_s, restart_s=restart_s)
 
     def _deal(self) -> Deal:
-        """How segments lie in indexes: as in the Job that is there, or as is best now."""
+        """How segments lie best in indexes."""
         run, snapshot, variant = self.run, self.run.snapshot, self.run.where.variant
-        if self.running is not None and self.running.batch:
-            return Deal(self.running.batch, indexes(run.head.segments, self.running.batch))
         left_s = deadline_left_s(snapshot.job.spec, variant, **times_of(snapshot))
         return deal(run.head, snapshot.job.spec, snapshot.installation, variant, deadline_left_s=left_s)
 
     # In words.
 
-    def _state(self, *, held: bool, refused: bool) -> Desired:
+    def _without_server(self, *, held: bool, refused: bool) -> Desired:
         snapshot, observed = self.run.snapshot, self.run.snapshot.observed.server
-        if observed is not None and observed.ready:
-            return self._working(Fact("True", "Processing", "the inference server answers"))
         problem, accelerator = None if observed is None else observed.problem, self.run.where.key.accelerator
         wait = waiting_for(
             problem, accelerator, snapshot.job.spec, snapshot.installation, snapshot.now_s, what="the inference server"

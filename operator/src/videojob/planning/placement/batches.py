@@ -86,7 +86,8 @@ def segment_s(head: PlanHead, worker: WorkerSettings, variant: ServerVariant) ->
     """
     videos = max(1, head.videos - head.failed)
     share = Fraction(head.longest_ms, head.duration_ms) if head.longest_ms and head.duration_ms else Fraction(1, videos)
-    frames = max(_frames_of_segment(head), head.frames * min(Fraction(1), share))
+    mean = Fraction(max(1, head.frames), max(1, head.segments))
+    frames = max(mean, head.frames * min(Fraction(1), share))
     return float(frames / _rate(worker, variant, in_time=False))
 
 

@@ -10,33 +10,33 @@ whatever the installation offers since. A server of a version that it no longer 
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 
-from videojob.api.videojob import VideoJob
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.planning.installation import Installation
 from videojob.planning.placement.choice import frames_of, place
-from videojob.planning.placement.unsupported import check_supported
-from videojob.planning.state.last_status import last_status_of
 from videojob.planning.state.observed import Observed, ServerObserved
 from videojob.planning.state.placement import Place, RecordedPlacement, ServerKey
+from videojob.planning.state.stored_job import StoredJob
 
 
-def placed(job: VideoJob, observed: Observed, installation: Installation) -> Observed:
+def placed(stored: StoredJob, observed: Observed, installation: Installation) -> Observed:
     """What was observed of a job, with its placement, or with the error that keeps this installation from running it.
 
     Args:
-        job: as it is stored, with its status.
+        stored: the job.
         observed: its Jobs, its plan and its results.
         installation: what it offers.
     """
+    if stored.cannot_run is not None:
+        return replace(observed, cannot_run=stored.cannot_run)
     try:
-        check_supported(job.spec, installation)
-        return replace(observed, placement=place_for(job, observed, installation))
+        return replace(observed, placement=place_for(stored, observed, installation))
     except VideoJobError as error:
         return replace(observed, cannot_run=error.as_dict())
 
 
-def place_for(job: VideoJob, observed: Observed, installation: Installation) -> Place:
+def place_for(stored: StoredJob, observed: Observed, installation: Installation) -> Place:
     """Where a job's frames go: as it was recorded for the present epoch, or else as `place` chooses.
 
     The arguments are those of `placed`. What the backend recorded counts beside the status: it
@@ -45,9 +45,12 @@ def place_for(job: VideoJob, observed: Observed, installation: Installation) -> 
     Raises:
         ModelNotFound, NoPlacement: see `place`; or what was recorded is not offered any more.
     """
-    last = last_status_of(job.status)
+    job, last = stored.job, stored.last_status
+    results = observed.results
+    # Whether a worker of the present epoch may have started.
+    begun = results is None or bool(results.committed) or observed.backend.has_started(results.epoch)
     kept = _recorded(job.spec.model.name, last.placement, observed)
-    if kept is None or (not _has_begun(observed) and not _is_offered(kept.key, installation)):
+    if kept is None or (not begun and not _is_offered(kept.key, installation)):
         return place(job.spec, installation, frames_of(observed.head, last))
     return _kept(kept, installation)
 
@@ -71,13 +74,7 @@ def _recorded(model: str, recorded: RecordedPlacement | None, observed: Observed
     # Who may change Jobs in the job's namespace could name any server: of another model it is not the job's.
     found = [one for one in found if one.epoch >= epoch and one.key.model == model]
     # Of equal epochs the last one counts: the status after the backend's, of which the newest.
-    return max(reversed(found), key=lambda one: one.epoch, default=None)
-
-
-def _has_begun(observed: Observed) -> bool:
-    """Whether a worker of the present epoch may have started."""
-    results = observed.results
-    return results is None or bool(results.committed) or observed.backend.has_started(results.epoch)
+    return max(reversed(found), key=attrgetter("epoch"), default=None)
 
 
 def _is_offered(key: ServerKey, installation: Installation) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from videojob.api.spec import VideoJobSpec
-from videojob.errors import TableNotAllowed, UnsupportedField
+from videojob.errors import UnsupportedField
 from videojob.planning.installation import Installation
+from videojob.planning.placement.tables import check_table
 
 
 def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
@@ -28,29 +29,6 @@ def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
             hint="Leave it out, or run the job on one machine with `videojob run`.",
         )
     check_table(spec, installation)
-
-
-def check_table(spec: VideoJobSpec, installation: Installation) -> None:
-    """Refuses a table that this installation's controller and workers have no business with, before any call to it.
-
-    Raises:
-        TableNotAllowed: it is not one of the installation's, or in another region.
-    """
-    target = spec.results.dynamodb
-    if target is None:
-        return
-    allowed = {installation.results.table, *installation.results.allowed_tables}
-    if target.table_name not in allowed:
-        raise TableNotAllowed(
-            f"results may not go to table {target.table_name}",
-            hint=f"Leave spec.results.dynamodb out, or name one of: {', '.join(sorted(allowed))}.",
-        )
-    own = installation.results.region or installation.worker.env.get("AWS_REGION")
-    if target.region not in {None, own}:
-        raise TableNotAllowed(
-            f"results may not go to region {target.region}",
-            hint=f"Leave spec.results.dynamodb.region out: this installation's is {own or 'another one'}.",
-        )
 
 
 def ignored_on_clusters(spec: VideoJobSpec) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 from videojob.planning.state.backend import BackendObserved
@@ -68,23 +69,35 @@ class JobObserved:
 
 @dataclass(frozen=True, slots=True)
 class PodsObserved:
-    """A VideoJob's Jobs: `BackendObserved`.
+    """A VideoJob's Jobs: `BackendObserved`, which says what the other attributes mean.
 
     Attributes:
         plan, work: the planner's and the workers', the oldest first, also those on their way out.
-        namespace_ends: the job's namespace is being deleted, and a pod of the job holds that up.
+        must_stop: the job's namespace is being deleted, and a pod of the job holds that up.
     """
 
     plan: tuple[JobObserved, ...] = ()
     work: tuple[JobObserved, ...] = ()
-    namespace_ends: bool = False
+    must_stop: bool = False
+    is_working: bool = False
+    has_ended: bool = False
+    epoch: int = 0
+    mark: str = ""
 
     @classmethod
     def from_jobs(cls, jobs: Iterable[JobObserved], *, namespace_ends: bool = False) -> PodsObserved:
         """Of Jobs in any order."""
-        found = sorted(jobs, key=lambda one: one.attempt)
-        plan = tuple(one for one in found if one.kind == "plan")
-        return cls(plan, tuple(one for one in found if one.kind == "work"), namespace_ends)
+        found = sorted(jobs, key=attrgetter("attempt"))
+        work = tuple(one for one in found if one.kind == "work")
+        return cls(
+            plan=tuple(one for one in found if one.kind == "plan"),
+            work=work,
+            must_stop=namespace_ends,
+            is_working=any(one.finished is None and not one.suspended for one in work),
+            has_ended=any(one.finished is not None for one in work),
+            epoch=max((one.epoch for one in work), default=0),
+            mark=" ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in work),
+        )
 
     @classmethod
     def of(cls, observed: BackendObserved) -> PodsObserved:
@@ -97,31 +110,6 @@ class PodsObserved:
     def jobs(self) -> tuple[JobObserved, ...]:
         """All of them."""
         return (*self.plan, *self.work)
-
-    @property
-    def must_stop(self) -> bool:
-        """See `BackendObserved`."""
-        return self.namespace_ends
-
-    @property
-    def is_working(self) -> bool:
-        """See `BackendObserved`."""
-        return any(one.finished is None and not one.suspended for one in self.work)
-
-    @property
-    def epoch(self) -> int:
-        """See `BackendObserved`."""
-        return max((one.epoch for one in self.work), default=0)
-
-    @property
-    def has_ended(self) -> bool:
-        """See `BackendObserved`."""
-        return any(one.finished is not None for one in self.work)
-
-    @property
-    def mark(self) -> str:
-        """See `BackendObserved`."""
-        return " ".join(f"{one.name}:{one.completed_indexes}:{one.finished}" for one in self.work)
 
     @property
     def placements(self) -> list[RecordedPlacement]:
