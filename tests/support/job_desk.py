@@ -12,6 +12,7 @@ from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.jobs.backend import Backend
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
@@ -109,8 +110,8 @@ class JobDesk:
         self.folds = FakeFolds()
         self.use(installation)
 
-    def use(self, installation: Installation) -> None:
-        """Starts the controller anew, with this configuration."""
+    def use(self, installation: Installation, *backends: Backend) -> None:
+        """Starts the controller anew, with this configuration, and with backends besides pods."""
         self.installation = installation
         stores = Stores(self._connect, self.clock)
         observer = Observer(self.cluster, stores, installation, ServerLook(self.cluster, installation, self.clock))
@@ -120,7 +121,7 @@ class JobDesk:
             installation,
             self.clock,
             observer,
-            (Pods(self.cluster, installation),),
+            (Pods(self.cluster, installation), *backends),
             self.demands,
             self.folds,
             self.changed.append,

@@ -158,8 +158,8 @@ class Calls:
 
 @pytest.fixture
 def desk() -> JobDesk:
-    desk = JobDesk(a_catalogue(backends=("kubernetes", "lambda")))
-    desk.reconciler.backends = (*desk.reconciler.backends, Calls(desk))
+    desk = JobDesk()
+    desk.use(a_catalogue(backends=("kubernetes", "lambda")), Calls(desk))
     desk.start({"compute": {"backend": "lambda"}})
     return desk
 
@@ -247,7 +247,12 @@ def test_jobs_that_name_no_backend_run_in_pods(desk: JobDesk) -> None:
     assert not calls_at(desk).observed.planning
 
 
-def test_a_backend_that_is_not_installed_is_rejected() -> None:
+def test_a_backend_that_is_offered_has_to_be_there() -> None:
+    with pytest.raises(ValueError, match="lambda"):
+        JobDesk(a_catalogue(backends=("kubernetes", "lambda")))
+
+
+def test_a_backend_that_is_not_offered_is_rejected() -> None:
     desk = JobDesk()
     desk.start({"compute": {"backend": "lambda"}})
     desk.look()

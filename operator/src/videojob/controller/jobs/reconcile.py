@@ -92,7 +92,10 @@ class JobReconciler(Reconciler):
     _stored: StoredJobs = field(init=False)
 
     def __post_init__(self) -> None:
-        """Makes what it posts with, and what it reads by."""
+        """Makes what it posts with, and what it reads by. Raises ValueError: a backend that is offered is missing."""
+        missing = set(self.installation.backends) - {one.name for one in self.backends}
+        if missing:
+            raise ValueError(f"no backend runs the jobs of {', '.join(sorted(missing))}")
         self._stored = StoredJobs(self.installation)
         self._events = EventPoster(self.cluster, self.clock)
 
@@ -163,7 +166,7 @@ class JobReconciler(Reconciler):
         """Observes, decides and applies; returns when to look again."""
         namespace, name = key
         job = stored.job
-        # One that this installation lacks is rejected later on, whatever the first one observes.
+        # A job that names one that is not offered is rejected, whatever the first one observes.
         backend = next((one for one in self.backends if one.name == job.spec.compute.backend), self.backends[0])
         snapshot, desired = self._decided(stored, backend)
         observed, work = snapshot.observed, desired.backend
@@ -280,16 +283,16 @@ class JobReconciler(Reconciler):
         """
         now_s = self.clock.now_s()
         job, results = stored.job, observed.results
-        finished = (
-            "" if results is None or results.finished is None else summary_key(results_uid(job.metadata), results.epoch)
-        )
+        summary = ""
+        if results is not None and results.finished is not None:
+            summary = summary_key(results_uid(job.metadata), results.epoch)
         status = status_of(
             job,
             desired,
             observed,
             installation=self.installation,
             table=stored.table,
-            summary_key=finished,
+            summary_key=summary,
             now_s=now_s,
         )
         before = raw.get("status", {})
