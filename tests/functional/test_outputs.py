@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from pyarrow import parquet as pq
 from support.clips import looped
 from support.command import Finished, manifest, running, videojob
 from support.samples import sample_path
+from videojob.local.triton.server import EmbeddedTriton
 
 SPARSE: dict[str, Any] = {"sampling": {"everyNthFrame": 40}, "compute": {"segmentSeconds": 20}}
 FRAMES_PER_LOOP = 3
+Run = Callable[..., Finished]
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +31,16 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [looped(sample_path("carphone.mp4"), folder / f"{times}.mp4", times) for times in (10, 2)]
 
 
-def run(folder: Path, clips: list[Path], **results: dict[str, str]) -> Finished:
+@pytest.fixture(scope="module")
+def run(face_server: EmbeddedTriton) -> Run:
+    """Runs with one server and one worker."""
+    return partial(run_to_end, face_server.grpc_address)
+
+
+def run_to_end(server: str, folder: Path, clips: list[Path], **results: dict[str, str]) -> Finished:
     """A run that succeeds; all share one output folder."""
-    done = videojob("run", manifest(folder, *clips, results=results, **SPARSE), "--output", folder / "out", "--json")
+    job = manifest(folder, *clips, results=results, **SPARSE)
+    done = videojob("run", job, "--output", folder / "out", "--json", "--triton-url", server, "--workers", "1")
     assert done.code == 0, done.err + done.out
     return done
 
@@ -58,7 +69,7 @@ def segment_files(folder: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("seg-*"))
 
 
-def test_files_are_those_of_the_manifest_as_it_is_now(clips: list[Path], tmp_path: Path) -> None:
+def test_files_are_those_of_the_manifest_as_it_is_now(run: Run, clips: list[Path], tmp_path: Path) -> None:
     first = run(tmp_path, clips, detections={}, preview={"mode": "boxes"}).document
     assert boxes(first) == counted(first) > 0
     assert previews(first) == {"video-0000.mp4": 10 * FRAMES_PER_LOOP, "video-0001.mp4": 2 * FRAMES_PER_LOOP}
@@ -79,11 +90,14 @@ def test_files_are_those_of_the_manifest_as_it_is_now(clips: list[Path], tmp_pat
     assert boxes(fewer) == counted(fewer) > 0
 
 
-def test_a_run_that_was_killed_has_complete_files_after_the_next(clips: list[Path], tmp_path: Path) -> None:
+def test_a_run_that_was_killed_has_complete_files_after_the_next(
+    run: Run, clips: list[Path], tmp_path: Path, face_server: EmbeddedTriton
+) -> None:
     inputs = [Path(shutil.copy(clips[0], tmp_path / f"{number}.mp4")) for number in range(3)]
     results = {"detections": {}, "preview": {"mode": "boxes"}}
     job = manifest(tmp_path, *inputs, results=results, **SPARSE)
-    with running("run", job, "--output", tmp_path / "out", "--workers", "1") as process:
+    where = ("--output", tmp_path / "out", "--triton-url", face_server.grpc_address)
+    with running("run", job, *where, "--workers", "1") as process:
         assert process.stderr is not None
         assert any("0.mp4: done" in line for line in process.stderr)
         children = psutil.Process(process.pid).children(recursive=True)

@@ -56,11 +56,15 @@ class Laptop:
         web = {"http": {"url": self.web.url.replace("127.0.0.1", "web.example") + PATH}}
         files = [{"file": {"path": str(sample_path(name))}} for name in ("carphone.mp4", "bikes.mp4")]
         listed = [web] if only_web else [files[0], web, files[1]]
-        job = manifest(self.folder, inputs=listed, backoffLimit=2, sampling={"framesPerSecond": "2"})
+        job = manifest(self.folder, inputs=listed, backoffLimit=2, sampling={"framesPerSecond": "0.5"})
         out = self.folder / output
         out.mkdir(exist_ok=True)
         options = RunOptions(
-            self.folder, out, SinkConfig("sqlite", out / "results.sqlite3"), triton_url=self.triton.grpc_address
+            self.folder,
+            out,
+            SinkConfig("sqlite", out / "results.sqlite3"),
+            triton_url=self.triton.grpc_address,
+            workers=1,
         )
         self.paused_s.clear()
 

@@ -32,7 +32,8 @@ from videojob.worker.steps.finalise import finalise_run
 pytestmark = pytest.mark.usefixtures("aws")
 
 SPARSE = {"framesPerSecond": "0.3"}
-LOOPS = 9  # 90 s of video, three segments
+Begun = tuple[PlanHead, RunRecord]
+LOOPS, SLOWER = 3, 3  # 90 s of video, three segments
 LONG, DAMAGED = 3, 3
 MANY_PICTURES = {"preset": "ultrafast", "bf": "3", "refs": "16"}
 """A decoder has to hold that many at once."""
@@ -41,7 +42,7 @@ MANY_PICTURES = {"preset": "ultrafast", "bf": "3", "refs": "16"}
 @pytest.fixture(scope="module")
 def videos(s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("clips")
-    clip = looped(sample_path("bikes.mp4"), folder / "long.mp4", LOOPS)
+    clip = looped(sample_path("bikes.mp4"), folder / "long.mp4", LOOPS, slower=SLOWER)
     damaged = flipped(folder / "damaged.mp4", clip.read_bytes(), first=0.45, last=0.55, flips=60, seed=3)
     client = direct_client(s3_url)
     client.create_bucket(Bucket="videos")
@@ -86,7 +87,29 @@ def undisturbed(
         return PodJob(manifest, folder, "", results_url, face_server.grpc_address).on_laptop(folder)
 
 
-def begun(pods: PodJob) -> tuple[PlanHead, RunRecord]:
+@pytest.fixture(scope="module")
+def planned(
+    videos: str, tmp_path_factory: pytest.TempPathFactory, results_url: str, face_server: EmbeddedTriton
+) -> PodJob:
+    """The usual job, planned once: to plan it in every test would take as long as its segments."""
+    manifest = job_manifest("long/", sampling=SPARSE)
+    made = PodJob(manifest, tmp_path_factory.mktemp("planned"), "planned", results_url, face_server.grpc_address)
+    with pytest.MonkeyPatch.context() as environment:
+        use_endpoint(environment, videos)
+        made.store().create_table()
+        assert made.plan().code == Ending.SETTLED
+    return made
+
+
+@pytest.fixture
+def begun(pods: PodJob, planned: PodJob) -> Begun:
+    """The usual job with its plan, and begun."""
+    pods.take_plan(planned)
+    return pods.begin()
+
+
+def begin(pods: PodJob) -> Begun:
+    """Another job, planned and begun."""
     assert pods.plan().code == Ending.SETTLED
     return pods.begin()
 
@@ -100,7 +123,7 @@ def summary_of(pods: PodJob, head: PlanHead, run: RunRecord) -> bytes | None:
 
 def test_a_video_that_breaks_in_the_middle_is_named_as_on_the_laptop(pods: PodJob, tmp_path: Path) -> None:
     pods = replace(pods, manifest=job_manifest("damaged/", sampling=SPARSE))
-    head, run = begun(pods)
+    head, run = begin(pods)
     assert head.segments == DAMAGED + LONG
     # From behind: the failure that is met first is not the one that counts.
     codes = [pods.index(number).code for number in reversed(range(head.segments))]
@@ -116,7 +139,7 @@ def test_a_video_that_does_not_fit_into_the_pods_memory_is_named_and_the_others_
     pods: PodJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pods = replace(pods, manifest=job_manifest("large/", sampling=SPARSE, onCorruption="Skip"))
-    head, run = begun(pods)
+    head, run = begin(pods)
     monkeypatch.setenv("VIDEOJOB_DECODER_BYTES", str(80 << 20))
     codes = [pods.index(number).code for number in range(head.segments)]
     assert codes == [Ending.FAILED, Ending.SETTLED]
@@ -134,7 +157,7 @@ def test_a_video_that_is_away_is_left_for_another_pod_and_the_last_one_gives_it_
     for name in ("a.mp4", "b.mp4"):
         client.put_object(Bucket="videos", Key=f"away/{name}", Body=sample_path("carphone.mp4").read_bytes())
     pods = replace(pods, manifest=job_manifest("away/", sampling=SPARSE, backoffLimit=2))
-    head, run = begun(pods)
+    head, run = begin(pods)
     with faulty_s3(videos) as faults, pytest.MonkeyPatch.context() as environment:
         use_endpoint(environment, faults.url)
         faults.away.add("/videos/away/a.mp4")
@@ -155,8 +178,8 @@ def test_a_video_that_is_away_is_left_for_another_pod_and_the_last_one_gives_it_
     assert "3 pods have tried it" in str(summary.failed_inputs[0].error["message"])
 
 
-def test_a_video_that_comes_back_loses_nothing(pods: PodJob, videos: str, undisturbed: bytes) -> None:
-    head, run = begun(pods)
+def test_a_video_that_comes_back_loses_nothing(pods: PodJob, begun: Begun, videos: str, undisturbed: bytes) -> None:
+    head, run = begun
     with faulty_s3(videos) as faults, pytest.MonkeyPatch.context() as environment:
         use_endpoint(environment, faults.url)
         faults.away.add("/videos/long/a.mp4")
@@ -168,7 +191,7 @@ def test_a_video_that_comes_back_loses_nothing(pods: PodJob, videos: str, undist
 
 def test_segments_behind_a_failed_one_are_not_run(pods: PodJob) -> None:
     pods = replace(pods, manifest=job_manifest("damaged/", sampling=SPARSE))
-    _, run = begun(pods)
+    _, run = begin(pods)
     assert pods.index(0, batch=DAMAGED).code == Ending.SETTLED
     (failure,) = pods.store().failures(run)
     assert pods.store().committed(run) == set(range(failure.segment))
@@ -177,9 +200,9 @@ def test_segments_behind_a_failed_one_are_not_run(pods: PodJob) -> None:
 
 
 def test_a_worker_killed_in_mid_segment_leaves_nothing_and_its_index_runs_again(
-    pods: PodJob, undisturbed: bytes
+    pods: PodJob, begun: Begun, undisturbed: bytes
 ) -> None:
-    head, run = begun(pods)
+    head, run = begun
     busy = replace(pods, manifest=job_manifest("long/", sampling={"everyNthFrame": 1}))
     with busy.worker(1) as process:
         until(process, "segment begins")
@@ -199,7 +222,7 @@ def test_a_segment_whose_pods_are_killed_costs_its_video_and_not_the_job(pods: P
     for name in ("a.mp4", "b.mp4"):
         client.put_object(Bucket="videos", Key=f"deadly/{name}", Body=sample_path("carphone.mp4").read_bytes())
     pods = replace(pods, manifest=job_manifest("deadly/", sampling=SPARSE))
-    head, run = begun(pods)
+    head, run = begin(pods)
     busy = replace(pods, manifest=job_manifest("deadly/", sampling={"everyNthFrame": 1}))
     for failures in range(3):
         with busy.worker(0, batch=2, failures=failures) as process:
@@ -221,9 +244,9 @@ def test_a_segment_whose_pods_are_killed_costs_its_video_and_not_the_job(pods: P
 @pytest.mark.parametrize("is_written", [False, True], ids=["before", "behind"])
 @pytest.mark.parametrize("write", range(4), ids=["model", "segment 0", "segment 1", "segment 2"])
 def test_a_worker_may_die_at_each_of_its_writes(
-    pods: PodJob, proxy: FaultyDynamoDb, undisturbed: bytes, *, write: int, is_written: bool
+    pods: PodJob, begun: Begun, proxy: FaultyDynamoDb, undisturbed: bytes, *, write: int, is_written: bool
 ) -> None:
-    head, run = begun(pods)
+    head, run = begun
     watched = replace(pods, url=proxy.url)
     with watched.worker(0, batch=LONG) as process:
         proxy.rule = killing(process, "PutItem", write, is_written=is_written)
@@ -246,7 +269,7 @@ def test_a_planner_may_die_at_each_of_its_writes(
     assert process.returncode == -signal.SIGKILL
     stood = pods.store().plan_head(pods.uid, 1)
     assert (stood is not None) == (operation == "PutItem" and is_written)
-    head, _ = begun(pods)
+    head, _ = begin(pods)
     assert stood in {None, head}
     assert sum(video.segment_count for video in pods.store().planned_videos(pods.uid, head.plan_id)) == LONG
 
@@ -268,9 +291,9 @@ def killing(process: subprocess.Popen[str], operation: str, number: int, *, is_w
 
 
 def test_a_stop_signal_with_time_left_lets_the_segment_end_and_begins_no_other(
-    pods: PodJob, undisturbed: bytes
+    pods: PodJob, begun: Begun, undisturbed: bytes
 ) -> None:
-    head, run = begun(pods)
+    head, run = begun
     with pods.worker(0, batch=LONG) as process:
         until(process, "segment begins")
         process.send_signal(signal.SIGTERM)
@@ -283,7 +306,7 @@ def test_a_stop_signal_with_time_left_lets_the_segment_end_and_begins_no_other(
 
 def test_a_stop_signal_without_time_drops_the_segment_whole(pods: PodJob) -> None:
     busy = replace(pods, manifest=job_manifest("long/", sampling={"everyNthFrame": 1}))
-    _, run = begun(busy)
+    _, run = begin(busy)
     with busy.worker(0, grace_s=0) as process:
         until(process, "segment begins")
         process.send_signal(signal.SIGTERM)
@@ -302,14 +325,15 @@ def test_a_planner_that_waits_for_the_table_ends_at_the_stop_signal(pods: PodJob
     assert (ended.code, ended.words["reason"]) == (Ending.STOPPED, "Cancelled")
 
 
-def test_a_worker_whose_server_is_away_ends_without_blame(pods: PodJob) -> None:
-    begun(pods)
+def test_a_worker_whose_server_is_away_ends_without_blame(pods: PodJob, begun: Begun) -> None:
     ended = replace(pods, server="127.0.0.1:1").index(0, patience_s=2)
     assert (ended.code, ended.words["reason"]) == (Ending.STOPPED, "ServerUnavailable")
 
 
-def test_a_worker_waits_for_the_table_and_goes_on(pods: PodJob, proxy: FaultyDynamoDb, undisturbed: bytes) -> None:
-    head, run = begun(pods)
+def test_a_worker_waits_for_the_table_and_goes_on(
+    pods: PodJob, begun: Begun, proxy: FaultyDynamoDb, undisturbed: bytes
+) -> None:
+    head, run = begun
     away = {"PutItem": 12}
 
     def rule(name: str, _before: int) -> Fault | None:
@@ -334,13 +358,12 @@ def test_a_missing_table_is_told_by_name_and_nothing_is_tried_again(pods: PodJob
 def test_a_class_that_the_model_does_not_have_is_hopeless(pods: PodJob) -> None:
     model = {"name": "face_detector", "threshold": "0.5", "classes": ["zebra"]}
     pods = replace(pods, manifest=job_manifest("long/", sampling=SPARSE, model=model))
-    begun(pods)
+    begin(pods)
     ended = pods.index(0)
     assert (ended.code, ended.words["reason"]) == (Ending.HOPELESS, "InvalidManifest")
 
 
-def test_every_line_of_the_log_is_bound_to_the_job(pods: PodJob) -> None:
-    begun(pods)
+def test_every_line_of_the_log_is_bound_to_the_job(pods: PodJob, begun: Begun) -> None:
     lines = [json.loads(line) for line in pods.index(0).log.splitlines()]
     assert lines
     for line in lines:
@@ -349,8 +372,7 @@ def test_every_line_of_the_log_is_bound_to_the_job(pods: PodJob) -> None:
     assert {line.get("segment") for line in lines} == {None, 0}
 
 
-def test_nothing_is_written_outside_the_scratch_folder(pods: PodJob, tmp_path: Path) -> None:
-    begun(pods)
+def test_nothing_is_written_outside_the_scratch_folder(pods: PodJob, begun: Begun, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     with pytest.MonkeyPatch.context() as environment:

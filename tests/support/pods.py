@@ -31,7 +31,7 @@ def job_manifest(prefix: str, **spec: Any) -> dict[str, Any]:
         "spec": {
             "inputs": [{"s3": {"bucket": "videos", "prefix": prefix}}],
             "model": {"name": "face_detector", "threshold": "0.5"},
-            "sampling": {"everyNthFrame": 5},
+            "sampling": {"everyNthFrame": 25},
         }
         | spec,
     }
@@ -84,6 +84,12 @@ class PodJob:
     def plan(self, attempt: int = 1) -> Ended:
         with self.started("plan", "--attempt", str(attempt)) as process:
             return self.ended(process)
+
+    def take_plan(self, other: PodJob) -> None:
+        """Puts the plan of this manifest that is in another job's table into its own, as its planner would."""
+        head = other.store().plan_head(other.uid, 1)
+        assert head is not None
+        self.store().save_plan(self.uid, head, list(other.store().planned_videos(other.uid, head.plan_id)))
 
     def begin(self, attempt: int = 1) -> tuple[PlanHead, RunRecord]:
         """What the controller does behind a planner."""
