@@ -14,7 +14,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-servers test-videos test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
+.PHONY: help setup samples test-tools demo test test-rules test-contract test-servers test-videos test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -42,22 +42,28 @@ demo: setup  ## run the quickstart on real video; a second run starts afresh
 	@rm -rf videojob-output/quickstart
 	$(BIN)/videojob run examples/quickstart.yaml
 
-test: test-tools  ## all tests: unit, contract, functional, and on real clusters
-	$(BIN)/coverage erase
-	$(BIN)/pytest tests/unit --cov --cov-report= -q
-	$(BIN)/coverage report --include='*/planning/*,*/video/*,*/kube/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 test-servers test-videos test-clusters
+test: setup  ## all tests: unit, contract, functional, and on real clusters
+	@scripts/dynamodb-local >/dev/null
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 test-clusters test-videos test-rules test-servers test-contract
 
-# Side by side, because they wait as much as they compute; each line says whose it is.
-VIDEOS := tests/functional/test_media_*.py tests/functional/test_odd_videos.py tests/functional/test_models_*.py
-test-servers:
-	@set -o pipefail; $(BIN)/pytest tests/contract tests/functional $(addprefix --ignore=,$(wildcard $(VIDEOS))) 2>&1 \
-		| sed -u 's/^/servers:  /'
+# Side by side, because they wait as much as they compute; each line says whose it is. Three at a time, the longest
+# first; the first time, those of videos and of rules run while the tools are built, which they do not need.
+VIDEOS := $(wildcard $(patsubst %,tests/functional/test_%.py,bad_input inputs_* large_jobs media_* models_* odd_videos \
+	oracle_* outputs report_* run_* s3_bytes triton_* worker_*))
+test-rules: setup
+	@set -o pipefail; $(BIN)/coverage erase && $(BIN)/pytest tests/unit --cov --cov-report= -q 2>&1 | sed -u 's/^/rules:    /'
+	@$(BIN)/coverage report --include='*/planning/*,*/video/*,*/kube/*,*/vision/*,*/results/*,*/api/*' --fail-under=95
 
-test-videos:
-	@set -o pipefail; $(BIN)/pytest $(wildcard $(VIDEOS)) 2>&1 | sed -u 's/^/videos:   /'
+test-videos: setup
+	@set -o pipefail; $(BIN)/pytest $(VIDEOS) 2>&1 | sed -u 's/^/videos:   /'
 
-test-clusters:
+test-servers: test-tools
+	@set -o pipefail; $(BIN)/pytest tests/functional $(addprefix --ignore=,$(VIDEOS)) 2>&1 | sed -u 's/^/servers:  /'
+
+test-contract: test-tools
+	@set -o pipefail; $(BIN)/pytest tests/contract 2>&1 | sed -u 's/^/contract: /'
+
+test-clusters: test-tools
 	@set -o pipefail; $(BIN)/pytest tests/e2e 2>&1 | sed -u 's/^/clusters: /'
 
 test-unit: setup  ## the tests that take seconds
