@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SCRIPTS := $(shell grep -l "^.!.*python3" scripts/*)
-unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes, each of which would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes, each of which would compile the package again
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ifeq ($(origin KUBECONFIG),command line)
@@ -75,12 +75,13 @@ test-e2e: test-tools  ## the tests on real clusters; as root on Linux, or with K
 e2e-cluster: test-tools  ## run a real cluster with the chart installed, until Ctrl-C
 	@scripts/e2e-cluster
 
-check: $(STAMP)  ## format, lint, types, layers
+check: $(STAMP)  ## format, lint, types, layers, wording
 	$(BIN)/ruff format --check . $(SCRIPTS)
 	$(BIN)/ruff check . $(SCRIPTS)
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules $(SCRIPTS)
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.wording
 
 verify: $(STAMP)  ## generated files are current
 	scripts/generate --check

@@ -18,7 +18,7 @@ _LIMIT_S = 900.0
 
 
 class VariantFailed(Exception):
-    """A measured process ended without a sample, or left frames out; the message has its last words."""
+    """A measured process ended without a sample, or left frames out; the message has the end of its stderr."""
 
 
 def run(variant: str, task: Task) -> Sample:

@@ -82,7 +82,7 @@ def silence(first_s: int, until_s: int) -> str:
 def test_a_deaf_controller_is_told_of_before_it_is_started_anew(tmp_path: Path, first_s: int, every_s: int) -> None:
     container = named(render(), "Deployment", "videojob-controller")["spec"]["template"]["spec"]["containers"][0]
     probe = container["livenessProbe"]
-    ends_s = int(LeadOptions().deaf_after_s) + (probe["failureThreshold"] - 1) * probe["periodSeconds"]
+    ends_s = int(LeadOptions().unseen_after_s) + (probe["failureThreshold"] - 1) * probe["periodSeconds"]
     values = silence(first_s, ends_s)
     scrapes = range(0, len(values.split()) * SCRAPED_EVERY_S, every_s)
     fired = [
@@ -104,7 +104,7 @@ def test_a_controller_that_hears_again_by_itself_is_no_news(tmp_path: Path, valu
 @pytest.mark.parametrize(
     ("values", "at_s", "fires"),
     [("1x20", 600, False), ("1 1 0x20", 330, False), ("1 1 0x20", 390, True), ("1 1 _x20", 660, True)],
-    ids=["there", "away for a moment", "its pod answers no scrape", "it has no pod"],
+    ids=["there", "does not answer at the moment", "its pod answers no scrape", "it has no pod"],
 )
 def test_a_controller_that_is_away_is_told_of(tmp_path: Path, values: str, at_s: int, *, fires: bool) -> None:
     assert firing(tmp_path, "VideoJobControllerDown", {UP: values}, at_s) is fires

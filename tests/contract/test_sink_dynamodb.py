@@ -244,7 +244,7 @@ def test_table_that_never_becomes_usable_is_given_up_in_time(proxy: FaultyDynamo
     impatient = replace(settings_for(proxy.url), table_ready_s=1)
     with (
         closing(DynamoDbSink(impatient)) as sink,
-        pytest.raises(SinkUnavailable, match="not usable within 1 s") as caught,
+        pytest.raises(SinkUnavailable, match="not become active within 1 s") as caught,
     ):
         sink.create_table()
     assert "run again" in caught.value.hint

@@ -178,7 +178,7 @@ def test_an_impossible_request_says_why_in_karpenters_words_and_what_to_change(
 ) -> None:
     impossible = life.impossible
     message = refusal(impossible)
-    assert message.startswith("no node can be had for the inference server: karpenter: ")
+    assert message.startswith("no node can be provisioned for the inference server: karpenter: ")
     assert "karpenter: no instance type met" in message
     assert f" in NodePool {GPU_POOL}" in message
     assert "instance-type In [p5.48xlarge]" in message
@@ -274,9 +274,9 @@ def test_events_tell_of_each_node_that_is_needed_and_of_the_one_that_came(ended:
         [
             ("NodeRequested", "a CPU node is needed for the planner"),
             ("NodeRequested", "a GPU node is needed for the inference server"),
-            ("NodeReady", f"the inference server has a node: g4dn.xlarge, spot, {labels(ended.node)[ZONE]}"),
+            ("NodeReady", f"the node of the inference server is ready: g4dn.xlarge, spot, {labels(ended.node)[ZONE]}"),
             ("LoadingModel", "The inference server starts or loads the model."),
-            ("ModelReady", "the inference server answers"),
+            ("ModelReady", "the inference server is ready"),
             ("Completed", "Every frame that was asked for is in the results."),
         ],
     )

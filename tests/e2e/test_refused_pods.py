@@ -84,7 +84,7 @@ def test_a_quota_that_leaves_no_room_for_the_server_is_told_with_its_name(world:
     quota_of_zero(world, NAMESPACE, "pods")
     path = start(world, "without-server")
     message = wait_for_reason(world, path, "CreationRefused")
-    assert message.startswith("Kubernetes refuses to make the inference server: ")
+    assert message.startswith("Kubernetes rejects the inference server: ")
     assert "exceeded quota: none" in message
     no_quota(world, NAMESPACE)
     wait_for_reason(world, path, "Completed")

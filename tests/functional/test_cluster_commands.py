@@ -159,7 +159,7 @@ def test_a_watch_survives_an_api_server_that_is_away(person: Person) -> None:
         person.faults.inject(500, "InternalError")
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
-        assert any("no answer from the API server, trying again" in line for line in lines)
+        assert any("no answer from the API server, retrying" in line for line in lines)
         person.world.played.works = True
         wait_for("the end", lambda: person.world.has_ended("away"), PATIENCE_S)
         person.faults.rule = lambda _request: None
@@ -183,7 +183,7 @@ def test_ctrl_c_ends_the_watch_and_not_the_job(person: Person) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert "the watch was stopped; team-a/left goes on" in err
+    assert "the watch was stopped; team-a/left continues" in err
     assert not person.world.has_ended("left")
 
 
@@ -213,7 +213,7 @@ def test_a_job_that_ran_out_of_time_is_resumed_with_a_higher_limit_and_keeps_its
     assert "videojob resume" in world.status("expired")["message"]
     world.played.works = True
     let_go = person.types("resume", "expired", "-n", TEAM, "--active-deadline-seconds", "600")
-    assert (let_go.code, let_go.out.startswith("team-a/expired goes on")) == (0, True)
+    assert (let_go.code, let_go.out.startswith("team-a/expired resumes")) == (0, True)
     wait_for("its good end", lambda: world.reason("expired") == "Completed", PATIENCE_S)
     status = world.status("expired")
     assert (status["epoch"], status["resumes"]) == (1, 1)
@@ -222,7 +222,7 @@ def test_a_job_that_ran_out_of_time_is_resumed_with_a_higher_limit_and_keeps_its
     again = person.types("resume", "expired", "-n", TEAM)
     assert again.code == 2
     assert "has ended (Completed)" in again.err
-    assert "Its summary stands" in again.err
+    assert "Its summary is final" in again.err
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
@@ -287,7 +287,7 @@ def test_results_of_a_job_that_failed_say_why(person: Person) -> None:
 def test_without_a_cluster_the_old_forms_stay(person: Person) -> None:
     done = person.types("results", "seen")
     assert done.code == 1
-    assert "there are no results at videojob-output/seen/results.sqlite3" in done.err
+    assert "no results found at videojob-output/seen/results.sqlite3" in done.err
     uid = finished(person, "by-table")
     options = ("--sink", "dynamodb", "--table", "videojob-results", "--region", "us-east-1")
     found = person.types("results", "by-table", *options, "--uid", f"{TEAM}.{uid}")

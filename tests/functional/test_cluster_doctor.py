@@ -193,7 +193,7 @@ def test_a_healthy_installation_has_no_problem(world: World) -> None:
         "Prometheus": "not checked",
     }
     assert "v1.34.4" in found["API server"]["seen"]
-    assert "AWS cannot be asked from here" in found["GPU quota spot"]["seen"]
+    assert "AWS cannot be reached" in found["GPU quota spot"]["seen"]
 
 
 def test_people_get_a_line_per_check_what_to_do_and_the_counts(world: World) -> None:
@@ -208,7 +208,7 @@ def test_people_get_a_line_per_check_what_to_do_and_the_counts(world: World) -> 
 def test_a_namespace_that_is_no_tenants_lacks_the_workers_account(world: World) -> None:
     found = world.doctor("-n", "stranger")
     assert found["identity of workers"]["level"] == "problem"
-    assert "stranger/videojob-worker is not there" in found["identity of workers"]["seen"]
+    assert "stranger/videojob-worker does not exist" in found["identity of workers"]["seen"]
     assert "tenants" in found["identity of workers"]["advice"]
 
 
@@ -240,7 +240,7 @@ def test_a_tenant_sees_what_a_tenant_may_and_the_rest_is_not_checked(world: Worl
     )
     found = world.doctor("-n", TEAM, "--kubeconfig", str(path))
     assert found["your rights"]["level"] == "warning"
-    assert "create videojobs.videojob.dev (make jobs)" in found["your rights"]["seen"]
+    assert "create videojobs.videojob.dev (create jobs)" in found["your rights"]["seen"]
     assert {one["check"] for one in found.values() if one["level"] == "problem"} == set()
     for check in ("CRD", "controller", "installation"):
         assert found[check]["level"] == "not checked"

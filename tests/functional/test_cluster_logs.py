@@ -154,7 +154,7 @@ def test_components_tail_and_raw_choose_what_is_shown(world: World) -> None:
 
 def test_the_log_before_a_restart_is_to_be_had(world: World) -> None:
     world.job("c")
-    assert "no container was started again" in world.types("c", "--previous").err
+    assert "no container was restarted" in world.types("c", "--previous").err
     restarted = {"triton": {"lastState": {"terminated": {"exitCode": 1, "containerID": "x://0"}}, "restartCount": 1}}
     set_states(world.client, SYSTEM, "triton-c", ("triton",), ("sync-model",), restarted)
     world.kubelet.says("triton-c", "triton", at("01", "E1125 10:00:01.0 1 m.cc:1] no such file"), previous=True)
@@ -222,7 +222,7 @@ def test_a_user_who_may_not_see_the_servers_still_sees_the_workers(world: World)
     kubeconfig(path, str(world.client.base_url).rstrip("/"), answer.json()["status"]["token"])
     done = world.types("g", "--kubeconfig", str(path))
     assert done.out == "g-worker 10:00:03 INFO  one\n"
-    assert done.err.startswith("the server's logs are left out: GET /api/v1/namespaces/videojob-system/pods: 403")
+    assert done.err.startswith("the server's logs are not shown: GET /api/v1/namespaces/videojob-system/pods: 403")
 
 
 def test_whoever_has_read_enough_ends_it_quietly(world: World) -> None:

@@ -104,7 +104,7 @@ def test_a_controller_waits_for_the_crd_and_outlives_its_deletion(
     config: Mapping[str, Any] = {**CONFIG, "namespaces": namespaces}
     with world.controller(*FLAGS, config=config, ends_well=False) as running:
         running.ready()
-        wait_for("a list of a kind that is not there", lambda: world.faults.count(is_list_of_jobs, seen))
+        wait_for("a list of a kind that was not found", lambda: world.faults.count(is_list_of_jobs, seen))
         create_crd(world)
         first = at_work(world, running, before)
         delete_crd(world)

@@ -70,7 +70,7 @@ def claim(reason: str) -> dict[str, Any]:
 @pytest.mark.parametrize("reason", CLAIMS)
 def test_a_reason_that_is_not_its_to_give_is_told_as_a_crash_with_its_words(liar: Lies, reason: str) -> None:
     decoder = liar(claim(reason))
-    with pytest.raises(DecoderCrashed, match=f"claimed what it cannot know .{reason}: so I say") as caught:
+    with pytest.raises(DecoderCrashed, match=f"reported an error that it cannot know .{reason}: so I say") as caught:
         decoder.probe(CLIP, "s3://bucket/clip")
     assert (caught.value.uri, caught.value.retryable) == ("s3://bucket/clip", False)
     assert decoder.pid is None, "it is not asked again"
@@ -98,7 +98,7 @@ def test_a_probe_is_about_the_input_that_was_asked_for(liar: Lies, info: VideoIn
 @pytest.mark.parametrize("frame", [[0.5, 0], [0, 0.5], [0, 6], [0, -1], [True, 0], ["0", 0]])
 def test_frames_that_are_none_are_nonsense(liar: Lies, info: VideoInfo, frame: list[Any]) -> None:
     decoder = liar({"frames": [frame]})
-    with ring_for(same_size(info)) as ring, pytest.raises(DecoderCrashed, match="spoke nonsense"):
+    with ring_for(same_size(info)) as ring, pytest.raises(DecoderCrashed, match="sent an invalid message"):
         next(iter(decoder.open(request_for(CLIP, info), ring)))
 
 
@@ -110,6 +110,6 @@ def test_a_process_that_does_not_take_its_rings_is_ended(liar: Lies, info: Video
         for _ in range(2000):
             decoder.open(request, ring)
 
-    with ring_for(request.geometry) as ring, pytest.raises(DecoderCrashed, match="does not take what it is given"):
+    with ring_for(request.geometry) as ring, pytest.raises(DecoderCrashed, match="does not read its input"):
         open_many(ring)
     assert decoder.pid is None

@@ -113,7 +113,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[VideoJob
         "one: the frames",
     ),
     ("no nodes", nodes_missing, {}, ModelLoadFailed, "no nodes", "export"),
-    ("unknown operator", unknown_operator, {}, ModelLoadFailed, "ONNX Runtime does not load it: In Node.*Shapes", ""),
+    ("unknown operator", unknown_operator, {}, ModelLoadFailed, "ONNX Runtime cannot load it: In Node.*Shapes", ""),
     ("old operators", old_operators, {}, ModelSignatureMismatch, "version 6", "opset 7"),
     (
         "integers",
@@ -140,7 +140,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[VideoJob
         "--layout NCHW or NHWC",
     ),
     (
-        "layout that is not there",
+        "layout that was not found",
         lambda: answering(YOLO),
         {"pixels": PixelOptions(layout="NHWC")},
         ModelSignatureMismatch,
@@ -259,7 +259,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[VideoJob
     ),
     ("a plugin of TensorRT", lambda: ending_in("EfficientNMS_TRT"), {}, ModelSignatureMismatch, "plugin", "nms=False"),
     ("boxes as one list", one_list, {}, ModelSignatureMismatch, "those of all frames as one list", "nms=False"),
-    ("too new operators", newer_operators, {}, ModelLoadFailed, "does not load it: ONNX Runtime only", "older opset"),
+    ("too new operators", newer_operators, {}, ModelLoadFailed, "cannot load it: ONNX Runtime only", "older opset"),
     ("too new a file", newer_file, {}, ModelLoadFailed, "Unsupported model IR version: 99", "older opset"),
     (
         "names that are no names",

@@ -101,12 +101,12 @@ def test_every_way_to_have_no_picture_is_said(bikes: VideoFacts, tmp_path: Path)
     peaks = [peak(40, video) for video in range(4)] + [peak(99_000, 4), peak(40, 5), peak(40, 4)]
     found = peak_pictures(peaks, videos, SystemClock())
     assert [item.missing.split(":")[0] for item in found] == [
-        "The video is not there any more.",
-        "The video was changed since the run.",
+        "The video no longer exists.",
+        "The video has changed since the run.",
         "InputNotVideo",
-        "The video is not known on this machine.",
+        "This machine does not know where the video is.",
         "Left out",
-        "The video is not known on this machine.",
+        "This machine does not know where the video is.",
         "",
     ]
     assert [item.peak for item in found] == peaks

@@ -109,7 +109,7 @@ def test_a_video_that_is_away_at_first_is_asked_for_again_and_is_in_the_results(
     assert (outcome.state, outcome.segments_run, reasons(outcome)) == ("Completed", 3, [])
     assert laptop.paused_s == [10, 20]
     assert laptop.said.notices[0].startswith("http://web.example")
-    assert "InputUnavailable, asked for again in 10 s" in laptop.said.notices[0]
+    assert "InputUnavailable, retried in 10 s" in laptop.said.notices[0]
 
 
 def test_a_video_that_stays_away_is_given_up_and_a_rerun_takes_it_up_with_the_others_kept(laptop: Laptop) -> None:
@@ -120,7 +120,7 @@ def test_a_video_that_stays_away_is_given_up_and_a_rerun_takes_it_up_with_the_ot
         [(1, "InputUnavailable")],
     )
     assert laptop.paused_s == [10, 20]
-    assert "it was asked for again and again" in str(outcome.failed[0].error)
+    assert "it was retried" in str(outcome.failed[0].error)
     assert outcome.report is not None
     still = laptop.run()
     assert (still.state, still.summary, still.segments_run) == ("PartiallyCompleted", outcome.summary, 0)
@@ -143,7 +143,7 @@ def test_results_that_have_a_video_are_not_replaced_by_others_without_it(laptop:
     laptop.leave()
     outcome = laptop.run()
     assert (outcome.state, outcome.run, reasons(outcome)) == ("Failed", None, [(1, "InputUnavailable")])
-    assert "results of an earlier run have a video that is away" in laptop.said.notices[-1]
+    assert "an earlier run has results of a video that cannot be read now" in laptop.said.notices[-1]
     with closing(SqliteSink(laptop.folder / "out" / "results.sqlite3")) as sink:
         (run,) = sink.runs()
         assert sink.summary(run.uid) == done.summary

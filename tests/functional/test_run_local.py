@@ -195,7 +195,7 @@ def test_a_stop_signal_keeps_what_is_done_and_says_so(
         process.send_signal(number)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "run it again to go on" in out
+    assert "run it again to continue" in out
     again = videojob("run", job, "--output", output, "--json")
     assert again.document["segments_kept"] >= 1
     assert again.document["summary"] == undisturbed.document["summary"]

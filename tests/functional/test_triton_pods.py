@@ -20,14 +20,14 @@ from videojob.adapters.triton.client import connect
 from videojob.adapters.triton.model_repository import model_digest
 from videojob.kube.read.triton_log import triton_words
 from videojob.kube.render.triton_args import GRPC_PORT
-from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
+from videojob.worker.pods.sync_model import ModelRequest, copy_folder, sync_model
 
 OPTIONS = TritonOptions(shared_memory=False)
 
 
 def synced(source: Path, target: Path, *, instances: int = 1) -> Path:
     """What the init container leaves."""
-    wanted = WantedModel(source.name, 1, model_digest(source), "python", "cpu", instances, "/engines")
+    wanted = ModelRequest(source.name, 1, model_digest(source), "python", "cpu", instances, "/engines")
     sync_model(wanted, copy_folder(source), target)
     return target
 

@@ -175,7 +175,7 @@ def test_a_video_that_is_away_is_left_for_another_pod_and_the_last_one_gives_it_
         "PartiallyCompleted",
         ["s3://videos/away/a.mp4"],
     )
-    assert "3 pods have tried it" in str(summary.failed_inputs[0].error["message"])
+    assert "3 pods tried it" in str(summary.failed_inputs[0].error["message"])
 
 
 def test_a_video_that_comes_back_loses_nothing(pods: PodJob, begun: Begun, videos: str, undisturbed: bytes) -> None:
@@ -205,7 +205,7 @@ def test_a_worker_killed_in_mid_segment_leaves_nothing_and_its_index_runs_again(
     head, run = begun
     busy = replace(pods, manifest=job_manifest("long/", sampling={"everyNthFrame": 1}))
     with busy.worker(1) as process:
-        until(process, "segment begins")
+        until(process, "segment started")
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         assert process.wait(timeout=60) == -signal.SIGKILL
@@ -226,7 +226,7 @@ def test_a_segment_whose_pods_are_killed_costs_its_video_and_not_the_job(pods: P
     busy = replace(pods, manifest=job_manifest("deadly/", sampling={"everyNthFrame": 1}))
     for failures in range(3):
         with busy.worker(0, batch=2, failures=failures) as process:
-            until(process, "segment begins")
+            until(process, "segment started")
             process.send_signal(signal.SIGKILL)
             assert process.wait(timeout=60) == -signal.SIGKILL
         assert pods.store().failures(run) == ()
@@ -238,7 +238,7 @@ def test_a_segment_whose_pods_are_killed_costs_its_video_and_not_the_job(pods: P
     assert [one.entry.uri for one in summary.videos] == ["s3://videos/deadly/b.mp4"]
     (failed,) = summary.failed_inputs
     assert (failed.uri, failed.error["reason"]) == ("s3://videos/deadly/a.mp4", "WorkerLost")
-    assert "2 pods that began this segment died in it without a word" in str(failed.error["message"])
+    assert "2 pods that began this segment died in it without a message" in str(failed.error["message"])
 
 
 @pytest.mark.parametrize("is_written", [False, True], ids=["before", "behind"])
@@ -295,7 +295,7 @@ def test_a_stop_signal_with_time_left_lets_the_segment_end_and_begins_no_other(
 ) -> None:
     head, run = begun
     with pods.worker(0, batch=LONG) as process:
-        until(process, "segment begins")
+        until(process, "segment started")
         process.send_signal(signal.SIGTERM)
         ended = pods.ended(process, 0)
     assert (ended.code, ended.words["reason"]) == (Ending.STOPPED, "Cancelled")
@@ -308,7 +308,7 @@ def test_a_stop_signal_without_time_drops_the_segment_whole(pods: PodJob) -> Non
     busy = replace(pods, manifest=job_manifest("long/", sampling={"everyNthFrame": 1}))
     _, run = begin(busy)
     with busy.worker(0, grace_s=0) as process:
-        until(process, "segment begins")
+        until(process, "segment started")
         process.send_signal(signal.SIGTERM)
         ended = busy.ended(process, 0)
     assert (ended.code, ended.words["reason"]) == (Ending.STOPPED, "Cancelled")

@@ -63,7 +63,7 @@ def a_node(*, gpus: int = 0, labels: Mapping[str, str] | None = None) -> dict[st
 def node_facts(
     *,
     flavour: Flavour = "karpenter",
-    wants_gpu: bool = True,
+    needs_gpu: bool = True,
     pools: Sequence[Object] | NotRead | None = None,
     classes: Mapping[tuple[str, str], Object | NotRead | None] | None = None,
     karpenter: Sequence[Object] | NotRead | None = None,
@@ -73,7 +73,7 @@ def node_facts(
     """Of a healthy Karpenter without a node."""
     return NodeFacts(
         flavour=flavour,
-        wants_gpu=wants_gpu,
+        needs_gpu=needs_gpu,
         pools=[a_pool()] if pools is None else pools,
         classes={("EC2NodeClass", "gpu"): a_class()} if classes is None else classes,
         karpenter=[a_deployment("karpenter", namespace="kube-system")] if karpenter is None else karpenter,

@@ -11,7 +11,7 @@ from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_stores import FakeJobStore
 from videojob.controller.fleet.demands import Demands
-from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.fleet.servers import ServerObserver
 from videojob.controller.jobs.backend import Backend
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.pods import Pods
@@ -114,7 +114,7 @@ class JobDesk:
         """Starts the controller anew, with this configuration, and with backends besides pods."""
         self.installation = installation
         stores = Stores(self._connect, self.clock)
-        observer = Observer(self.cluster, stores, installation, ServerLook(self.cluster, installation, self.clock))
+        observer = Observer(self.cluster, stores, installation, ServerObserver(self.cluster, installation, self.clock))
         self.demands = Demands()
         self.reconciler = JobReconciler(
             self.cluster,

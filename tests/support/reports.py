@@ -167,7 +167,7 @@ def report_data(
     jpeg = picture_bytes()
     pictures = [PeakPicture(peak, jpeg, (0, 0, 960, 540)) for peak in choose_peaks(summary)]
     pictures[-1:] = [
-        PeakPicture(item.peak, None, item.peak.box, "The video is not there any more.") for item in pictures[-1:]
+        PeakPicture(item.peak, None, item.peak.box, "The video no longer exists.") for item in pictures[-1:]
     ]
     return ReportData(summary, fold(results, 2000), run_facts(summary.frames.selected), tuple(pictures))
 

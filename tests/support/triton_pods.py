@@ -20,7 +20,7 @@ from videojob.local.triton.health import HealthProbe
 from videojob.local.triton.install import find_server
 
 KEPT_BYTES = 2048
-"""Of a log's end, that the kubelet keeps as a container's last words."""
+"""Of a log's end, that the kubelet keeps as a container's termination message."""
 _START_S = 60.0
 
 

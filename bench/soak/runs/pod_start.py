@@ -81,7 +81,7 @@ def _life(job: Job, pod: dict[str, Any]) -> tuple[float, float]:
     life_s = _seconds(container["state"]["terminated"]["finishedAt"]) - _seconds(pod["status"]["startTime"])
     text = job.world.cluster.kubectl("-n", job.namespace, "logs", pod["metadata"]["name"])
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    times = [_seconds(line["time"]) for line in lines if line["message"] in {"segment begins", "segment committed"}]
+    times = [_seconds(line["time"]) for line in lines if line["message"] in {"segment started", "segment committed"}]
     return life_s, max(times) - min(times)
 
 

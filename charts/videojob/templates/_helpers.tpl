@@ -83,7 +83,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- $tenants := list -}}
 {{- $names := list -}}
 {{- range .Values.tenants -}}
-{{- if has .namespace $names -}}{{ fail (printf "tenants: %s stands there twice" .namespace) }}{{- end -}}
+{{- if has .namespace $names -}}{{ fail (printf "tenants: %s occurs twice" .namespace) }}{{- end -}}
 {{- $names = append $names .namespace -}}
 {{- $tenants = append $tenants . -}}
 {{- end -}}

@@ -2,7 +2,7 @@
 
     VideoJobError                 reason, message, place (uri, segment, time), hint, retryable
     ├── ManifestError             the manifest is wrong: fix it, not retryable
-    ├── InputError                the video is wrong, or cannot be had
+    ├── InputError                the video is wrong, or cannot be read
     │   ├── InputNotFound, InputNotVideo, InputContainerInvalid, InputCorrupt, InputChanged, InputTooLarge,
     │   │   InputEncrypted
     │   ├── InputUnavailable                (the only retryable one)
@@ -251,7 +251,7 @@ class ProcessingFault(VideoJobError):
 
 
 class Cancelled(VideoJobError):
-    """A signal asked for the stop."""
+    """The run was stopped by a signal."""
 
 
 def _subclasses(root: type[VideoJobError]) -> dict[str, type[VideoJobError]]:

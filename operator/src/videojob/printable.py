@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit for a terminal: file names, S3 keys, labels, another program's last words.
+"""Text from elsewhere, made fit for a terminal: file names, S3 keys, labels, another program's last output.
 
 Whoever may name a file that we process must not be able to command the terminal, forge a line of a log or turn the
 reading order of a line round. The lowest layer: `errors` shows its messages through it.

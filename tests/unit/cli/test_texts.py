@@ -192,8 +192,8 @@ def test_without_a_record_videos_have_no_names() -> None:
     ("kept_other", "said"),
     [
         (0, []),
-        (1, ["1 segment came out otherwise than before; the results stored first stay"]),
-        (2, ["2 segments came out otherwise than before; the results stored first stay"]),
+        (1, ["1 segment gave a different result than before; the results stored first are kept"]),
+        (2, ["2 segments gave a different result than before; the results stored first are kept"]),
     ],
 )
 def test_the_end_of_a_run_says_which_results_came_out_otherwise(kept_other: int, said: list[str]) -> None:
@@ -201,7 +201,7 @@ def test_the_end_of_a_run_says_which_results_came_out_otherwise(kept_other: int,
     outcome = RunOutcome("Completed", run_record(), segments_run=3, kept_other=kept_other)
     options = RunOptions(Path(), Path("out"), SinkConfig("sqlite", path=Path("out/results.sqlite3")))
     show_outcome(Console(file=out, width=200), outcome, options)
-    assert [line.strip() for line in out.getvalue().splitlines() if "otherwise" in line] == said
+    assert [line.strip() for line in out.getvalue().splitlines() if "different result" in line] == said
     assert outcome_document(outcome, options)["segments_kept_other"] == kept_other
 
 

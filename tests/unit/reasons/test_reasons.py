@@ -11,7 +11,7 @@ from support.tree import ROOT
 from videojob import errors
 from videojob.api.loading.problems import ManifestProblems
 from videojob.api.schema.reference import reference_markdown
-from videojob.planning.diagnosis.messages import told
+from videojob.planning.diagnosis.messages import described
 from videojob.planning.lifecycle.conditions import fails, fails_with
 from videojob.reasons import REASONS, Phase, Reason, Where, settle_on
 from videojob.reasons.guide import BEGIN, END, guide_with_reasons
@@ -130,4 +130,4 @@ def test_the_status_of_a_failed_job_advises_what_is_true_on_a_cluster(one: Reaso
 def test_what_the_controller_says_of_an_error_is_advice_for_a_cluster_whoever_asks(
     kind: type[errors.VideoJobError],
 ) -> None:
-    assert told(kind("it broke")) == f"it broke. {REASONS[kind.reason].cluster}"
+    assert described(kind("it broke")) == f"it broke. {REASONS[kind.reason].cluster}"

@@ -110,7 +110,7 @@ def test_results_are_committed_under_their_new_numbers_and_are_otherwise_the_sam
     assert second.epoch == 2
     moved = replace(before[3].result, segment=5, video=2)
     assert now == {0: before[0], 5: SegmentCommit(moved, digest(moved), before[3].timings)}
-    assert desk.said == ["2 finished segments of an earlier plan are taken over"]
+    assert desk.said == ["2 finished segments of an earlier plan are reused"]
 
 
 def test_a_run_that_was_killed_while_it_took_over_goes_on_with_that(desk: Desk) -> None:
@@ -140,7 +140,7 @@ def test_a_plan_that_cannot_be_read_is_told_and_costs_only_its_segments(desk: De
     (kept,) = (desk.folder / FOLDER).glob("*.json")
     kept.write_text("{")
     assert desk.sink.committed(desk.begin(text("a", "b"))) == frozenset()
-    assert "cannot be read, and is not used" in desk.said[0]
+    assert "cannot be read and is not used" in desk.said[0]
 
 
 def test_only_the_last_plans_are_kept(desk: Desk) -> None:

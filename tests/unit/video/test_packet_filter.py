@@ -73,7 +73,7 @@ def decoded(chosen: Sequence[Planned[FakePacket]]) -> set[int]:
         packet = item.packet
         if item.is_fresh:
             held.clear()
-        if packet.pts is None or (not item.is_wanted and not packet.is_reference):
+        if packet.pts is None or (not item.is_selected and not packet.is_reference):
             continue
         if set(packet.refers_to) <= held:
             out.add(packet.pts)
@@ -114,8 +114,8 @@ def test_first_packets_without_times_of_decoding_change_nothing(
     given_out = [replace(packet, dts=None) if n < unknown else packet for n, packet in enumerate(packets)]
     chosen = planned(given_out, wanted)
     expected = planned(packets, wanted)
-    assert [(item.packet.pts, item.is_wanted, item.is_fresh) for item in chosen] == [
-        (item.packet.pts, item.is_wanted, item.is_fresh) for item in expected
+    assert [(item.packet.pts, item.is_selected, item.is_fresh) for item in chosen] == [
+        (item.packet.pts, item.is_selected, item.is_fresh) for item in expected
     ]
 
 
@@ -141,7 +141,7 @@ def test_a_packet_without_times_never_leaves_the_decoder_without_what_it_needs(
     # What the decoder sees: the same pictures, their times known.
     whole = dict(zip(map(id, packets), sound, strict=True))
     seen = [replace(item, packet=whole[id(item.packet)]) for item in chosen]
-    fed = {item.packet.pts for item in seen if item.is_wanted or item.packet.is_reference}
+    fed = {item.packet.pts for item in seen if item.is_selected or item.packet.is_reference}
     assert decoded(seen) == fed, "a picture was decoded without what it refers to"
     assert wanted - {sound[at].pts} <= fed
 
@@ -160,7 +160,7 @@ def test_nothing_wanted_decodes_nothing() -> None:
 def test_what_lies_behind_the_last_wanted_picture_of_a_group_is_left_out() -> None:
     chosen = planned(video([30, 30], 0, is_open=False), {12})
     assert [item.packet.pts for item in chosen] == list(range(13))
-    assert [item.is_wanted for item in chosen] == [False] * 12 + [True]
+    assert [item.is_selected for item in chosen] == [False] * 12 + [True]
 
 
 def test_pictures_that_lead_a_keyframe_keep_the_group_before_it() -> None:
@@ -218,11 +218,11 @@ def test_pictures_behind_a_clock_that_starts_again_are_decided_on_their_own() ->
     packets = [*video([10, 10], 0, is_open=False), *video([10], 0, is_open=False)]
     asked: list[int] = []
 
-    def wants(pts: int) -> bool:
+    def selects(pts: int) -> bool:
         asked.append(pts)
         return False
 
-    list(plan(iter(packets), wants, lambda packet: packet.is_key, None))
+    list(plan(iter(packets), selects, lambda packet: packet.is_key, None))
     assert asked == [*range(20), *range(10)]
 
 
@@ -238,6 +238,6 @@ def test_keyframes_are_decoded_alone_up_to_the_end() -> None:
         left_out: list[FakePacket] = []
         chosen = list(keyframes(iter(packets), lambda packet: packet.is_key, end, left_out.append))
         assert [item.packet.pts for item in chosen] == expected
-        assert all(item.is_fresh and item.is_wanted for item in chosen)
+        assert all(item.is_fresh and item.is_selected for item in chosen)
         assert not any(packet.is_key for packet in left_out)
     assert len(left_out) > 20

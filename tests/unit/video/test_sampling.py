@@ -21,7 +21,7 @@ def selected(
     sampling: Sampling, info: VideoInfo, times: list[int], segment: Segment = WHOLE, previous: int | None = None
 ) -> list[int]:
     selector = FrameSelector(sampling, info, segment, previous)
-    return [pts for pts in times if segment.contains(pts) and selector.wants(pts)]
+    return [pts for pts in times if segment.contains(pts) and selector.selects(pts)]
 
 
 @settings(deadline=None)

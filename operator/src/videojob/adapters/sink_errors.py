@@ -9,7 +9,7 @@ from videojob.results.aggregate.segment_results import RunRecord
 def never_begun(run: RunRecord, store: str) -> SinkError:
     """The error for a run that this store has not seen."""
     return SinkError(
-        f"run {run.name!r} was never begun in this store", uri=store, hint="Check that it is the store of this run."
+        f"run {run.name!r} is not in this store", uri=store, hint="Check that this is the store of that run."
     )
 
 
@@ -18,7 +18,7 @@ def stale(run: RunRecord, owner_epoch: int, store: str) -> StaleEpoch:
     return StaleEpoch(
         f"epoch {owner_epoch} of {run.name!r} owns the results, this run is epoch {run.epoch}",
         uri=store,
-        hint="A newer run of this job, with other inputs, model or settings, has begun: let it finish.",
+        hint="A newer run of this job, with other inputs, model or settings, has started: let it finish.",
     )
 
 
@@ -34,7 +34,7 @@ def other_summary(run: RunRecord, store: str) -> SinkError:
 def damaged(what: str, run: RunRecord, store: str) -> SinkError:
     """The error for something stored that does not have its own digest."""
     return SinkError(
-        f"{what} of run {run.name!r}, epoch {run.epoch}, does not match its digest: something changed it since",
+        f"{what} of run {run.name!r}, epoch {run.epoch}, does not match its digest: it was changed after it was stored",
         uri=store,
-        hint="Restore the store from a copy, or remove this run from it and run the job anew.",
+        hint="Restore the store from a copy, or remove this run from it and run the job again.",
     )

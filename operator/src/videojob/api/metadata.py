@@ -30,7 +30,7 @@ class Metadata(Model):
     annotations: Annotated[
         dict[LabelKey, str], Field(default_factory=dict, max_length=MAX_LABELS, exclude_if=_is_empty)
     ]
-    """Free notes."""
+    """Annotations; not used here."""
     uid: str | None = None
     """Set by the cluster."""
     generation: int | None = None
@@ -44,7 +44,7 @@ class Metadata(Model):
     deletion_grace_period_seconds: int | None = None
     """Set by the cluster."""
     finalizers: Annotated[Items[str], Field(exclude_if=_is_empty)] = ()
-    """Who must agree to the deletion."""
+    """Finalizers that must be removed before the object is deleted."""
     owner_references: Annotated[Items[dict[str, Any]], Field(exclude_if=_is_empty)] = ()
     """Owners on a cluster."""
     managed_fields: Annotated[Items[dict[str, Any]], Field(exclude_if=_is_empty)] = ()

@@ -197,6 +197,6 @@ class ListType:
         for item in items:
             identity = getattr(item, _attribute(self.key)) if self.kind == "map" else item
             if identity in seen:
-                raise PydanticCustomError(RULE_ERROR, "{message}", {"message": f"{identity!r} stands there twice"})
+                raise PydanticCustomError(RULE_ERROR, "{message}", {"message": f"{identity!r} occurs twice"})
             seen.add(identity)
         return items

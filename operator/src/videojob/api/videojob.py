@@ -52,10 +52,10 @@ def _immutable(field: str) -> TransitionRule:
         "!has(oldSelf.status) || !has(oldSelf.status.startTime) || "
         f"(has({before}) == has({after}) && (!has({before}) || {before} == {after}))"
     )
-    message = "cannot change once the job has started: delete it and create it anew"
+    message = "cannot change once the job has started: delete it and create it again"
     if field in MUTABLE_WITH_RESUMES:
         cel = f"{cel} || {_resumes('self')} > {_resumes('oldSelf')}"
-        message = "cannot change once the job has started, but together with a greater spec.resumes"
+        message = "cannot change once the job has started, except together with a greater spec.resumes"
     return TransitionRule(cel, message, f"spec.{field}")
 
 

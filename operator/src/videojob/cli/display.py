@@ -16,7 +16,7 @@ from videojob.ports.clock import Clock
 from videojob.printable import printable
 
 _VIDEOS_SHOWN = 8
-_VIDEOS_TOLD = 24  # a log of more would be little but their names: their number is enough
+_VIDEOS_LISTED = 24  # a log of more would be little but their names: their number is enough
 _NAME_CHARS = 40
 
 
@@ -36,34 +36,36 @@ class RunDisplay(Screen):
 class PlainRun(Lines, RunDisplay):
     """One line per step, per video that ended, and every two seconds, for logs and pipes.
 
-    Of a job with very many videos only the number of those that ended is told.
+    Of a job with very many videos only the number of those that ended is shown.
     """
 
     def __init__(self, console: Console, clock: Clock) -> None:
         super().__init__(console, clock)
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
     def stage(self, text: str) -> None:
         self.line(text)
 
     def planned(self, plan: JobPlan) -> None:
         self.line(plan_text(plan))
-        self._told = _settled(plan)
-        if len(plan.videos) <= _VIDEOS_TOLD:
+        self._reported = _settled(plan)
+        if len(plan.videos) <= _VIDEOS_LISTED:
             for video in plan.videos:
                 if video.error is not None:
                     self.line(f"{printable(video.name or video.uri)}: failed, {video.error.reason}")
 
     def progress(self, progress: RunProgress) -> None:
         """The videos that ended since the last call, and at most every two seconds how far the job is."""
-        if len(progress.videos) <= _VIDEOS_TOLD:
-            self._ended([video for video in progress.videos if video_ended(video) and video.video not in self._told])
+        if len(progress.videos) <= _VIDEOS_LISTED:
+            self._ended(
+                [video for video in progress.videos if video_ended(video) and video.video not in self._reported]
+            )
         if self.may_progress():
             self.line(progress_text(progress))
 
     def _ended(self, videos: list[VideoProgress]) -> None:
         for video in videos:
-            self._told.add(video.video)
+            self._reported.add(video.video)
             how = "failed" if video.failed else f"done, {video.frames_done:,} {plural(video.frames_done, 'frame')}"
             self.line(f"{printable(video.name or video.uri)}: {how}")
 

@@ -10,10 +10,10 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILED = 1
-    """It could not do what was asked. Of `validate`: it did, and a manifest is not valid."""
+    """The command failed. For `validate`: a manifest is not valid."""
     USAGE = 2
     """The manifest or the options are wrong: nothing was started."""
     PARTIAL = 3
-    """Results are there, but not of everything: failed inputs or gaps."""
+    """The results are incomplete: some inputs failed, or there are gaps."""
     INTERRUPTED = 130
-    """Stopped by a signal; a rerun goes on."""
+    """Stopped by a signal; a rerun continues."""

@@ -51,13 +51,13 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except _UsageProblem as problem:
-            if not wants_json(sys.argv):
+            if not is_json_requested(sys.argv):
                 raise
             words = problem.format_message().rstrip(".")
-            raise UsageError(words, hint="The command's --help has its options.") from problem
+            raise UsageError(words, hint="The command's --help lists its options.") from problem
 
 
-def wants_json(arguments: Sequence[str]) -> bool:
+def is_json_requested(arguments: Sequence[str]) -> bool:
     """Whether a script is listening."""
     return "--json" in arguments
 
@@ -93,7 +93,7 @@ def failure_document(error: VideoJobError) -> dict[str, Any]:
 
 def tell_failure(error: VideoJobError, arguments: Sequence[str]) -> None:
     """To standard output as JSON when a script listens, else to standard error."""
-    if wants_json(arguments):
+    if is_json_requested(arguments):
         write_json(failure_document(error))
     else:
         tell(console(stderr=True), str(error), "red")

@@ -1,4 +1,4 @@
-"""The controller as a process: it waits for the lease, leads while it has it, and ends when it is asked to."""
+"""The controller as a process: it waiting for the Lease, leads while it has it, and ends when it is asked to."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Controller:
         self._lease = Lease(
             side, clock, installation.server_namespace, options.identity, options.lease_s, renewed=self._renewed
         )
-        self._canary = Canary(clock, options.lead.deaf_after_s)
+        self._canary = Canary(clock, options.lead.unseen_after_s)
         self._lead: Lead | None = None
         self._beat_s = clock.monotonic_s()
 
@@ -101,13 +101,13 @@ class Controller:
                 self._outside.side_threads.close()
 
     async def _wait_for_lease(self, stop: asyncio.Event) -> bool:
-        told = ""
+        reported = ""
         while not stop.is_set():
             if await self._outside.side_threads.run(self._lease.step):
                 return True
-            if self._lease.holder and self._lease.holder != told:
-                told = self._lease.holder
-                _LOG.info("another controller holds the lease", extra={"holder": told})
+            if self._lease.holder and self._lease.holder != reported:
+                reported = self._lease.holder
+                _LOG.info("another controller holds the Lease", extra={"holder": reported})
             await _pause(stop, self._lease.renew_every_s)
         return False
 
@@ -117,16 +117,16 @@ class Controller:
             asyncio.create_task(self._keep_lease(over), name="lease"),
             asyncio.create_task(_when_set(stop, over), name="stop"),
         ]
-        self._canary = Canary(self._clock, self._options.lead.deaf_after_s)
+        self._canary = Canary(self._clock, self._options.lead.unseen_after_s)
         lead = Lead(self._outside, self._options.lead, self._canary)
         finished = False
         self._lead = lead
         self._metrics.leader.set(1)
-        _LOG.info("this controller leads", extra={"identity": self._options.identity})
+        _LOG.info("this controller is the leader", extra={"identity": self._options.identity})
         try:
             finished = await lead.run(over)
         except ClusterError as error:
-            _LOG.warning("could not begin to lead", extra={"error": str(error)})
+            _LOG.warning("could not start leading", extra={"error": str(error)})
             finished = True
         finally:
             self._lead = None
@@ -134,7 +134,7 @@ class Controller:
             for task in beside:
                 task.cancel()
             if finished:
-                # With a look in the middle it is left to run out: nobody else may begin before that.
+                # With a reconcile in the middle it is left to run out: nobody else may begin before that.
                 await self._outside.side_threads.run(self._lease.release)
         if not stop.is_set():
             await _pause(stop, _BEAT_S)
@@ -150,7 +150,7 @@ class Controller:
                 async with asyncio.timeout(self._lease.left_s):
                     await self._outside.side_threads.run(self._lease.step)
             if not self._lease.holds:
-                _LOG.warning("the lease was lost: another controller may be at work")
+                _LOG.warning("the Lease was lost: another controller may be the leader")
                 over.set()
 
     async def _beat(self) -> None:
@@ -163,13 +163,13 @@ class Controller:
     def _alive(self) -> str:
         quiet_s = self._clock.monotonic_s() - self._beat_s
         if quiet_s > _NO_BEAT_S:
-            return f"the loop has not turned for {quiet_s:.0f} s"
+            return f"the event loop has been blocked for {quiet_s:.0f} s"
         lead = self._lead
         return "" if lead is None else lead.problem
 
     def _is_ready(self) -> str:
         lead = self._lead
-        return "waits for the lease" if lead is None else lead.refused
+        return "waiting for the Lease" if lead is None else lead.refused
 
 
 async def _when_set(event: asyncio.Event, other: asyncio.Event) -> None:

@@ -73,7 +73,7 @@ class WorkerModel(Model):
     @classmethod
     def _is_enough(cls, value: str) -> str:
         if bytes_of(value) < LEAST_MEMORY_BYTES:
-            raise ValueError(f"{value} is too little for a worker, {LEAST_MEMORY_BYTES >> 20}Mi is the least")
+            raise ValueError(f"{value} is not enough for a worker, {LEAST_MEMORY_BYTES >> 20}Mi is the least")
         return value
 
 

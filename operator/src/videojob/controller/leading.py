@@ -1,6 +1,6 @@
 """One time of leading: from the moment that this process holds the lease until it loses it or is to end.
 
-Everything that is remembered about jobs and servers is made anew each time: another controller may have worked between.
+Everything that is remembered about jobs and servers is recreated each time: another controller may have worked between.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from videojob.controller.fleet.demands import Demands
-from videojob.controller.fleet.servers import ServerLook, ServerReconciler
+from videojob.controller.fleet.servers import ServerObserver, ServerReconciler
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.pods import Pods
@@ -44,8 +44,8 @@ _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STUCK_S = 600.0
-"""A look that takes longer hangs: each request in it has a deadline of seconds, and what takes minutes, the fold of a
-large job, is none of it."""
+"""A reconcile that takes longer hangs: each request in it has a deadline of seconds, and what takes minutes, the fold
+of a large job, is none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class LeadOptions:
     """How a controller leads.
 
     Attributes:
-        workers: looks side by side.
-        resync_s: how often every job is looked at though nothing was heard: what a lost event may cost.
+        workers: concurrent reconciles.
+        resync_s: how often every job is reconciled though no event arrived: what a lost event may cost.
         deployment: name of the controller's own Deployment, which servers belong to; "" for none.
         canary_every_s: how often it is checked that the watches show what was written.
-        renew_after_s: something unseen for so long, the watches are begun anew and everything is looked at.
-        deaf_after_s: unseen for so long, the process is of no use any more: the liveness probe fails.
+        renew_after_s: something unseen for so long, the watches are restarted and everything is reconciled.
+        unseen_after_s: unseen for so long, the process is of no use any more: the liveness probe fails.
         stale_s: how long a scope or a namespace stays that of an installation which renews nothing.
         finish_s: how long looks in hand may go on at the end.
         times: see `WatchTimes`.
@@ -69,7 +69,7 @@ class LeadOptions:
     deployment: str = ""
     canary_every_s: float = 10.0
     renew_after_s: float = 20.0
-    deaf_after_s: float = 120.0
+    unseen_after_s: float = 120.0
     stale_s: float = STALE_S
     finish_s: float = 6.0
     times: WatchTimes = field(default_factory=WatchTimes)
@@ -110,9 +110,9 @@ class Lead:
         self._loop = asyncio.get_running_loop()
         installation, cluster, clock = outside.installation, outside.cluster, outside.clock
         self._demands = Demands()
-        look = ServerLook(cluster, installation, clock)
-        observer = Observer(cluster, outside.stores, installation, look)
-        self._servers = ServerReconciler(cluster, installation, clock, self._demands, look)
+        server_observer = ServerObserver(cluster, installation, clock)
+        observer = Observer(cluster, outside.stores, installation, server_observer)
+        self._servers = ServerReconciler(cluster, installation, clock, self._demands, server_observer)
         self._folds = Folds(self._folded, outside.fold_limits)
         self._scope = _scope_of(outside, options, self._scope_is)
         self._claims = Claims(cluster, clock, installation.controller_name, self._scope, outside.metrics.show_foreign)
@@ -165,7 +165,7 @@ class Lead:
             done, _ = await asyncio.wait([*beside, work, ending], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {ending}:
                 task.result()
-                raise VideoJobError(f"the controller's {task.get_name()} ended by itself", retryable=True)
+                raise VideoJobError(f"the controller's task {task.get_name()} ended unexpectedly", retryable=True)
             for task in beside:
                 task.cancel()
             return await self._finish(work)
@@ -180,18 +180,18 @@ class Lead:
         for watch in self._watches:
             watch.stop()
         self._work.close()
-        self._folds.close()  # whoever leads next folds anew; of this one nothing counts unless it is stored already
+        self._folds.close()  # whoever leads next folds again; of this one nothing counts unless it is stored already
         finished = await work
         await asyncio.gather(*(asyncio.to_thread(watch.join, self._options.finish_s) for watch in self._watches[-1:]))
         return finished
 
     @property
     def problem(self) -> str:
-        """Why this process should be started anew; "" when it need not be. From any thread."""
-        if self._canary.deaf_s:
-            return f"the watches have not shown the Lease's renewals for {self._canary.deaf_s:.0f} s"
+        """Why this process should be restarted; "" when it need not be. From any thread."""
+        if self._canary.unseen_s:
+            return f"the watches have not delivered the Lease's renewals for {self._canary.unseen_s:.0f} s"
         stuck_s = self._work.longest_s
-        return f"a look has been going on for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
+        return f"a reconcile has been running for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
 
     @property
     def refused(self) -> str:
@@ -209,14 +209,14 @@ class Lead:
     # Events.
 
     def _start_watch(self) -> None:
-        told = self._in_loop
+        in_loop = self._in_loop
         listeners = Listeners(
-            job=told(self._job_changed),
-            child=told(self._child_changed),
+            job=in_loop(self._job_changed),
+            child=in_loop(self._child_changed),
             knows_end=self._knows_end,
             own=self._is_own,
-            server=told(lambda server: self._changed(Key(self._servers.kind, server))),
-            lease=self._canary.heard_lease,
+            server=in_loop(lambda server: self._changed(Key(self._servers.kind, server))),
+            lease=self._canary.saw_lease,
         )
         self._canary.begin()
         installation = self._outside.installation
@@ -228,7 +228,7 @@ class Lead:
 
     def _is_own(self, body: Mapping[str, Any]) -> bool:
         """Whether a VideoJob is as it was written here. Any thread."""
-        self._canary.heard_job((str(body["metadata"]["namespace"]), str(body["metadata"]["name"])))
+        self._canary.saw_job((str(body["metadata"]["namespace"]), str(body["metadata"]["name"])))
         return self._jobs.is_own(body)
 
     def _knows_end(self, key: JobKey, uid: str) -> bool:
@@ -236,13 +236,13 @@ class Lead:
         return self._settled.get(key) == uid
 
     def _in_loop(self, call: Callable[[T], None]) -> Callable[[T], None]:
-        def told(value: T) -> None:
+        def call_in_loop(value: T) -> None:
             self._loop.call_soon_threadsafe(call, value)
 
-        return told
+        return call_in_loop
 
     def _changed(self, key: Key) -> None:
-        self._work.hear(key)
+        self._work.event_arrived(key)
         for dependent in self._kinds.changed(key):
             self._work.add_paced(dependent)
 
@@ -251,7 +251,7 @@ class Lead:
         self._changed(Key(self._jobs.kind, job))
 
     def _child_changed(self, job: JobKey) -> None:
-        self._work.hear_of_child(Key(self._jobs.kind, job))
+        self._work.child_changed(Key(self._jobs.kind, job))
 
     def _folded(self, key: JobKey) -> None:
         """From any thread: a job's fold has ended."""
@@ -263,13 +263,13 @@ class Lead:
         self._loop.call_soon_threadsafe(self._work.add, Key(self._servers.kind, key))
 
     async def _listen(self) -> None:
-        """Proves that events come; while they do not, the watches are begun anew and everything is looked at."""
+        """Proves that events come; while they do not, the watches are restarted and everything is reconciled."""
         after_s = self._options.renew_after_s
         while True:
             silent_s = self._canary.silent_s
             self._outside.metrics.canary_silent_s.set(silent_s)
             if silent_s >= after_s and self._outside.clock.monotonic_s() - self._renewed_s >= after_s:
-                _LOG.warning("no event came: the watches are begun anew", extra={"silent_s": round(silent_s)})
+                _LOG.warning("no event arrived: the watches are restarted", extra={"silent_s": round(silent_s)})
                 for watch in self._watches:
                     watch.stop()
                 self._start_watch()
@@ -304,11 +304,11 @@ class Lead:
             self._notices.post(self._scope.refused)
 
     async def _resync(self) -> bool:
-        """Reconciles everything that may need it, whatever was heard; returns whether it could be listed."""
+        """Reconciles everything that may need it, whatever events arrived; returns whether it could be listed."""
         try:
             found = await self._outside.side_threads.run(self._all.listed)
         except VideoJobError as error:
-            _LOG.warning("not everything could be listed", extra={"error": str(error)})
+            _LOG.warning("not all objects could be listed", extra={"error": str(error)})
             return False
         if found.whole:
             self._demands.expect(found.live)
@@ -346,7 +346,7 @@ class Lead:
 _RESYNC_AGAIN_S = 5.0
 
 
-def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None]) -> Scope:
+def _scope_of(outside: Outside, options: LeadOptions, notify: Callable[[str], None]) -> Scope:
     installation = outside.installation
     own = installation.server_namespace
     name = scope_name(installation.controller_name, installation.namespaces, own)
@@ -359,5 +359,5 @@ def _scope_of(outside: Outside, options: LeadOptions, told: Callable[[str], None
         f"{own}/{LEASE}",
         owner=installation.scope_owner,
         stale_s=options.stale_s,
-        told=told,
+        notify=notify,
     )

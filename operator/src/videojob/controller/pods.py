@@ -1,8 +1,8 @@
 """The few pods of a Job that can tell why it does not go on: as many at the most, however many it has had.
 
 A Job keeps the pods that have ended. Of a recording of 12 hours there are 1,400, and whoever reads them all for one
-that does not start pays for them at each look. The API server leaves out those that ended well; of the others the first
-few say the same as all.
+that does not start pays for them at each reconcile. The API server leaves out those that ended well; of the others the
+first few say the same as all.
 """
 
 from __future__ import annotations

@@ -122,8 +122,8 @@ def server_name(key: ServerKey) -> str:
 
 def server_labels(key: ServerKey) -> dict[str, str]:
     """Labels of a server's objects; a Deployment selects by those of `server_selector`."""
-    told = {MODEL: _label_value(key.model), ACCELERATOR: key.accelerator}
-    return {APP: MANAGER, MANAGED_BY: MANAGER, **told, **server_selector(key)}
+    labels = {MODEL: _label_value(key.model), ACCELERATOR: key.accelerator}
+    return {APP: MANAGER, MANAGED_BY: MANAGER, **labels, **server_selector(key)}
 
 
 def server_selector(key: ServerKey) -> dict[str, str]:

@@ -31,9 +31,9 @@ class Conclusion:
 
     Attributes:
         outputs: the per-frame outputs that were asked for.
-        server: what served the model, in words.
+        server: what served the model, as text.
         started_s: when the run began, seconds since the epoch.
-        notice: is told what a person should know.
+        notice: gets what a person should know.
     """
 
     job: VideoJob
@@ -88,7 +88,7 @@ class Conclusion:
 
     def _record(self, usage: WriteUsage) -> RunFacts:
         # A rerun that found everything done says nothing new: the facts of the run that did the work stay.
-        known = None if self.work.segments else read_facts(self.options.output, self.plan.run, self._write_anew)
+        known = None if self.work.segments else read_facts(self.options.output, self.plan.run, self._rewrite)
         if known is not None:
             return known
         times = RunTimes(self.started_s, self.clock.now_s())
@@ -96,8 +96,8 @@ class Conclusion:
         write_facts(self.options.output, facts)
         return facts
 
-    def _write_anew(self, why: str) -> None:
-        self.notice(f"{why}; it is written anew, without the timings of the work")
+    def _rewrite(self, why: str) -> None:
+        self.notice(f"{why}; it is rewritten without timings")
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""

@@ -62,7 +62,7 @@ class EarlierPlans:
                 if epoch > run.epoch or epoch <= run.epoch - _MOST_KEPT:
                     old.unlink(missing_ok=True)
         except OSError as error:
-            self.notice(f"the plan cannot be kept, so that another plan will begin with nothing: {error}")
+            self.notice(f"the plan cannot be stored, so a changed plan will start without finished segments: {error}")
 
     def before(self, run: RunRecord, newest: RunRecord | None) -> Iterator[KeptPlan]:
         """Plans of the epochs before `run`, the newest first.
@@ -97,7 +97,7 @@ class EarlierPlans:
             values = json.loads(path.read_text(encoding="utf-8"))
             kept = KeptPlan(RunRecord(**values["run"]), str(values["plan"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            self.notice(f"an earlier plan at {path} cannot be read, and is not used: {type(error).__name__}: {error}")
+            self.notice(f"an earlier plan at {path} cannot be read and is not used: {type(error).__name__}: {error}")
             return None
         return kept if digest_of(kept.text) == kept.run.plan_digest else None
 
@@ -120,7 +120,7 @@ class EarlierPlans:
                     lacking.remove(place.segment)
                     taken += 1
         if taken:
-            self.notice(f"{taken} finished segments of an earlier plan are taken over")
+            self.notice(f"{taken} finished segments of an earlier plan are reused")
 
     def _stored(self, sink: Sink, run: RunRecord) -> Iterator[SegmentCommit]:
         try:

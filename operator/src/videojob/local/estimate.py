@@ -28,7 +28,7 @@ from videojob.video.plan import sampled_frames
 from videojob.video.segments import cut
 from videojob.vision.geometry import fit
 from videojob.vision.tensors import ModelContract, PixelInput
-from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted, once
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, RequestedInput, once
 from videojob.worker.steps.probing import probe_patiently
 
 _PAGING = Paging(disk_bytes=64 << 20, block_bytes=64 << 10, ahead_bytes=64 << 10)
@@ -99,7 +99,7 @@ class _Reader:
                 error.uri = error.uri or item.uri
                 return error
 
-    def _fetched(self, item: Wanted, folder: Path) -> FetchedInput:
+    def _fetched(self, item: RequestedInput, folder: Path) -> FetchedInput:
         paged = item.fetcher.page(item.address, item.version, folder, _PAGING)
         return item.fetcher.fetch(item.address, item.version, folder) if paged is None else paged
 
@@ -140,10 +140,10 @@ def workload(job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, c
         raise NoFrames("the videos have no frames", hint="Give videos with frames to estimate.")
     decoded: dict[VideoKind, int] = {}
     pixels = 0
-    for info, wanted in zip(infos, asked, strict=True):
+    for info, requested in zip(infos, asked, strict=True):
         kind = VideoKind(info.codec, info.width * info.height, keyframes_only)
-        decoded[kind] = decoded.get(kind, 0) + (wanted if keyframes_only else info.frames_estimate)
-        pixels += wanted * _input_pixels(info, contract.pixels)
+        decoded[kind] = decoded.get(kind, 0) + (requested if keyframes_only else info.frames_estimate)
+        pixels += requested * _input_pixels(info, contract.pixels)
     segments = len(cut(list(infos), target_ms=settings.segment_ms))
     on_hardware = ModelOnHardware(
         model=model.name,

@@ -66,7 +66,7 @@ def sole_use(output: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SetupError(
-                "another run is at work in this output folder",
+                "another run uses this output folder",
                 uri=str(output),
                 hint="Wait for it, stop it, or give another --output.",
                 retryable=True,

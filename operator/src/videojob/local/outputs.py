@@ -67,8 +67,8 @@ class OutputConfig:
 
     def is_complete(self, run: RunRecord, segment: Segment) -> bool:
         """Whether every file that is wanted of a segment is there."""
-        wanted = (self.detections_file(run, segment), self.preview_file(run, segment))
-        return all(path is None or _is_there(path) for path in wanted)
+        expected = (self.detections_file(run, segment), self.preview_file(run, segment))
+        return all(path is None or _is_there(path) for path in expected)
 
 
 def _is_there(path: Path) -> bool:
@@ -104,7 +104,7 @@ def finish_outputs(
         outputs: what was wanted.
         plan: of the run that ended.
         failed: videos that are not in the results; theirs are not joined.
-        notice: told of every file that could not be made, and of files that other plans left.
+        notice: notified of every file that could not be made, and of files that other plans left.
     """
     try:
         _finish(outputs, plan, {video.video for video in failed}, notice)
@@ -119,7 +119,7 @@ def _finish(outputs: OutputConfig, plan: JobPlan, left_out: Collection[int], not
             continue
         lacking = [str(segment.index) for segment in segments if not outputs.is_complete(plan.run, segment)]
         if lacking:
-            notice(f"files of {video.uri} are missing: its stored result was not met again in segment {_some(lacking)}")
+            notice(f"files of {video.uri} are missing: results differ from the stored ones in segment {_some(lacking)}")
         else:
             _join(outputs, plan.run, segments, notice)
     _tell_of_others(outputs, plan.run, notice)
@@ -133,7 +133,7 @@ def _join(outputs: OutputConfig, run: RunRecord, segments: Sequence[Segment], no
     try:
         join_previews(parts, folder / f"{video_name(segments[0].video)}.mp4")
     except SinkError as error:
-        notice(f"one file for the whole preview could not be made; its segments are there. {error}")
+        notice(f"the preview could not be joined into one file; its segments are kept. {error}")
 
 
 def _tell_of_others(outputs: OutputConfig, run: RunRecord, notice: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Runs segments in worker processes side by side and survives the death of any of them.
+"""Runs segments in concurrent worker processes and survives the death of any of them.
 
 One segment at a time per worker. A worker that dies (out of memory, killed) loses only its segment; it is tried again
 in a new process, within the job's backoffLimit.
@@ -22,9 +22,9 @@ from videojob.worker.process.control import stop_signals_held
 from videojob.worker.segment.task import Progress, SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
-_TICK_S = 0.25  # how often the parent looks at the stop request and refreshes the display
+_TICK_S = 0.25  # how often the parent checks the stop request and refreshes the display
 _JOIN_S = 5.0
-_DROP_S = 5.0  # a worker looks at the stop request at every frame and every half second; then it is killed
+_DROP_S = 5.0  # a worker checks the stop request at every frame and every half second; then it is killed
 _IDLE_RESTARTS = 3  # workers that die without a segment in hand will do so again
 
 
@@ -103,15 +103,15 @@ class WorkerPool:
 
         Args:
             dispatcher: decides what runs.
-            events: hears of it.
-            stop: looked at several times per second.
+            events: gets what happens.
+            stop: checked several times per second.
             grace_s: how long running segments may go on after the first stop signal.
         """
         stop.draining = True
         try:
             while not (dispatcher.finished or self._hurry):
                 self._give_out(dispatcher)
-                self._hear(dispatcher, events)
+                self._receive(dispatcher, events)
                 self._obey(dispatcher, stop, grace_s)
                 events.tick()
         finally:
@@ -124,7 +124,7 @@ class WorkerPool:
                 with contextlib.suppress(OSError):  # a worker that died idle: its pipe tells next
                     worker.connection.send(task)
 
-    def _hear(self, dispatcher: Dispatcher, events: PoolEvents) -> None:
+    def _receive(self, dispatcher: Dispatcher, events: PoolEvents) -> None:
         by_connection = {worker.connection: worker for worker in self._workers}
         for ready in wait(list(by_connection), _TICK_S):
             worker = by_connection[ready]  # type: ignore[index] # wait() is typed for sockets and handles too

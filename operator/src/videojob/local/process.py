@@ -146,7 +146,7 @@ def _run(runner: SegmentRunner, tools: SegmentTools, task: SegmentTask) -> Messa
         outcome = runner.run(task)
     except VideoJobError as error:
         return Failed(task.segment.index, error.as_dict())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be named
         _LOG.exception("segment %d", task.segment.index)
         fault = fault_in_video(error, task.info.uri, task.segment.index)
         return Failed(task.segment.index, fault.as_dict())

@@ -1,6 +1,6 @@
 """Turns what workers say into how far the job is. Pure: times are arguments.
 
-Every message costs the same however large the job is: sums are kept per video and for all, never counted anew.
+Every message costs the same however large the job is: sums are kept per video and for all, never counted again.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class InputReading:
 
     Attributes:
         spec: of the job.
-        cpus: videos that are probed side by side.
+        cpus: concurrent probes.
         pause: waits that many seconds.
         clock: the time.
         notice: called with a sentence when inputs are away, or when something of a video is left out.
@@ -62,10 +62,10 @@ class InputReading:
             self._say_away,
             until_s=self.deadline_s,
         )
-        wanted = once(resolver.expand(self.spec.inputs))
+        requested = once(resolver.expand(self.spec.inputs))
         for words in resolver.take_left_out():
             self.notice(words)
-        found = rounds.run(wanted)
+        found = rounds.run(requested)
         videos = probe_inputs(list(distinct(found)), self.cpus, self.spec.compute.segment_seconds * 1000)
         for video in videos:
             for words in () if video.info is None else video.info.notices:
@@ -77,7 +77,7 @@ class InputReading:
         first, others = errors[0], len(errors) - 1
         more = f" and {others} more" if others else ""
         name, message = printable(first.uri or ""), printable(first.message)
-        self.notice(f"{name}{more}: {first.reason}, asked for again in {again_in_s:.0f} s: {message}")
+        self.notice(f"{name}{more}: {first.reason}, retried in {again_in_s:.0f} s: {message}")
 
 
 def _fetched(resolver: InputResolver, item: Item) -> FetchedInput | FailedInput:
@@ -85,7 +85,7 @@ def _fetched(resolver: InputResolver, item: Item) -> FetchedInput | FailedInput:
         return resolver.fetch(item)
     except VideoJobError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
         _LOG.exception("a fault of the program at %s", item.uri)
         return FailedInput(item.uri, item.name, fault_in_video(error, item.uri))
 

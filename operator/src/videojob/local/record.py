@@ -106,7 +106,7 @@ def read_facts(folder: Path, run: RunRecord, remark: Callable[[str], None]) -> R
     Args:
         folder: output folder; its record is that of the last run that worked there, of whatever job.
         run: whose record is wanted.
-        remark: is told why a record that is there cannot be used, in one sentence.
+        remark: gets why a record that is there cannot be used, in one sentence.
     """
     path = folder / RUN_FILE
     try:

@@ -60,7 +60,7 @@ class LocalRun:
 
         Raises:
             VideoJobError: nothing could be started: no server, no model, no store. What goes wrong with the inputs or
-                in the middle of the work is told by the outcome.
+                in the middle of the work is in the outcome.
         """
         if self.job.spec.suspend:
             raise ManifestError("the job is suspended", hint="Set suspend to false to run it.")
@@ -83,7 +83,9 @@ class LocalRun:
             videos = self._read_inputs(deadline_s)
             wait = reason_to_wait(self.job.spec, videos, sink, job_uid(self.job, self.options.output))
             if is_away(wait):
-                self.observer.notice("results of an earlier run have a video that is away, and stay: nothing is begun")
+                self.observer.notice(
+                    "an earlier run has results of a video that cannot be read now: they are kept, nothing was started"
+                )
             if wait is not None or all(video.info is None for video in videos):
                 return _nothing_to_do(videos, wait)
             self.observer.stage(f"Starting the server for {model.name}")
@@ -93,7 +95,7 @@ class LocalRun:
             plan = self._plan(videos, inference, sink)
             self.observer.planned(plan)
             work, dispatcher = self._process(plan, server, inference, deadline_s)
-            self.observer.stage("Adding up the results")
+            self.observer.stage("Aggregating the results")
             conclusion = Conclusion(
                 self.job,
                 self.options,

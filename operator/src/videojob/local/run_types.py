@@ -125,7 +125,7 @@ class RunProgress:
     Attributes:
         frames_per_s: over the last seconds; 0 before the first frame.
         mean_batch: frames per execution on the server since the run began; None before the first.
-        remaining_s: None before it can be told.
+        remaining_s: None before it can be estimated.
     """
 
     videos: tuple[VideoProgress, ...]

@@ -16,7 +16,7 @@ from videojob.local.models.ready import ensure_built
 from videojob.local.run_types import RunOptions
 from videojob.local.triton.server import EmbeddedTriton
 
-_LOOK_S = 2.0
+_CHECK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def check_model(options: RunOptions, model: str, version: str) -> None:
         find_model(repository_with(options, model), model).contract()
         return
     try:
-        connect(options.triton_url, model, version, options=TritonOptions(connect_timeout_s=_LOOK_S)).close()
+        connect(options.triton_url, model, version, options=TritonOptions(connect_timeout_s=_CHECK_S)).close()
     except VideoJobError as error:
         if not error.retryable:
             raise

@@ -83,16 +83,16 @@ def _missing(peak: Peak, why: str) -> PeakPicture:
 
 def _picture(peak: Peak, video: VideoFacts | None, decoder: DecoderProcess, left_s: float) -> PeakPicture:
     if video is None or video.path is None or video.info is None:
-        return _missing(peak, "The video is not known on this machine.")
+        return _missing(peak, "This machine does not know where the video is.")
     path, info = Path(video.path), video_info_from_dict(dict(video.info))
     try:
         size_bytes = path.stat().st_size
     except OSError:
-        return _missing(peak, "The video is not there any more.")
+        return _missing(peak, "The video no longer exists.")
     if size_bytes != info.size_bytes:
-        return _missing(peak, "The video was changed since the run.")
+        return _missing(peak, "The video has changed since the run.")
     if min(info.width, info.height) < 1:
-        return _missing(peak, "The run's record of the video makes no sense.")
+        return _missing(peak, "The run's record of the video is not valid.")
     if _lead_ms(info, peak.time_ms) > _MAX_LEAD_MS:
         return _missing(peak, "Left out: too far from a keyframe to decode for one picture.")
     region = region_around(peak.box, info.display_size)
@@ -160,7 +160,7 @@ def _frame(request: DecodeRequest, decoder: DecoderProcess, left_s: float) -> ND
                 if frame.slot is not None:
                     pixels: NDArray[np.uint8] = ring.view(frame.slot, 1, (height, width, 3))[0].copy()
                     return pixels
-    raise InputNotFound("the video has no frame at this time any more", uri=request.info.uri)
+    raise InputNotFound("the video no longer has a frame at this time", uri=request.info.uri)
 
 
 @contextmanager
@@ -178,7 +178,7 @@ def _interrupted_after(left_s: float, decoder: DecoderProcess) -> Iterator[None]
         yield
     except DecoderCrashed as error:
         if over.is_set():
-            raise DecodeTimeout("the way to this picture was too long for the time that was left") from error
+            raise DecodeTimeout("there was not enough time left to decode up to this picture") from error
         raise
     finally:
         timer.cancel()

@@ -1,4 +1,4 @@
-"""The middle of a run: segments through the pool, what was done added up, what is going on told."""
+"""The middle of a run: segments through the pool, the sums of what was done, and progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WorkDone:
     """What the pool did in this run, summed over its workers.
 
     Attributes:
-        timings: sums; they overlap, workers run side by side.
+        timings: sums; they overlap, workers run concurrently.
         usage: what the workers' sinks consumed.
         kept_other: segments whose earlier, different result stayed.
         wall_s: from the first segment given out to the last one's end.
@@ -77,7 +77,7 @@ def add_timings(one: SegmentTimings, other: SegmentTimings) -> SegmentTimings:
 
 
 def subtract(after: ServerStatistics, before: ServerStatistics) -> ServerStatistics:
-    """How the counters moved; what they show now when the server started anew in between."""
+    """How the counters moved; what they show now when the server restarted in between."""
     if after.inferences < before.inferences:
         return after
     return ServerStatistics(
@@ -120,7 +120,7 @@ class Work:
     _now: ServerStatistics = _NO_STATISTICS
     _asked_s: float = 0.0
     _shown_s: float = 0.0
-    _told_stop: bool = False
+    _stop_shown: bool = False
 
     def __post_init__(self) -> None:
         self._tracker = ProgressTracker(self.plan, self.clock.monotonic_s())
@@ -137,14 +137,14 @@ class Work:
         self.done.wall_s = self.clock.monotonic_s() - started_s
         self._read_statistics()
         self.done.statistics = subtract(self._now, self._before)
-        self._show()  # the last segments may have ended since the last look
+        self._show()  # the last segments may have ended since they were last shown
         return self.done
 
     def _finished(self, done: Done) -> None:
         self.done.add(done)
         self._tracker.finished(done.segment, done.frames_selected)
         if done.kept_other:
-            self.observer.notice(f"segment {done.segment} was stored before with another result, which stays")
+            self.observer.notice(f"segment {done.segment} is already stored with a different result, which is kept")
 
     def _failed(self, error: VideoJobError, verdict: Verdict) -> None:
         if error.segment is not None:
@@ -157,10 +157,10 @@ class Work:
     def _tick(self, dispatcher: Dispatcher, stop: StopRequest) -> None:
         now_s = self.clock.monotonic_s()
         if self.deadline_s is not None and now_s >= self.deadline_s and dispatcher.job_error is None:
-            dispatcher.abort(DeadlineExceeded("activeDeadlineSeconds is over and segments are left"))
-        if stop.asked_at_s is not None and not self._told_stop:
-            self._told_stop = True
-            self.observer.notice("stopping: running segments may end; once more stops at once")
+            dispatcher.abort(DeadlineExceeded("activeDeadlineSeconds has passed and segments are left"))
+        if stop.asked_at_s is not None and not self._stop_shown:
+            self._stop_shown = True
+            self.observer.notice("stopping: running segments may finish; a second signal stops at once")
         if now_s - self._shown_s < _SHOW_S:
             return
         self._shown_s = now_s

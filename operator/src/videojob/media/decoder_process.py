@@ -90,12 +90,12 @@ class _SegmentDecoder:
                 self._before_pts = self._time_before(source)
             select = partial(FrameSelector, request.sampling, request.info, request.segment, self._before_pts)
             # Once for the packets, to decode no more than is needed, and once for the pictures that come out.
-            ahead = select().wants if self._is_sparse else None
+            ahead = select().selects if self._is_sparse else None
             selector = select()
             reader = SegmentReader(source, request, self._on_packet, ahead)
             for pts, picture in reader.pictures(seek=seek):
                 self._count(pts)
-                if selector.wants(pts):
+                if selector.selects(pts):
                     self._hand_out((pts, picture), reader.view)
             self._gaps = reader.gaps
 
@@ -225,7 +225,7 @@ def _die(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def main() -> None:
-    """Locks itself in, then serves until stdin ends."""
+    """Enters its sandbox, then serves until stdin ends."""
     sys.excepthook = _die
     sandbox.die_with_parent(int(sys.argv[1]))
     # Ctrl-C in a terminal reaches the whole process group: the parent decides what it means.

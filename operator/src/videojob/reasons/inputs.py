@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import RESUME_OR_ANEW, Reason, failed
+from videojob.reasons.row import RESUME_OR_CREATE, Reason, failed
 
 
-def _input(word: str, meaning: str, cure: str, details: str) -> Reason:
+def _input(word: str, meaning: str, advice: str, details: str) -> Reason:
     """A video that has to be repaired: the other videos' segments stay on one machine, and do not on a cluster."""
     return failed(
-        word, meaning, machine=f"{cure}, then run it again.", cluster=f"{cure}, for a new VideoJob.", details=details
+        word,
+        meaning,
+        machine=f"{advice}, then run it again.",
+        cluster=f"{advice}, for a new VideoJob.",
+        details=details,
     )
 
 
@@ -153,13 +157,13 @@ and concerns only videos that cannot be read block by block ([inputs](inputs.md)
         "InputUnavailable",
         "The object could not be read now: throttling, a server error, no answer, too slow.",
         machine="Run it again: finished segments are kept. Check the network if it comes back.",
-        cluster=f"Check that the nodes reach the address. {RESUME_OR_ANEW}",
+        cluster=f"Check that the nodes reach the address. {RESUME_OR_CREATE}",
         retryable=True,
         details="""\
 Each read is retried several times before this. On one machine a download continues where it stopped. An object in an
 archive class of S3 has to be restored first. A prefix that cannot be listed is one input that cannot be read.
 
-Such an input is asked for again when all others were, after 10 s, 20 s, 40 s and so on, up to ten minutes, as often as
+Such an input is retried after all others, after 10 s, 20 s, 40 s and so on, up to ten minutes, as often as
 `backoffLimit` says: with the default of 5 that takes more than five minutes, with 8 more than half an hour. Then the
 video is given up, the message says for how long it was tried, and the job ends `PartiallyCompleted`. It fails only when
 not one input can be read, and on one machine when finished results have a video that is away now: results without it
@@ -167,7 +171,7 @@ would replace them.
 
 On one machine a rerun takes such a video up and keeps the segments of all others. On a cluster a worker's pod processes
 its other segments before a video comes again, and Kubernetes starts another pod for what is left after the same pauses.
-Pods that lose their node do not count.
+Pods that are disrupted do not count.
 """,
     ),
     _input(

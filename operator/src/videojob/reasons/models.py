@@ -43,11 +43,11 @@ On a cluster the message also names a folder whose digest is not the catalogue's
     ),
     failed(
         "InvalidModelOutput",
-        "The model answered with numbers that make no boxes.",
+        "The model's output cannot be decoded into boxes.",
         machine="Check the model's decoder and precision with `videojob models show NAME`.",
         cluster="Add the model with a corrected decoder or precision as a new version, for a new VideoJob.",
         details="""\
-It answered with NaN, infinities, scores outside 0..1 or shapes that its decoder cannot read. Half precision that
+It has NaN, infinities, scores outside 0..1 or shapes that its decoder cannot read. Half precision that
 overflows and a wrong `decoder` are the usual causes: see [models](models.md).
 """,
     ),
@@ -86,7 +86,7 @@ Little memory and a full `/dev/shm` (64 MB in a container by default) are the us
         details="""\
 Triton itself takes messages of up to 2 GiB. A proxy, a service mesh or another server often takes no more than 4 MiB,
 which is less than a 1280 x 1280 frame in single precision. Besides raising the limit, you can use the model with a
-smaller input (`--long-side`) or with bytes as its input instead of floats. A retry does not help, so the job ends at
+smaller input (`--long-side`) or with bytes as its input instead of floats. It is not retryable, so the job ends at
 once.
 """,
     ),

@@ -55,7 +55,7 @@ NOTHING = "Nothing: the progress column shows how far it is."
 RERUN = "Run it again: finished segments are kept."
 RESUME = "Then resume the VideoJob (`videojob resume NAME`): finished segments are kept."
 
-RESUME_OR_ANEW = (
+RESUME_OR_CREATE = (
     "If the VideoJob failed, resume it (`videojob resume NAME`): finished segments are kept. If it ended "
     "PartiallyCompleted, create a new one with this video alone."
 )

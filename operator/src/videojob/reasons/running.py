@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, RESUME_OR_ANEW, failed
+from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, RESUME_OR_CREATE, failed
 
 RUNNING = (
     failed(
@@ -75,10 +75,10 @@ A source fails when it does not answer, lacks a permission, or answers with what
         "FoldFailed",
         "The summary could not be made, though all segments are processed.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"The controller's log has the cause: report it, and cure it if you can. {RESUME}",
+        cluster=f"The controller's log has the cause: report it, and fix it if you can. {RESUME}",
         details="""\
 The process that folds the segments' results was killed, hung or failed in three tries. `kubectl logs` of the controller
-has its words. Look for `OOMKilled` in its pod, too.
+has its messages. Check its pod for `OOMKilled`, too.
 """,
     ),
     failed(
@@ -102,7 +102,7 @@ has its words. Look for `OOMKilled` in its pod, too.
         cluster="The message says what is missing: provide it, then repeat the command or resume the VideoJob.",
         details="""\
 It may be the extra `local` or `parquet`, AWS credentials or region, room on the disk or in `/dev/shm`, a kernel that
-lets the decoder lock itself in, or an output folder that no other run works in.
+lets the decoder enter its sandbox, or an output folder that no other run works in.
 """,
     ),
     failed(
@@ -122,29 +122,29 @@ renews itself while a job runs.
         "A worker process died in the middle of a segment.",
         machine="Out of memory is the usual cause: use fewer --workers. If the job Failed, run it again: finished "
         "segments are kept. If it ended PartiallyCompleted, run this video as a job of its own.",
-        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME_OR_ANEW}",
+        cluster=f"Out of memory is the usual cause: raise worker.memoryLimit in the chart's values. {RESUME_OR_CREATE}",
         retryable=True,
         details="""\
 It died again at each retry (`backoffLimit`), so its video was given up. The other videos are processed, and the job
 ends `PartiallyCompleted`; without results of another video it fails. `dmesg` shows whether the kernel killed the worker
 for lack of memory.
 
-On a cluster it means that pods died in this segment without a word, as the kernel kills them at `worker.memoryLimit`,
-which the message names; `kubectl describe pod` says `OOMKilled`. Two pods must have died so, or one when no other pod
-may come (`backoffLimit`). A node that goes away counts for nothing. The other videos are processed, and the job ends
-`PartiallyCompleted`. Below `backoffLimit: 2` such a segment fails the job.
+On a cluster it means that pods died in this segment without a message, as the kernel kills them at
+`worker.memoryLimit`, which the message names; `kubectl describe pod` says `OOMKilled`. Two pods must have died so, or
+one when no other pod may come (`backoffLimit`). A node that is removed does not count. The other videos are processed,
+and the job ends `PartiallyCompleted`. Below `backoffLimit: 2` such a segment fails the job.
 """,
     ),
     failed(
         "ProcessingFault",
-        "The program met something in this video that it does not expect; the other videos are processed.",
-        machine="Report it with its message and the video's properties, and leave the video out until it is mended.",
-        cluster="Report it with its message and the video's properties, and leave the video out until it is mended.",
+        "An unexpected error occurred in this video; the other videos are processed.",
+        machine="Report it with its message and the video's properties, and leave the video out until it is fixed.",
+        cluster="Report it with its message and the video's properties, and leave the video out until it is fixed.",
         details="""\
-It is a fault of the program, which this video brings out: the message names it, and the log has its trace (on one
+It is a bug that this video triggers: the message names it, and the log has the traceback (on one
 machine the terminal). The job ends `PartiallyCompleted`, and a rerun with the same settings keeps that outcome. With a
-version in which the fault is mended, run this video as a job of its own. `ffmpeg -i FILE -c copy whole.mkv` often makes
-a file that does not bring it out.
+version in which it is fixed, run this video as a job of its own. `ffmpeg -i FILE -c copy whole.mkv` often makes
+a file that does not trigger it.
 """,
     ),
     failed(
@@ -155,7 +155,7 @@ a file that does not bring it out.
     ),
     failed(
         "ClusterError",
-        "Kubernetes gave an answer that cannot be used.",
+        "The API server's answer cannot be used.",
         machine=ONLY_ON_A_CLUSTER,
         cluster="Check the versions of Kubernetes and of VideoJob with `videojob doctor`.",
     ),

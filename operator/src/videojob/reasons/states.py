@@ -7,7 +7,7 @@ from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, Phase, Reason
 STATES = (
     waiting(
         "Queued",
-        "The job waits for its turn.",
+        "The job waits for Kueue to admit it.",
         "Nothing, or ask Kueue why: kubectl describe workload.",
         """\
 The job has Kueue's label, and Kueue has not admitted it. Its inference server is not started before that. "resource …
@@ -22,7 +22,7 @@ unavailable in ClusterQueue" means that the queue has no quota for something tha
         """\
 Workers end their segment within the grace period or drop it, the inference server scales to zero when no other job
 needs it, and what is committed is kept. `kubectl videojob resume NAME` sets the field. `activeDeadlineSeconds` does not
-count meanwhile, and starts anew from then on.
+count meanwhile, and starts again from then on.
 """,
     ),
     waiting(
@@ -51,8 +51,9 @@ A new node takes one to two minutes. When no node can be provisioned, `CapacityR
 Karpenter reports that it can provision no node, or the scheduler has reported for two minutes that no node fits (ten
 where Karpenter provisions nodes). Usual changes: other `instanceTypes`, both `capacityTypes`, the NodePool whose limit
 is reached, the requirements of the NodePools, the account's quota for that family. Nothing is billed meanwhile. The job
-continues by itself when a node comes; `activeDeadlineSeconds` bounds the wait. While the status says "gets a node",
-Karpenter has ordered one from EC2: a refusal by EC2 is reported at the NodeClaim that the status names.
+continues by itself when a node comes; `activeDeadlineSeconds` bounds the wait. While the status says "a node is being
+provisioned", Karpenter has ordered one from EC2: a refusal by EC2 is reported at the NodeClaim that the status
+names.
 
 ```console
 $ kubectl get nodepools,nodeclaims
@@ -102,13 +103,13 @@ $ kubectl -n videojob-system logs -l videojob.dev/model=MODEL --all-containers -
     waiting(
         "Stalled",
         "A server was billed for long without a commit: the workers are suspended and the server is released.",
-        "Cure what the message names; suspend and resume the job to retry at once.",
+        "Fix what the message names; suspend and resume the job to retry at once.",
         """\
-While a server's pod has a node, somebody pays for it. When the job asks for a server and commits nothing for half an
+While a server's pod has a node, it costs money. When the job demands a server and commits nothing for half an
 hour of that time (ten times its longest segment, or twice the start of the server, where that is more), the controller
-suspends the workers and lets the server go; the message names the cause. After as long it retries by itself, because
+suspends the workers and releases the server; the message names the cause. After the same time it retries, because
 the problem may have passed. The third try without a commit fails the job with [NoProgress](#noprogress). A commit, or a
-resume by you, starts the count anew. Waiting for capacity, for Kueue, for a resume or for the results table does not
+resume by you, resets the count. Waiting for capacity, for Kueue, for a resume or for the results table does not
 count. `status.stall` of the VideoJob has the count:
 
 ```console
@@ -160,7 +161,7 @@ suspended does not count.
         "BackoffLimitExceeded",
         "A segment, or the planner, failed more often than backoffLimit allows.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"Cure the last error, which the message names. {RESUME}",
+        cluster=f"Fix the last error, which the message names. {RESUME}",
         details="""\
 Each time it failed with a retryable error. The message has the last one; look up its reason on this page. The logs of
 the pods are still there:
@@ -176,7 +177,7 @@ $ kubectl logs -l videojob.dev/job-name=NAME --prefix --tail=-1
         "NoProgress",
         "A server was billed in three tries without a commit, or the planner did not end within a day.",
         machine=ONLY_ON_A_CLUSTER,
-        cluster=f"Cure the cause, which the message names. {RESUME}",
+        cluster=f"Fix the cause, which the message names. {RESUME}",
         details="""\
 The job was [Stalled](#stalled) before. Workers without a node, an image that cannot be pulled, a container that crashes
 and a server that answers no request are the usual causes.
@@ -193,7 +194,7 @@ The installation serves the model on no hardware that `spec.compute` allows, or 
     ),
     failed(
         "Cancelled",
-        "A signal asked for the stop.",
+        "The run was stopped by a signal.",
         machine=RERUN,
         cluster="Nothing: Kubernetes recreates the pod, which continues with the open segments.",
         retryable=True,

@@ -72,10 +72,10 @@ class RunFacts:
         transport: how pixels reached the server, as "shared memory" or "gRPC".
         server: as "embedded Triton 2.51.0" or an address.
         model_instances: batches that the server runs at once.
-        workers: segments side by side, each with a decoder process.
+        workers: concurrent segments, each with a decoder process.
         cpu_model, cores: of the machine; "" and 0 when unknown.
         version: of this program.
-        sink: where the results are, in words.
+        sink: where the results are, as text.
         manifest: the manifest's text.
         timings: sums over the segments of this run.
         statistics: of the server, this run.

@@ -18,7 +18,7 @@ from videojob.api.spec import VideoJobSpec
 from videojob.video.info import Gate, Sampling, Segment, VideoInfo
 
 RESULTS_FORMAT = 2
-"""Raised with every change that makes the same frames give other results: a rerun then starts anew."""
+"""Raised with every change that makes the same frames give other results: a rerun then starts again."""
 
 _KEYFRAME_STEP_MS = Fraction(10_000)  # encoders set keyframes about this far apart at the most, 250 frames at 25/s
 
@@ -55,7 +55,7 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class PlannedInput:
-    """One input as the plan pins it: `version` is "" for an input that could not be had, `failure` then says why."""
+    """One input as the plan pins it: `version` is "" for an input that could not be read, `failure` then says why."""
 
     uri: str
     version: str
@@ -127,7 +127,7 @@ def track_memory_ms(settings: RunSettings, info: VideoInfo) -> int:
 
 
 def sampling_text(sampling: Sampling) -> str:
-    """The sampling in words, for results and reports."""
+    """The sampling as text, for results and reports."""
     if sampling.frames_per_second is not None:
         words = f"{float(sampling.frames_per_second):g} frames per second"
     elif sampling.every_nth_frame is not None:

@@ -50,12 +50,12 @@ class Planned(Generic[P]):
 
     Attributes:
         packet: itself.
-        is_wanted: False when the picture is needed only if others refer to it.
-        is_fresh: packets before it were left out: the decoder must give out what it holds and start anew.
+        is_selected: False when the picture is needed only if others refer to it.
+        is_fresh: packets before it were left out: the decoder must give out what it holds and start again.
     """
 
     packet: P
-    is_wanted: bool = True
+    is_selected: bool = True
     is_fresh: bool = False
 
 
@@ -63,7 +63,7 @@ class Planned(Generic[P]):
 class _Entry(Generic[P]):
     packet: P
     is_entry: bool
-    is_wanted: bool | None = None
+    is_selected: bool | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class _Window(Generic[P]):
     """Packets read but not yet decided on, in decoding order."""
 
     source: Iterator[P]
-    wants: Callable[[int], bool]
+    selects: Callable[[int], bool]
     is_entry: Callable[[P], bool]
     end_pts: int | None
     entries: deque[_Entry[P]] = field(default_factory=deque)
@@ -102,7 +102,7 @@ class _Window(Generic[P]):
         self.entries.append(entry)
         self._bytes += packet.size
         if packet.size == 0:
-            entry.is_wanted = False
+            entry.is_selected = False
             return
         # Matroska has no times of decoding: FFmpeg tells them once it has seen how far pictures are reordered.
         is_unknown = packet.dts is None and self._last_dts is None and len(self._undecided) < _MOST_UNKNOWN
@@ -126,7 +126,7 @@ class _Window(Generic[P]):
         """Asks for the pictures in presentation order, as far as no earlier one can still come."""
         while self._undecided and (until is None or self._undecided[0][0] <= until):
             pts, _, entry = heapq.heappop(self._undecided)
-            entry.is_wanted = self.wants(pts)
+            entry.is_selected = self.selects(pts)
 
     def needed(self) -> int:
         """How many of the packets ahead must be decoded for the sake of a picture before the next entry point."""
@@ -135,7 +135,7 @@ class _Window(Generic[P]):
             pts = entry.packet.pts
             if entry_pts is not None and (pts is None or pts > entry_pts):
                 return 0
-            if entry.is_wanted is not False and (entry_pts is not None or not entry.is_entry):
+            if entry.is_selected is not False and (entry_pts is not None or not entry.is_entry):
                 return index + 1
             if entry.is_entry and entry_pts is None:
                 entry_pts = pts
@@ -144,7 +144,7 @@ class _Window(Generic[P]):
 
 def plan(
     packets: Iterator[P],
-    wants: Callable[[int], bool],
+    selects: Callable[[int], bool],
     is_entry: Callable[[P], bool],
     end_pts: int | None,
     left_out: Callable[[P], None] = lambda _: None,
@@ -153,12 +153,12 @@ def plan(
 
     Args:
         packets: in decoding order, from an entry point on.
-        wants: whether the picture at a presentation time is asked for; called once each, in presentation order.
+        selects: whether the picture at a presentation time is asked for; called once each, in presentation order.
         is_entry: whether decoding can begin at a packet.
         end_pts: nothing from this presentation time on is asked for; None means to the end.
         left_out: called with each packet that is not to be decoded.
     """
-    window = _Window(packets, wants, is_entry, end_pts)
+    window = _Window(packets, selects, is_entry, end_pts)
     needed, is_skipping = 0, False
     entered_at: int | None = None
     while (entry := window.pop()) is not None:
@@ -179,13 +179,13 @@ def plan(
             entered_at = packet.pts if is_skipping else entered_at
             is_skipping = False
             continue
-        is_needed = needed > 0 or entry.is_wanted is not False
+        is_needed = needed > 0 or entry.is_selected is not False
         needed = needed - 1 if needed > 0 else window.needed()
         if not is_needed and needed == 0:
             is_skipping = True
             left_out(packet)
             continue
-        yield Planned(packet, entry.is_wanted is not False, is_skipping)
+        yield Planned(packet, entry.is_selected is not False, is_skipping)
         entered_at = packet.pts if is_skipping else entered_at
         is_skipping = False
 
@@ -193,7 +193,7 @@ def plan(
 def keyframes(
     packets: Iterator[P], stands_alone: Callable[[P], bool], end_pts: int | None, left_out: Callable[[P], None]
 ) -> Iterator[Planned[P]]:
-    """The packets whose pictures need no other one, each for a decoder that starts anew.
+    """The packets whose pictures need no other one, each for a decoder that starts again.
 
     Left to itself, a decoder that skips all other pictures still orders keyframes as if there were others, drops those
     that it takes for incomplete, or skips nothing at all, as many do.

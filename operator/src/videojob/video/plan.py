@@ -76,7 +76,7 @@ class PlannedVideo:
         video: position among the job's inputs.
         uri: what people may see of its address. address: complete, for who fetches it.
         name: what the user calls it, "" when nothing.
-        version: what pins its content, "" when it could not be had.
+        version: what pins its content, "" when it could not be read.
         owner: AWS account that must own its bucket, "" when that is not checked.
         requester_pays: whoever reads it agrees to pay.
         info: as probed, without the places where it may be cut; None when it failed.
@@ -192,7 +192,7 @@ def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
 
 @dataclass(frozen=True, slots=True)
 class PlanHead:
-    """The plan of a job in one look.
+    """The plan of a job at a glance.
 
     Attributes:
         attempt: of the planner that made it.

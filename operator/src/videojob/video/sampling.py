@@ -37,7 +37,7 @@ class FrameSelector:
         if before is not None:
             self._cell = self._cell_of(before)
 
-    def wants(self, pts: int) -> bool:
+    def selects(self, pts: int) -> bool:
         """Whether the picture is asked for; call once for each picture, in order."""
         if self._per_tick is not None:
             cell = self._cell_of(pts)

@@ -25,10 +25,10 @@ def class_ids(labels: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(labels.index(name) for name in set(classes)))
 
 
-def keep_classes(found: Detections, wanted: Sequence[int]) -> Detections:
-    """The boxes of the wanted class ids; all of them when `wanted` is empty."""
-    if not wanted or not len(found):
+def keep_classes(found: Detections, chosen: Sequence[int]) -> Detections:
+    """The boxes of the wanted class ids; all of them when `chosen` is empty."""
+    if not chosen or not len(found):
         return found
-    keep = np.isin(found.class_ids, wanted)
+    keep = np.isin(found.class_ids, chosen)
     tracks = None if found.track_ids is None else found.track_ids[keep]
     return Detections(found.boxes[keep], found.scores[keep], found.class_ids[keep], tracks)

@@ -35,7 +35,7 @@ _HITS_TO_COUNT = 2
 
 @dataclass(frozen=True, slots=True)
 class FirstSighting:
-    """Where a track began, told when its second sighting confirms it.
+    """Where a track began, reported when its second sighting confirms it.
 
     Attributes:
         track_id: the id that it just got.

@@ -166,7 +166,7 @@ def test_by_default_three_deadlines_or_a_minute_of_failures_end_a_request(
 ) -> None:
     options = TritonOptions()
     assert options.call_timeout_s >= options.retry.give_up_after_s, "the case in which one deadline took all the time"
-    assert options.retry.goes_on(Failed(code), timeouts=timeouts, failing_s=failing_s) is again
+    assert options.retry.may_retry(Failed(code), timeouts=timeouts, failing_s=failing_s) is again
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rich.console import Console
 from support.decisions import INSTALLATION, a_job
 from support.job_states import a_state
 from videojob.cli.cluster.log_lines import LogLine, line_text, log_line, sort_key
-from videojob.cli.cluster.log_reading import Wanted, Written
+from videojob.cli.cluster.log_reading import LogRequest, Written
 from videojob.cli.cluster.logs import missing_text, write_lines
 from videojob.kube.names import server_name
 from videojob.kube.read.log_sources import LogSource, log_sources, server_of
@@ -24,7 +24,7 @@ from videojob.planning.state.pods import PlannerDesired, WorkersDesired
 from videojob.worker.process.logs import JsonLines
 
 SOURCE = LogSource("team-a", "entrance-work-0", "u", "videojob", "worker", True, False, False)
-EVERYTHING = Wanted(frozenset({"planner", "worker", "server"}))
+EVERYTHING = LogRequest(frozenset({"planner", "worker", "server"}))
 
 
 def own_line(message: str, level: int = logging.INFO, **facts: object) -> str:
@@ -168,7 +168,7 @@ def test_the_server_is_the_one_that_the_newest_workers_send_to() -> None:
     [
         ([], EVERYTHING, ["team-a/entrance is Processing and has no pods"]),
         ([SOURCE], EVERYTHING, []),
-        ([SOURCE], replace(EVERYTHING, previous=True), ["no container was started again"]),
+        ([SOURCE], replace(EVERYTHING, previous=True), ["no container was restarted"]),
         (
             [replace(SOURCE, has_begun=False, waits="Pending")],
             EVERYTHING,
@@ -176,7 +176,7 @@ def test_the_server_is_the_one_that_the_newest_workers_send_to() -> None:
         ),
     ],
 )
-def test_logs_that_are_not_there_are_explained(sources: list[LogSource], wanted: Wanted, words: list[str]) -> None:
+def test_logs_that_are_not_there_are_explained(sources: list[LogSource], wanted: LogRequest, words: list[str]) -> None:
     readable = [one for one in sources if (one.has_previous if wanted.previous else one.has_begun)]
     found = missing_text(a_state(), sources, readable, wanted)
     assert [text[: len(start)] for text, start in zip(found, words, strict=True)] == words
@@ -184,4 +184,4 @@ def test_logs_that_are_not_there_are_explained(sources: list[LogSource], wanted:
 
 def test_logs_of_an_ended_job_lead_to_the_store_of_logs() -> None:
     (text,) = missing_text(a_state("InputNotFound", "False"), [], [], EVERYTHING)
-    assert "look into your store of logs" in text
+    assert "see your log store" in text

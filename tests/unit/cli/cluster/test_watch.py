@@ -11,7 +11,7 @@ from rich.console import Console
 from support.fakes import FakeClock
 from support.job_states import a_state, condition, new_state
 from videojob.cli.cluster.connection import Access, command_line
-from videojob.cli.cluster.following import Back, Gone, Happened, Lost, News, Refused, Seen
+from videojob.cli.cluster.following import Back, Gone, Happened, Lost, Refused, Seen, Update
 from videojob.cli.cluster.suspend import hold_text
 from videojob.cli.cluster.watch import exit_code_of, show_end, watch_job
 from videojob.cli.cluster.watch_view import PlainWatch, WatchDisplay, end_document, state_text, watch_view
@@ -36,17 +36,17 @@ class Heard:
     """A source of these news and no more."""
 
     job: JobState
-    news: list[News]
+    news: list[Update]
 
-    def next(self, _timeout_s: float) -> News | None:
+    def next(self, _timeout_s: float) -> Update | None:
         return self.news.pop(0) if self.news else None
 
 
-def heard(first: JobState, *news: News) -> Heard:
+def heard(first: JobState, *news: Update) -> Heard:
     return Heard(first, list(news))
 
 
-def plain(first: JobState, *news: News) -> list[str]:
+def plain(first: JobState, *news: Update) -> list[str]:
     """The lines of a watch that ends."""
     text = io.StringIO()
     clock = FakeClock()
@@ -84,15 +84,15 @@ def test_a_state_that_an_event_has_told_is_not_told_again() -> None:
         new_state(), Seen(new_state()), event("Processing", "segments are running"), Seen(a_state()), Seen(DONE)
     )
     assert lines == [
-        "team-a/entrance: no controller has looked at the job yet",
+        "team-a/entrance: not yet picked up by the controller",
         "10:00:07 Processing: segments are running",
     ]
 
 
 def test_a_job_that_nobody_looks_at_for_long_leads_to_the_doctor() -> None:
     job = replace(new_state(), created_s=1000.0)
-    assert state_text(job, 1010.0) == "team-a/entrance: no controller has looked at the job yet"
-    assert state_text(job, 1020.0).endswith("yet; is the controller there? `videojob doctor` looks")
+    assert state_text(job, 1010.0) == "team-a/entrance: not yet picked up by the controller"
+    assert state_text(job, 1020.0).endswith("controller; `videojob doctor` checks the controller")
 
 
 def test_an_event_that_the_state_has_told_is_not_told_again() -> None:
@@ -116,7 +116,7 @@ def test_a_warning_is_marked() -> None:
 
 def test_a_lost_connection_is_told_and_does_not_end_the_watch() -> None:
     lines = plain(a_state(), Lost(ClusterUnavailable("GET /x: refused")), Back(), Seen(DONE))
-    assert lines[0] == "no answer from the API server, trying again: GET /x: refused"
+    assert lines[0] == "no answer from the API server, retrying: GET /x: refused"
     assert "the API server answers again" in lines
 
 
@@ -130,7 +130,7 @@ def test_a_job_that_may_not_be_read_ends_the_watch() -> None:
         plain(a_state(), Refused(ClusterRefused("403 forbidden"), of_events=False))
 
 
-@pytest.mark.parametrize(("replaced", "words"), [(False, "was deleted while"), (True, "was deleted and made anew")])
+@pytest.mark.parametrize(("replaced", "words"), [(False, "was deleted while"), (True, "was deleted and created again")])
 def test_a_deleted_job_ends_the_watch(replaced: bool, words: str) -> None:
     with pytest.raises(SetupError, match=words):
         plain(a_state(), Gone(replaced))
@@ -199,9 +199,9 @@ def test_the_document_of_an_end_has_all_that_was_shown() -> None:
 @pytest.mark.parametrize(
     ("spec", "changed", "words"),
     [
-        ({"suspend": True}, True, "team-a/entrance is suspended: its pods end their segments"),
-        ({"suspend": True}, False, "team-a/entrance was suspended already; 1 of 3 segments are done and stay."),
-        ({}, True, "team-a/entrance goes on where it stopped."),
+        ({"suspend": True}, True, "team-a/entrance is suspended: its pods finish their segments"),
+        ({"suspend": True}, False, "team-a/entrance was suspended already; 1 of 3 segments are done and kept."),
+        ({}, True, "team-a/entrance resumes where it stopped."),
         ({}, False, "team-a/entrance was not suspended: Processing."),
     ],
 )
@@ -212,7 +212,7 @@ def test_suspend_and_resume_say_what_happened(spec: dict[str, bool], changed: bo
 def test_a_resume_of_a_failed_job_says_what_is_kept() -> None:
     job = a_state(spec={"resumes": 1}, progress=PROGRESS)
     words = hold_text(job, Access(), changed=True, failed=True)
-    assert words.startswith("team-a/entrance goes on; 1 of 3 segments are done and stay.")
+    assert words.startswith("team-a/entrance resumes; 1 of 3 segments are done and kept.")
 
 
 def test_a_job_in_a_queue_goes_on_when_kueue_lets_it() -> None:

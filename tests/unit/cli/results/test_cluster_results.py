@@ -73,7 +73,7 @@ def test_a_job_is_one_of_the_cluster_when_the_options_or_the_program_say_so(
     ("origin", "words"),
     [
         (replace(NOWHERE, cluster=True, sink="sqlite"), "results in DynamoDB"),
-        (replace(NOWHERE, cluster=True, uid="u"), "a job's name says which one"),
+        (replace(NOWHERE, cluster=True, uid="u"), "the name and namespace identify"),
     ],
 )
 def test_options_that_exclude_each_other_are_refused(origin: Origin, words: str) -> None:

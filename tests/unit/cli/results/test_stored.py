@@ -51,9 +51,9 @@ def test_a_namespace_may_leave_several() -> None:
 @pytest.mark.parametrize(
     ("which", "words"),
     [
-        (Which("run"), "no job of the name run"),
-        (Which("drive", namespace="team"), "no job of the name team/drive"),
-        (Which("drive", uid="a1"), "no job of the name drive with the uid a1"),
+        (Which("run"), "no job named run"),
+        (Which("drive", namespace="team"), "no job named team/drive"),
+        (Which("drive", uid="a1"), "no job named drive with the uid a1"),
     ],
     ids=str,
 )
@@ -86,5 +86,5 @@ def test_a_table_must_be_named() -> None:
 
 
 def test_an_output_folder_without_results_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="there are no results at"):
+    with pytest.raises(SetupError, match="no results found at"):
         place("walk", Origin(output=tmp_path, sink="sqlite"))

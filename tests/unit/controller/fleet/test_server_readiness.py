@@ -9,7 +9,7 @@ from support.decisions import INSTALLATION
 from support.fake_cluster import FakeCluster
 from support.fakes import FakeClock
 from support.job_desk import SERVER
-from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.fleet.servers import ServerObserver
 from videojob.kube.kinds import DEPLOYMENTS, Kind
 
 LOOKS = 8
@@ -23,15 +23,15 @@ def test_who_comes_while_a_server_is_being_read_waits_for_that_and_does_not_read
         assert go_on.wait(10)
 
     cluster.refuse = wait
-    servers = ServerLook(cluster, INSTALLATION, FakeClock())
+    servers = ServerObserver(cluster, INSTALLATION, FakeClock())
     together = Barrier(LOOKS)
 
-    def look() -> None:
+    def observe() -> None:
         together.wait(10)
-        servers.look(SERVER)
+        servers.observe(SERVER)
 
     with ThreadPoolExecutor(LOOKS) as pool:
-        looks = [pool.submit(look) for _ in range(LOOKS)]
+        looks = [pool.submit(observe) for _ in range(LOOKS)]
         assert began.wait(10)
         go_on.set()
         for one in looks:
@@ -41,10 +41,10 @@ def test_who_comes_while_a_server_is_being_read_waits_for_that_and_does_not_read
 
 def test_an_event_makes_the_next_look_read_again() -> None:
     cluster = FakeCluster()
-    servers = ServerLook(cluster, INSTALLATION, FakeClock())
+    servers = ServerObserver(cluster, INSTALLATION, FakeClock())
     for _ in range(2):
-        servers.look(SERVER)
+        servers.observe(SERVER)
     assert cluster.count("get", DEPLOYMENTS) == 1
     servers.forget(SERVER)
-    servers.look(SERVER)
+    servers.observe(SERVER)
     assert cluster.count("get", DEPLOYMENTS) == 2

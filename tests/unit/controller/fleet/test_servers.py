@@ -13,7 +13,7 @@ from support.decisions import INSTALLATION, a_catalogue
 from support.fake_cluster import FakeCluster
 from support.job_desk import SERVER, TableClock
 from videojob.controller.fleet.demands import Demands
-from videojob.controller.fleet.servers import ServerLook, ServerReconciler
+from videojob.controller.fleet.servers import ServerObserver, ServerReconciler
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.kinds import DEPLOYMENTS, PODS, SERVICES, Kind
 from videojob.kube.names import COMPONENT, server_name
@@ -36,13 +36,13 @@ class ServerDesk:
         self.use(installation)
 
     def use(self, installation: Installation) -> None:
-        self.servers = ServerLook(self.cluster, installation, self.clock)
+        self.servers = ServerObserver(self.cluster, installation, self.clock)
         self.reconciler = ServerReconciler(self.cluster, installation, self.clock, self.demands, self.servers)
 
     def ask(self, speed: int | None = 1) -> None:
         self.demands.set(JOB, None if speed is None else ServerDemand(SERVER, Fraction(speed), 100))
 
-    def look(self, after_s: float = 0.0) -> float | None:
+    def observe(self, after_s: float = 0.0) -> float | None:
         self.clock.seconds += after_s
         return self.reconciler.reconcile(SERVER)
 
@@ -58,50 +58,50 @@ class ServerDesk:
 
 def test_a_server_is_made_with_its_first_job_service_first_and_removed_an_hour_after_the_last() -> None:
     desk = ServerDesk()
-    assert desk.look() is None
+    assert desk.observe() is None
     assert desk.cluster.calls == [("get", "deployments", NAME)]
     desk.ask()
-    desk.look()
+    desk.observe()
     assert [one for one in desk.cluster.calls if one[0] == "apply"] == [
         ("apply", "services", NAME),
         ("apply", "deployments", NAME),
     ]
     assert desk.replicas == 1
     desk.ask(None)
-    assert desk.look() == pytest.approx(60, abs=1)
-    assert desk.look(61) == REMOVE_S
+    assert desk.observe() == pytest.approx(60, abs=1)
+    assert desk.observe(61) == REMOVE_S
     assert desk.replicas == 0
     writes = desk.cluster.count("apply", DEPLOYMENTS)
-    assert desk.look(REMOVE_S - 5) == pytest.approx(5, abs=1)
+    assert desk.observe(REMOVE_S - 5) == pytest.approx(5, abs=1)
     assert desk.cluster.count("apply", DEPLOYMENTS) == writes, "nothing changed"
-    desk.look(5)
+    desk.observe(5)
     assert desk.deployment is None
     assert [one for one in desk.cluster.calls if one[0] == "delete"] == [
         ("delete", "services", NAME),
         ("delete", "deployments", NAME),
     ]
     desk.ask()
-    desk.look()
+    desk.observe()
     assert (desk.replicas, desk.cluster.names(SERVICES)) == (1, [NAME])
 
 
 def test_a_server_whose_removal_was_cut_off_gets_its_service_back_with_the_next_job() -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     desk.ask(None)
-    desk.look()
-    desk.look(61)
+    desk.observe()
+    desk.observe(61)
 
     def refuse(verb: str, kind: Kind, _name: str) -> Exception | None:
         return ClusterUnavailable("away") if (verb, kind) == ("delete", DEPLOYMENTS) else None
 
     desk.cluster.refuse = refuse
     with pytest.raises(ClusterUnavailable):
-        desk.look(REMOVE_S)
+        desk.observe(REMOVE_S)
     assert (desk.replicas, desk.cluster.names(SERVICES)) == (0, [])
     desk.ask()
-    desk.look()
+    desk.observe()
     assert (desk.replicas, desk.cluster.names(SERVICES)) == (1, [NAME])
 
 
@@ -109,11 +109,11 @@ def test_a_job_within_the_hour_starts_it_anew() -> None:
     desk = ServerDesk()
     for _ in range(3):
         desk.ask()
-        desk.look()
+        desk.observe()
         desk.ask(None)
-        desk.look()
-        desk.look(61)
-        desk.look(REMOVE_S - 1)
+        desk.observe()
+        desk.observe(61)
+        desk.observe(REMOVE_S - 1)
         assert desk.replicas == 0
     assert desk.cluster.count("delete", DEPLOYMENTS) == 0
 
@@ -121,16 +121,16 @@ def test_a_job_within_the_hour_starts_it_anew() -> None:
 def test_nothing_shrinks_or_goes_before_every_job_was_looked_at() -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     desk.ask(None)
-    desk.look()
+    desk.observe()
     desk.demands = Demands()
     desk.demands.expect([JOB])
     desk.use(INSTALLATION)
-    desk.look(10 * REMOVE_S)
+    desk.observe(10 * REMOVE_S)
     assert desk.replicas == 1
     desk.demands.set(JOB, None)
-    desk.look()
+    desk.observe()
     assert desk.replicas == 0
 
 
@@ -140,20 +140,20 @@ def test_nothing_shrinks_or_goes_before_every_job_was_looked_at() -> None:
 def test_what_is_not_offered_any_more_is_at_zero_at_once_and_removed_later(installation: Installation) -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     desk.use(installation)
-    desk.look()
+    desk.observe()
     assert desk.replicas == 0
-    desk.look(REMOVE_S)
+    desk.observe(REMOVE_S)
     assert desk.deployment is None
-    desk.look()
+    desk.observe()
     assert desk.deployment is None
 
 
 def test_every_server_is_known_by_what_its_deployment_carries() -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     stranger = {"metadata": {"name": "other", "namespace": NAMESPACE, "labels": {COMPONENT: "server"}}, "spec": {}}
     desk.cluster.put(DEPLOYMENTS, stranger)
     assert desk.reconciler.listed() == [SERVER]
@@ -165,34 +165,34 @@ def test_every_server_is_known_by_what_its_deployment_carries() -> None:
 def test_many_looks_within_a_second_are_one_read() -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     desk.cluster.calls.clear()
     for _ in range(5):
-        seen = desk.servers.look(SERVER)
+        seen = desk.servers.observe(SERVER)
         assert seen is not None
         assert seen.replicas == 1
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
-    desk.servers.look(SERVER, fresh=True)
+    desk.servers.observe(SERVER, fresh=True)
     assert desk.cluster.count("get", DEPLOYMENTS) == 2
     desk.clock.seconds += 1.0
-    desk.servers.look(SERVER)
+    desk.servers.observe(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 3
 
 
 def test_an_event_ends_what_was_remembered() -> None:
     desk = ServerDesk()
-    assert desk.servers.look(SERVER) is None
+    assert desk.servers.observe(SERVER) is None
     desk.ask()
-    desk.look()
-    assert desk.servers.look(SERVER) is None
+    desk.observe()
+    assert desk.servers.observe(SERVER) is None
     desk.servers.forget(SERVER)
-    assert desk.servers.look(SERVER) is not None
+    assert desk.servers.observe(SERVER) is not None
 
 
 def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
     desk = ServerDesk()
     desk.ask()
-    desk.look()
+    desk.observe()
     servers = desk.servers
 
     class EventInTheMiddle(FakeCluster):
@@ -212,16 +212,16 @@ def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
             return super().list(kind, namespace, labels=labels, fields=fields, most=most)
 
     servers.cluster = EventInTheMiddle(stored=desk.cluster.stored)
-    assert servers.look(SERVER) is not None
+    assert servers.observe(SERVER) is not None
     servers.cluster = FakeCluster()
-    assert servers.look(SERVER) is None, "read anew"
+    assert servers.observe(SERVER) is None, "read anew"
 
 
 def test_another_server_is_not_forgotten() -> None:
     desk = ServerDesk()
-    desk.servers.look(SERVER)
+    desk.servers.observe(SERVER)
     desk.servers.forget(replace(SERVER, accelerator="gpu"))
-    desk.servers.look(SERVER)
+    desk.servers.observe(SERVER)
     assert desk.cluster.count("get", DEPLOYMENTS) == 1
 
 
@@ -237,14 +237,14 @@ def test_jobs_are_told_what_the_api_server_refuses_of_their_server_until_it_does
     desk.cluster.refuse = refuse
     for _ in range(2):
         with pytest.raises(ClusterRefused):
-            desk.look(60)
-    seen = desk.servers.look(SERVER)
+            desk.observe(60)
+    seen = desk.servers.observe(SERVER)
     assert seen is not None
     assert seen.problem is not None
     assert (seen.replicas, seen.problem.kind, seen.problem.message) == (0, "refused", "403 exceeded quota: small")
     assert seen.problem.since_s == pytest.approx(desk.clock.now_s() - 60, abs=1), "since the first time"
     desk.cluster.refuse = lambda _verb, _kind, _name: None
-    desk.look(60)
-    again = desk.servers.look(SERVER, fresh=True)
+    desk.observe(60)
+    again = desk.servers.observe(SERVER, fresh=True)
     assert again is not None
     assert (again.replicas, again.problem) == (1, None)

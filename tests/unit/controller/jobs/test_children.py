@@ -43,7 +43,7 @@ def test_somebody_elses_job_under_the_name_is_never_taken_over() -> None:
     theirs = plan_job(a_job(), PlannerDesired(1), INSTALLATION)
     del theirs["metadata"]["ownerReferences"], theirs["metadata"]["labels"]
     desk.cluster.put(JOBS, theirs)
-    with pytest.raises(ClusterRefused, match="belongs to somebody else"):
+    with pytest.raises(ClusterRefused, match="has another owner"):
         desk.look()
     assert desk.jobs[0]["spec"] == theirs["spec"]
 

@@ -150,7 +150,7 @@ for _ in sys.stdin.buffer:
 def test_a_process_that_hangs_is_killed(desk: Open, tmp_path: Path) -> None:
     ended = desk(FOREVER, str(tmp_path / "pid"), silent_s=0.5).ended()
     assert isinstance(ended, FoldFailed)
-    assert "did not get on for 0 s" in ended.message
+    assert "made no progress for 0 s" in ended.message
 
 
 def pid_in(path: Path) -> int:

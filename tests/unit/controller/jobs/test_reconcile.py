@@ -236,7 +236,7 @@ def test_events_of_a_job_without_pods_are_read_and_told() -> None:
     desk.cluster.put(EVENTS, event | {"metadata": {"name": "other", "namespace": "team"}, "reason": "SuccessfulCreate"})
     desk.look()
     assert desk.reason == "CreationRefused"
-    assert "no PriorityClass with name urgent was found. Have that PriorityClass made" in desk.status["message"]
+    assert "no PriorityClass with name urgent was found. Create that PriorityClass" in desk.status["message"]
 
 
 @pytest.mark.parametrize(

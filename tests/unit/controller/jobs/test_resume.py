@@ -67,7 +67,7 @@ def test_it_keeps_its_commits_and_forgets_what_may_have_passed(desk: JobDesk) ->
     assert "--backoff-limit=9" in new["spec"]["template"]["spec"]["containers"][0]["args"]
     assert len(desk.demands.of(SERVER)) == 1
     assert [one["message"] for one in desk.cluster.list(EVENTS) if one["reason"] == "Resumed"] == [
-        "spec.resumes is 1: the job goes on, 4 of 10 segments are kept"
+        "spec.resumes is 1: the job resumes, 4 of 10 segments are kept"
     ]
     desk.table.failed[8] = SegmentFailure(8, 8, InputUnavailable("away again").as_dict())
     desk.clock.seconds += 10

@@ -17,7 +17,7 @@ JOB = ("team-a", "lobby")
 
 def listening() -> tuple[Canary, FakeClock]:
     clock = FakeClock()
-    canary = Canary(clock, deaf_after_s=120.0)
+    canary = Canary(clock, unseen_after_s=120.0)
     canary.begin()
     return canary, clock
 
@@ -31,8 +31,8 @@ def test_renewals_that_are_shown_prove_that_the_watches_hear() -> None:
     for number in range(10):
         canary.renewed(str(number))
         clock.seconds += 5
-        canary.heard_lease(shown(str(number)))
-        assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+        canary.saw_lease(shown(str(number)))
+        assert (canary.silent_s, canary.unseen_s) == (0.0, 0.0)
 
 
 def test_a_later_renewal_stands_for_the_ones_before_it_and_an_older_one_for_none_after_it() -> None:
@@ -40,12 +40,12 @@ def test_a_later_renewal_stands_for_the_ones_before_it_and_an_older_one_for_none
     for version in ("a", "b", "c"):
         canary.renewed(version)
         clock.seconds += 10
-    canary.heard_lease(shown("a"))
+    canary.saw_lease(shown("a"))
     assert canary.silent_s == pytest.approx(20, abs=0.01)
-    canary.heard_lease(shown("a"))
-    canary.heard_lease(shown("of somebody else"))
+    canary.saw_lease(shown("a"))
+    canary.saw_lease(shown("of somebody else"))
     assert canary.silent_s == pytest.approx(20, abs=0.01)
-    canary.heard_lease(shown("c"))
+    canary.saw_lease(shown("c"))
     assert canary.silent_s == 0.0
 
 
@@ -53,10 +53,10 @@ def test_a_renewal_may_be_shown_before_its_own_request_is_answered() -> None:
     canary, clock = listening()
     canary.renewed("a")
     for version in ("b", "c", "d"):
-        canary.heard_lease(shown(version))
+        canary.saw_lease(shown(version))
         canary.renewed(version)
         clock.seconds += 5
-        assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+        assert (canary.silent_s, canary.unseen_s) == (0.0, 0.0)
 
 
 def test_renewals_in_one_second_have_one_version_and_are_seen_together() -> None:
@@ -64,26 +64,26 @@ def test_renewals_in_one_second_have_one_version_and_are_seen_together() -> None
     for _ in range(3):
         canary.renewed("a")
         clock.seconds += 1
-    canary.heard_lease(shown("a"))
+    canary.saw_lease(shown("a"))
     canary.renewed("a")
     clock.seconds += 5
-    assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+    assert (canary.silent_s, canary.unseen_s) == (0.0, 0.0)
     canary.renewed("b")
     clock.seconds += 130
-    assert canary.deaf_s == pytest.approx(130, abs=0.01), "what was shown before proves nothing of what came after"
+    assert canary.unseen_s == pytest.approx(130, abs=0.01), "what was shown before proves nothing of what came after"
 
 
 def test_renewals_that_stay_unseen_make_the_process_deaf() -> None:
     canary, clock = listening()
-    deaf_s: list[float] = []
+    unseen_s: list[float] = []
     for version in ("a", "b", "c"):
         canary.renewed(version)
         clock.seconds += 50
-        deaf_s.append(canary.deaf_s)
-    assert deaf_s[:2] == [0.0, 0.0]
-    assert deaf_s[2] == pytest.approx(150, abs=0.01)
+        unseen_s.append(canary.unseen_s)
+    assert unseen_s[:2] == [0.0, 0.0]
+    assert unseen_s[2] == pytest.approx(150, abs=0.01)
     canary.begin()
-    assert canary.deaf_s == pytest.approx(150, abs=0.01), "watches that are begun anew have shown nothing yet"
+    assert canary.unseen_s == pytest.approx(150, abs=0.01), "watches that are begun anew have shown nothing yet"
 
 
 def test_nothing_counts_before_there_are_watches() -> None:
@@ -91,7 +91,7 @@ def test_nothing_counts_before_there_are_watches() -> None:
     canary = Canary(clock)
     canary.renewed("a")
     clock.seconds += 600
-    assert (canary.silent_s, canary.deaf_s) == (0.0, 0.0)
+    assert (canary.silent_s, canary.unseen_s) == (0.0, 0.0)
 
 
 def test_a_status_that_was_written_must_be_shown_by_the_watch_of_videojobs() -> None:
@@ -101,9 +101,9 @@ def test_a_status_that_was_written_must_be_shown_by_the_watch_of_videojobs() -> 
     canary.wrote(JOB)
     clock.seconds += 5
     assert canary.silent_s == pytest.approx(10, abs=0.01)
-    canary.heard_job(("team-a", "another"))
+    canary.saw_job(("team-a", "another"))
     assert canary.silent_s == pytest.approx(10, abs=0.01)
-    canary.heard_job(JOB)
+    canary.saw_job(JOB)
     assert canary.silent_s == 0.0
 
 
@@ -113,7 +113,7 @@ def test_a_status_that_stays_unseen_begins_the_watches_anew_and_never_ends_the_p
     canary.wrote(JOB)
     clock.seconds += 600
     assert canary.silent_s == pytest.approx(600, abs=0.01)
-    assert canary.deaf_s == 0.0
+    assert canary.unseen_s == 0.0
     canary.begin()
     assert canary.silent_s == 0.0
 

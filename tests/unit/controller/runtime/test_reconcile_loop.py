@@ -46,7 +46,7 @@ class Looks:
     def run(self, *, heard: bool = True) -> None:
         async def main() -> None:
             self._loop = asyncio.get_running_loop()
-            (self.work.hear if heard else self.work.add)(ENTRANCE)
+            (self.work.event_arrived if heard else self.work.add)(ENTRANCE)
             async with asyncio.timeout(10):
                 assert await self.work.run(5.0)
 

@@ -38,7 +38,7 @@ class World:
         def told(holder: str) -> None:
             self.told.append((name, holder))
 
-        return Scope(self.cluster, self.clocks[clock], scope, tuple(places), name, told=told)
+        return Scope(self.cluster, self.clocks[clock], scope, tuple(places), name, notify=told)
 
     def pass_s(self, seconds: float) -> None:
         for clock in self.clocks:

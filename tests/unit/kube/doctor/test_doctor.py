@@ -99,7 +99,7 @@ def stored_crd(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_crd_of_this_version_is_recognised_behind_a_servers_defaults() -> None:
-    assert judged(crd_finding(stored_crd(), crd())) == "ok: it is there, and that of this version"
+    assert judged(crd_finding(stored_crd(), crd())) == "ok: installed, matches this version"
 
 
 def test_a_crd_of_another_version_is_recognised() -> None:
@@ -108,17 +108,17 @@ def test_a_crd_of_another_version_is_recognised() -> None:
     newer = stored_crd()
     newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["new"] = {}
     for other in (older, newer):
-        assert judged(crd_finding(other, crd())) == "warning: it is of another version than this program"
+        assert judged(crd_finding(other, crd())) == "warning: installed, but of another version than this program"
 
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [
-        (None, "problem: videojobs.videojob.dev is not there"),
+        (None, "problem: videojobs.videojob.dev was not found"),
         (NOT_ALLOWED, "not checked: 403 forbidden"),
         (
             stored_crd(status={"conditions": [condition("NamesAccepted", "False", message="vj is taken")]}),
-            "problem: it is there and not served: vj is taken",
+            "problem: installed but not served: vj is taken",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def allowed(rights: tuple[Right, ...], *but: str) -> dict[Right, bool]:
         (
             allowed(USER_RIGHTS, "create videojobs.videojob.dev", "list events"),
             (
-                "warning: in the namespace team-a you may not: create videojobs.videojob.dev (make jobs), "
+                "warning: in the namespace team-a you may not: create videojobs.videojob.dev (create jobs), "
                 "list events (Events in watch)"
             ),
         ),
@@ -196,7 +196,7 @@ def a_lease(holder: str, renewed: str) -> dict[str, Any]:
         (a_lease("a", "1970-01-01T00:17:00.000000Z"), "ok: a renewed its Lease 0 s ago"),
         (
             a_lease("a", "1970-01-01T00:16:00.000000Z"),
-            "problem: a has not renewed its Lease for 40 s, and it holds for 30 s",
+            "problem: a has not renewed its Lease for 40 s, and it lasts 30 s",
         ),
         (NOT_ALLOWED, "not checked: 403 forbidden"),
     ],
@@ -231,8 +231,12 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
         (node_facts(karpenter=NOT_ALLOWED), "Karpenter", "not checked: 403"),
         (node_facts(pools=UNKNOWN_KIND), "NodePools", "problem: the API server knows no NodePools"),
         (node_facts(pools=NOT_ALLOWED), "NodePools", "not checked: 403"),
-        (node_facts(pools=[]), "NodePools", "problem: there is none"),
-        (node_facts(pools=[]), "GPU NodePool", "problem: the installation offers GPUs and no NodePool makes them"),
+        (node_facts(pools=[]), "NodePools", "problem: none found"),
+        (
+            node_facts(pools=[]),
+            "GPU NodePool",
+            "problem: the installation offers GPUs, but no NodePool provisions them",
+        ),
         (
             node_facts(pools=[a_pool(ready="False", why="NodeClassNotReady")]),
             "NodePools",
@@ -243,7 +247,7 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
         (
             node_facts(classes={("EC2NodeClass", "gpu"): None}),
             "EC2NodeClass gpu",
-            "problem: a NodePool names it and it is not there",
+            "problem: a NodePool references it and it does not exist",
         ),
         (
             node_facts(classes={("EC2NodeClass", "gpu"): a_class("False", "SubnetsNotFound")}),
@@ -264,22 +268,22 @@ def test_a_healthy_karpenter_is_all_ok() -> None:
         (
             node_facts(nodes=[a_node(labels={"node.kubernetes.io/instance-type": "g4ad.xlarge"})]),
             "device plugin",
-            "not checked: no node has a GPU at this moment",
+            "not checked: no node has a GPU now",
         ),
         (
             node_facts(daemon_sets=[named("nvidia-device-plugin-daemonset")]),
             "device plugin",
-            "ok: nvidia-device-plugin-daemonset is there",
+            "ok: nvidia-device-plugin-daemonset is installed",
         ),
         (
             node_facts(flavour="autoMode"),
             "device plugin",
-            "not checked: no node has a GPU at this moment, and no Daemon",
+            "not checked: no node has a GPU now, and no Daemon",
         ),
         (node_facts(flavour="none"), "device plugin", "warning: no node offers nvidia.com/gpu"),
         (node_facts(nodes=NOT_ALLOWED), "device plugin", "not checked: 403"),
-        (node_facts(flavour="none", wants_gpu=False, nodes=[a_node()]), "nodes", "ok: 1 of 1 nodes are ready"),
-        (node_facts(flavour="none", wants_gpu=False), "nodes", "problem: none of 0 nodes is ready"),
+        (node_facts(flavour="none", needs_gpu=False, nodes=[a_node()]), "nodes", "ok: 1 of 1 nodes are ready"),
+        (node_facts(flavour="none", needs_gpu=False), "nodes", "problem: none of 0 nodes is ready"),
     ],
 )
 def test_nodes_and_what_makes_them(facts: NodeFacts, check: str, expected: str) -> None:
@@ -289,12 +293,12 @@ def test_nodes_and_what_makes_them(facts: NodeFacts, check: str, expected: str) 
 @pytest.mark.parametrize(
     ("facts", "models", "expected"),
     [
-        (node_facts(pools=[a_pool(families=("g4dn", "g6"))]), ("t4", "l4"), "ok: servers ask for t4, jobs that name"),
-        (node_facts(pools=[a_pool(families=("g4dn",))]), ("t4",), "ok: servers ask for t4"),
+        (node_facts(pools=[a_pool(families=("g4dn", "g6"))]), ("t4", "l4"), "ok: servers request t4, jobs that name"),
+        (node_facts(pools=[a_pool(families=("g4dn",))]), ("t4",), "ok: servers request t4"),
         (
             node_facts(pools=[a_pool(families=("g6",))]),
             ("t4", "l4"),
-            "problem: servers ask for the GPU t4, and no NodePool has it: g6",
+            "problem: servers request the GPU t4, and no NodePool has it: g6",
         ),
         (
             node_facts(pools=[a_pool(families=("g5", "g6"))]),
@@ -314,7 +318,7 @@ def test_nodes_and_what_makes_them(facts: NodeFacts, check: str, expected: str) 
             "warning: replicas of one server may get different GPUs, and so different numbers: those of g5, g6",
         ),
         (node_facts(pools=[a_pool(families=("g5",))]), (), None),
-        (node_facts(wants_gpu=False), ("t4",), None),
+        (node_facts(needs_gpu=False), ("t4",), None),
     ],
 )
 def test_the_replicas_of_a_server_have_one_gpu_model(
@@ -366,7 +370,7 @@ def classes_with(*aliases: str) -> dict[tuple[str, str], Any]:
         ("bottlerocket@1.66.0", (1, 30), "problem: it has no image for the cluster's Kubernetes 1.30, which 1.64.0"),
         ("bottlerocket@1.60.0", (1, 30), "not checked: this program knows releases for Kubernetes 1.31 to 1.37"),
         ("bottlerocket@1.66.0", (1, 38), "not checked: this program knows releases for Kubernetes 1.31 to 1.37"),
-        ("bottlerocket@1.66.0", None, "not checked: the API server does not tell its Kubernetes version"),
+        ("bottlerocket@1.66.0", None, "not checked: the API server does not report its Kubernetes version"),
         ("bottlerocket@latest", (1, 36), "warning: nodes follow the newest release"),
         ("bottlerocket@1.66", (1, 36), "not checked: this program knows releases of Bottlerocket alone"),
         ("al2023@v20260101", (1, 36), "not checked: this program knows releases of Bottlerocket alone"),
@@ -408,8 +412,8 @@ def test_the_version_that_an_api_server_tells(told: dict[str, str], expected: tu
 
 
 def test_checks_that_do_not_fit_an_installation_are_left_out() -> None:
-    assert set(nodes(node_facts(flavour="autoMode", wants_gpu=False))) == {"NodePools", "EC2NodeClass gpu"}
-    assert set(nodes(node_facts(flavour="none", wants_gpu=False))) == {"nodes"}
+    assert set(nodes(node_facts(flavour="autoMode", needs_gpu=False))) == {"NodePools", "EC2NodeClass gpu"}
+    assert set(nodes(node_facts(flavour="none", needs_gpu=False))) == {"nodes"}
 
 
 def test_pools_tell_which_instances_and_how_they_are_paid_for() -> None:
@@ -431,26 +435,26 @@ def test_identities() -> None:
     assert [(one.check, judged(one)) for one in identity_findings(accounts, stands_in=False)] == [
         (
             "identity of servers",
-            "ok: IRSA: s/t has the role arn:aws:iam::1:role/r; whether that trusts it only AWS knows",
+            "ok: IRSA: s/t has the role arn:aws:iam::1:role/r; only AWS knows whether the role trusts it",
         ),
         (
             "identity of workers",
-            "problem: the service account team-a/w is not there, so no pod can be made",
+            "problem: the service account team-a/w does not exist, so no pod can be created",
         ),
         ("identity of others", "not checked: 403 forbidden"),
         (
             "identity",
-            "not checked: s/c, s/m name no role, and Pod Identity associations cannot be seen from the cluster",
+            "not checked: s/c, s/m have no role annotation, and the cluster does not show Pod Identity associations",
         ),
     ]
     (trial,) = identity_findings(accounts[:1], stands_in=True)
-    assert judged(trial) == "ok: s/c need no role: S3 and DynamoDB are others than AWS's"
+    assert judged(trial) == "ok: s/c need no role: S3 and DynamoDB are not those of AWS"
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (None, "problem: it is not there"),
+        (None, "problem: not found"),
         (NOT_ALLOWED, "not checked: 403"),
         (named("team-a"), "warning: no Pod Security is enforced"),
         (
@@ -472,13 +476,13 @@ QUEUED = [named("a", labels={"kueue.x-k8s.io/queue-name": "gpus"}), named("b")]
     [
         (QueueFacts([named("b")], UNKNOWN_KIND), None),
         (QueueFacts(NOT_ALLOWED, []), None),
-        (QueueFacts(QUEUED, UNKNOWN_KIND), "problem: jobs name the queue gpus, and there is no Kueue"),
+        (QueueFacts(QUEUED, UNKNOWN_KIND), "problem: jobs name the queue gpus, but Kueue is not installed"),
         (QueueFacts(QUEUED, NOT_ALLOWED), "not checked: 403 forbidden"),
         (
             QueueFacts(QUEUED, [named("cpus")]),
             "problem: jobs name the LocalQueue gpus, which is not in their namespace",
         ),
-        (QueueFacts(QUEUED, [named("gpus")]), "ok: the LocalQueues that jobs name are there: gpus"),
+        (QueueFacts(QUEUED, [named("gpus")]), "ok: the LocalQueues that jobs name exist: gpus"),
     ],
 )
 def test_queues(facts: QueueFacts, expected: str | None) -> None:
@@ -501,10 +505,10 @@ def monitoring(prometheuses: Any, monitors: Any) -> MonitoringFacts:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (monitoring(UNKNOWN_KIND, UNKNOWN_KIND), "not checked: there is no Prometheus operator here"),
+        (monitoring(UNKNOWN_KIND, UNKNOWN_KIND), "not checked: no Prometheus operator found"),
         (monitoring(NOT_ALLOWED, []), "not checked: 403 forbidden"),
-        (monitoring([a_prometheus()], []), "warning: nothing asks it to scrape this installation"),
-        (monitoring([], [MONITOR]), "warning: there is no Prometheus to select it"),
+        (monitoring([a_prometheus()], []), "warning: no monitor selects this installation"),
+        (monitoring([], [MONITOR]), "warning: no Prometheus selects it"),
         (monitoring([a_prometheus(serviceMonitorSelector={})], [MONITOR]), "ok: selected: videojob-controller"),
         (
             monitoring([a_prometheus(serviceMonitorSelector={"matchLabels": {"team": "video"}})], [MONITOR]),
@@ -552,11 +556,11 @@ def test_expressions_of_label_selectors(operator: str, values: list[str], expect
 @pytest.mark.parametrize(
     ("found", "is_made", "expected"),
     [
-        (TableFacts("ACTIVE", "PK S, SK S"), False, "ok: it is ACTIVE, and has the keys PK S, SK S"),
+        (TableFacts("ACTIVE", "PK S, SK S"), False, "ok: it is ACTIVE, and its keys are PK S, SK S"),
         (TableFacts("CREATING", "PK S, SK S"), False, "warning: it is CREATING"),
-        (TableFacts("ACTIVE", "id S"), False, "problem: it has the keys id S"),
-        (Missing(), False, "problem: it is not there"),
-        (Missing(), True, "ok: it is not there yet; the controller makes it"),
+        (TableFacts("ACTIVE", "id S"), False, "problem: its keys are id S"),
+        (Missing(), False, "problem: not found"),
+        (Missing(), True, "ok: not found; the controller creates it"),
         (NotRead("no credentials"), False, "not checked: no credentials"),
     ],
 )
@@ -570,7 +574,7 @@ def test_the_table(found: TableFacts | Missing | NotRead, is_made: bool, expecte
         (ExpiryFacts("ENABLED", EXPIRES_AT), "ok: its time to live is ENABLED, by expires_at"),
         (ExpiryFacts("ENABLING", EXPIRES_AT), "ok: its time to live is ENABLING, by expires_at"),
         (ExpiryFacts("DISABLED", ""), "warning: its time to live is DISABLED"),
-        (ExpiryFacts("ENABLED", "other"), "warning: its time to live goes by the attribute other"),
+        (ExpiryFacts("ENABLED", "other"), "warning: its time to live uses the attribute other"),
         (NotRead("no credentials"), "not checked: no credentials"),
     ],
 )
@@ -581,8 +585,8 @@ def test_whether_a_table_deletes_what_has_expired(found: ExpiryFacts | NotRead, 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (True, "ok: something lies there; its digest is checked when a server starts"),
-        (False, "problem: nothing lies there"),
+        (True, "ok: objects found; the digest is verified when a server starts"),
+        (False, "problem: no object found there"),
         (Missing(), "problem: there is no such bucket"),
         (NotRead("AccessDenied"), "not checked: AccessDenied"),
     ],

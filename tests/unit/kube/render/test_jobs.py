@@ -340,7 +340,7 @@ def test_workers_wish_to_be_in_the_servers_zone() -> None:
 
 
 def test_the_same_news_is_the_same_event_until_the_job_changes() -> None:
-    news = EventDesired("Normal", "ModelReady", "the inference server answers")
+    news = EventDesired("Normal", "ModelReady", "the inference server is ready")
     one, later = event_of(a_job(), news, NOW_S), event_of(a_job(), news, NOW_S + 60)
     assert one["metadata"] == later["metadata"]
     assert one["metadata"] != event_of(a_job(generation=2), news, NOW_S)["metadata"]

@@ -12,7 +12,7 @@ from support.price_sources import STATIC_NOTICE, STATIC_S, a_static_table, quote
 from videojob.planning.cost.merge import merge
 from videojob.planning.cost.offers import OfferTable
 from videojob.planning.cost.price import Precision, PriceSource
-from videojob.planning.cost.price_settings import Discount, Override, PriceSettings, WantedSource, wanted_sources
+from videojob.planning.cost.price_settings import Discount, Override, PriceSettings, RequestedSource, requested_sources
 from videojob.planning.cost.readings import PriceReading, Quote
 from videojob.planning.cost.source_state import SourceState, failed, succeeded
 from videojob.planning.installation import CapacityType
@@ -230,5 +230,5 @@ def test_an_override_of_a_type_that_does_not_exist(name: str, notice: str) -> No
         ("static", "karpenter", ()),
     ],
 )
-def test_which_sources_are_asked(wanted: WantedSource, flavor: str, sources: tuple[PriceSource, ...]) -> None:
-    assert wanted_sources(wanted, flavor) == sources  # type: ignore[arg-type]
+def test_which_sources_are_asked(wanted: RequestedSource, flavor: str, sources: tuple[PriceSource, ...]) -> None:
+    assert requested_sources(wanted, flavor) == sources  # type: ignore[arg-type]

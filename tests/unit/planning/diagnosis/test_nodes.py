@@ -87,7 +87,7 @@ def test_what_is_no_news_is_left_out(source: str, message: str, expected: str) -
             ["instanceTypes"],
         ),
         (f"{GPU_LIMIT}; {NO_TYPE}", {"instanceTypes": ["p5.48xlarge"]}, ["instanceTypes", "NodePool videos-gpu"], []),
-        (NO_TYPE, {}, ["Look at the requirements and limits of the NodePools"], ["spec.compute"]),
+        (NO_TYPE, {}, ["Check the requirements and limits of the NodePools"], ["spec.compute"]),
     ],
 )
 def test_what_to_change_follows_from_what_was_said(
@@ -110,9 +110,7 @@ def test_a_refusal_that_passes_with_the_next_look_alarms_nobody() -> None:
     assert [one.type for one in desired.events] == ["Normal"] * len(desired.events)
 
 
-@pytest.mark.parametrize(
-    ("karpenter", "said"), [("karpenter", "which Karpenter is to make"), ("none", "scheduler: 0/2")]
-)
+@pytest.mark.parametrize(("karpenter", "said"), [("karpenter", "from Karpenter"), ("none", "scheduler: 0/2")])
 def test_the_schedulers_words_are_told_where_nobody_makes_nodes(karpenter: str, said: str) -> None:
     server = ServerObserved(1, 0, problem("unschedulable", SCHEDULER, source="scheduler"))
     desired = decide(a_job(), running(server=server), a_catalogue(karpenter=karpenter), NOW_S)

@@ -48,7 +48,7 @@ def test_after_two_confirmed_deaths_the_video_is_given_up_and_all_others_are_don
     assert set(store.stored) == {0, 3, 4, 5}
     (failure,) = store.failures(run_record())
     assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "WorkerLost")
-    assert "2 pods that began this segment died in it without a word" in failure.error["message"]
+    assert "2 pods that began this segment died in it without a message" in failure.error["message"]
     assert may_be_forgiven(failure), "more memory may cure it when the job is resumed"
 
 

@@ -24,7 +24,7 @@ from videojob.planning.lifecycle.stored import stored_job
         ('admission webhook "policy.example" denied the request: no team label', "policy of this cluster"),
         ("ValidatingAdmissionPolicy 'teams' with binding 'all' denied request: no", "policy of this cluster"),
         ('pods "a" is forbidden: maximum cpu usage per Container is 500m, but limit is 1', "LimitRange"),
-        ('jobs.batch is forbidden: User "x" cannot create resource "jobs" in API group "batch"', "lacks a right"),
+        ('jobs.batch is forbidden: User "x" cannot create resource "jobs" in API group "batch"', "lacks a permission"),
         ("something that nobody thought of", ""),
     ],
 )

@@ -74,7 +74,7 @@ def test_it_goes_on_with_plan_epoch_and_commits_and_a_job_of_a_new_number() -> N
     assert desired.demand is not None
     assert desired.demand.frames_left == 1800
     told = [one.message for one in desired.events if one.reason == "Resumed"]
-    assert told == ["spec.resumes is 1: the job goes on, 4 of 10 segments are kept"]
+    assert told == ["spec.resumes is 1: the job resumes, 4 of 10 segments are kept"]
     assert job.status is not None
     assert (job.status.completion_time, job.status.resumes) == (None, 1)
     assert job.status.start_time == FAILED["startTime"], "from the start on the spec is fixed"

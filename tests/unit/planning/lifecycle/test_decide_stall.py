@@ -24,7 +24,7 @@ from support.decisions import (
     stored,
 )
 from videojob.api.videojob import VideoJob
-from videojob.planning.lifecycle.stall import LOOK_S, bound_s
+from videojob.planning.lifecycle.stall import NOTE_EVERY_S, bound_s
 from videojob.planning.state.observed import ServerObserved
 from videojob.planning.state.pods import JobObserved
 
@@ -147,7 +147,7 @@ def test_time_in_which_no_controller_looked_counts_for_little(gap_s: float) -> N
     assert course.lasts(BOUND_S).reason == "Stalled"
 
 
-@given(steps=st.lists(st.floats(1, LOOK_S), min_size=40, max_size=80))
+@given(steps=st.lists(st.floats(1, NOTE_EVERY_S), min_size=40, max_size=80))
 def test_however_often_a_new_controller_begins_it_ends_at_the_bound(steps: list[float]) -> None:
     """All that is known stands in the status, in whole seconds: each look is one of another controller."""
     course, passed_s = Course(), 0.0
@@ -156,7 +156,7 @@ def test_however_often_a_new_controller_begins_it_ends_at_the_bound(steps: list[
         course.now_s += step_s
         passed_s += step_s
         if course.look().reason == "Stalled":
-            assert passed_s >= BOUND_S - 1 - 2 * LOOK_S / 60
+            assert passed_s >= BOUND_S - 1 - 2 * NOTE_EVERY_S / 60
             return
     assert passed_s <= BOUND_S + len(steps)
 
@@ -166,7 +166,7 @@ def test_writes_are_rare() -> None:
     course.look()
     course.writes = 0
     course.lasts(BOUND_S - 10, step_s=5)
-    assert course.writes <= 2 + BOUND_S / LOOK_S
+    assert course.writes <= 2 + BOUND_S / NOTE_EVERY_S
 
 
 def test_commits_now_and_then_leave_the_whole_bound_after_the_last_one() -> None:
@@ -174,8 +174,8 @@ def test_commits_now_and_then_leave_the_whole_bound_after_the_last_one() -> None
     course.look()
     for _ in range(7):
         course.committed += 1
-        course.lasts(LOOK_S - 50, step_s=LOOK_S - 50)
-    assert course.lasts(BOUND_S - 2 * LOOK_S).reason == "Processing"
+        course.lasts(NOTE_EVERY_S - 50, step_s=NOTE_EVERY_S - 50)
+    assert course.lasts(BOUND_S - 2 * NOTE_EVERY_S).reason == "Processing"
     course.committed += 1
     course.look()
     assert course.lasts(BOUND_S - 1).reason == "Processing"
@@ -265,11 +265,11 @@ def stuck(**changes: Any) -> JobObserved:
                 error={"reason": "ServerUnavailable", "message": "gone"},
             ),
             READY,
-            "the workers end again and again without a commit, at last with ServerUnavailable: gone",
+            "the workers end repeatedly without a commit, last with ServerUnavailable: gone",
         ),
-        (stuck(problem=problem("crashed", "gone", exit_code=75)), READY, "again and again without a commit: gone"),
-        (stuck(problem=problem("starting")), READY, "the workers do not get ready"),
-        (a_work_job(), READY, "the workers run and commit nothing"),
+        (stuck(problem=problem("crashed", "gone", exit_code=75)), READY, "repeatedly without a commit: gone"),
+        (stuck(problem=problem("starting")), READY, "the workers do not become ready"),
+        (a_work_job(), READY, "the workers run but commit nothing"),
         (
             stuck(suspended=True, active=0),
             ServerObserved(1, 0, problem("image", "ErrImagePull: y"), placed=1),
@@ -278,7 +278,7 @@ def stuck(**changes: Any) -> JobObserved:
         (
             stuck(suspended=True, active=0),
             ServerObserved(1, 0, problem("crashed", "it broke", restarts=2), placed=1),
-            "the inference server ended in an error and is started again: it broke",
+            "the inference server ended in an error and is restarted: it broke",
         ),
     ],
 )

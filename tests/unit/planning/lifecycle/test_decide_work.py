@@ -215,12 +215,12 @@ def test_but_not_for_ever() -> None:
         (
             {"reason": "MaxFailedIndexesExceeded", "error": SLOW},
             "BackoffLimitExceeded",
-            "at last with InferenceTimeout",
+            "last with InferenceTimeout",
         ),
         (
             {"reason": "MaxFailedIndexesExceeded", "error": ERROR, "attempt": 3},
             "BackoffLimitExceeded",
-            "at last with InputNotFound",
+            "last with InputNotFound",
         ),
         (
             {"reason": "FailedIndexes", "message": "1 index", "problem": problem("crashed", "OOMKilled")},
@@ -280,7 +280,7 @@ def test_a_large_job_is_looked_at_less_often(segments: int, poll_s: float) -> No
 
 def test_pods_that_were_taken_away_are_news() -> None:
     told = [one.message for one in look(running(a_work_job(disrupted=2), server=READY)).events]
-    assert "2 pods of entrance-work-1 lost their node or their place; their segments run again" in told
+    assert "2 pods of entrance-work-1 were disrupted; their segments will be retried" in told
 
 
 def test_pods_that_failed_are_news() -> None:
@@ -325,7 +325,7 @@ def test_a_server_that_kubernetes_may_not_make_is_told_in_its_words(replicas: in
     words = 'pods "t" is forbidden: exceeded quota: gpus'
     desired = look(running(a_work_job(suspended=True), server=ServerObserved(replicas, 0, problem("refused", words))))
     assert (desired.reason, condition(desired, "ServerReady")) == ("CreationRefused", ("False", "CreationRefused"))
-    assert desired.message == f"Kubernetes refuses to make the inference server: {words}. {what_to_allow(words)}"
+    assert desired.message == f"Kubernetes rejects the inference server: {words}. {what_to_allow(words)}"
     assert desired.demand is not None
 
 

@@ -14,7 +14,7 @@ from support.segments import video_info
 from videojob.errors import JobTooLarge
 from videojob.kube.job_file import JobFile
 from videojob.planning.placement.job_size import MOST_SEGMENTS, MOST_VIDEOS, check_segments, check_videos
-from videojob.worker.pods.planner import Planner, _Looked
+from videojob.worker.pods.planner import Planner, _Probed
 from videojob.worker.pods.program import Drain
 from videojob.worker.segment.task import VideoPlan
 
@@ -47,6 +47,6 @@ def test_a_plan_of_too_many_segments_is_not_stored(tmp_path: Path) -> None:
     planner = Planner(file, store, tmp_path, 1, Drain(0.0, FakeClock()))
     plan = VideoPlan(0, "s3://b/k", "", "etag", None, info, None)
     with pytest.raises(JobTooLarge, match=f"has {MOST_SEGMENTS + 1} segments of about 30 s") as caught:
-        planner._plan(1, [_Looked(plan, "s3://b/k", "")])
+        planner._plan(1, [_Probed(plan, "s3://b/k", "")])
     assert "segmentSeconds" in caught.value.hint
     assert store.head is None

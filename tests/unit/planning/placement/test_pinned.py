@@ -29,7 +29,7 @@ from support.decisions import (
 from support.job_desk import KEY, JobDesk
 from support.plans import plan_head, planned_job
 from videojob.api.videojob import VideoJob
-from videojob.controller.fleet.servers import ServerLook, ServerReconciler
+from videojob.controller.fleet.servers import ServerObserver, ServerReconciler
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.kube.kinds import DEPLOYMENTS, JOBS, VIDEOJOBS
 from videojob.kube.names import server_key_from_text, server_key_text, server_name
@@ -108,7 +108,7 @@ def test_the_server_is_that_of_the_workers_and_else_the_best_of_today(
 def test_workers_that_began_with_what_is_gone_end_with_words(
     server: ServerKey, installation: Installation, error: type[VideoJobError]
 ) -> None:
-    with pytest.raises(error, match="the job began") as caught:
+    with pytest.raises(error, match="the job started") as caught:
         where_of(a_job(), observed_of(work(server)), installation)
     assert "Create the VideoJob again" in caught.value.hint
     desired = decide(a_job(status=a_status()), running(work(server), server=READY), installation, NOW_S)
@@ -171,7 +171,7 @@ def test_a_version_that_is_asked_for_is_kept_like_any_other() -> None:
 def test_a_job_whose_old_server_is_gone_fails_instead_of_mixing_two_versions() -> None:
     desired = decide(a_job(status=a_status()), running(work(), results=results(3)), offering(2), NOW_S)
     assert (desired.ended, desired.reason) == (True, "ModelNotFound")
-    assert "began with version 1 of face_detector" in desired.message
+    assert "started with version 1 of face_detector" in desired.message
     assert "version 2 now" in desired.message
 
 
@@ -194,7 +194,7 @@ def test_what_is_no_key_is_not_taken_for_one(text: str) -> None:
 
 
 def reconcile_server(desk: JobDesk, key: ServerKey) -> None:
-    look = ServerLook(desk.cluster, desk.installation, desk.clock)
+    look = ServerObserver(desk.cluster, desk.installation, desk.clock)
     ServerReconciler(desk.cluster, desk.installation, desk.clock, desk.demands, look).reconcile(key)
 
 

@@ -122,7 +122,7 @@ def test_the_header_says_what_was_processed_and_how_it_ended() -> None:
     (title,) = page.all("h1")
     assert title.text.split() == ["entrance-hall", "Partially", "completed"]
     (lead,) = page.all("p", "lead")
-    assert "street_objects looked at 2 videos, 1 h 20 min of footage" in lead.text
+    assert "street_objects processed 2 videos, 1 h 20 min of footage" in lead.text
     assert "1 of 3 inputs failed; 1 corrupt stretch was skipped." in lead.text
 
 
@@ -167,8 +167,8 @@ def test_a_job_without_any_good_input_says_so_and_draws_nothing() -> None:
 
 def test_nothing_seen_is_said_and_still_drawn() -> None:
     page = read_page(render_report(empty_data()))
-    assert "Nothing that the model knows" in text(page, "found")
-    assert "Nothing seen" in text(page, "timeline")
+    assert "No detection above the score threshold" in text(page, "found")
+    assert "Nothing detected" in text(page, "timeline")
     assert "It found nothing." in page.all("p", "lead")[0].text
 
 
@@ -176,7 +176,7 @@ def test_peaks_have_their_picture_and_box_or_the_reason_why_not() -> None:
     page = read_page(render_report(report_data()))
     assert len(page.all("image")) == 11
     assert len(page.all("rect", "box")) == 11
-    assert [element.text for element in page.all("div", "missing")] == ["The video is not there any more."]
+    assert [element.text for element in page.all("div", "missing")] == ["The video no longer exists."]
 
 
 def test_the_box_is_drawn_where_it_was_found() -> None:
@@ -199,9 +199,9 @@ def test_storing_is_compared_with_one_item_per_frame() -> None:
 
 def test_results_that_came_out_otherwise_are_told() -> None:
     data = report_data()
-    assert "Came out otherwise" not in read_page(render_report(data)).text
+    assert "Different results" not in read_page(render_report(data)).text
     told = read_page(render_report(replace(data, facts=run_facts(100, kept_other=2)))).text
-    assert "Came out otherwise 2 segments; the results stored first stay" in " ".join(told.split())
+    assert "Different results 2 segments; the results stored first are kept" in " ".join(told.split())
 
 
 def test_a_run_that_stored_nothing_compares_nothing() -> None:

@@ -94,7 +94,7 @@ def test_a_batchs_time_counts_once_as_work_and_wholly_on_a_frames_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decode_s", "said"), [(38.0, "Decode set the pace, busy 95%"), (4.0, "No part was busy for more than 10%")]
+    ("decode_s", "said"), [(38.0, "Decode set the pace, busy 95%"), (4.0, "No stage was busy for more than 10%")]
 )
 def test_the_verdict_names_what_set_the_pace(decode_s: float, said: str) -> None:
     facts = run_facts(

@@ -106,7 +106,7 @@ def test_a_second_different_result_is_counted_apart(caplog: pytest.LogCaptureFix
         assert pod.work() == BatchOutcome(Ending.SETTLED, committed=5, conflicting=1)
     assert [one.segment for one in pod.store.conflicts(run_record())] == [1]
     told = [record.message for record in caplog.records if getattr(record, "segment", None) == 1]
-    assert told == ["segment begins", "another result of the segment is stored, and stays"]
+    assert told == ["segment started", "another result of the segment is stored and kept"]
 
 
 def test_a_commit_overrides_the_failure_of_its_segment() -> None:
@@ -118,7 +118,7 @@ def test_a_commit_overrides_the_failure_of_its_segment() -> None:
 
 
 def test_a_video_that_changed_is_a_fault_of_that_video() -> None:
-    pod = Pod(files=Copies(missing={1: InputChanged("another content now")}))
+    pod = Pod(files=Copies(missing={1: InputChanged("has changed")}))
     assert pod.work() == BatchOutcome(Ending.SETTLED, committed=4, failed=1)
     assert pod.store.failed[3].error["reason"] == "InputChanged"
 
@@ -173,7 +173,7 @@ def test_the_last_pod_gives_up_the_video_alone_and_says_how_long_it_was_tried() 
     assert set(store.stored) == {0, 3, 4, 5}
     (failure,) = store.failures(run_record())
     assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "InputUnavailable")
-    assert failure.error["message"] == "S3 is away; 4 pods have tried it, for 6 min"
+    assert failure.error["message"] == "S3 is away; 4 pods tried it, for 6 min"
 
 
 @pytest.mark.parametrize("kind", [DecodeTimeout, DecoderCrashed])

@@ -27,7 +27,7 @@ from videojob.errors import (
 from videojob.kube.job_file import JobFile
 from videojob.planning.state.ending import Ending
 from videojob.worker.pods.planned_batch import planned_batch
-from videojob.worker.pods.program import TERMINATION_LOG, Drain, ended, last_words, read_job_file
+from videojob.worker.pods.program import TERMINATION_LOG, Drain, ended, read_job_file, termination_message
 from videojob.worker.process.logs import JsonLines
 
 SPEC = {"inputs": [{"s3": {"bucket": "videos", "key": "k.mp4"}}], "model": {"name": "m"}}
@@ -130,17 +130,17 @@ def test_words_without_a_place_do_not_change_the_ending(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "\x00"])
-def test_last_words_are_json_that_the_kubelet_keeps_whole(letter: str) -> None:
+def test_a_termination_message_is_json_that_the_kubelet_keeps_whole(letter: str) -> None:
     long = letter * 9000
     error = ModelLoadFailed(long, uri="s3://" + long, hint=long, segment=1)
-    text = last_words(error)
+    text = termination_message(error)
     assert len(text.encode()) <= 4096
     assert json.loads(text)["reason"] == "ModelLoadFailed"
 
 
-def test_short_last_words_are_the_whole_error() -> None:
+def test_a_short_termination_message_is_the_whole_error() -> None:
     error = InputCorrupt("damaged", uri="s3://b/k", segment=3, time_ms=40)
-    assert json.loads(last_words(error)) == error.as_dict()
+    assert json.loads(termination_message(error)) == error.as_dict()
 
 
 def test_a_line_of_the_log_is_one_object_bound_to_its_job() -> None:

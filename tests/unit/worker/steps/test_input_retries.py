@@ -14,7 +14,7 @@ from videojob.adapters.inputs.local_files import LocalFiles
 from videojob.api.spec import Input
 from videojob.errors import InputNotFound, InputUnavailable, VideoJobError
 from videojob.worker.steps.input_retries import Rounds
-from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, RequestedInput
 
 PREFIX = {"s3": {"bucket": "films", "prefix": "day/"}}
 
@@ -35,8 +35,8 @@ class Listing(InputResolver):
                 yield from (wanted("s3://films/day/1.mp4"), wanted("s3://films/day/2.mp4"))
 
 
-def wanted(uri: str) -> Wanted:
-    return Wanted(uri, uri, "", None, LocalFiles(Path()))
+def wanted(uri: str) -> RequestedInput:
+    return RequestedInput(uri, uri, "", None, LocalFiles(Path()))
 
 
 @dataclass
@@ -97,7 +97,7 @@ def test_what_stays_away_is_given_up_after_a_bounded_time(limit: int, paused_s: 
     web = Web({"b": 100})
     (_, found) = web.found([wanted("a"), wanted("b")], limit)
     minutes = max(1, round(web.clock.seconds / 60))
-    assert found == ("b", f"no answer; it was asked for again and again for {minutes} min")
+    assert found == ("b", f"no answer; it was retried for {minutes} min")
     assert web.paused_s == paused_s
 
 
@@ -125,4 +125,4 @@ def test_a_prefix_that_cannot_be_listed_to_the_end_fails_as_one_input() -> None:
     found = web.found(items, 2, resolver=resolver)
     assert found[0] == ("a", "")
     assert found[1][0] == "s3://films/day/"
-    assert found[1][1].startswith("no listing; it was asked for again")
+    assert found[1][1].startswith("no listing; it was retried")

@@ -105,4 +105,4 @@ def _answer(ask: Callable[[], T]) -> T:
             raise Absent(str(error)) from error
         raise Refused(f"AWS refused: {error.response.get('Error', {}).get('Message') or code} ({code})") from error
     except (BotoCoreError, ValueError) as error:
-        raise Refused(f"AWS cannot be asked from here: {error}") from error
+        raise Refused(f"AWS cannot be reached: {error}") from error

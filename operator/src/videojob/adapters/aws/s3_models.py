@@ -74,14 +74,18 @@ def _listed(client: S3Client, bucket: str, prefix: str, folder: Path, extra: Map
         if len(files) > _MOST_FILES or total_bytes > _MOST_BYTES:
             raise ModelLoadFailed(f"{len(files)} files of {total_bytes:,} bytes and more are no model", uri=address)
     if not files:
-        raise ModelNotFound("nothing lies below this prefix", uri=address, hint="Check the installation's source.")
+        raise ModelNotFound(
+            "there is no object under this prefix", uri=address, hint="Check the installation's source."
+        )
     return files
 
 
 def _inside(folder: Path, name: str, address: str) -> Path:
     """Where an object goes; a name that is none for a file in the folder is refused."""
     if name != str(PurePosixPath(name)) or name.startswith("/") or "\0" in name:
-        raise ModelLoadFailed(f"an object is named {name!r}", uri=address, hint="Keep the model's files alone there.")
+        raise ModelLoadFailed(
+            f"an object is named {name!r}", uri=address, hint="Keep only the model's files under the prefix."
+        )
     return folder.joinpath(*PurePosixPath(name).parts)
 
 

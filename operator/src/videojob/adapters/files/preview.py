@@ -1,6 +1,6 @@
 """Annotated preview: the frames that the model saw, boxes drawn or faces blurred, one small H.264 file per segment.
 
-The pictures are at model size: that is what was looked at, and it costs nothing more to decode. There are no B-frames,
+The pictures are at model size: that is what was processed, and it costs nothing more to decode. There are no B-frames,
 so that packets lie in the order of their times and `join_previews` can put one segment's behind another's, however
 irregular the times are. A segment without a frame leaves an empty file: it was done, and there is nothing to show.
 """
@@ -212,7 +212,7 @@ class _Joined:
             if self._stream is None:
                 self._stream, self._form = self._container.add_stream_from_template(source), form
             elif form != self._form:
-                raise _bad_part(path, "it was encoded in another way than those before it")
+                raise _bad_part(path, "its encoding differs from that of the segments before it")
             for packet in part.demux(source):
                 self._copy(packet, self._stream)
 

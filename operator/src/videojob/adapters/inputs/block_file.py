@@ -30,7 +30,7 @@ def punch_hole(handle: int, start: int, length: int) -> None:
 
 
 class BlockFile:
-    """The file, and the counters that tell which of its blocks are there. For one thread at a time.
+    """The file, and the counters that say which of its blocks are there. For one thread at a time.
 
     Args:
         folder: is made for it, and removed with it.

@@ -79,7 +79,7 @@ class _Content:
 
 
 class _RawBody(httpx.SyncByteStream):
-    """The bytes of an httpcore answer, in httpx's words."""
+    """The bytes of an httpcore answer, as a byte stream of httpx."""
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
@@ -202,7 +202,8 @@ class HttpFiles:
         return FetchedInput(shown_url(uri), pages.path, content.version, pages=pages)
 
     def _fetch_unversioned(self, uri: str, version: str | None, content: _Content, entry: CacheEntry) -> FetchedInput:
-        # Nothing says whether a part or a copy is still what the server has: always anew, pinned by a full hash.
+        # Nothing says whether a part or a copy is still what the server has: always from the start, pinned by a full
+        # hash.
         entry.part.unlink(missing_ok=True)
         Download(entry, content.total_bytes, self._policy, self._progress).run(
             lambda _offset: self._body(uri, 0, content)
@@ -210,12 +211,12 @@ class HttpFiles:
         with entry.path.open("rb") as file:
             found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         if version is not None and version != found:
-            raise InputChanged("the server has another content now", uri=entry.uri)
+            raise InputChanged("the content on the server has changed", uri=entry.uri)
         return FetchedInput(entry.uri, entry.path, found)
 
     def _check_version(self, uri: str, version: str | None, content: _Content) -> None:
         if version is not None and content.version is not None and content.version != version:
-            raise InputChanged("the server has another content now", uri=shown_url(uri))
+            raise InputChanged("the content on the server has changed", uri=shown_url(uri))
 
     def _describe(self, uri: str, headers: Mapping[str, str] = _NO_HEADERS) -> _Content:
         """What the server says about the object; a GET whose body is not read, since some servers refuse HEAD."""
@@ -237,7 +238,7 @@ class HttpFiles:
             if _Content.of(response.headers).version != content.version:
                 raise InputChanged("the object was replaced while it was read", uri=shown_url(uri))
             if response.status_code != httpx.codes.PARTIAL_CONTENT or _first_byte(response) != start:
-                words = "the server sent another range than asked for"
+                words = "the server sent another range than requested"
                 raise InputUnavailable(words, uri=shown_url(uri), retryable=False)
             yield self._pieces(response)
 
@@ -251,7 +252,7 @@ class HttpFiles:
                 raise InputChanged("the object was replaced during the download", uri=shown_url(uri))
             start = _first_byte(response) if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
             if start > offset:
-                raise InputUnavailable("the server sent another range than asked for", uri=shown_url(uri))
+                raise InputUnavailable("the server sent another range than requested", uri=shown_url(uri))
             # Chunks as they come: gathering them to a size would lose what had arrived when a connection breaks.
             yield Body(start, self._pieces(response))
 
@@ -335,7 +336,9 @@ def _first_byte(response: httpx.Response) -> int:
     unit, _, span = response.headers.get("Content-Range", "").partition(" ")
     first = span.partition("-")[0]
     if unit != "bytes" or not first.isdecimal():
-        raise InputUnavailable("the server sent a part without saying which", uri=shown_url(str(response.url)))
+        raise InputUnavailable(
+            "the server sent a range without a valid Content-Range", uri=shown_url(str(response.url))
+        )
     return int(first)
 
 

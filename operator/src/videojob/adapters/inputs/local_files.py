@@ -24,7 +24,7 @@ class LocalFiles:
 
     Args:
         base: the manifest's folder, where relative paths start.
-        left_out: told of what is not taken from a folder, though it may be or hold a video.
+        left_out: notified of what is not taken from a folder, though it may be or hold a video.
     """
 
     def __init__(self, base: Path, left_out: Callable[[str], None] = lambda _: None) -> None:
@@ -87,7 +87,7 @@ class LocalFiles:
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
             raise _not_found(uri, full, error) from error
         if version is not None and version != found:
-            raise InputChanged("the file was changed since the job began", uri=uri)
+            raise InputChanged("the file has changed since the job started", uri=uri)
         return FetchedInput(uri, resolved, found)
 
     def page(self, uri: str, version: str | None, folder: Path, paging: Paging) -> None:

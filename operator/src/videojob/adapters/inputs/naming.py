@@ -23,7 +23,7 @@ OTHER_VIDEO_EXTENSIONS = frozenset(
         *(".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".m4s", ".qt", ".f4v", ".divx", ".3g2", ".mjpeg", ".mjpg"),
     }
 )
-"""What a folder or prefix is not searched for, though it may be a video: whoever has such files is told."""
+"""What a folder or prefix is not searched for, though it may be a video: a notice names such files."""
 
 _SHOWN_NAMES = 3
 _DIGITS = re.compile(r"(\d+)")

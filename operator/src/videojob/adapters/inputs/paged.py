@@ -20,7 +20,7 @@ from videojob.errors import Cancelled, VideoJobError
 from videojob.media.protocol.messages import PagedSource
 from videojob.ports.inputs import Paging
 
-_POLL_S = 0.25  # how often a wait looks at the stop signal
+_POLL_S = 0.25  # how often a wait checks the stop signal
 _FEW_BLOCKS, _MANY_BLOCKS = (
     2,
     8,
@@ -173,8 +173,8 @@ class PagedVideo(PagedSource):
         return stop
 
     def _start_readers(self) -> None:
-        wanted = min(self._readers, -(-len(self._ahead) // self._most_at_once) + (self._needed is not None))
-        while self._threads < wanted:
+        needed_readers = min(self._readers, -(-len(self._ahead) // self._most_at_once) + (self._needed is not None))
+        while self._threads < needed_readers:
             self._threads += 1
             threading.Thread(target=self._serve, name="video-blocks", daemon=True).start()
 
@@ -185,7 +185,7 @@ class PagedVideo(PagedSource):
             try:
                 start, stop = self._file.span(blocks[0])[0], self._file.span(blocks[-1])[1]
                 data = read_range(self._found, start, stop, self._policy)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the one who waits for the block
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the block is awaited for the block
                 failure = error
             self._end(blocks, data, failure)
 

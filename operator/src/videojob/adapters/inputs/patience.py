@@ -1,6 +1,6 @@
 """A deadline that a server cannot put off by sending a byte now and then.
 
-A socket's timeout begins anew with every byte, so headers, or the frame around a chunk, that come one byte in half a
+A socket's timeout restarts with every byte, so headers, or the frame around a chunk, that come one byte in half a
 minute would hold a run for weeks. Here the next whole event of an answer (its headers, a piece of its body) has a
 deadline of its own, and every read is cut to what is left of it.
 """

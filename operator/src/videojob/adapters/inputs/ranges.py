@@ -64,6 +64,6 @@ def _receive(found: RangedObject, start: int, stop: int, data: bytearray, pace: 
             pace.check(len(piece))
             data += piece
             if len(data) > stop - start:
-                raise InputUnavailable("more bytes came than were asked for", uri=found.uri, retryable=False)
+                raise InputUnavailable("the server sent more bytes than requested", uri=found.uri, retryable=False)
     if len(data) < stop - start:
         raise InputUnavailable(f"the transfer ended {stop - start - len(data):,} bytes early", uri=found.uri)

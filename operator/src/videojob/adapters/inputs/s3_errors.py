@@ -72,8 +72,8 @@ class _Answer:
 
 
 def _answer(error: botocore.exceptions.ClientError) -> _Answer:
-    told, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code, sentence = str(told.get("Code", "")), str(told.get("Message", ""))
+    details, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, sentence = str(details.get("Code", "")), str(details.get("Message", ""))
     if code.isdigit() or not code:
         code, sentence = "", ""  # botocore's words for a status that came without a body
     headers = {name.lower(): str(value) for name, value in about.get("HTTPHeaders", {}).items()}

@@ -142,7 +142,7 @@ class S3Objects:
         Args:
             bucket: its name.
             prefix: beginning of the keys; "" for all of the bucket.
-            left_out: told of what is not taken, though it may be a video.
+            left_out: notified of what is not taken, though it may be a video.
 
         Raises:
             InputNotFound: no bucket, or no video under the prefix.
@@ -159,7 +159,7 @@ class S3Objects:
             for page in paginator.paginate(Bucket=bucket, Prefix=prefix, **self._terms()):
                 if "IsTruncated" not in page:
                     # An answer that was cut off before its first byte would pass for an empty bucket.
-                    raise InputUnavailable("the list of objects did not come whole", uri=uri)
+                    raise InputUnavailable("the list of objects is incomplete", uri=uri)
                 for item in page.get("Contents", []):
                     seen += 1
                     if looks_like_video(item["Key"]):
@@ -174,7 +174,7 @@ class S3Objects:
             left_out(words)
         if not found:
             raise InputNotFound(
-                f"no video under the prefix ({seen} objects, judged by extension)",
+                f"no video under the prefix ({seen} objects, recognised by extension)",
                 uri=uri,
                 hint="Check the prefix; an object with another extension can be named by its key.",
             )
@@ -221,7 +221,7 @@ class S3Objects:
         etag = head["ETag"]
         found = _pin(head.get("VersionId"), etag)
         if version not in {None, _NULL_VERSION, found}:
-            raise InputChanged("the object has another content now", uri=uri)
+            raise InputChanged("the content of the object has changed", uri=uri)
         pinned = self._where(bucket, key, version if version == _NULL_VERSION else found)
         return _Found(pinned, etag, found, head["ContentLength"])
 

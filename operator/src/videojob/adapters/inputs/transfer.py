@@ -31,7 +31,7 @@ _MORE_ROOM = {
 }
 
 Progress = Callable[[str, int, int | None], None]
-"""Told (uri, bytes here, bytes in all or None) while a download runs."""
+"""Called with (uri, bytes here, bytes in all or None) while a download runs."""
 
 
 def no_progress(uri: str, received_bytes: int, total_bytes: int | None) -> None:
@@ -96,14 +96,14 @@ class Pace:
         self._since_s, self._bytes_since = self.policy.monotonic_s(), 0
 
     def check(self, more_bytes: int) -> None:
-        """Takes note of bytes that came. Raises InputUnavailable when it is too slow to wait for."""
+        """Takes note of bytes that came. Raises InputUnavailable when it is too slow."""
         self._bytes_since += more_bytes
         now_s = self.policy.monotonic_s()
         elapsed_s = now_s - self._since_s
         if elapsed_s <= self.policy.grace_s:
             return
         if self._bytes_since < elapsed_s * self.policy.min_bytes_per_s:
-            message = f"{self._bytes_since:,} bytes in {elapsed_s:.0f} s is too slow to wait for"
+            message = f"{self._bytes_since:,} bytes in {elapsed_s:.0f} s is too slow"
             raise InputUnavailable(message, uri=self.uri, retryable=False)
         self._since_s, self._bytes_since = now_s, 0
 

@@ -79,7 +79,7 @@ def connect_cluster(
         _load(configuration, kubeconfig, context)
     except (config.ConfigException, OSError, ValueError) as error:
         raise SetupError(
-            f"no Kubernetes cluster is set up here: {str(error).rstrip('.')}",
+            f"no Kubernetes cluster is configured: {str(error).rstrip('.')}",
             hint="Set KUBECONFIG or --kubeconfig, or pick a context that exists with --context.",
         ) from error
     http = httpx.Client(
@@ -190,7 +190,7 @@ class KubernetesApi(Cluster, ClusterStreams):
                 raise ClusterUnavailable(f"GET {path}: the list has expired: {_words(answer)}", uri=path)
             page = _object(self._send("GET", path, parameters={**parameters, "continue": token}, accept=accept))
         if what not in page or "metadata" not in page:
-            raise ClusterUnavailable("the API server's answer is no list", uri=path)
+            raise ClusterUnavailable("the API server's answer is not a list", uri=path)
         return page
 
     def create(self, kind: Kind, value: Object) -> Object:
@@ -326,7 +326,7 @@ def _refusal(method: str, path: str, answer: httpx.Response) -> Exception:
         unavailable.retry_after_s = _retry_after_s(answer)
         return unavailable
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        hint = "Log in again, or ask for this right: `kubectl auth can-i` tells what is missing."
+        hint = "Log in again, or ask for this right: `kubectl auth can-i` shows what is missing."
         refused = ClusterRefused(text, uri=path, hint=hint, retryable=True)
     else:
         refused = ClusterRefused(text, uri=path)
@@ -371,7 +371,7 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
     except ValueError as error:
         raise ClusterUnavailable("the API server's answer is cut off", uri=str(answer.url.path)) from error
     if not isinstance(value, dict):
-        raise ClusterUnavailable("the API server's answer is no object", uri=str(answer.url.path))
+        raise ClusterUnavailable("the API server's answer is not an object", uri=str(answer.url.path))
     return value
 
 

@@ -73,7 +73,7 @@ class SqliteSink(Sink):
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SinkError(f"the folder of the result file cannot be made: {error}", uri=str(self._path)) from error
+            raise SinkError(f"the folder of the result file cannot be created: {error}", uri=str(self._path)) from error
         return sqlite3.connect(self._path, timeout=busy_s, isolation_level=None, check_same_thread=False)
 
     def _connect_to_read(self, busy_s: float) -> sqlite3.Connection:
@@ -273,13 +273,13 @@ class SqliteSink(Sink):
             raise SinkError(
                 f"the result file cannot be used: {error}",
                 uri=str(self._path),
-                hint="It may be damaged or something else: move it away, or name another --output folder.",
+                hint="It may be damaged or another kind of file: move it away, or name another --output folder.",
             ) from error
 
     def _operational(self, error: sqlite3.OperationalError) -> SinkError:
         if "locked" in str(error) or "busy" in str(error):
             return SinkUnavailable(
-                f"other writers did not let go of the result file: {error}",
+                f"other writers did not release the result file: {error}",
                 uri=str(self._path),
                 hint="Stop other runs that write to it; do not put it on a network file system.",
             )

@@ -53,7 +53,7 @@ class TritonOptions:
         shared_memory: use the server's system shared memory when it runs on this host and lets us.
         call_timeout_s: deadline of one attempt.
         connect_timeout_s: how long `connect` waits for the server and its model.
-        renew_after_s: without any answer for so long, the connection is made anew: gRPC looks up a name that had no
+        renew_after_s: without any answer for so long, the connection is recreated: gRPC looks up a name that had no
             address ever more seldom, after minutes only every other minute.
         retry: when to give up.
     """
@@ -158,8 +158,8 @@ class TritonChannel:
         return self._try("SystemSharedMemoryUnregister", request, service_pb2.SystemSharedMemoryUnregisterResponse)
 
     def renew(self) -> None:
-        """Makes the connection anew; calls that are open end as cancelled."""
-        _LOG.debug("connecting to %s anew", self.url)
+        """Reconnects; calls that are open end as cancelled."""
+        _LOG.debug("reconnecting to %s", self.url)
         self._channel.close()
         self._open()
 
@@ -202,7 +202,7 @@ class TritonChannel:
                 is_final = _RESTRICTED in details(error) or is_no_grpc(error) or not is_passing(error)
                 if is_final or time.monotonic() + delay_s > deadline_s:
                     raise final_error(error, model=model, address=self.url, attempts=failures) from error
-                _LOG.debug("%s at %s: %s; again in %.1f s", method, self.url, details(error), delay_s)
+                _LOG.debug("%s at %s: %s; retry in %.1f s", method, self.url, details(error), delay_s)
                 time.sleep(delay_s)
                 if time.monotonic() - fresh_s >= self.options.renew_after_s:
                     self.renew()

@@ -1,4 +1,4 @@
-"""`TritonInference`: ports.Inference over gRPC, pixels by shared memory where the server is on this host.
+"""`TritonInference`: ports.Inference over gRPC, frames by shared memory where the server is on this host.
 
 Requests are asynchronous. gRPC's own thread puts each finished call into a queue; everything else, retries included,
 happens on the caller's thread inside `submit` and `collect`, so there is one owner and no lock. Who calls bounds how
@@ -263,7 +263,7 @@ class TritonInference:
         lost_region = request.region is not None and is_unknown_region(error)
         may_pass = lost_region or is_passing(error) or is_timeout(error)
         failing_s = due_s - (request.failing_since_s or now_s)
-        if not may_pass or not policy.goes_on(error, timeouts=request.timeouts, failing_s=failing_s):
+        if not may_pass or not policy.may_retry(error, timeouts=request.timeouts, failing_s=failing_s):
             del self._open[request.request_id]
             raise final_error(
                 error, model=self._contract.name, address=self._channel.url, attempts=request.failures
@@ -273,7 +273,7 @@ class TritonInference:
         heapq.heappush(self._waiting, (due_s, request.request_id))
 
     def _renew_when_silent(self, error: grpc.RpcError, now_s: float) -> None:
-        """Looks for the server anew when it has not answered for long: it may be back under another address."""
+        """Looks for the server again when it has not answered for long: it may be back under another address."""
         if is_answer(error):
             self._fresh_s = now_s
         elif is_unreachable(error) and now_s - self._fresh_s >= self._options.renew_after_s:
@@ -281,7 +281,7 @@ class TritonInference:
             self._channel.renew()
 
     def _register_again(self, request: _Open) -> None:
-        """The server came back without our region: tell it once more, or send this request's pixels by gRPC."""
+        """The server came back without our region: tell it again, or send this request's frames by gRPC."""
         if request.region is not None and not request.region.register():
             if request.region is self._region:
                 self._region = None

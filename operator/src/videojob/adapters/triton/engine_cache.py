@@ -73,7 +73,7 @@ class EngineCache:
             except FileNotFoundError:
                 return self._spoilt(source, place, "is missing")
             if file_sha256(place) != digest:
-                return self._spoilt(source, place, "is not as it was published")
+                return self._spoilt(source, place, "differs from what was published")
             (self.finished / name).touch()
         return len(published)
 
@@ -82,7 +82,7 @@ class EngineCache:
         self._make_folders()
         building = self.shared / BUILDING_NAME
         if self._age_s(building) > STALE_S:
-            _LOG.warning("a builder of engines is gone, its claim is taken over")
+            _LOG.warning("a replica stopped building engines, its claim is taken over")
             building.unlink(missing_ok=True)
         try:
             with building.open("x", encoding="utf-8") as file:
@@ -141,13 +141,13 @@ class EngineCache:
         except FileNotFoundError:
             return {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            _LOG.warning("a set of engines cannot be read and is removed", extra={"error": str(error)})
+            _LOG.warning("a set of engines cannot be read and was removed", extra={"error": str(error)})
             path.unlink(missing_ok=True)
             return {}
 
     def _spoilt(self, source: Path, place: Path, words: str) -> int:
         _LOG.warning(
-            "an engine on the volume is unusable, the set is removed", extra={"file": source.name, "why": words}
+            "an engine on the volume is unusable, the set was removed", extra={"file": source.name, "why": words}
         )
         (self.shared / SET_NAME).unlink(missing_ok=True)
         source.unlink(missing_ok=True)

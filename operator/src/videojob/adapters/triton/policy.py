@@ -50,7 +50,7 @@ class RetryPolicy:
     first_delay_s: float = 0.1
     max_delay_s: float = 2.0
 
-    def goes_on(self, error: grpc.RpcError, *, timeouts: int, failing_s: float) -> bool:
+    def may_retry(self, error: grpc.RpcError, *, timeouts: int, failing_s: float) -> bool:
         """Whether a request whose last attempt ended with `error`, which may pass, is sent again.
 
         Args:
@@ -135,7 +135,7 @@ def _rejection(error: grpc.RpcError, *, model: str, address: str) -> VideoJobErr
     """The error for a request that the server would not take a second time either."""
     code, words = _code(error), details(error)
     if is_too_large(error):
-        return RequestTooLarge(f"the server at {address} takes no message as large as this: {words}", uri=model)
+        return RequestTooLarge(f"the server at {address} rejects messages of this size: {words}", uri=model)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return ModelSignatureMismatch(
             f"the server refused the request: {words}", uri=model, hint="Compare config.pbtxt with the model's tensors."
@@ -146,7 +146,7 @@ def _rejection(error: grpc.RpcError, *, model: str, address: str) -> VideoJobErr
         return ModelSignatureMismatch(f"the server refused the request: {words}", uri=model, hint=DECOUPLED_HINT)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         hint = "Check that the address is that of Triton's own gRPC, and that a proxy before it passes all its methods."
-        return ServerError(f"what answers at {address} is no Triton: {words} ({code.name})", uri=model, hint=hint)
+        return ServerError(f"what answers at {address} is not Triton: {words} ({code.name})", uri=model, hint=hint)
     return ServerError(f"the server at {address} failed: {words} ({code.name})", uri=model)
 
 

@@ -78,10 +78,10 @@ def variant_config(text: str, source: str, variant: Variant) -> str:
     contract = contract_from_config(MessageToDict(config, preserving_proto_field_name=True))
     if (config.backend or config.platform) not in ONNX_BACKENDS:
         raise ModelLoadFailed(
-            f"a form for {variant.backend} is asked for, but the model's backend is "
+            f"backend {variant.backend} is requested, but the model's own backend is "
             f"{config.backend or config.platform!r}",
             uri=source,
-            hint="Only ONNX models have several forms; give the catalogue's variant backend python for a Python model.",
+            hint="Only ONNX models can use another backend; set backend: python in the variant of a Python model.",
         )
     if variant.backend == "tensorrt" and variant.accelerator != "gpu":
         raise ModelLoadFailed("TensorRT needs a GPU", uri=source, hint="Use backend onnxruntime for CPUs.")

@@ -54,7 +54,7 @@ class RequestEncoder:
 
     Args:
         model, version: as Triton names them.
-        input_name, dtype: of the one input, in Triton's words.
+        input_name, dtype: of the one input, as Triton names it.
         outputs: names of the outputs to ask for.
     """
 

@@ -55,11 +55,11 @@ def explain(error: ErrorDetails, root: type[BaseModel], written: str | None = No
         case "extra_forbidden":
             answer = _unknown_field(error["loc"], root)
         case "literal_error":
-            what = f"{_shown(value, written)} is not one of the words allowed here"
+            what = f"{_shown(value, written)} is not one of the allowed values"
             answer = what, _suggest_word(written or value, str(context["expected"]))
         case "string_pattern_mismatch":
             wording = WORDING.get(str(context["pattern"]), f"text that matches {context['pattern']}")
-            answer = f"{_shown(value)} does not fit", f"Wanted is {wording}."
+            answer = f"{_shown(value)} does not fit", f"Expected: {wording}."
         case _ if kind.endswith("_type"):
             answer = _wrong_type(kind.removesuffix("_type"), value, written, error["loc"])
         case _:
@@ -116,18 +116,18 @@ _TYPE_WORDS = {
 }
 
 
-def _wrong_type(wanted: str, value: object, written: str | None, path: Sequence[str | int]) -> tuple[str, str]:
+def _wrong_type(expected_type: str, value: object, written: str | None, path: Sequence[str | int]) -> tuple[str, str]:
     found = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "fields"}
     shown = _shown(value, written)
     what = f"found {found.get(type(value), 'something else')} ({shown})"
     if value is None or value == {}:
         what = f"found nothing ({shown})" if written else "found nothing"
-    fix = f"Wanted is {_TYPE_WORDS.get(wanted, wanted)}."
-    if wanted == "string" and (isinstance(value, (int, float)) or (value is None and written)):
+    fix = f"Expected: {_TYPE_WORDS.get(expected_type, expected_type)}."
+    if expected_type == "string" and (isinstance(value, (int, float)) or (value is None and written)):
         name = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
         fix = f'Write it in quotes: {name}"{shown}".'
-    elif wanted in ("int", "bool") and isinstance(value, str):
-        fix = f"Wanted is {_TYPE_WORDS[wanted]}, without quotes."
+    elif expected_type in ("int", "bool") and isinstance(value, str):
+        fix = f"Expected: {_TYPE_WORDS[expected_type]}, without quotes."
     return what, fix
 
 

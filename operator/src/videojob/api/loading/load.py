@@ -100,7 +100,7 @@ def _job(tree: Tree, file: str) -> VideoJob | list[ManifestProblem]:
         problems = [_problem(detail, tree, file) for detail in found[:MAX_PROBLEMS]]
         if len(found) > MAX_PROBLEMS:
             what = f"there are {len(found) - MAX_PROBLEMS} more problems"
-            problems.append(replace(problems[-1], field="", what=what, fix="Put these right first."))
+            problems.append(replace(problems[-1], field="", what=what, fix="Correct these first."))
         return problems
 
 
@@ -114,9 +114,9 @@ def _kind_problem(tree: Tree, file: str) -> ManifestProblem | None:
     if not isinstance(tree.value, dict):
         start = tree.place(())
         return ManifestProblem(file, start.line, start.column, "", "this is no Kubernetes object", _header_hint())
-    for field, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         found: Plain = tree.value.get(field)
-        if found != wanted:
+        if found != expected:
             place = tree.place((field,))
             written = tree.words.get((field,), str(found))
             what = "this field is missing" if found is None else f"{written[:60]!r} is not known here"
@@ -135,7 +135,7 @@ def _doubles(jobs: list[VideoJob], trees: list[Tree], file: str) -> list[Manifes
         identity = (job.metadata.namespace, job.metadata.name)
         if identity in seen:
             place = tree.place(("metadata", "name"))
-            what = f"a job {job.metadata.name!r} stands in this file already"
+            what = f"a job {job.metadata.name!r} is in this file already"
             problems.append(
                 ManifestProblem(file, place.line, place.column, "metadata.name", what, "Give it another name.")
             )

@@ -125,7 +125,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> YamlProblem:
     if line[: len(line) - len(line.lstrip())].count("\t"):
         return YamlProblem(place, "a tab indents this line", "Indent with spaces: YAML knows no tabs.")
     said = " ".join(part for part in (error.context, error.problem) if part)
-    return YamlProblem(place, f"this is not YAML: {said}", "Look at the indentation and at missing quotes near here.")
+    return YamlProblem(place, f"this is not YAML: {said}", "Check the indentation, and for missing quotes near here.")
 
 
 class _Reader:
@@ -173,7 +173,7 @@ class _Reader:
             raise YamlProblem(place, f"there are more than {MAX_VALUES} values", "Split the manifest.")
         if len(path) > MAX_DEPTH:
             raise YamlProblem(
-                place, f"this is nested deeper than {MAX_DEPTH} levels", "No VideoJob is: look at the indentation."
+                place, f"this is nested deeper than {MAX_DEPTH} levels", "A VideoJob never is: check the indentation."
             )
 
     def _sequence(self, path: _Path) -> list[Plain]:
@@ -193,7 +193,7 @@ class _Reader:
             if name in values:
                 first = self._places[(*path, name)].line
                 raise YamlProblem(
-                    place, f"the field {name!r} stands there twice, first in line {first}", "Remove one of them."
+                    place, f"the field {name!r} occurs twice, first in line {first}", "Remove one of them."
                 )
             if name == "<<" and event.implicit[0]:
                 raise YamlProblem(place, "merge keys (<<) are not accepted", "Write the fields out.")

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from videojob.adapters.kubernetes.api import KubernetesApi
 
 KubeconfigOption = Annotated[
-    Path | None, typer.Option("--kubeconfig", help="Of the cluster.", show_default="KUBECONFIG or ~/.kube/config")
+    Path | None, typer.Option("--kubeconfig", help="Kubeconfig file.", show_default="KUBECONFIG or ~/.kube/config")
 ]
 ContextOption = Annotated[
-    str | None, typer.Option("--context", help="Of the kubeconfig.", show_default="its current one")
+    str | None, typer.Option("--context", help="Context of the kubeconfig.", show_default="its current one")
 ]
 _JOBS_LISTED = 20
 
@@ -93,11 +93,11 @@ def stored_job(cluster: Cluster, namespace: str, name: str) -> Object:
     except ClusterRefused as error:
         raise SetupError(
             f"there is no VideoJob {name} in the namespace {namespace}, and none can be listed: {error.message}",
-            hint=f"Is VideoJob installed on this cluster? `{program_name()} doctor` looks.",
+            hint=f"Is VideoJob installed on this cluster? `{program_name()} doctor` checks.",
         ) from error
     names = ", ".join(str(job["metadata"]["name"]) for job in jobs[:_JOBS_LISTED])
     more = " and more" if len(jobs) > _JOBS_LISTED else ""
-    hint = f"There are: {names}{more}." if names else "There is none at all in it: give --namespace or --context."
+    hint = f"There are: {names}{more}." if names else "The namespace has none: check --namespace and --context."
     raise SetupError(f"there is no VideoJob {name} in the namespace {namespace}", hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""`videojob doctor`: looks at a cluster one check after another, and says what is wrong and what to do."""
+"""`videojob doctor`: checks a cluster, and says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -69,13 +69,14 @@ def doctor(
     *,
     access: Access,
     system_namespace: Annotated[
-        str | None, typer.Option("--system-namespace", help="Of the installation.", show_default="wherever it is")
+        str | None,
+        typer.Option("--system-namespace", help="Namespace of the installation.", show_default="searched for"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
     """Check a cluster: installation, rights, nodes, identity, table, models, quota, monitoring.
 
-    AWS is asked with your own credentials. Ends with 0 when nothing is wrong, with 1 when there is a problem.
+    AWS is queried with your own credentials. Exits with 0 when nothing is wrong, with 1 when there is a problem.
     """
     shown = console()
     found: list[Finding] = []
@@ -99,18 +100,18 @@ def checks(reader: FactReader, address: str, namespace: str) -> Iterator[Finding
         yield api_finding(address, NotRead(error.message))
         return
     except ClusterRefused as error:
-        yield api_finding(address, NotRead(f"it refuses: {error.message}"))
+        yield api_finding(address, NotRead(f"it rejects the request: {error.message}"))
         return
     yield api_finding(address, version)
     try:
         yield from _cluster_checks(reader, namespace, kubernetes_version(version))
     except ClusterUnavailable as error:
-        yield problem("API server, later", f"it does not answer any more: {error.message}", "Run it again.")
+        yield problem("API server, later", f"it no longer answers: {error.message}", "Run it again.")
 
 
 def _cluster_checks(reader: FactReader, namespace: str, version: tuple[int, int] | None) -> Iterator[Finding]:
-    wanted = crd()
-    yield crd_finding(reader.crd(wanted["metadata"]["name"]), wanted)
+    expected = crd()
+    yield crd_finding(reader.crd(expected["metadata"]["name"]), expected)
     yield user_rights_finding(reader.own_rights(USER_RIGHTS, namespace), namespace)
     controllers = reader.controllers()
     yield controller_finding(controllers, videojob.__version__)
@@ -119,7 +120,7 @@ def _cluster_checks(reader: FactReader, namespace: str, version: tuple[int, int]
     if queue is not None:
         yield queue
     if isinstance(controllers, NotRead) or not controllers:
-        yield unchecked("installation", "there is no controller to see it by", "Nodes, identity and AWS are left out.")
+        yield unchecked("installation", "no controller was found", "Nodes, identity and AWS are not checked.")
         return
     yield from _release_checks(reader, reader.release(controllers[0]), namespace, version)
 
@@ -132,10 +133,10 @@ def _release_checks(
     yield controller_rights_finding(rights, f"{made.namespace}/{made.account}", namespace)
     installation = made.installation
     if installation is None:
-        advice = f"The right to get config maps in {made.namespace} is enough: nodes, identity and AWS are left out."
+        advice = f"Grant get on configmaps in {made.namespace}: nodes, identity and AWS are not checked without it."
         yield unchecked("configuration", made.no_installation, advice)
     else:
-        nodes = reader.nodes(installation.karpenter, wants_gpu=_wants_gpu(installation))
+        nodes = reader.nodes(installation.karpenter, needs_gpu=_needs_gpu(installation))
         yield from node_findings(nodes)
         yield from ami_findings(nodes.classes, version)
         gpu = installation.accelerators.get("gpu")
@@ -146,7 +147,7 @@ def _release_checks(
     yield from monitoring_findings(reader.monitoring(made.namespace))
 
 
-def _wants_gpu(installation: Installation) -> bool:
+def _needs_gpu(installation: Installation) -> bool:
     return "gpu" in installation.accelerators and any("gpu" in model.variants for model in installation.models.values())
 
 
@@ -174,7 +175,7 @@ def _aws_checks(made: Release, installation: Installation, nodes: NodeFacts) -> 
                 yield expiry_finding(name, expiry)
     if not installation.models:
         yield Finding(
-            "models", "problem", "the catalogue has no model", "Set the chart's value models: docs/guides/models.md."
+            "models", "problem", "the installation has no model", "Set the chart's value models: docs/guides/models.md."
         )
     for model in installation.models.values():
         if isinstance(model.source, S3Source):
@@ -183,7 +184,7 @@ def _aws_checks(made: Release, installation: Installation, nodes: NodeFacts) -> 
     network = gateway_facts(nodes, results.region)
     if network is not None:
         yield from gateway_findings(network)
-    if nodes.wants_gpu and nodes.flavour != "none":
+    if nodes.needs_gpu and nodes.flavour != "none":
         instances, quotas = quota_facts(nodes, results.region)
         used = frozenset(quotas) if isinstance(nodes.pools, NotRead) else capacity_types(nodes.pools)
         yield from quota_findings(quotas, used, instances)

@@ -167,19 +167,19 @@ class FactReader:
         """A service account."""
         return self._get(_ACCOUNTS, namespace, name)
 
-    def nodes(self, flavour: Flavour, *, wants_gpu: bool) -> NodeFacts:
+    def nodes(self, flavour: Flavour, *, needs_gpu: bool) -> NodeFacts:
         """Everything about nodes and what makes them."""
         made = flavour != "none"
         pools = self._list(_POOLS) if made else []
         refs = [] if isinstance(pools, NotRead) else sorted({class_of(one) for one in pools})
         return NodeFacts(
             flavour=flavour,
-            wants_gpu=wants_gpu,
+            needs_gpu=needs_gpu,
             pools=pools,
             classes={(kind, name): self._node_class(group, kind, name) for group, kind, name in refs},
             karpenter=self._list(DEPLOYMENTS, None, f"{APP}=karpenter") if flavour == "karpenter" else [],
             nodes=self._list(NODES),
-            daemon_sets=self._list(_DAEMON_SETS) if wants_gpu else [],
+            daemon_sets=self._list(_DAEMON_SETS) if needs_gpu else [],
         )
 
     def _node_class(self, group: str, kind: str, name: str) -> Object | NotRead | None:
@@ -286,7 +286,9 @@ def _of_aws(installation: Release, service: str, ask: Callable[[], T]) -> T | Mi
     """An answer of AWS; nothing is asked where pods use an endpoint that only the cluster knows."""
     endpoint = installation.endpoint(service)
     if endpoint and _ENDPOINTS[service] not in os.environ:
-        return NotRead(f"pods use {endpoint}; set {_ENDPOINTS[service]} to how you reach it, and it is looked at")
+        return NotRead(
+            f"pods use {endpoint}; set {_ENDPOINTS[service]} to an address that you can reach, to have it checked"
+        )
     try:
         return ask()
     except aws_checks.Refused as error:

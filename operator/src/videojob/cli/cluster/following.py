@@ -1,6 +1,7 @@
 """Follows one VideoJob and its Events over lost connections: threads that put what they hear into one queue.
 
-Whoever reads the queue is told when the connection is lost and when it is back, once each, and of each Event once.
+Whoever reads the queue gets an event when the connection is lost and when it is back, once each, and of each Event
+once.
 """
 
 from __future__ import annotations
@@ -69,19 +70,19 @@ class Refused:
     of_events: bool
 
 
-News = Seen | Gone | Happened | Lost | Back | Refused
+Update = Seen | Gone | Happened | Lost | Back | Refused
 
 
 class Source(Protocol):
-    """Where news come from."""
+    """Where events come from."""
 
     @property
     def job(self) -> JobState:
         """The job as it was at first."""
         ...
 
-    def next(self, timeout_s: float) -> News | None:
-        """The next news; None when there was none in time."""
+    def next(self, timeout_s: float) -> Update | None:
+        """The next event; None when there was none in time."""
         ...
 
 
@@ -91,9 +92,9 @@ class Following:
 
     cluster: Streams
     job: JobState
-    _news: queue.Queue[News] = field(default_factory=queue.Queue)
+    _updates: queue.Queue[Update] = field(default_factory=queue.Queue)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _told: set[str] = field(default_factory=set)
+    _reported: set[str] = field(default_factory=set)
     _is_lost: bool = False
 
     def start(self) -> None:
@@ -105,10 +106,10 @@ class Following:
         """Lets them end."""
         self._stop.set()
 
-    def next(self, timeout_s: float) -> News | None:
-        """The next news; None when there was none in time."""
+    def next(self, timeout_s: float) -> Update | None:
+        """The next event; None when there was none in time."""
         with suppress(queue.Empty):
-            return self._news.get(timeout=timeout_s)
+            return self._updates.get(timeout=timeout_s)
         return None
 
     def _again(self, work: Callable[[], None], of_events: bool) -> None:
@@ -120,10 +121,10 @@ class Following:
             except ClusterUnavailable as error:
                 if not of_events and not self._is_lost:
                     self._is_lost = True
-                    self._news.put(Lost(error))
+                    self._updates.put(Lost(error))
                 wait_s = min(_MOST_WAIT_S, 2 * wait_s)
             except ClusterRefused as error:
-                self._news.put(Refused(error, of_events))
+                self._updates.put(Refused(error, of_events))
                 return
             self._stop.wait(wait_s)
 
@@ -133,7 +134,7 @@ class Following:
         stored = self.cluster.get(VIDEOJOBS, job.namespace, job.name)
         if self._is_lost:
             self._is_lost = False
-            self._news.put(Back())
+            self._updates.put(Back())
         if not self._see(stored):
             return
         version = "" if stored is None else str(stored["metadata"].get("resourceVersion", ""))
@@ -145,31 +146,31 @@ class Following:
     def _see(self, value: Object | None) -> bool:
         """Tells of the job; False when there is no more to see."""
         if value is None or value["metadata"].get("uid") != self.job.uid:
-            self._news.put(Gone(replaced=value is not None))
+            self._updates.put(Gone(replaced=value is not None))
             self._stop.set()
             return False
-        self._news.put(Seen(job_state(value)))
+        self._updates.put(Seen(job_state(value)))
         return True
 
     def _watch_events(self) -> None:
-        """What there is, oldest first, then one watch, which begins with all of it: only what is new is told."""
+        """What there is, oldest first, then one watch, which begins with all of it: only what is new is reported."""
         fields = f"involvedObject.uid={self.job.uid}"
         for value in sorted(self.cluster.list(EVENTS, self.job.namespace, fields=fields), key=_time):
-            self._hear(value)
+            self._on_event(value)
         for kind, value in self.cluster.watch(EVENTS, self.job.namespace, fields=fields):
             if self._stop.is_set():
                 return
             if kind != "DELETED":
-                self._hear(value)
+                self._on_event(value)
 
-    def _hear(self, event: Object) -> None:
+    def _on_event(self, event: Object) -> None:
         version = f"{event['metadata'].get('uid', '')} {event.get('count', '')}"
-        if version not in self._told:
-            self._told.add(version)
-            self._news.put(event_news(event))
+        if version not in self._reported:
+            self._reported.add(version)
+            self._updates.put(event_update(event))
 
 
-def event_news(event: Object) -> Happened:
+def event_update(event: Object) -> Happened:
     """An Event's words."""
     return Happened(
         _time(event), str(event.get("type", "")), str(event.get("reason", "")), str(event.get("message", ""))

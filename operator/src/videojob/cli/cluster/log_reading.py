@@ -18,9 +18,9 @@ from videojob.kube.read.log_sources import LogQuery, LogSource, log_sources, ser
 from videojob.ports.cluster import Object
 
 MOST_STREAMS = 200
-_LOOK_EVERY_S = 2.0
+_LIST_EVERY_S = 2.0
 _WAIT_S = 1.0
-_LAST_WORDS_S = 1.0
+_LAST_LINES_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogRequest:
     """What of a job's logs is wanted.
 
     Attributes:
@@ -45,14 +45,16 @@ class Wanted:
     tail: int | None = None
 
 
-def find_sources(cluster: Streams, job: JobState, wanted: Wanted, notice: Callable[[str], None]) -> list[LogSource]:
-    """Every container whose log is wanted, as things are now; `notice` is told what cannot be seen, and why."""
+def find_sources(
+    cluster: Streams, job: JobState, request: LogRequest, notice: Callable[[str], None]
+) -> list[LogSource]:
+    """Every container whose log is wanted, as things are now; `notice` gets what cannot be read, and why."""
     pods: list[Object] = []
-    ours = wanted.components - {"server"}
+    ours = request.components - {"server"}
     if ours:
         labels = f"{JOB_UID}={job.uid},{COMPONENT} in ({','.join(sorted(ours))})"
         pods += cluster.list(PODS, job.namespace, labels=labels)
-    if "server" in wanted.components:
+    if "server" in request.components:
         pods += _server_pods(cluster, job, notice)
     return log_sources(pods)
 
@@ -65,17 +67,17 @@ def _server_pods(cluster: Streams, job: JobState, notice: Callable[[str], None])
         namespace, name = server
         return list(cluster.list(PODS, namespace, labels=f"{COMPONENT}=server,{SERVER}={name}"))
     except ClusterRefused as error:
-        notice(f"the server's logs are left out: {error.message}")
+        notice(f"the server's logs are not shown: {error.message}")
         return []
 
 
 def read_logs(
-    cluster: Streams, sources: list[LogSource], wanted: Wanted, notice: Callable[[str], None]
+    cluster: Streams, sources: list[LogSource], request: LogRequest, notice: Callable[[str], None]
 ) -> list[Written]:
     """What is there now, in order of time."""
     lines: list[Written] = []
     for source in sources:
-        query = LogQuery(source.container, previous=wanted.previous, tail=wanted.tail)
+        query = LogQuery(source.container, previous=request.previous, tail=request.tail)
         try:
             found = list(cluster.log(source.namespace, source.pod, query))
         except ClusterRefused as error:
@@ -94,38 +96,38 @@ class LogFollowing:
 
     cluster: Streams
     job: JobState
-    wanted: Wanted
+    request: LogRequest
     notice: Callable[[str], None]
     _lines: queue.Queue[Written] = field(default_factory=queue.Queue)
     _streams: dict[tuple[str, str], threading.Thread] = field(default_factory=dict)
     _servers: set[tuple[str, str]] = field(default_factory=set)
-    _told: set[str] = field(default_factory=set)
+    _reported: set[str] = field(default_factory=set)
 
     def lines(self) -> Iterator[Written]:
         """Lines as they come."""
-        while not self._look():
-            yield from self._heard()
+        while not self._list():
+            yield from self._received()
         while any(thread.is_alive() for key, thread in self._streams.items() if key not in self._servers):
-            yield from self._heard()
+            yield from self._received()
         for key in self._servers:  # one that was met only now has a moment to say what it has
-            self._streams[key].join(_LAST_WORDS_S / len(self._servers))
+            self._streams[key].join(_LAST_LINES_S / len(self._servers))
         for _ in range(self._lines.qsize()):
             yield self._lines.get()
 
-    def _heard(self) -> Iterator[Written]:
+    def _received(self) -> Iterator[Written]:
         """The lines that are there now, and those that come before it is time to look again."""
         with suppress(queue.Empty):
-            yield self._lines.get(timeout=_LOOK_EVERY_S)
+            yield self._lines.get(timeout=_LIST_EVERY_S)
             for _ in range(self._lines.qsize()):
                 yield self._lines.get_nowait()
 
-    def _look(self) -> bool:
+    def _list(self) -> bool:
         """Begins to follow what is new; whether the job has ended."""
         try:
             stored = self.cluster.get(VIDEOJOBS, self.job.namespace, self.job.name)
-            sources = find_sources(self.cluster, self.job, self.wanted, self._tell_once)
+            sources = find_sources(self.cluster, self.job, self.request, self._tell_once)
         except ClusterUnavailable as error:
-            self._tell_once(f"no answer from the API server, trying again: {error.message}")
+            self._tell_once(f"no answer from the API server, retrying: {error.message}")
             return False
         for source in sources:
             self._follow(source)
@@ -151,7 +153,7 @@ class LogFollowing:
     def _stream(self, source: LogSource) -> None:
         """One container's log to its end; what came twice over a lost connection is dropped."""
         last = ("", "")
-        query = LogQuery(source.container, follow=True, tail=self.wanted.tail)
+        query = LogQuery(source.container, follow=True, tail=self.request.tail)
         while True:
             try:
                 for time, text in self.cluster.log(source.namespace, source.pod, query):
@@ -164,7 +166,7 @@ class LogFollowing:
                 if self._has_ended(source):
                     return
             except ClusterUnavailable as error:
-                self._tell_once(f"{source.label}: the log broke off, trying again: {error.message}")
+                self._tell_once(f"{source.label}: the log stream broke off, retrying: {error.message}")
             except ClusterRefused as error:
                 self._tell_once(f"{source.label}: {error.message}")
                 return
@@ -177,6 +179,6 @@ class LogFollowing:
         return all(one.has_ended for one in log_sources([pod]) if one.container == source.container)
 
     def _tell_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._reported:
+            self._reported.add(text)
             self.notice(text)

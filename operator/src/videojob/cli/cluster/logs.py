@@ -20,7 +20,7 @@ from videojob.cli.cluster.connection import (
     find_job,
 )
 from videojob.cli.cluster.log_lines import LogLine, line_text, log_line
-from videojob.cli.cluster.log_reading import MOST_STREAMS, LogFollowing, Wanted, Written, find_sources, read_logs
+from videojob.cli.cluster.log_reading import MOST_STREAMS, LogFollowing, LogRequest, Written, find_sources, read_logs
 from videojob.cli.options import with_options
 from videojob.cli.terminal import console, tell
 from videojob.errors import UsageError
@@ -45,23 +45,24 @@ def logs(
     name: JobArgument,
     *,
     access: Access,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until the job ends.")] = False,
     component: Annotated[
-        list[Component] | None, typer.Option("--component", help="Whose; may be given again.", show_default="all")
+        list[Component] | None,
+        typer.Option("--component", help="Component whose logs to show; repeatable.", show_default="all"),
     ] = None,
     previous: Annotated[
-        bool, typer.Option("--previous", "-p", help="Of containers before they were started again.")
+        bool, typer.Option("--previous", "-p", help="Logs of containers before their last restart.")
     ] = False,
-    tail: Annotated[int, typer.Option(min=-1, help="Lines of the end of each log; -1 for all.")] = 200,
-    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written, behind their pod.")] = False,
+    tail: Annotated[int, typer.Option(min=-1, help="Last lines of each log; -1 for all.")] = 200,
+    raw: Annotated[bool, typer.Option("--raw", help="Unformatted lines, each after the name of its pod.")] = False,
 ) -> None:
     """Show the logs of a VideoJob's pods on the cluster, and of the inference server that they use."""
     if follow and previous:
-        raise UsageError("what was written before a restart does not go on", hint="Leave out --follow or --previous.")
-    wanted = Wanted(frozenset(component or tuple(Component)), previous, None if tail < 0 else tail)
+        raise UsageError("logs from before a restart cannot be followed", hint="Leave out --follow or --previous.")
+    request = LogRequest(frozenset(component or tuple(Component)), previous, None if tail < 0 else tail)
     with connected(access, connections=MOST_STREAMS + 10) as there:
         job = find_job(there.api, there.namespace, name)
-        lines = _followed(there, job, wanted) if follow else _read(there, job, wanted)
+        lines = _followed(there, job, request) if follow else _read(there, job, request)
         try:
             write_lines(console(), lines, raw=raw)
         except KeyboardInterrupt:
@@ -75,25 +76,25 @@ def _notice(text: str) -> None:
     tell(console(stderr=True), text, "yellow")
 
 
-def _followed(there: Connected, job: JobState, wanted: Wanted) -> Iterable[Written]:
-    return LogFollowing(there.api, job, wanted, _notice).lines()
+def _followed(there: Connected, job: JobState, request: LogRequest) -> Iterable[Written]:
+    return LogFollowing(there.api, job, request, _notice).lines()
 
 
-def _read(there: Connected, job: JobState, wanted: Wanted) -> Iterable[Written]:
-    sources = find_sources(there.api, job, wanted, _notice)
-    readable = [one for one in sources if (one.has_previous if wanted.previous else one.has_begun)]
-    for text in missing_text(job, sources, readable, wanted):
+def _read(there: Connected, job: JobState, request: LogRequest) -> Iterable[Written]:
+    sources = find_sources(there.api, job, request, _notice)
+    readable = [one for one in sources if (one.has_previous if request.previous else one.has_begun)]
+    for text in missing_text(job, sources, readable, request):
         _notice(text)
-    return read_logs(there.api, readable, wanted, _notice)
+    return read_logs(there.api, readable, request, _notice)
 
 
-def missing_text(job: JobState, sources: list[LogSource], readable: list[LogSource], wanted: Wanted) -> list[str]:
+def missing_text(job: JobState, sources: list[LogSource], readable: list[LogSource], request: LogRequest) -> list[str]:
     """Why some logs, or all, are not there."""
-    if wanted.previous:
-        return [] if readable else ["no container was started again: there is no log before the present one"]
+    if request.previous:
+        return [] if readable else ["no container was restarted: there are no previous logs"]
     if not sources:
-        state = job.reason or "not looked at by a controller yet"
-        end = "; those of an ended job go with its Jobs, look into your store of logs" if job.has_ended else ""
+        state = job.reason or "not yet picked up by the controller"
+        end = "; pods of a finished job are deleted with its Jobs: see your log store" if job.has_ended else ""
         return [f"{job.namespace}/{job.name} is {state} and has no pods{end}"]
     return [f"{one.label} waits: {one.waits}" for one in sources if one.waits and not one.has_begun]
 

@@ -1,4 +1,4 @@
-"""`videojob suspend NAME` and `videojob resume NAME`: hold a job and let it go on. Twice is as good as once.
+"""`videojob suspend NAME` and `videojob resume NAME`: set or clear spec.suspend. Both are idempotent.
 
 A job that failed goes on too, with what it has committed; then each call counts.
 """
@@ -26,8 +26,8 @@ from videojob.kube.read.job_state import JobState, job_state
 from videojob.ports.cluster import Cluster
 from videojob.reasons import Phase
 
-_ENDED_HINT = "Its summary stands, also for inputs that failed. For those create a VideoJob with them alone."
-JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
+_ENDED_HINT = "Its summary is final. For inputs that failed, create a VideoJob with them alone."
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
 
 @with_options
@@ -37,7 +37,7 @@ def suspend(
     access: Access,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold a VideoJob on the cluster: its pods go, finished segments stay."""
+    """Suspend a VideoJob on the cluster: its pods terminate, finished segments are kept."""
     _set(access, name, held=True, as_json=as_json)
 
 
@@ -48,22 +48,22 @@ def resume(
     access: Access,
     active_deadline: Annotated[
         int | None,
-        typer.Option("--active-deadline-seconds", min=1, help="Of a job that failed: its new limit, from now on."),
+        typer.Option("--active-deadline-seconds", min=1, help="For a failed job: its new limit, counted from now."),
     ] = None,
     backoff_limit: Annotated[
-        int | None, typer.Option("--backoff-limit", min=0, max=20, help="Of a job that failed: its new limit.")
+        int | None, typer.Option("--backoff-limit", min=0, max=20, help="For a failed job: its new limit.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a VideoJob on the cluster go on that is held, or that failed: finished segments stay."""
+    """Resume a suspended or failed VideoJob on the cluster; finished segments are kept."""
     given = {"activeDeadlineSeconds": active_deadline, "backoffLimit": backoff_limit}
     changes = {field: value for field, value in given.items() if value is not None}
     with connected(access) as there:
         before = find_job(there.api, there.namespace, name)
         if before.phase is not Phase.FAILED:
-            after = _held_no_more(there.api, before, changes)
+            after = _resume(there.api, before, changes)
         else:
-            after = go_on(there.api, before, changes)
+            after = resume_failed(there.api, before, changes)
     changed = before.resumes != after.resumes or before.suspend != after.suspend
     if as_json:
         write_json(hold_document(after, changed=changed))
@@ -71,7 +71,7 @@ def resume(
         tell(console(), hold_text(after, access, changed=changed, failed=before.phase is Phase.FAILED))
 
 
-def _held_no_more(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -> JobState:
+def _resume(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -> JobState:
     if changes:
         raise UsageError(
             f"{job.namespace}/{job.name} has not failed: {', '.join(changes)} cannot change now",
@@ -80,7 +80,7 @@ def _held_no_more(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -
     return hold(cluster, job, held=False)
 
 
-def go_on(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -> JobState:
+def resume_failed(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -> JobState:
     """Raises spec.resumes of a job that failed, with what shall be otherwise; returns the job afterwards.
 
     Raises:
@@ -91,8 +91,8 @@ def go_on(cluster: Cluster, job: JobState, changes: Mapping[str, Any]) -> JobSta
     name = f"{job.namespace}/{job.name}"
     if job.deleting:
         raise UsageError(f"{name} is being deleted: it cannot be resumed", hint="")
-    wanted = {"resumes": job.resumes + 1, "suspend": False, **changes}
-    stored = cluster.patch(VIDEOJOBS, job.namespace, job.name, {"spec": wanted})
+    request = {"resumes": job.resumes + 1, "suspend": False, **changes}
+    stored = cluster.patch(VIDEOJOBS, job.namespace, job.name, {"spec": request})
     if stored is None:
         raise SetupError(f"{name} was deleted just now", hint="")
     after = job_state(stored)
@@ -126,7 +126,7 @@ def hold(cluster: Cluster, job: JobState, *, held: bool) -> JobState:
     if job.has_ended:
         raise UsageError(
             f"{job.namespace}/{job.name} has ended ({job.reason}): it cannot be {verb}",
-            hint=_ENDED_HINT if job.phase is Phase.SUCCEEDED else "`videojob resume` lets it go on.",
+            hint=_ENDED_HINT if job.phase is Phase.SUCCEEDED else "`videojob resume` resumes it.",
         )
     if job.deleting:
         raise UsageError(f"{job.namespace}/{job.name} is being deleted: it cannot be {verb}", hint="")
@@ -142,17 +142,17 @@ def hold_text(job: JobState, access: Access, *, changed: bool, failed: bool = Fa
     """What was done, and what comes of it; `failed` before."""
     name = f"{job.namespace}/{job.name}"
     if failed:
-        watch = f"{command_line('watch', job, access)}  shows how it gets on"
-        return f"{name} goes on{_kept_text(job)}.\n{watch}"
+        watch = f"{command_line('watch', job, access)}  shows its progress"
+        return f"{name} resumes{_kept_text(job)}.\n{watch}"
     if job.suspend and not changed:
         return f"{name} was suspended already{_kept_text(job)}."
     if job.suspend:
-        what = f"its pods end their segments within their grace period and go{_kept_text(job)}"
-        return f"{name} is suspended: {what}.\n{command_line('resume', job, access)}  lets it go on"
+        what = f"its pods finish their segments within the grace period, then terminate{_kept_text(job)}"
+        return f"{name} is suspended: {what}.\n{command_line('resume', job, access)}  resumes it"
     if not changed:
-        return f"{name} was not suspended: {job.reason or 'no controller has looked at it yet'}."
+        return f"{name} was not suspended: {job.reason or 'not yet picked up by the controller'}."
     how = f"as soon as Kueue admits it to the queue {job.queue}" if job.queue else "where it stopped"
-    return f"{name} goes on {how}.\n{command_line('watch', job, access)}  shows how it gets on"
+    return f"{name} resumes {how}.\n{command_line('watch', job, access)}  shows its progress"
 
 
 def _kept_text(job: JobState) -> str:
@@ -160,7 +160,7 @@ def _kept_text(job: JobState) -> str:
     if progress is None or not progress.segments_done:
         return ""
     total = progress.segments_total or progress.segments_done
-    return f"; {progress.segments_done} of {total} {plural(total, 'segment')} are done and stay"
+    return f"; {progress.segments_done} of {total} {plural(total, 'segment')} are done and kept"
 
 
 def hold_document(job: JobState, *, changed: bool) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from videojob.ports.clock import Clock
 from videojob.printable import printable
 from videojob.reasons import Phase
 
-_LOOK_EVERY_S = 1.0
-_LAST_WORDS_S = 1.0
+_REDRAW_EVERY_S = 1.0
+_LAST_EVENTS_S = 1.0
 """Events about a job's end may come a moment behind its status."""
 _STYLES = {"Completed": "bold green", "PartiallyCompleted": "bold yellow"}
 
@@ -42,7 +42,7 @@ def watch(
     access: Access,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
-    """Watch a VideoJob on the cluster until it ends; ends with the exit code that `run` would have."""
+    """Watch a VideoJob on the cluster until it ends; the exit code is that of `run`."""
     clock = SystemClock()
     with connected(access) as there:
         following = Following(there.api, find_job(there.api, there.namespace, name))
@@ -67,14 +67,14 @@ def _stoppable(following: Following, access: Access) -> Iterator[None]:
     except KeyboardInterrupt as error:
         job = following.job
         again, hold = (command_line(words, job, access) for words in ("watch", "suspend"))
-        hint = f"`{again}` watches it again, `{hold}` stops it."
-        raise Cancelled(f"the watch was stopped; {job.namespace}/{job.name} goes on", hint=hint) from error
+        hint = f"`{again}` watches it again, `{hold}` suspends it."
+        raise Cancelled(f"the watch was stopped; {job.namespace}/{job.name} continues", hint=hint) from error
     finally:
         following.stop()
 
 
 def watch_job(following: Source, shown: WatchDisplay, clock: Clock) -> tuple[JobState, list[Happened]]:
-    """Shows the job until it has ended and nothing more is heard of it; returns its last state and its Events.
+    """Shows the job until it has ended and no more events arrive; returns its last state and its Events.
 
     Raises:
         ClusterRefused: it may not be read any more.
@@ -83,17 +83,17 @@ def watch_job(following: Source, shown: WatchDisplay, clock: Clock) -> tuple[Job
     job = following.job
     events: list[Happened] = []
     while True:
-        news = following.next(_LAST_WORDS_S if job.has_ended else _LOOK_EVERY_S)
-        match news:
+        update = following.next(_LAST_EVENTS_S if job.has_ended else _REDRAW_EVERY_S)
+        match update:
             case None if job.has_ended:
                 return job, events
             case Seen(job):
                 pass
             case Happened():
-                events.append(news)
-                shown.event(news)
+                events.append(update)
+                shown.event(update)
             case Lost(error):
-                shown.notice(f"no answer from the API server, trying again: {error.message}")
+                shown.notice(f"no answer from the API server, retrying: {error.message}")
             case Back():
                 shown.notice("the API server answers again")
             case Refused(error, of_events=True):
@@ -106,9 +106,11 @@ def watch_job(following: Source, shown: WatchDisplay, clock: Clock) -> tuple[Job
 
 
 def _gone(job: JobState, replaced: bool) -> SetupError:
-    how = "was deleted and made anew" if replaced else "was deleted"
+    how = "was deleted and created again" if replaced else "was deleted"
     hint = (
-        f"`{command_line('watch', job)}` watches the new one." if replaced else "What it committed stays in its table."
+        f"`{command_line('watch', job)}` watches the new one."
+        if replaced
+        else "Its committed results remain in the table."
     )
     return SetupError(f"{job.namespace}/{job.name} {how} while it was watched", hint=hint)
 
@@ -135,4 +137,4 @@ def show_end(where: Console, job: JobState, access: Access) -> None:
         tell(where, f"  results  DynamoDB table {printable(job.table)}")
         tell(where, f"  {command_line('results', job, access)}")
     else:
-        tell(where, f"  {command_line('logs', job, access)}  shows what its pods said")
+        tell(where, f"  {command_line('logs', job, access)}  shows the logs of its pods")

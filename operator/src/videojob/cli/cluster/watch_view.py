@@ -22,8 +22,8 @@ from videojob.ports.clock import Clock
 from videojob.reasons import Phase
 
 _STYLES = {Phase.SUCCEEDED: "bold green", Phase.FAILED: "bold red", Phase.WORKING: "bold", Phase.WAITING: "bold yellow"}
-_NOT_LOOKED_AT = "no controller has looked at the job yet"
-_PATIENT_S = 15.0  # a controller that works has looked at a new job long before
+_NOT_PICKED_UP = "not yet picked up by the controller"
+_PATIENT_S = 15.0  # a healthy controller has reconciled a new job long before
 
 
 class WatchDisplay(Screen):
@@ -46,18 +46,18 @@ class PlainWatch(Lines, WatchDisplay):
         super().__init__(console, clock)
         self._state = ("", "")
         self._conditions: dict[str, str] = {}
-        self._heard: set[tuple[str, str]] = set()
+        self._shown_events: set[tuple[str, str]] = set()
         self._progress = ""
 
     def state(self, job: JobState, now_s: float) -> None:
-        """What has changed since the last call; how a job ended is told elsewhere."""
+        """What has changed since the last call; how a job ended is shown elsewhere."""
         if job.has_ended:
             return
         self._tell_state(job, now_s)
         for one in job.conditions:
             text = condition_text(one, job)
-            is_news = one.status == "True" or one.type != "Suspended" or one.type in self._conditions
-            if is_news and self._conditions.get(one.type) != text:
+            is_new = one.status == "True" or one.type != "Suspended" or one.type in self._conditions
+            if is_new and self._conditions.get(one.type) != text:
                 self._conditions[one.type] = text
                 self.line(f"  {text}")
         progress = "" if job.progress is None else progress_text(run_progress(job.progress))
@@ -69,18 +69,18 @@ class PlainWatch(Lines, WatchDisplay):
         """One line, unless the state has said it."""
         words = (event.reason, event.message)
         if words != self._state:
-            self._heard.add(words)
+            self._shown_events.add(words)
             self.line(event_text(event))
 
     def _tell_state(self, job: JobState, now_s: float) -> None:
         words = (job.reason, state_text(job, now_s) if job.phase is None else job.message)
         if words == self._state:
             return
-        if words not in self._heard:
-            repeated = any(job.message == message for _, message in self._heard)
+        if words not in self._shown_events:
+            repeated = any(job.message == message for _, message in self._shown_events)
             self.line(f"{job.namespace}/{job.name}: {job.reason}" if repeated else state_text(job, now_s))
         self._state = words
-        self._heard.clear()
+        self._shown_events.clear()
 
 
 class LiveWatch(LiveArea, WatchDisplay):
@@ -104,8 +104,8 @@ def state_text(job: JobState, now_s: float) -> str:
     """One line: the job, its state in one word, and why."""
     if job.phase is None:
         waited_s = 0.0 if job.created_s is None else now_s - job.created_s
-        hint = f"; is the controller there? `{program_name()} doctor` looks" if waited_s > _PATIENT_S else ""
-        return f"{job.namespace}/{job.name}: {_NOT_LOOKED_AT}{hint}"
+        hint = f"; `{program_name()} doctor` checks the controller" if waited_s > _PATIENT_S else ""
+        return f"{job.namespace}/{job.name}: {_NOT_PICKED_UP}{hint}"
     going = " (it is being deleted)" if job.deleting else ""
     message = f": {job.message}" if job.message else ""
     return f"{job.namespace}/{job.name}: {job.reason}{message}{going}"
@@ -146,7 +146,7 @@ def watch_view(job: JobState, now_s: float) -> RenderableType:
     lasted_s = job.lasted_s(now_s)
     if lasted_s is not None:
         head.append_text(cell(f"  for {duration_text(lasted_s)}", "dim"))
-    if job.has_ended:  # how it ended is told below, and stays
+    if job.has_ended:  # how it ended is printed below, and stays
         return head
     lines: list[RenderableType] = [head, cell(f"  {_why(job, now_s)}")]
     if job.progress is not None:

@@ -25,7 +25,7 @@ app = typer.Typer(help="The models that can be run on this machine.", no_args_is
 Repository = Annotated[
     Path | None, typer.Option("--repository", help="The model repository; this machine's own by default.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
 
 class Colour(StrEnum):
@@ -74,10 +74,12 @@ def add(  # long because an option is declared in the signature; the body only h
         str, typer.Argument(help="The ONNX file, or its http or https address.", metavar="FILE", show_default=False)
     ],
     *,
-    name: Annotated[str, typer.Option(help="What the model is to be called.", show_default=False)],
+    name: Annotated[str, typer.Option(help="Name of the model.", show_default=False)],
     decoder: Annotated[
         str,
-        typer.Option(help="How its outputs are read: yolo, yolox, detr, ssd, classification, centerface, or your own."),
+        typer.Option(
+            help="Box decoder for its outputs: yolo, yolox, detr, ssd, classification, centerface, or your own."
+        ),
     ],
     sha256: Annotated[
         str | None, typer.Option(help="Digest that the file must have; needed for an address.", metavar="HEX")
@@ -95,13 +97,13 @@ def add(  # long because an option is declared in the signature; the body only h
     std: Annotated[str | None, typer.Option(help="Then divided by: one number, or three.")] = None,
     resize: Annotated[Resize | None, typer.Option(help="letterbox for yolo and yolox, stretch for others.")] = None,
     pad_value: Annotated[int | None, typer.Option(min=0, max=255, help="What letterbox fills with: 114.")] = None,
-    layout: Annotated[Layout | None, typer.Option(help="Only when the graph's axes do not tell.")] = None,
+    layout: Annotated[Layout | None, typer.Option(help="Needed only when the graph's axes are ambiguous.")] = None,
     long_side: Annotated[int | None, typer.Option(min=1, help="Input size of a graph that takes any: 640.")] = None,
     stride: Annotated[int | None, typer.Option(min=1, help="What its sides are multiples of: 32.")] = None,
     output: Annotated[list[str] | None, typer.Option(help="Output to read, in the decoder's order; repeat it.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the decoder, as in iou=0.5; repeat it.")] = None,
     max_batch: Annotated[int, typer.Option(min=1, max=1024, help="Frames per execution, if the graph allows.")] = 16,
-    replace: Annotated[bool, typer.Option("--replace", help="Take the place of a model of that name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")] = False,
     as_json: Json = False,
 ) -> None:
     """Add an ONNX model: inspect it, write its folder, try it out. Nothing is left behind when it does not fit."""
@@ -148,7 +150,7 @@ def add(  # long because an option is declared in the signature; the body only h
         return
     _print_named(done.model.name, f"added: {done.model.folder}")
     trial = done.trial
-    _print(f"  tried with noise at {trial.width} x {trial.height}: {trial.frame_ms:.1f} ms per frame on one core")
+    _print(f"  tested with noise at {trial.width} x {trial.height}: {trial.frame_ms:.1f} ms per frame on one core")
     for note in done.notes:
         _print(cell(f"  {note}", "yellow"))
     _print(f"  use it: model.name: {done.model.name} in a VideoJob")
@@ -211,7 +213,7 @@ def digest(
 ) -> None:
     """Print the digest over a model's files, by which a cluster's catalogue pins it."""
     folder = Path(model)
-    # Through the look-up, so that a name that is none is told with those there are.
+    # Through the look-up, so that a name that is none is reported with the names that exist.
     folder = folder if (folder / CONFIG_NAME).is_file() else look_up(model, repository).folder
     found_model = read_model(folder.resolve())
     refuse_other_protocols(found_model.config)

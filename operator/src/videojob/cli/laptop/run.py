@@ -72,7 +72,9 @@ def run(
             show_default=DEFAULT_THRESHOLD,
         ),
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="File to keep the manifest in that is made of the videos.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="File to save the manifest that is generated from the videos.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --save.")] = False,
     name: Annotated[
         str | None,
@@ -86,16 +88,19 @@ def run(
     region: Annotated[str | None, typer.Option(help="AWS region of the table, instead of the manifest's.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Endpoint of DynamoDB, as for DynamoDB Local.")] = None,
     create_table: Annotated[
-        bool, typer.Option("--create-table", help="Make the DynamoDB table if there is none.")
+        bool, typer.Option("--create-table", help="Create the DynamoDB table if it does not exist.")
     ] = False,
     triton_url: Annotated[
         str | None, typer.Option(help="HOST:PORT of a running Triton's gRPC, instead of the embedded one.")
     ] = None,
     model_repository: Annotated[Path | None, typer.Option(help="Folder of models for the embedded Triton.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Segments side by side.", show_default="one per core")
+        int | None,
+        typer.Option(min=1, max=256, help="Concurrent workers, one segment each.", show_default="one per core"),
     ] = None,
-    grace: Annotated[float, typer.Option(min=0, help="Seconds that running segments may go on after Ctrl-C.")] = 10.0,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds that running segments may continue after Ctrl-C.")
+    ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end, nothing else.")] = False,
 ) -> None:
     """Run a manifest, or videos without one, on this machine; run it again to continue where it stopped."""

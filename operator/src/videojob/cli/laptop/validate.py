@@ -21,11 +21,11 @@ from videojob.printable import printable
 def validate(
     manifests: Annotated[list[Path], typer.Argument(help="Manifest files.", metavar="FILE…")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
 ) -> None:
-    """Check manifests without starting anything; names file, line, field, what is wrong and what would be right.
+    """Check manifests without running them; every problem comes with its line and what would be right.
 
-    Ends with 0 when all are valid, with 1 when one is not, with 2 when the command itself is wrong.
+    Exits with 0 when all are valid, with 1 when one is not, with 2 when the command itself is wrong.
     """
     found = validate_files(manifests)
     text = validation_json(found) if as_json else validation_text(found)

@@ -37,22 +37,31 @@ _STORE_PATIENCE_S = 5.0  # the queue comes back anyway; a thread that waits woul
 def controller(
     *,
     config: Annotated[Path, typer.Option(help="The installation's configuration.")] = Path("/etc/videojob/config.yaml"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of /healthz, /readyz and /metrics.")] = 8080,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Instead of the pod's own account.")] = None,
-    identity: Annotated[
-        str | None, typer.Option(help="Name in the lease.", show_default="the host's, outside of a pod with a number")
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics.")] = 8080,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Kubeconfig to use instead of the pod's service account.")
     ] = None,
-    deployment: Annotated[str, typer.Option(help="The controller's own Deployment.")] = "",
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Looks at jobs side by side.")] = 8,
-    resync: Annotated[float, typer.Option(min=1, help="Seconds between looks at everything.")] = 300.0,
-    canary: Annotated[float, typer.Option(min=0.1, help="Seconds between proofs that events come.")] = 10.0,
-    lease: Annotated[float, typer.Option(min=1, help="Seconds that a lease holds.")] = 30.0,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            help="This process's name in the Lease.", show_default="host name, with a suffix outside of a pod"
+        ),
+    ] = None,
+    deployment: Annotated[str, typer.Option(help="Name of the controller's own Deployment.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Concurrent reconciles.")] = 8,
+    resync: Annotated[float, typer.Option(min=1, help="Full resync interval, seconds.")] = 300.0,
+    canary: Annotated[
+        float, typer.Option(min=0.1, help="Interval of the check that watches deliver events, seconds.")
+    ] = 10.0,
+    lease: Annotated[float, typer.Option(min=1, help="Duration of the Lease, seconds.")] = 30.0,
     stale: Annotated[
-        float, typer.Option(min=1, help="Seconds until an installation that renews nothing is gone.")
+        float, typer.Option(min=1, help="Time after which an installation's claims expire unless renewed, seconds.")
     ] = STALE_S,
-    inactivity: Annotated[float, typer.Option(min=1, help="Seconds that a watch may be silent.")] = 45.0,
+    inactivity: Annotated[
+        float, typer.Option(min=1, help="Time without data after which a watch is restarted, seconds.")
+    ] = 45.0,
 ) -> None:
-    """Run the operator: watches VideoJobs and brings each to its end."""
+    """Run the controller, which reconciles VideoJobs and their inference servers."""
     settle_on(Where.CLUSTER)
     log_json({"component": "controller"})
     installation = read_config(config)
@@ -71,7 +80,7 @@ def controller(
         deployment=deployment,
         canary_every_s=canary,
         renew_after_s=2 * canary,
-        deaf_after_s=12 * canary,
+        unseen_after_s=12 * canary,
         stale_s=stale,
         times=WatchTimes(inactivity_s=inactivity),
     )

@@ -15,11 +15,15 @@ from videojob.worker.process.logs import log_json
 
 def stop_servers(
     *,
-    namespace: Annotated[str, typer.Option(help="Of the controller and its servers.")],
-    after_minutes: Annotated[float, typer.Option(min=1, help="Time without a sign of the controller.")] = 30.0,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Instead of the pod's own account.")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the controller and its servers.")],
+    after_minutes: Annotated[
+        float, typer.Option(min=1, help="Time since the last renewal of the Lease, minutes.")
+    ] = 30.0,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Kubeconfig to use instead of the pod's service account.")
+    ] = None,
 ) -> None:
-    """Scale inference servers to zero when no controller has renewed its Lease for long."""
+    """Scale inference servers to zero when no controller has renewed its Lease in time."""
     log_json({"component": "switch"})
     cluster = connect_cluster(kubeconfig)
     try:

@@ -49,7 +49,7 @@ from videojob.worker.pods.engines import Engines
 from videojob.worker.pods.planned_batch import planned_batch
 from videojob.worker.pods.planner import Planner
 from videojob.worker.pods.program import Drain, ended, read_job_file
-from videojob.worker.pods.sync_model import WantedModel, copy_folder, sync_model
+from videojob.worker.pods.sync_model import ModelRequest, copy_folder, sync_model
 from videojob.worker.pods.turn import Turn
 from videojob.worker.pods.video_files import SCRATCH_BYTES, FetchedFiles, most_copied_bytes, paging_for_work
 from videojob.worker.process.control import keep_memory_private
@@ -60,7 +60,7 @@ from videojob.worker.steps.inputs import InputResolver
 
 app = typer.Typer(
     name="worker",
-    help="What runs in a job's pods on a cluster.",
+    help="Commands that run in a job's pods on a cluster.",
     no_args_is_help=True,
     hidden=True,
     add_completion=False,
@@ -71,7 +71,7 @@ _INDEX = "JOB_COMPLETION_INDEX"
 _POD_BYTES = 8
 _GRACE_S = WorkerSettings().grace_s
 
-EnginesOption = Annotated[Path, typer.Option(help="Folder that this pod's server keeps TensorRT engines in.")]
+EnginesOption = Annotated[Path, typer.Option(help="Folder of the TensorRT engines of this pod's server.")]
 SharedEnginesOption = Annotated[Path | None, typer.Option(help="Folder of the engines that replicas share.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
 
@@ -80,8 +80,8 @@ JobOption = Annotated[Path, typer.Option("--job", help="The job's file.")]
 def plan(
     job: JobOption,
     *,
-    attempt: Annotated[int, typer.Option(min=1, help="Number of the planner.")],
-    probes: Annotated[int, typer.Option(min=1, max=64, help="Videos looked at side by side.")] = 4,
+    attempt: Annotated[int, typer.Option(min=1, help="Attempt number of the planner.")],
+    probes: Annotated[int, typer.Option(min=1, max=64, help="Videos probed concurrently.")] = 4,
 ) -> None:
     """Expand, pin and probe a job's inputs, and store its plan."""
     bound: dict[str, object] = {"component": "planner", "attempt": attempt}
@@ -104,15 +104,19 @@ def plan(
 def run(
     job: JobOption,
     *,
-    plan_attempt: Annotated[int, typer.Option(min=1, help="Number of the planner whose plan is run.")],
+    plan_attempt: Annotated[int, typer.Option(min=1, help="Attempt number of the planner whose plan is run.")],
     epoch: Annotated[int, typer.Option(min=1, help="The run's epoch in the results table.")],
-    batch: Annotated[int, typer.Option(min=1, help="Segments of one index.")],
+    batch: Annotated[int, typer.Option(min=1, help="Segments per index.")],
     server: Annotated[str, typer.Option(help="HOST:PORT of the server's gRPC.")],
-    workers: Annotated[int, typer.Option(min=1, help="Workers side by side.")] = 1,
-    model_version: Annotated[int | None, typer.Option(min=1, help="Of the model; by default the file's.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Concurrent workers.")] = 1,
+    model_version: Annotated[
+        int | None, typer.Option(min=1, help="Version of the model; by default the file's.")
+    ] = None,
     grace: Annotated[float, typer.Option(min=0, help="Seconds between the stop signal and the kill.")] = _GRACE_S,
     patience: Annotated[float, typer.Option(min=1, help="Seconds to wait for the server.")] = SERVER_PATIENCE_S,
-    backoff_limit: Annotated[int | None, typer.Option(min=0, help="Of the index; by default the file's.")] = None,
+    backoff_limit: Annotated[
+        int | None, typer.Option(min=0, help="Backoff limit of the index; by default the file's.")
+    ] = None,
 ) -> None:
     """Run the segments of this pod's index."""
     bound: dict[str, object] = {"component": "worker", "index": os.environ.get(_INDEX), "epoch": epoch}
@@ -158,23 +162,23 @@ def run(
 @app.command("sync-model")
 def sync(
     *,
-    model: Annotated[str, typer.Option(help="Its name.")],
-    digest: Annotated[str, typer.Option(help="That its folder must have.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    digest: Annotated[str, typer.Option(help="Digest that the model's folder must have.")],
     target: Annotated[Path, typer.Option(help="The server's model repository.")],
-    backend: Annotated[Backend, typer.Option(help="Form of its configuration.")],
-    accelerator: Annotated[Accelerator, typer.Option(help="What the server computes on.")] = "cpu",
-    instances: Annotated[int, typer.Option(min=1, help="Executions at once.")] = 1,
-    version: Annotated[int, typer.Option("--model-version", min=1, help="The one that is served.")] = 1,
-    s3: Annotated[str | None, typer.Option(help="s3://bucket/prefix of its folder.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Account that must own the bucket.")] = None,
-    region: Annotated[str | None, typer.Option(help="Of the bucket.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="A mounted folder with it.")] = None,
+    backend: Annotated[Backend, typer.Option(help="Triton backend to configure.")],
+    accelerator: Annotated[Accelerator, typer.Option(help="Accelerator of the server.")] = "cpu",
+    instances: Annotated[int, typer.Option(min=1, help="Model instances.")] = 1,
+    version: Annotated[int, typer.Option("--model-version", min=1, help="Version to serve.")] = 1,
+    s3: Annotated[str | None, typer.Option(help="s3://bucket/prefix of the model's folder.")] = None,
+    owner: Annotated[str | None, typer.Option(help="AWS account that must own the bucket.")] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region of the bucket.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Mounted folder of the model, instead of --s3.")] = None,
     engines: EnginesOption = Path(CACHE_FOLDER),
     shared_engines: SharedEnginesOption = None,
     server_release: Annotated[str, typer.Option(help="What pins the server's software, as its image's tag.")] = "",
     gpu_model: Annotated[str, typer.Option("--gpu-model", help="GPU model of all replicas.")] = "",
 ) -> None:
-    """Bring a server's model, check it and render its configuration."""
+    """Fetch a server's model, verify its digest and render its configuration."""
     settle_on(Where.CLUSTER)
     log_json({"component": "sync-model", "model": model})
 
@@ -185,10 +189,10 @@ def sync(
             bring = copy_folder(folder)
         else:
             raise UsageError("the model's source is missing", hint="Give --s3 or --folder.")
-        wanted = WantedModel(
+        request = ModelRequest(
             model, version, digest, backend, accelerator, instances, str(engines), gpu_model, server_release
         )
-        sync_model(wanted, bring, target)
+        sync_model(request, bring, target)
         if shared_engines is not None:
             Engines(_engine_cache(engines, shared_engines), SystemClock(), time.sleep).bring()
         return Ending.SETTLED, None

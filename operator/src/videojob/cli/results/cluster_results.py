@@ -42,15 +42,15 @@ def find_place(name: str, origin: Origin) -> Place:
     if origin.sink is not None:
         raise UsageError("a VideoJob on a cluster has its results in DynamoDB", hint="Leave --sink out.")
     if origin.uid is not None:
-        raise UsageError("on a cluster a job's name says which one is meant", hint="Leave --uid out.")
+        raise UsageError("on a cluster the name and namespace identify a job", hint="Leave --uid out.")
     with connected(Access(origin.namespace, origin.kubeconfig, origin.context)) as there:
         value = stored_job(there.api, there.namespace, name)
         found = results_of(value, "" if origin.table and origin.region else _job_file(there.api, value))
     table = origin.table or found.table
     if table is None:
         raise SetupError(
-            f"nothing says which table has the results of {there.namespace}/{name}",
-            hint="Give --table: the administrator knows the value results.table of the installation.",
+            f"no table is known for the results of {there.namespace}/{name}",
+            hint="Give --table: it is the chart's value results.table, which the administrator knows.",
         )
     region = origin.region or found.region
     config = SinkConfig("dynamodb", table=table, region=region, endpoint_url=origin.endpoint_url)
@@ -63,7 +63,7 @@ def results_of(value: Object, file: str) -> JobTable:
 
     Args:
         value: its object.
-        file: what its pods read, the one place that has an installation's defaults; "" when it is not to be had.
+        file: what its pods read, the one place that has an installation's defaults; "" when it is not available.
     """
     spec, status = value.get("spec") or {}, value.get("status") or {}
     target = (spec.get("results") or {}).get("dynamodb") or {}

@@ -28,16 +28,16 @@ def delete_results(where: Place, *, sure: bool, unfinished: bool) -> None:
         SinkError: the store does not answer: what is left is removed by the same command.
     """
     if where.job is not None and where.job.phase in {None, Phase.WAITING, Phase.WORKING}:
-        hint = "Wait for its end, or delete the VideoJob first and name the table with --sink dynamodb."
-        raise UsageError(f"{where.job.namespace}/{where.job.name} is not over", hint=hint)
+        hint = "Wait until it ends, or delete the VideoJob first and name the table with --sink dynamodb."
+        raise UsageError(f"{where.job.namespace}/{where.job.name} has not ended", hint=hint)
     with closing(open_sink(where.sink)) as sink:
         run = _meant(sink, where)
         if run is None:
-            tell(console(), f"nothing is stored of {where.which}: 0 items deleted")
+            tell(console(), f"no results of {where.which} are stored: 0 items deleted")
             return
         if where.job is None and not unfinished and sink.finished(run) is None:
-            hint = "If no run of it is at work, add --unfinished."
-            raise UsageError(f"{run.name} has no summary: a run of it may be at work", hint=hint)
+            hint = "If it is not running, add --unfinished."
+            raise UsageError(f"{run.name} has no summary: it may still be running", hint=hint)
         if not sure:
             typer.confirm(f"Delete all results of {run.namespace}/{run.name} ({run.uid})?", abort=True)
         tell(console(), f"{sink.delete(run.uid)} items deleted of {run.namespace}/{run.name}")

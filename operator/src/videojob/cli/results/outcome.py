@@ -1,4 +1,4 @@
-"""How a run's end is told: a short table for people, one document for scripts."""
+"""How a run's end is shown: a short table for people, one document for scripts."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def _show_speed(console: Console, outcome: RunOutcome) -> None:
     if outcome.mean_batch is not None and outcome.segments_run:
         parts.append(f"mean batch {outcome.mean_batch:.2f}")
     if outcome.transport:
-        parts.append(f"pixels by {outcome.transport}")
+        parts.append(f"transport: {outcome.transport}")
     if outcome.segments_kept:
         parts.append(f"{outcome.segments_kept} {plural(outcome.segments_kept, 'segment')} kept from an earlier run")
     if parts:
         tell(console, f"  {', '.join(parts)}")
     if outcome.kept_other:
         segments = f"{outcome.kept_other} {plural(outcome.kept_other, 'segment')}"
-        tell(console, f"  {segments} came out otherwise than before; the results stored first stay", "yellow")
+        tell(console, f"  {segments} gave a different result than before; the results stored first are kept", "yellow")
     if outcome.segments_run and outcome.write_units:
         naive = one_item_per_frame(outcome.frames_selected).write_units
         tell(console, f"  stored in {outcome.write_units:g} write units; one item per frame would take {naive:g}")
@@ -106,7 +106,7 @@ def _show_places(console: Console, outcome: RunOutcome, options: RunOptions) -> 
     if outcome.state == "Interrupted":
         done = outcome.segments_run + outcome.segments_kept
         total = 0 if outcome.run is None else outcome.run.segments
-        tell(console, f"  {done} of {total} segments are kept; run it again to go on")
+        tell(console, f"  {done} of {total} segments are kept; run it again to continue")
     if outcome.summary is None:
         return
     tell(console, f"  results  {results_place(options.sink)}")

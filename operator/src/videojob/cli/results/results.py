@@ -64,13 +64,13 @@ def results(
     form: Annotated[
         ResultsFormat, typer.Option("--format", help="table for people, json: the summary, csv: a row per window.")
     ] = ResultsFormat.TABLE,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete them: all that the store has of the job.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --delete: do not ask.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete all stored results of the job.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete: do not ask for confirmation.")] = False,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="With --delete: also of a run that never finished.")
+        bool, typer.Option("--unfinished", help="With --delete: also those of an unfinished run.")
     ] = False,
 ) -> None:
-    """Show what a finished run found, or delete it."""
+    """Show or delete the results of a finished run."""
     where = find_place(name, origin)
     if delete:
         delete_results(where, sure=yes, unfinished=unfinished)
@@ -87,7 +87,7 @@ def results(
 
 
 def _facts(folder: Path, run: RunRecord, without: str) -> RunFacts | None:
-    """The run's record, if the folder has it; of a record that cannot be used people are told what is left out."""
+    """The run's record, if the folder has it; of a record that cannot be used a notice says what is left out."""
 
     def remark(why: str) -> None:
         tell(console(stderr=True), f"{without} are left out: {why}.", "yellow")

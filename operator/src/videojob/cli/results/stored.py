@@ -78,7 +78,7 @@ class Origin:
         ),
     ] = None
     uid: Annotated[
-        str | None, typer.Option("--uid", help="The job's identity, when several have the name; messages list them.")
+        str | None, typer.Option("--uid", help="UID of the job, when several have the name; messages list them.")
     ] = None
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder of the run.", show_default="videojob-output/NAME")
@@ -87,7 +87,7 @@ class Origin:
         bool,
         typer.Option(
             "--cluster",
-            help="Of a VideoJob on a cluster; also by --kubeconfig, --context and as `kubectl videojob`.",
+            help="Results of a VideoJob on a cluster; implied by --kubeconfig, --context and `kubectl videojob`.",
         ),
     ] = False
     kubeconfig: KubeconfigOption = None
@@ -122,7 +122,7 @@ def place(name: str, origin: Origin) -> Place:
     database = folder / DATABASE
     if not database.is_file():
         raise SetupError(
-            f"there are no results at {database}",
+            f"no results found at {database}",
             hint="Run the job first, or give the --output folder of its run, or --cluster for a VideoJob on a cluster.",
         )
     return Place(which, folder, SinkConfig("sqlite", path=database))
@@ -151,7 +151,7 @@ def choose(runs: Sequence[RunRecord], which: Which) -> RunRecord:
         return found[0]
     if not found:
         known = _listed(sorted({f"{run.namespace}/{run.name}" for run in runs})) or "none"
-        raise SetupError(f"the store has no job of the name {which}", hint=f"Jobs in it: {known}.")
+        raise SetupError(f"the store has no job named {which}", hint=f"Jobs in it: {known}.")
     uids = _listed(sorted(f"{run.uid} ({run.namespace}, {run.segments} segments)" for run in found))
     raise UsageError(f"{len(found)} jobs in the store have the name {which}", hint=f"Give --uid, one of: {uids}.")
 
@@ -192,10 +192,10 @@ def _of_cluster(sink: Sink, which: Which, job: JobState) -> tuple[RunRecord, byt
     if run is not None and summary is not None:
         return run, summary
     name = f"{job.namespace}/{job.name}"
-    state = job.reason or "not looked at by a controller"
+    state = job.reason or "not yet picked up by the controller"
     if job.phase is Phase.FAILED:
         raise ResultsIncomplete(f"{name} has failed ({state}) and has no summary", hint=job.message, retryable=False)
-    hint = f"`{command_line('watch', job)}` waits for its end."
+    hint = f"`{command_line('watch', job)}` waits until it ends."
     raise ResultsIncomplete(f"{name} is {state} and has no summary yet", hint=hint)
 
 

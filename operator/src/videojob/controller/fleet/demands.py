@@ -1,10 +1,12 @@
-"""What every job asks of its server, as of its last look: the sum is what servers are sized by.
+"""What every job demands of its server, as of its last reconcile: the sum is what servers are sized by.
 
-Kept in memory only. A controller that has just started does not know all of it before it has looked at every job once;
-until then no server may get smaller. A look that fails counts, too: one job that always fails must not keep them all.
+Kept in memory only. A controller that has just started does not know all of it before it has reconciled every job once;
+until then no server may get smaller. A reconcile that fails counts, too: one job that always fails must not keep them
+all.
 
-Nothing is believed for ever: the demand of a job that could not be looked at for half an hour is dropped, and after
-that long servers may get smaller though some jobs were never looked at. GPUs cost money; a job that goes on asks anew.
+No demand is kept for ever: that of a job that could not be reconciled for half an hour is dropped, and after
+that long servers may get smaller though some jobs were never reconciled. GPUs cost money; a job that goes on asks
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from videojob.planning.state.placement import ServerKey
 
 _LOG = logging.getLogger(__name__)
 BELIEVED_S = 1800.0
-"""How long what a job asked for counts without another look at it."""
+"""How long what a job asked for counts without another reconcile."""
 
 
 class Demands:
@@ -37,7 +39,7 @@ class Demands:
 
     @property
     def complete(self) -> bool:
-        """Whether every job that was there at the start has been looked at, or tried, or there was time enough."""
+        """Whether every job that was there at the start has been reconciled, or tried, or there was time enough."""
         with self._lock:
             all_seen = self._unseen is not None and not self._unseen
             return all_seen or self._monotonic_s() - self._made_s >= BELIEVED_S
@@ -61,7 +63,7 @@ class Demands:
                 self._unseen = set(jobs)
 
     def keep(self, job: JobKey) -> set[ServerKey]:
-        """A job that cannot be looked at: its demand stays as it was, and servers do not wait for it any more."""
+        """A job that cannot be reconciled: its demand stays as it was, and servers do not wait for it any more."""
         with self._lock:
             return self._put(job, self._by_job.get(job))
 
@@ -85,7 +87,7 @@ class Demands:
             return self._put(job, demand)
 
     def of(self, server: ServerKey) -> list[ServerDemand]:
-        """What is asked of a server, by jobs that were looked at lately."""
+        """What is requested of a server, by jobs that were reconciled lately."""
         with self._lock:
             self._drop_old()
             return [demand for demand in self._by_job.values() if demand.key == server]
@@ -110,4 +112,4 @@ class Demands:
             del self._asked_s[job]
             if self._by_job.pop(job, None) is not None:
                 about = {"namespace": job[0], "job": job[1]}
-                _LOG.warning("a job could not be looked at for long: it keeps no server any more", extra=about)
+                _LOG.warning("a job could not be reconciled for long: its demand on a server is dropped", extra=about)

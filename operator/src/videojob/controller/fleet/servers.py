@@ -1,4 +1,4 @@
-"""Servers: looked at for jobs, and sized by what all jobs ask of them."""
+"""Servers: observed for jobs, and sized by what all jobs demand of them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from videojob.ports.cluster import Cluster, Object
 _LOG = logging.getLogger(__name__)
 FIELD_MANAGER = "videojob-controller"
 _APPLIED = "videojob.dev/applied"
-_FRESH_S = 1.0  # many jobs look at one server at a time
-_INCOMPLETE_POLL_S = 15.0  # nobody tells a server without jobs that all jobs have been looked at
+_FRESH_S = 1.0  # many jobs observe one server at a time
+_INCOMPLETE_POLL_S = 15.0  # no event says that all jobs have been reconciled
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class ServerLook:
+class ServerObserver:
     """What there is of a server, read at most once a second for all its jobs."""
 
     cluster: Cluster
@@ -62,12 +62,12 @@ class ServerLook:
     _refused: dict[str, PodProblem] = field(default_factory=dict)
     _may_see_nodes: bool = True
 
-    def look(self, key: ServerKey, *, fresh: bool = False) -> ServerObserved | None:
+    def observe(self, key: ServerKey, *, fresh: bool = False) -> ServerObserved | None:
         """The server as it is; None when there is no Deployment, and nobody refuses to make one."""
         name, asked_s = server_name(key), self.clock.monotonic_s()
         with self._lock:
             reading = self._reading.setdefault(name, threading.Lock())
-        with reading:  # one reads, and what it read is news enough for those that waited meanwhile
+        with reading:  # one reads, and what it read is recent enough for those that waited meanwhile
             with self._lock:
                 known = self._seen.get(name)
                 turn = self._turns.get(name, 0)
@@ -141,7 +141,7 @@ class ServerReconciler(Reconciler):
     installation: Installation
     clock: Clock
     demands: Demands
-    servers: ServerLook
+    servers: ServerObserver
     owner: Mapping[str, Any] | None = None
 
     @property
@@ -167,20 +167,20 @@ class ServerReconciler(Reconciler):
         return [key for one in found if (key := server_of({"metadata": one.metadata})) is not None]
 
     def reconcile(self, key: ServerKey) -> float | None:
-        """One look at one server; returns when to look again, in seconds.
+        """One reconcile of one server; returns when to reconcile again, in seconds.
 
         Raises:
             ClusterError: try again later; of what is refused the server's jobs tell already.
         """
         try:
-            requeue_s = self._look(key)
+            requeue_s = self._resize_or_remove(key)
         except ClusterRefused as error:
             self.servers.refused(key, error)
             raise
         self.servers.refused(key, None)
         return requeue_s
 
-    def _look(self, key: ServerKey) -> float | None:
+    def _resize_or_remove(self, key: ServerKey) -> float | None:
         name, namespace = server_name(key), self.installation.server_namespace
         deployment = self.cluster.get(DEPLOYMENTS, namespace, name)
         model = self.installation.models.get(key.model)
@@ -188,27 +188,27 @@ class ServerReconciler(Reconciler):
         variant = None if model is None else model.variants.get(key.accelerator)
         demands, seen, now_s = self.demands.of(key), _size(deployment), self.clock.now_s()
         if variant is None or settings is None:
-            is_offered, wanted = False, size_unasked(seen, now_s)
+            is_offered, desired = False, size_unasked(seen, now_s)
         else:
             is_offered = model is not None and model.version == key.version
-            wanted = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=now_s)
-            if seen is not None and not self.demands.complete and (wanted.remove or wanted.replicas < seen.replicas):
-                wanted = ServerDesired(seen.replicas, seen.idle_since_s, wanted.busy, requeue_s=_INCOMPLETE_POLL_S)
+            desired = size_server(variant, demands, seen, idle_s=settings.idle_s, now_s=now_s)
+            if seen is not None and not self.demands.complete and (desired.remove or desired.replicas < seen.replicas):
+                desired = ServerDesired(seen.replicas, seen.idle_since_s, desired.busy, requeue_s=_INCOMPLETE_POLL_S)
         if deployment is None:
             if demands and is_offered:
                 self._serve(key)
-                self._apply(self._owned(server_deployment(key, wanted, self.installation)), None)
-            return wanted.requeue_s
-        if wanted.remove:
+                self._apply(self._owned(server_deployment(key, desired, self.installation)), None)
+            return desired.requeue_s
+        if desired.remove:
             self._remove(deployment)
         elif is_offered:
-            if wanted.replicas and not deployment["spec"].get("replicas"):
+            if desired.replicas and not deployment["spec"].get("replicas"):
                 self._serve(key)  # it may have been left without one by a removal that was cut off
-            self._apply(self._owned(server_deployment(key, wanted, self.installation)), deployment)
+            self._apply(self._owned(server_deployment(key, desired, self.installation)), deployment)
         else:
             # How it was made stands in no installation any more: it goes on as it is, for the jobs that began with it.
-            self._resize(deployment, wanted)
-        return wanted.requeue_s
+            self._resize(deployment, desired)
+        return desired.requeue_s
 
     def _serve(self, key: ServerKey) -> None:
         """Its Service, always ahead of its pods."""
@@ -219,14 +219,14 @@ class ServerReconciler(Reconciler):
         metadata = there["metadata"]
         self.cluster.delete(SERVICES, metadata["namespace"], metadata["name"])
         self.cluster.delete(DEPLOYMENTS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-        _LOG.info("a server that nobody asked for is removed", extra={"server": metadata["name"]})
+        _LOG.info("a server without demand is removed", extra={"server": metadata["name"]})
 
-    def _resize(self, there: Object, wanted: ServerDesired) -> None:
+    def _resize(self, there: Object, desired: ServerDesired) -> None:
         metadata = there["metadata"]
-        since = None if wanted.idle_since_s is None else f"{wanted.idle_since_s:.0f}"
+        since = None if desired.idle_since_s is None else f"{desired.idle_since_s:.0f}"
         is_so = metadata.get("annotations", {}).get(IDLE_SINCE) == since
-        if not is_so or there["spec"].get("replicas") != wanted.replicas:
-            patch = {"metadata": {"annotations": {IDLE_SINCE: since}}, "spec": {"replicas": wanted.replicas}}
+        if not is_so or there["spec"].get("replicas") != desired.replicas:
+            patch = {"metadata": {"annotations": {IDLE_SINCE: since}}, "spec": {"replicas": desired.replicas}}
             self.cluster.patch(DEPLOYMENTS, metadata["namespace"], metadata["name"], patch)
 
     def _owned(self, made: dict[str, Any]) -> dict[str, Any]:
@@ -234,14 +234,14 @@ class ServerReconciler(Reconciler):
             made["metadata"]["ownerReferences"] = [dict(self.owner)]
         return made
 
-    def _apply(self, wanted: dict[str, Any], there: Object | None) -> None:
-        mark = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+    def _apply(self, desired: dict[str, Any], there: Object | None) -> None:
+        mark = hashlib.sha256(json.dumps(desired, sort_keys=True).encode()).hexdigest()[:16]
         if there is not None:
             same = there["metadata"].get("annotations", {}).get(_APPLIED) == mark
-            if same and there["spec"].get("replicas") == wanted["spec"]["replicas"]:
+            if same and there["spec"].get("replicas") == desired["spec"]["replicas"]:
                 return
-        wanted["metadata"]["annotations"][_APPLIED] = mark
-        self.cluster.apply(DEPLOYMENTS, wanted, manager=FIELD_MANAGER)
+        desired["metadata"]["annotations"][_APPLIED] = mark
+        self.cluster.apply(DEPLOYMENTS, desired, manager=FIELD_MANAGER)
 
 
 def _size(deployment: Object | None) -> ServerObserved | None:

@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def stop_unattended(cluster: Cluster, clock: Clock, namespace: str, *, after_s: float) -> tuple[str, ...]:
-    """One look; scales to zero what nobody looks after, and returns its names.
+    """One reconcile; scales to zero the servers without a controller, and returns its names.
 
     Args:
         cluster: the API server.
@@ -40,10 +40,8 @@ def stop_unattended(cluster: Cluster, clock: Clock, namespace: str, *, after_s: 
     }
     for name in names:
         cluster.patch(DEPLOYMENTS, namespace, name, {"spec": {"replicas": 0}}, subresource="scale")
-        _LOG.warning(
-            "no controller has renewed its Lease for long: a server is stopped", extra={"server": name} | about
-        )
-    _LOG.info("looked after the servers", extra=about | {"stopped": len(names)})
+        _LOG.warning("no controller has renewed its Lease in time: a server is stopped", extra={"server": name} | about)
+    _LOG.info("checked the servers", extra=about | {"stopped": len(names)})
     return names
 
 

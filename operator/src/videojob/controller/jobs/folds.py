@@ -1,8 +1,8 @@
 """Folding jobs outside of their reconciles: one at a time, in a process of their own (`worker.fold.process`).
 
-A fold takes minutes and memory by the size of its job. So a look only asks for it, ends, and comes again when the fold
-has; the process may take so much memory and no more, and with it goes whatever it did. It runs in the controller's pod:
-only the controller's role may write summaries, no tenant's.
+A fold takes minutes and memory by the size of its job. So a reconcile only asks for it, ends, and comes again when the
+fold has; the process may take so much memory and no more, and with it goes whatever it did. It runs in the controller's
+pod: only the controller's role may write summaries, no tenant's.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Folding(Protocol):
         """How the fold of this run ended, once; None while it is waited for, which asking for it brings about.
 
         Raises:
-            VideoJobError: the fold ended in this error; asked again, it is tried anew.
+            VideoJobError: the fold ended in this error; asked again, it is tried again.
         """
         ...
 
     def has(self, key: JobKey) -> bool:
-        """Whether a job's fold waits for its turn or is in hand."""
+        """Whether a job's fold is queued or running."""
         ...
 
     def forget(self, key: JobKey) -> None:
@@ -63,7 +63,7 @@ class FoldLimits:
 
     Attributes:
         memory_bytes: of its process, at most.
-        silent_s: after which a process that does not tell that it gets on is killed.
+        silent_s: after which a process that does not tell that it makes progress is killed.
         tries: how often one that ends without a word is started.
         command: that is given the pid of its parent and how much it may allocate.
     """
@@ -92,7 +92,7 @@ class Folds(Folding):
     """`Folding` by processes; for all threads.
 
     Args:
-        wake: told of each job whose fold has ended; from a thread of its own.
+        wake: notified of each job whose fold has ended; from a thread of its own.
         limits: see there.
     """
 
@@ -209,7 +209,7 @@ class Folds(Folding):
     def _attempt(self, asked: _Asked) -> Folded | VideoJobError:
         with self._changed:
             if asked.is_over:
-                raise _Mute("was not wanted any more")
+                raise _Mute("was cancelled")
             if self._process is None or self._process.poll() is not None:
                 self._end_process()
                 self._process = self._start()
@@ -257,11 +257,11 @@ def _kill(asked: _Asked) -> None:
 
 
 def _answer(stdout: IO[bytes], silent_s: float) -> Folded | VideoJobError:
-    """What the process answers at last. Raises _Mute, and ValueError for nonsense."""
+    """What the process answers at last. Raises _Mute, and ValueError for an invalid one."""
     unread = b""
     while True:
         if not select.select([stdout], [], [], silent_s)[0]:
-            raise _Mute(f"did not get on for {silent_s:.0f} s")
+            raise _Mute(f"made no progress for {silent_s:.0f} s")
         data = os.read(stdout.fileno(), 1 << 16)
         if not data:
             raise _Mute
@@ -276,7 +276,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
     try:
         code = process.wait(_END_S)
     except subprocess.TimeoutExpired:
-        return "stopped talking"
+        return "closed its output"
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 

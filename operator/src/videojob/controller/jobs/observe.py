@@ -1,4 +1,4 @@
-"""Looks at everything that one decision about a VideoJob takes: live reads of the cluster and of the results table."""
+"""Reads everything that one decision about a VideoJob takes: live reads of the cluster and of the results table."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
-from videojob.controller.fleet.servers import ServerLook
+from videojob.controller.fleet.servers import ServerObserver
 from videojob.controller.jobs.backend import Backend
 from videojob.controller.jobs.stores import Stores
 from videojob.errors import SetupError, SinkError
 from videojob.kube.names import results_uid
-from videojob.planning.diagnosis.messages import told
+from videojob.planning.diagnosis.messages import described
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
 from videojob.planning.placement.pinned import placed
@@ -34,7 +34,7 @@ class Observer:
     cluster: Cluster
     stores: Stores
     installation: Installation
-    servers: ServerLook
+    servers: ServerObserver
 
     def observe(self, stored: StoredJob, backend: Backend) -> Observed:
         """All that is to be seen now; of a job that is over only what might be left of it.
@@ -54,7 +54,7 @@ class Observer:
             head = None if attempt is None else self.stores.head(store, results_uid(job.metadata), attempt)
             results = None if head is None else self._results(job, head, observed.backend, store)
         except (SinkError, SetupError) as error:
-            return self._placed(stored, replace(observed, store_error=told(error)))
+            return self._placed(stored, replace(observed, store_error=described(error)))
         return self._placed(stored, replace(observed, head=head, results=results))
 
     def run_record(self, job: VideoJob, head: PlanHead, epoch: int = 0) -> RunRecord:
@@ -78,12 +78,12 @@ class Observer:
         seen = ResultsObserved(epoch, read.committed, conflicts=read.conflicts)
         if outcome is None:
             return seen
-        told = replace(seen, finished=outcome.state, message=outcome.message, reason=outcome.reason)
-        return replace(told, frames_done=outcome.frames)
+        described = replace(seen, finished=outcome.state, message=outcome.message, reason=outcome.reason)
+        return replace(described, frames_done=outcome.frames)
 
     def _placed(self, stored: StoredJob, observed: Observed) -> Observed:
         """The same with the job's placement, and with its server as it is."""
         found = placed(stored, observed, self.installation)
         if found.placement is None or found.head is None or found.head.error is not None:
             return found
-        return replace(found, server=self.servers.look(found.placement.key))
+        return replace(found, server=self.servers.observe(found.placement.key))

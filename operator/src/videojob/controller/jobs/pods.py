@@ -28,7 +28,7 @@ class Pods:
     name: str = "kubernetes"
 
     def observe(self, job: VideoJob, *, is_over: bool) -> PodsObserved:
-        """See `Backend`. Of a job that is over nobody asks any more what its pods tell."""
+        """See `Backend`. Of a job that is over they are not read again what its pods tell."""
         namespace = job.metadata.namespace
         found, ends = [], False
         for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
@@ -92,7 +92,7 @@ class Pods:
             there = self.cluster.get(kind, job.metadata.namespace, made["metadata"]["name"])
             owners = () if there is None else there["metadata"].get("ownerReferences", ())
             if not any(owner["uid"] == job.metadata.uid for owner in owners):
-                words = f"{made['kind']} {made['metadata']['name']} is there already and belongs to somebody else"
+                words = f"{made['kind']} {made['metadata']['name']} already exists and has another owner"
                 raise ClusterRefused(words, hint="Delete or rename it.", retryable=True) from error
 
 

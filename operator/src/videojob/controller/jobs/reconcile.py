@@ -1,4 +1,4 @@
-"""One look at one VideoJob: observe, decide, apply. Whoever calls may be killed between any two lines of it."""
+"""One reconcile of one VideoJob: observe, decide, apply. Whoever calls may be killed between any two lines of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from videojob.errors import (
 from videojob.kube.kinds import VIDEOJOBS
 from videojob.kube.names import results_uid
 from videojob.kube.render.status import merge_patch, status_of, unreadable_status
-from videojob.planning.diagnosis.messages import told
+from videojob.planning.diagnosis.messages import described
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.lifecycle.rejected import held_up
@@ -69,8 +69,8 @@ class JobReconciler(Reconciler):
     Attributes:
         backends: what runs jobs; the first one runs those that name none.
         demand_changed: told which servers' demands changed.
-        wrote: told of each job whose status was written, at that moment.
-        conflicted: told of how many more segments a status says that they had a second, different result.
+        wrote: notified of each job whose status was written, at that moment.
+        conflicted: notified of how many more segments a status says that they had a second, different result.
     """
 
     cluster: Cluster
@@ -133,7 +133,7 @@ class JobReconciler(Reconciler):
         return requeue_s if self.requeues() else None
 
     def is_own(self, raw: Object) -> bool:
-        """Whether an event shows what the last look at a job left behind: nothing that it has not seen. Any thread."""
+        """Whether an event shows what the last reconcile of a job left behind, and nothing newer. Any thread."""
         metadata = raw["metadata"]
         with self._lock:
             written = self._written.get((metadata["namespace"], metadata["name"]))
@@ -225,7 +225,7 @@ class JobReconciler(Reconciler):
         except (ItemTooLarge, ResultsIncomplete, JobTooLarge, FoldFailed) as error:
             return decided(replace(observed, store_refusal=error.as_dict()))
         except (SinkError, SetupError) as error:
-            return decided(replace(observed, store_error=told(error)))
+            return decided(replace(observed, store_error=described(error)))
         return snapshot, desired
 
     def _forgive(self, stored: StoredJob, observed: Observed) -> None:
@@ -253,8 +253,8 @@ class JobReconciler(Reconciler):
         outcome = folded.outcome
         if outcome is None:
             return replace(results, open=True)
-        told = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
-        return replace(told, frames_done=outcome.frames)
+        described = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
+        return replace(described, frames_done=outcome.frames)
 
     def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
         changed = self.demands.set(key, desired.demand)
@@ -279,7 +279,7 @@ class JobReconciler(Reconciler):
     ) -> float | None:
         """Stores the status if it says something new; returns when to come again if that has to wait.
 
-        A new reason does not have to when it is to be told `at_once`.
+        A new reason does not have to with `at_once`.
         """
         now_s = self.clock.now_s()
         job, results = stored.job, observed.results
@@ -303,9 +303,9 @@ class JobReconciler(Reconciler):
             written = self._written.get(key)
         since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
         # What is worth a write at once: from the start on the spec may not change, and the end is waited for.
-        is_news = any((name in status) != (name in before) for name in ("startTime", "completionTime"))
-        is_news = is_news or (at_once and _reason(status) != _reason(before))
-        if not is_news and 0 <= since_s < _STATUS_EVERY_S:
+        is_new = any((name in status) != (name in before) for name in ("startTime", "completionTime"))
+        is_new = is_new or (at_once and _reason(status) != _reason(before))
+        if not is_new and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
         # The version guards against a status made from an older snapshot, as of a controller that lost its lease.
@@ -349,7 +349,7 @@ class JobReconciler(Reconciler):
         try:
             self.cluster.patch(VIDEOJOBS, namespace, name, {"metadata": guard, "status": patch}, subresource="status")
         except (ClusterRefused, ClusterConflict) as refusal:
-            _LOG.warning("its status cannot say so", extra=about | {"error": str(refusal)})
+            _LOG.warning("its status cannot be updated", extra=about | {"error": str(refusal)})
             return
         self.wrote(key)
 

@@ -1,8 +1,8 @@
 """The results tables as the controller reads them: one connection each, and no more reads than a decision needs.
 
 Reading the commits of a large job costs read units, so they are read again only when there is a reason: time has gone
-by, more for larger jobs, or Kubernetes says that the Job has moved on. Of a large job it says so at nearly every look,
-so that even then some time must have gone by; only at a Job's end it is read in any case.
+by, more for larger jobs, or Kubernetes says that the Job has moved on. Of a large job it says so at nearly every
+reconcile, so that even then some time must have gone by; only at a Job's end it is read in any case.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SEGMENTS_PER_S = 20
 _MOVED_SEGMENTS_PER_S = 100
 _MOST_MOVED_S = 100.0
 """A Job that has moved on is read again after a second for each so many segments, at most after so long: how far it is
-meanwhile, Kubernetes tells, and to read 1,400 commits takes more CPU time than all else in a look."""
+meanwhile, Kubernetes tells, and to read 1,400 commits takes more CPU time than all else in a reconcile."""
 
 
 @dataclass(frozen=True, slots=True)

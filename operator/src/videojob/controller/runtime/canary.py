@@ -2,8 +2,8 @@
 
 A watch can end for good without a word while the process looks healthy. The Lease is renewed every few seconds anyhow,
 and the watches show it: its renewals are the canary, so that no VideoJob is made that people would find in their lists.
-A status that was written must come back, too, by the very watch that tells of VideoJobs. The liveness probe asks here,
-so that Kubernetes restarts a deaf controller.
+A status that was written must come back, too, by the watch of VideoJobs. The liveness probe asks here,
+so that Kubernetes restarts a controller that gets no events.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Canary:
     """What was written and not shown yet; for all threads.
 
     Attributes:
-        deaf_after_s: how long renewals may stay unseen before the process is of no use.
+        unseen_after_s: how long renewals may stay unseen before the process is of no use.
     """
 
     clock: Clock
-    deaf_after_s: float = 120.0
+    unseen_after_s: float = 120.0
     _renewals: deque[tuple[str, float]] = field(default_factory=deque)
     _shown: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_SHOWN))
     _statuses: dict[JobKey, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Canary:
         with self._lock:
             self._statuses.setdefault(key, self.clock.monotonic_s())
 
-    def heard_lease(self, body: Mapping[str, Any]) -> None:
+    def saw_lease(self, body: Mapping[str, Any]) -> None:
         """A watch showed the Lease. A renewal is seen when it is shown itself, or one that came after it."""
         version = str(body["metadata"]["resourceVersion"])
         with self._lock:
@@ -63,13 +63,13 @@ class Canary:
             for _ in range(last + 1):
                 self._renewals.popleft()
 
-    def heard_job(self, key: JobKey) -> None:
+    def saw_job(self, key: JobKey) -> None:
         """A watch showed the VideoJob; which of its versions does not matter, since it is written again and again."""
         with self._lock:
             self._statuses.pop(key, None)
 
     def begin(self) -> None:
-        """The watches are begun anew: they list what there is, and say nothing of a VideoJob that has gone."""
+        """The watches are restarted: they list what there is, and say nothing of a VideoJob that has gone."""
         with self._lock:
             self._begun = True
             self._statuses.clear()
@@ -82,9 +82,9 @@ class Canary:
         return 0.0 if not since_s else self.clock.monotonic_s() - min(since_s)
 
     @property
-    def deaf_s(self) -> float:
+    def unseen_s(self) -> float:
         """For how long the Lease's renewals have been unseen, if that is too long; else 0."""
         with self._lock:
             oldest_s = self._renewals[0][1] if self._renewals else None
         silent_s = 0.0 if oldest_s is None else self.clock.monotonic_s() - oldest_s
-        return silent_s if silent_s >= self.deaf_after_s else 0.0
+        return silent_s if silent_s >= self.unseen_after_s else 0.0

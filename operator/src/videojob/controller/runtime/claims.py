@@ -47,14 +47,14 @@ class Claims:
     Attributes:
         controller_name: whose VideoJobs are served.
         scope: whether this installation serves at all.
-        told: hears of each namespace that another installation has begun or ceased to serve, and which.
+        notify: called with each namespace that another installation has begun or ceased to serve, and which.
     """
 
     cluster: Cluster
     clock: Clock
     controller_name: str
     scope: Scope
-    told: Callable[[str, str], None] = lambda _namespace, _holder: None
+    notify: Callable[[str, str], None] = lambda _namespace, _holder: None
     _known: dict[str, _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,7 +83,7 @@ class Claims:
         return found.holder == self._installation
 
     def gone(self, namespace: str) -> None:
-        """A VideoJob there has gone, perhaps the one that the claim belongs to: the next look writes the claim anew."""
+        """A VideoJob there has gone, perhaps the one that the claim belongs to: the next reconcile writes it again."""
         with self._lock:
             known = self._known.get(namespace)
             if known is not None and known.holder == self._installation:
@@ -94,7 +94,7 @@ class Claims:
         """The installations that serve namespaces with VideoJobs for this one, by namespace."""
         if not self.scope.holds:
             return {}
-        since_s = self.clock.monotonic_s() - self.scope.stale_s / _FORGETS  # nobody looks there any more
+        since_s = self.clock.monotonic_s() - self.scope.stale_s / _FORGETS  # nothing serves it any more
         with self._lock:
             known = [(name, one) for name, one in self._known.items() if one.asked_s >= since_s]
         return {name: one.holder for name, one in known if one.holder != self._installation}
@@ -135,7 +135,7 @@ class Claims:
             raced = self.cluster.get(LEASES, namespace, claim_name(self.controller_name))
             holder = "" if raced is None else holder_of(raced)
             version = "" if raced is None else str(raced["metadata"]["resourceVersion"])
-            return _Known(holder or "somebody else", now_s, version, now_s)
+            return _Known(holder or "another installation", now_s, version, now_s)
         return _Known(self._installation, now_s)
 
     def _record(self, job: Object, stored: Object | None) -> Object:
@@ -154,8 +154,8 @@ class Claims:
         about = {"of": namespace, "holder": holder}
         if holder == self._installation:
             _LOG.info("this controller serves a namespace that another one served", extra=about)
-            self.told(namespace, "")
+            self.notify(namespace, "")
         else:
-            words = "another installation of this controllerName serves a namespace: its VideoJobs are left alone here"
+            words = "another installation of this controllerName serves a namespace: its VideoJobs are ignored here"
             _LOG.error(words, extra=about)
-            self.told(namespace, holder)
+            self.notify(namespace, holder)

@@ -21,36 +21,36 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class EventPoster:
-    """Remembers what it posted, so that news that stay true cost one request; safe for threads."""
+    """Remembers what it posted, so that facts that stay true cost one request; safe for threads."""
 
     cluster: Cluster
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _posted: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
-    def post(self, job: VideoJob, wanted: Sequence[EventDesired]) -> None:
+    def post(self, job: VideoJob, desired: Sequence[EventDesired]) -> None:
         """Posts what was not posted yet.
 
         Raises:
             ClusterError: the API server does not answer, or refuses.
         """
-        for one in wanted:
+        for one in desired:
             self._once(event_of(job, one, self.clock.now_s()))
 
-    def post_about(self, about: Mapping[str, Any], wanted: EventDesired) -> None:
+    def post_about(self, about: Mapping[str, Any], desired: EventDesired) -> None:
         """Posts something about an object of the installation itself, every half an hour while it is asked to.
 
         Raises:
             ClusterError: the API server does not answer, or refuses.
         """
-        self._once(installation_event(about, wanted, self.clock.now_s()))
+        self._once(installation_event(about, desired, self.clock.now_s()))
 
     def _once(self, event: Object) -> None:
         key = (str(event["metadata"]["namespace"]), str(event["metadata"]["name"]))
         with self._lock:
             if key in self._posted:
                 return
-        with contextlib.suppress(AlreadyThere):  # posted before this controller was started anew
+        with contextlib.suppress(AlreadyThere):  # posted before this controller was restarted
             self.cluster.create(EVENTS, event)
         with self._lock:
             self._posted[key] = None

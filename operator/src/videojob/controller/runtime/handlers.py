@@ -34,7 +34,7 @@ logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 class _Endless:
     """Pauses between tries, for ever. kopf ends a watch for good when its pauses are used up; these never are, and each
-    iteration starts anew. It has no length on purpose.
+    iteration starts again. It has no length on purpose.
     """
 
     def __iter__(self) -> Iterator[float]:
@@ -66,7 +66,7 @@ async def _watched_over(operator: asyncio.Task[None], stop: asyncio.Event) -> bo
     """Returns at `stop`, when kopf ends, or, with True, when it has fewer watches than before.
 
     At an error that it does not know it drops a watch for good and says nothing. It has a task for each, by this name;
-    those of a kind go with their CRD, too, and to begin anew then does no harm.
+    those of a kind go with their CRD, too, and to begin again then does no harm.
     """
     most = 0
     while not (stop.is_set() or operator.done()):
@@ -85,9 +85,10 @@ class WatchTimes:
 
     Attributes:
         inactivity_s: without any event. A stream may fall silent and stay open, so that this is how long the controller
-            may be deaf: less than the minute between the API server's bookmarks, since going on from where a quiet
+            may get no events: less than the minute between the API server's bookmarks, since going on from where a
+                quiet
             watch stood costs one request.
-        server_s, client_s: after which either side ends a watch and it is begun anew.
+        server_s, client_s: after which either side ends a watch and it is restarted.
     """
 
     inactivity_s: float = 45.0
@@ -97,7 +98,7 @@ class WatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who hears of events; called in the thread of the watches.
+    """Who gets the events; called in the thread of the watches.
 
     Attributes:
         job: (namespace, name) of a VideoJob that may have changed, or one of whose Jobs came, ended or went.
@@ -155,7 +156,7 @@ class Watches:
         over.set()
         await operator
         if lost:
-            raise WatchLost("a watch ended for good beside others that go on")
+            raise WatchLost("a watch ended while others continue")
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -178,7 +179,7 @@ class Watches:
         async def on_child(body: kopf.Body, event: kopf.RawEvent, **_: Any) -> None:
             labels, ended = body.metadata.labels, has_ended(body)
             key = (str(body.metadata.namespace), str(labels.get(JOB_NAME)))
-            # What is left of a job that is over is nothing to look at, but for a Job that would go on working.
+            # What is left of a job that is over needs no reconcile, but for a Job that would go on working.
             if JOB_NAME not in labels or (ended and listeners.knows_end(key, str(labels.get(JOB_UID)))):
                 return
             tell = listeners.child if event["type"] == "MODIFIED" and not ended else listeners.job

@@ -26,7 +26,7 @@ class Lease:
     Attributes:
         namespace: of the Lease. identity: of this process, different from every other's.
         length_s: how long a record that is not renewed holds.
-        renewed: told the Lease's resourceVersion whenever this process has written it.
+        renewed: called with the Lease's resourceVersion whenever this process has written it.
     """
 
     cluster: Cluster
@@ -36,7 +36,7 @@ class Lease:
     length_s: float = 30.0
     renewed: Callable[[str], None] = lambda _version: None
     holder: str = ""
-    """Who else had it at the last look; "" for nobody, or when there was no answer."""
+    """Who else had it at the last reconcile; "" for nobody, or when there was no answer."""
     _held: bool = False
     _renewed_s: float = 0.0
     _seen: str = ""
@@ -67,11 +67,11 @@ class Lease:
                 self._held = self._step()
             except ClusterError as error:
                 self.holder = ""
-                _LOG.warning("the lease cannot be renewed", extra={"error": str(error)})
+                _LOG.warning("the Lease cannot be renewed", extra={"error": str(error)})
             return self.holds
 
     def release(self) -> None:
-        """Lets it go, so that the next one need not wait; a failure only makes it wait."""
+        """Releases it, so that the next one need not wait; a failure only makes it wait."""
         with self._lock:
             if not self._held:
                 return
@@ -81,7 +81,7 @@ class Lease:
                 if stored is not None and holder_of(stored) == self.identity:
                     self.cluster.replace(LEASES, self._record(stored, holder=""))
             except (ClusterError, ClusterConflict) as error:
-                _LOG.warning("the lease was not released", extra={"error": str(error)})
+                _LOG.warning("the Lease was not released", extra={"error": str(error)})
 
     def _step(self) -> bool:
         now_s = self.clock.monotonic_s()

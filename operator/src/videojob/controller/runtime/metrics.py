@@ -28,33 +28,33 @@ class Measure:
 RECONCILES = Measure(
     "videojob_reconciles_total",
     Counter,
-    "Looks at a VideoJob or server, by outcome: done, failed (tried again later), crashed (a fault of the program).",
+    "Reconciles of VideoJobs and servers, by outcome: done, failed (requeued), crashed (unexpected error).",
     ("kind", "outcome"),
 )
-RECONCILE_S = Measure("videojob_reconcile_seconds", Histogram, "Duration of one look.", ("kind",))
+RECONCILE_S = Measure("videojob_reconcile_seconds", Histogram, "Duration of a reconcile.", ("kind",))
 EVENT_TO_WRITE_S = Measure(
-    "videojob_event_to_write_seconds", Histogram, "From an event's arrival to the status that it led to."
+    "videojob_event_to_write_seconds", Histogram, "From the arrival of an event to the status update that it caused."
 )
-QUEUE_LENGTH = Measure("videojob_queue_length", Gauge, "Keys that wait for their turn.")
+QUEUE_LENGTH = Measure("videojob_queue_length", Gauge, "Work queue depth.")
 API_REQUESTS = Measure(
     "videojob_api_requests_total",
     Counter,
     "Requests to the API server, by method and status (0: no answer).",
     ("method", "code"),
 )
-STATUS_WRITES = Measure("videojob_status_writes_total", Counter, "Statuses written.")
+STATUS_WRITES = Measure("videojob_status_writes_total", Counter, "Status updates written.")
 CONFLICTS = Measure(
     "videojob_conflicting_segments_total",
     Counter,
-    "Segments that came to a second, different result; the first one stays. Hardware, model or input are not the same.",
+    "Segments with a second, different result; the first one is kept. Hardware, model or input differ.",
 )
 CANARY_SILENT_S = Measure(
-    "videojob_canary_silent_seconds", Gauge, "For how long the watches have not shown what this controller wrote."
+    "videojob_canary_silent_seconds", Gauge, "Seconds since the watches last delivered a write of this controller."
 )
 NAMESPACES_REFUSED = Measure(
     "videojob_namespace_refused",
     Gauge,
-    "1 for each namespace whose VideoJobs may not be listed: its jobs stand still until the controller has its rights.",
+    "1 for each namespace whose VideoJobs may not be listed: none of its jobs is reconciled until it may.",
     ("tenant",),
 )
 NAMESPACES_FOREIGN = Measure(
@@ -68,7 +68,7 @@ SCOPE_FOREIGN = Measure(
     Gauge,
     "1 while another installation of the same controllerName serves the same scope, so that this one serves nothing.",
 )
-LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the lease.")
+LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the Lease.")
 
 MEASURES = (
     RECONCILES,

@@ -1,4 +1,4 @@
-"""How often keys are looked at though nothing was heard of them: less often, the more of them there are."""
+"""How often keys are reconciled though no event arrived: less often, the more of them there are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Polls(Generic[K]):
     _keys: set[K] = field(default_factory=set)
 
     def after_s(self, key: K, requeue_s: float | None) -> float | None:
-        """When to look at a key again that asks for `requeue_s`. What is due at once or far in the future stays so."""
+        """When to requeue a key that asks for `requeue_s`. What is due at once or far in the future stays so."""
         if requeue_s is None or not _LEAST_S <= requeue_s <= _MOST_S:
             self._keys.discard(key)
             return requeue_s

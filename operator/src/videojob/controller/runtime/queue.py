@@ -1,7 +1,7 @@
 """The controller's own work queue: each key once, never twice at a time, with delays, and backoff for failures.
 
 An event only says that something about a key may have changed, so any number of them is one entry. A key that comes in
-while it is worked on runs once more afterwards. One asyncio loop owns it; nothing here is for threads.
+while it is worked on runs again afterwards. One asyncio loop owns it; nothing here is for threads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_PACE_S = 60.0
 
 @dataclass(slots=True)
 class WorkQueue(Generic[K]):
-    """Keys that wait for their turn.
+    """Work queue depth.
 
     Attributes:
         spread: source of the spread in backoffs, so that many failures do not come back at one moment.

@@ -1,4 +1,4 @@
-"""The work itself: keys from the queue, one look at each in a thread, and what follows from how it ended."""
+"""The work itself: keys from the queue, one reconcile at each in a thread, and what follows from how it ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from videojob.ports.cluster import AlreadyThere, ClusterConflict
 _LOG = logging.getLogger(__name__)
 
 CHILDREN_EVERY_S = 2.0
-"""A Job with many pods changes its status several times a second, and nothing in it is worth a look each time."""
+"""A Job with many pods changes its status several times a second, and nothing in it is worth a reconcile each time."""
 PATIENCE_S = 15.0
 """The longest pause after a failure that passes by itself: what an outage may cost beyond its own length."""
 
@@ -29,21 +29,21 @@ class Work:
     """Looks at keys, some side by side, none twice at a time.
 
     Attributes:
-        look: one look; returns when to look again, in seconds, or None.
+        reconcile: one reconcile; returns when to reconcile again, in seconds, or None.
         name: what a log's line says of a key.
         threads: where looks run.
         side_by_side: how many.
     """
 
-    look: Callable[[Key], float | None]
+    reconcile: Callable[[Key], float | None]
     name: Callable[[Key], dict[str, str]]
     threads: Threads
     metrics: ControllerMetrics
     clock: Clock
     side_by_side: int
     _queue: WorkQueue[Key] = field(default_factory=WorkQueue)
-    _heard_s: dict[Key, float] = field(default_factory=dict)
-    _looked_for_s: dict[Key, float] = field(default_factory=dict)
+    _event_s: dict[Key, float] = field(default_factory=dict)
+    _working_event_s: dict[Key, float] = field(default_factory=dict)
     _in_hand_s: dict[Key, float] = field(default_factory=dict)
     _polls: Polls[Key] = field(default_factory=Polls)
 
@@ -55,18 +55,18 @@ class Work:
         """Something about a key may have changed; for the loop's thread."""
         self._queue.add(key)
 
-    def hear(self, key: Key) -> None:
+    def event_arrived(self, key: Key) -> None:
         """An event about a key: as `add`, and the time to its effect is measured."""
-        self._heard_s.setdefault(key, self.clock.monotonic_s())
+        self._event_s.setdefault(key, self.clock.monotonic_s())
         self.add(key)
 
-    def hear_of_child(self, key: Key) -> None:
-        """An event that only tells how far a key's work is: as `hear`, but paced."""
-        self._heard_s.setdefault(key, self.clock.monotonic_s())
+    def child_changed(self, key: Key) -> None:
+        """An event that only tells how far a key's work is: as `event_arrived`, but paced."""
+        self._event_s.setdefault(key, self.clock.monotonic_s())
         self.add_paced(key)
 
     def add_paced(self, key: Key) -> None:
-        """As `add`, at once after a quiet time, and no more than one look in `CHILDREN_EVERY_S` by this way."""
+        """As `add`, at once after a quiet time, and no more than one reconcile in `CHILDREN_EVERY_S` by this way."""
         self._queue.add_paced(key, CHILDREN_EVERY_S)
 
     def add_after(self, key: Key, delay_s: float) -> None:
@@ -74,10 +74,10 @@ class Work:
         self._queue.add_after(key, delay_s)
 
     def wrote(self, key: Key) -> None:
-        """The look at a key has written what it found, just now; from that look's thread."""
-        heard_s = self._looked_for_s.pop(key, None)
-        if heard_s is not None:
-            self.metrics.event_to_write_s.observe(self.clock.monotonic_s() - heard_s)
+        """The reconcile of a key has written its status just now; from that reconcile's thread."""
+        event_s = self._working_event_s.pop(key, None)
+        if event_s is not None:
+            self.metrics.event_to_write_s.observe(self.clock.monotonic_s() - event_s)
 
     @property
     def longest_s(self) -> float:
@@ -100,43 +100,45 @@ class Work:
                 task.cancel()
 
     def close(self) -> None:
-        """Begins no further look."""
+        """Begins no further reconcile."""
         self._queue.close()
 
     async def _work(self) -> None:
         while (key := await self._queue.take()) is not None:
-            heard_s = self._heard_s.pop(key, None)
-            if heard_s is not None:
-                self._looked_for_s[key] = heard_s
+            event_s = self._event_s.pop(key, None)
+            if event_s is not None:
+                self._working_event_s[key] = event_s
             self._in_hand_s[key] = self.clock.monotonic_s()
             try:
                 await self._one(key)
             finally:
                 self._in_hand_s.pop(key, None)
-                self._looked_for_s.pop(key, None)  # an event that led to no write has no time to its write
+                self._working_event_s.pop(key, None)  # an event that led to no write has no time to its write
 
     async def _one(self, key: Key) -> None:
         with self.metrics.reconcile_s.labels(key.kind).time():
             try:
-                requeue_s = await self.threads.run(self.look, key)
+                requeue_s = await self.threads.run(self.reconcile, key)
             except (VideoJobError, ClusterConflict, AlreadyThere) as error:
                 self._failed(key, error)
                 return
-            except Exception:  # noqa: BLE001 - a fault of one look is told by name, and its key comes back
+            except Exception:  # noqa: BLE001 - a fault of one reconcile is reported by name, and its key comes back
                 # A fault of the program: it must not take the other jobs down, and comes back later each time.
                 delay_s = self._queue.failed(key)
                 self.metrics.reconciles.labels(key.kind, "crashed").inc()
-                _LOG.exception("a look failed", extra={**self.name(key), "delay_s": round(delay_s, 1)})
+                _LOG.exception("a reconcile failed", extra={**self.name(key), "delay_s": round(delay_s, 1)})
                 return
         self.metrics.reconciles.labels(key.kind, "done").inc()
         self._queue.done(key, self._polls.after_s(key, requeue_s))
 
     def _failed(self, key: Key, error: VideoJobError | ClusterConflict | AlreadyThere) -> None:
-        heard_s = self._looked_for_s.pop(key, None)
-        if heard_s is not None:
-            self._heard_s[key] = heard_s  # its effect is still to come; an event since then is younger
+        event_s = self._working_event_s.pop(key, None)
+        if event_s is not None:
+            self._event_s[key] = event_s  # its effect is still to come; an event since then is younger
         passes = not isinstance(error, VideoJobError) or error.retryable
         least_s = error.retry_after_s if isinstance(error, ClusterUnavailable) else 0.0
         delay_s = self._queue.failed(key, least_s=least_s, most_s=PATIENCE_S if passes else MOST_BACKOFF_S)
         self.metrics.reconciles.labels(key.kind, "failed").inc()
-        _LOG.warning("will try again", extra={**self.name(key), "delay_s": round(delay_s, 1), "error": str(error)})
+        _LOG.warning(
+            "reconcile will be retried", extra={**self.name(key), "delay_s": round(delay_s, 1), "error": str(error)}
+        )

@@ -1,4 +1,4 @@
-"""What there is, whatever was heard: all VideoJobs, one namespace after the other, by their outlines,
+"""What there is, whatever events arrived: all VideoJobs, one namespace after the other, by their outlines,
 and the objects of all other kinds.
 
 Jobs that are over cost a row of a list, and no request of their own. A namespace that refuses to be listed, as one that
@@ -27,7 +27,7 @@ class Listed:
     """What there is.
 
     Attributes:
-        live: VideoJobs that may need a look.
+        live: VideoJobs that may need a reconcile.
         settled: uids of those that are over, by key.
         going: those of them whose time to live is limited, with when it is over, in seconds since the epoch.
         others: objects of the other kinds.
@@ -82,7 +82,7 @@ class Resync:
                 self._is_refused(namespace, error)
             except ClusterUnavailable as error:
                 whole = False
-                _LOG.warning("not everything could be listed", extra={"of": namespace, "error": str(error)})
+                _LOG.warning("not all objects could be listed", extra={"of": namespace, "error": str(error)})
             else:
                 self._is_listed(namespace)
         others = tuple(self.others())
@@ -100,7 +100,7 @@ class Resync:
     def _is_refused(self, namespace: str, error: ClusterRefused) -> None:
         if namespace not in self._refused:
             self._refused.add(namespace)
-            words = "a namespace refuses to be listed: its jobs cannot be looked at, and the others' are"
+            words = "a namespace cannot be listed: its jobs are not reconciled, those of others are"
             _LOG.warning(words, extra={"of": namespace, "error": str(error)})
 
     def _is_listed(self, namespace: str | None) -> None:

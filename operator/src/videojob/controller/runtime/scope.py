@@ -80,7 +80,7 @@ class Scope:
         installation: "namespace/name" of this installation's own Lease, the same for all its processes.
         owner: name of the Role beside the Lease, with which it goes when the installation is removed; "" for none.
         stale_s: how long a record that is not renewed holds.
-        told: told, at each step without it, which installation serves the scope, and "" once that has ceased.
+        notify: called at each step without it with the installation that serves the scope, and "" once that has ceased.
     """
 
     cluster: Cluster
@@ -90,7 +90,7 @@ class Scope:
     installation: str
     owner: str = ""
     stale_s: float = STALE_S
-    told: Callable[[str], None] = lambda _holder: None
+    notify: Callable[[str], None] = lambda _holder: None
     _holder: str = ""
     _asked: bool = False
     _guarded: bool = False
@@ -121,7 +121,7 @@ class Scope:
             return ""
         if self._holder:
             return f"{self._holder} serves the same scope with the same controllerName: nothing is served here"
-        return "the Lease of the scope cannot be renewed" if self._asked else "who serves the scope is not known yet"
+        return "the Lease of the scope cannot be renewed" if self._asked else "it is not yet known who serves the scope"
 
     def step(self) -> bool:
         """Takes, renews or only judges the Lease; returns whether this installation serves from now on."""
@@ -136,7 +136,7 @@ class Scope:
     def _step(self) -> None:
         now_s = self.clock.monotonic_s()
         stored: dict[str, Object | None] = {}
-        places = [self._look(one, stored, now_s) for one in self.places]
+        places = [self._read_place(one, stored, now_s) for one in self.places]
         for _ in range(len(places) + _MOST_RACES):
             verdict = judge(places, self.installation)
             if not verdict.write:
@@ -148,12 +148,12 @@ class Scope:
             except ClusterRefused as error:
                 places[at] = self._refuses(places[at], error)
             except (AlreadyThere, ClusterConflict):  # somebody was faster
-                places[at] = self._look(verdict.write, stored, now_s)
+                places[at] = self._read_place(verdict.write, stored, now_s)
         else:
             return  # whoever goes on losing asks again
         self._settle(verdict, now_s)
 
-    def _look(self, namespace: str, stored: dict[str, Object | None], now_s: float) -> Place:
+    def _read_place(self, namespace: str, stored: dict[str, Object | None], now_s: float) -> Place:
         try:
             found = stored[namespace] = self.cluster.get(LEASES, namespace, self.name)
         except ClusterRefused as error:
@@ -186,7 +186,7 @@ class Scope:
             self.cluster.replace(LEASES, made)
 
     def _owners(self, namespace: str) -> list[dict[str, str]]:
-        """Asked for each time: a Lease of an owner that was made anew would be collected as garbage."""
+        """Asked for each time: a Lease of an owner that was recreated would be collected as garbage."""
         try:
             role = self.cluster.get(ROLES, namespace, self.owner) if self.owner else None
         except ClusterRefused:
@@ -208,4 +208,4 @@ class Scope:
             else:
                 _LOG.warning("this installation serves its scope now, which another one served", extra=about)
         if verdict.holder or before:
-            self.told(verdict.holder)
+            self.notify(verdict.holder)

@@ -1,8 +1,8 @@
 """The source of events in a thread and a loop of its own.
 
 Two reasons. It may not touch the process's signals or the controller's tasks, which kopf does when it runs beside them;
-and it may end or hang without harm: what ends is begun anew, and beside what is deaf another one is started. Both may
-speak at a time, since an event only puts a key into a queue that holds each key once.
+and it may end or hang without harm: what ends is restarted, and beside one that gets no events another one is started.
+Both may speak at a time, since an event only puts a key into a queue that holds each key once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class WatchThread:
             error = None if task.cancelled() else task.exception()
             if self._stop.is_set():
                 return
-            _LOG.warning("the watches ended and are begun anew", extra={"error": repr(error)})
+            _LOG.warning("the watches ended and are restarted", extra={"error": repr(error)})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._again_after_s)
 
@@ -69,6 +69,6 @@ class WatchThread:
 def _log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """As asyncio does it, without the trace where a stream of kopf's is open at the end: it is of no use to anybody."""
     if "asyncgen" in context:
-        _LOG.info("a stream of events was closed by the end of its loop", extra={"error": repr(context["exception"])})
+        _LOG.info("an event stream was closed when its loop ended", extra={"error": repr(context["exception"])})
     else:
         loop.default_exception_handler(context)

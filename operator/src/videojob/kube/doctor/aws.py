@@ -23,7 +23,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryFacts:
-    """A DynamoDB table's time to live, in its own words: status, and the attribute that it goes by."""
+    """A DynamoDB table's time to live, as DynamoDB reports it: status, and the attribute that it goes by."""
 
     status: str
     attribute: str
@@ -38,18 +38,20 @@ def table_finding(table: str, found: TableFacts | Missing | NotRead, *, is_made:
     """The results table; `is_made` when the controller makes one that is not there."""
     check = f"table {table}"
     if isinstance(found, NotRead):
-        return unchecked(check, found.why, "The controller uses its own rights: its log tells when they do not do.")
+        return unchecked(
+            check, found.why, "The controller uses its own permissions: its log says when they are not enough."
+        )
     if isinstance(found, Missing):
         if is_made:
-            return ok(check, "it is not there yet; the controller makes it")
-        advice = "Make it (docs/guides/dynamodb.md), or set results.createTable. Is this the account and region?"
-        return problem(check, "it is not there", advice)
+            return ok(check, "not found; the controller creates it")
+        advice = "Create it (docs/guides/dynamodb.md), or set results.createTable. Check the account and region."
+        return problem(check, "not found", advice)
     if found.keys != _KEYS:
         advice = f"Name a table with the keys {_KEYS}: no results can be stored in this one."
-        return problem(check, f"it has the keys {found.keys}", advice)
+        return problem(check, f"its keys are {found.keys}", advice)
     if found.status not in {"ACTIVE", "UPDATING"}:
         return warning(check, f"it is {found.status}", "Wait until it is ACTIVE.")
-    return ok(check, f"it is {found.status}, and has the keys {found.keys}")
+    return ok(check, f"it is {found.status}, and its keys are {found.keys}")
 
 
 def expiry_finding(table: str, found: ExpiryFacts | NotRead) -> Finding:
@@ -62,7 +64,7 @@ def expiry_finding(table: str, found: ExpiryFacts | NotRead) -> Finding:
         return warning(check, f"its time to live is {found.status}", advice)
     if found.attribute != _EXPIRES_AT:
         advice = f"Set its time to live to {_EXPIRES_AT}: until then results.retentionDays deletes nothing."
-        return warning(check, f"its time to live goes by the attribute {found.attribute}", advice)
+        return warning(check, f"its time to live uses the attribute {found.attribute}", advice)
     return ok(check, f"its time to live is {found.status}, by {found.attribute}")
 
 
@@ -71,13 +73,13 @@ def bucket_finding(address: str, found: bool | Missing | NotRead) -> Finding:
     check = f"model at {address}"
     if isinstance(found, NotRead):
         return unchecked(
-            check, found.why, "The servers use their own rights: a job's reason tells when they do not do."
+            check, found.why, "The servers use their own permissions: a job's reason says when they are not enough."
         )
     if isinstance(found, Missing):
-        return problem(check, "there is no such bucket", "Correct models.*.source of the chart, or make the bucket.")
+        return problem(check, "there is no such bucket", "Correct models.*.source of the chart, or create the bucket.")
     if not found:
-        return problem(check, "nothing lies there", "Upload the model's folder, or correct models.*.source.")
-    return ok(check, "something lies there; its digest is checked when a server starts")
+        return problem(check, "no object found there", "Upload the model's folder, or correct models.*.source.")
+    return ok(check, "objects found; the digest is verified when a server starts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,9 @@ def gateway_findings(found: GatewayFacts | Missing | NotRead) -> Iterator[Findin
                 continue
             seen = f"{found.vpc} has no gateway endpoint for {name} with a route"
             price = f"Behind a NAT gateway each {what} costs $0.045 (us-east-1); a gateway endpoint costs nothing."
-            yield warning(check, seen, f"{price} docs/guides/install-eks.md says how to make one.")
+            yield warning(check, seen, f"{price} docs/guides/install-eks.md says how to create one.")
         else:
-            why = "EC2 does not know the node's instance: is this the account and region?"
+            why = "EC2 does not know the node's instance: check the account and region."
             advice = "Use an identity with ec2:DescribeInstances and ec2:DescribeVpcEndpoints."
             yield unchecked(check, found.why if isinstance(found, NotRead) else why, advice)
 
@@ -117,7 +119,7 @@ def quota_findings(
     Args:
         quotas: by how they are paid for, "spot" and "on-demand".
         used: which of them the pools use.
-        instances: in words, which ones the quotas are about.
+        instances: as text, which ones the quotas are about.
     """
     known = {name: value for name, value in quotas.items() if name in used and not isinstance(value, NotRead)}
     can_start = any(value >= _LEAST_VCPUS for value in known.values())
@@ -125,13 +127,13 @@ def quota_findings(
         check, value = f"GPU quota {name}", quotas.get(name)
         if value is None or isinstance(value, NotRead):
             advice = "Set AWS_PROFILE and AWS_DEFAULT_REGION to an identity with servicequotas:GetServiceQuota."
-            yield unchecked(check, "it was not asked for" if value is None else value.why, advice)
+            yield unchecked(check, "not queried" if value is None else value.why, advice)
         elif value >= _LEAST_VCPUS:
             yield ok(
                 check, f"{value:g} vCPUs of {instances} instances, so {int(value // _LEAST_VCPUS)} of the smallest"
             )
         else:
-            advice = "Ask for more in Service Quotas: docs/guides/install-eks.md says how. It may take a day."
+            advice = "Request an increase in Service Quotas: see docs/guides/install-eks.md. It may take a day."
             others = joined([other for other in sorted(known) if other != name])
             seen = f"{value:g} vCPUs of {instances} instances: the smallest GPU instance has {_LEAST_VCPUS}"
             yield warning(check, f"{seen}; {others} has enough", advice) if can_start else problem(check, seen, advice)

@@ -56,7 +56,7 @@ def _alias(alias: str, version: tuple[int, int] | None) -> Finding:
     if family != "bottlerocket" or release is None:
         return unchecked(check, "this program knows releases of Bottlerocket alone, as in bottlerocket@1.66.0")
     if version is None:
-        return unchecked(check, "the API server does not tell its Kubernetes version", "Compare the two by hand.")
+        return unchecked(check, "the API server does not report its Kubernetes version", "Compare the two by hand.")
     return _pair(check, release, version)
 
 

@@ -15,7 +15,7 @@ class Finding:
     """The outcome of one check.
 
     Attributes:
-        check: what was looked at, a few words that stay the same.
+        check: what was checked, a few words that stay the same.
         level: "warning" is what may be meant so; "problem" is what keeps jobs from running; "not checked" is what this
             user, or nobody, can see from here.
         seen: what was found, or why nothing could be. advice: what to do; "" when nothing has to be done.
@@ -45,7 +45,7 @@ def ok(check: str, seen: str) -> Finding:
 
 
 def warning(check: str, seen: str, advice: str) -> Finding:
-    """It may be meant so."""
+    """It may be intentional."""
     return Finding(check, "warning", seen, advice)
 
 

@@ -43,7 +43,7 @@ USER_RIGHTS = (
     Right("get", _OURS, "videojobs", purpose="see jobs", essential=True),
     Right("list", _OURS, "videojobs", purpose="see jobs", essential=True),
     Right("watch", _OURS, "videojobs", purpose="watch", essential=True),
-    Right("create", _OURS, "videojobs", purpose="make jobs"),
+    Right("create", _OURS, "videojobs", purpose="create jobs"),
     Right("patch", _OURS, "videojobs", purpose="suspend and resume"),
     Right("delete", _OURS, "videojobs", purpose="delete jobs"),
     Right("list", "", "events", purpose="Events in watch"),
@@ -89,35 +89,35 @@ def kubernetes_version(version: Mapping[str, str]) -> tuple[int, int] | None:
     return (int(major), int(minor)) if major and minor else None
 
 
-def crd_finding(stored: Object | NotRead | None, wanted: Object) -> Finding:
+def crd_finding(stored: Object | NotRead | None, expected: Object) -> Finding:
     """Whether the CRD is there, served, and that of this version."""
     check = "CRD"
     if isinstance(stored, NotRead):
         return unchecked(check, stored.why, "The right to get customresourcedefinitions is enough.")
     if stored is None:
-        return problem(check, f"{name_of(wanted)} is not there", _INSTALL)
+        return problem(check, f"{name_of(expected)} was not found", _INSTALL)
     conditions = {one["type"]: one for one in (stored.get("status") or {}).get("conditions") or ()}
     if conditions.get("Established", {}).get("status") != "True":
         why = conditions.get("Established", {}).get("message") or conditions.get("NamesAccepted", {}).get("message")
-        return problem(check, f"it is there and not served: {why or 'its status does not say why'}", _INSTALL)
-    if not _holds(stored["spec"], wanted["spec"]):
+        return problem(check, f"installed but not served: {why or 'its status does not say why'}", _INSTALL)
+    if not _holds(stored["spec"], expected["spec"]):
         advice = (
             "Use the program and the chart of one version; `videojob crd | kubectl apply -f -` installs this one's."
         )
-        return warning(check, "it is of another version than this program", advice)
-    return ok(check, "it is there, and that of this version")
+        return warning(check, "installed, but of another version than this program", advice)
+    return ok(check, "installed, matches this version")
 
 
-def _holds(stored: object, wanted: object) -> bool:
-    """Whether all of `wanted` stands in `stored`, which the server has filled up; a schema must be the same."""
-    if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
+def _holds(stored: object, expected: object) -> bool:
+    """Whether all of `expected` stands in `stored`, which the server has filled up; a schema must be the same."""
+    if isinstance(expected, Mapping) and isinstance(stored, Mapping):
         return all(
             stored.get(name) == value if name == "openAPIV3Schema" else _holds(stored.get(name), value)
-            for name, value in wanted.items()
+            for name, value in expected.items()
         )
-    if isinstance(wanted, list) and isinstance(stored, list) and len(wanted) == len(stored):
-        return all(map(_holds, stored, wanted))
-    return stored == wanted
+    if isinstance(expected, list) and isinstance(stored, list) and len(expected) == len(stored):
+        return all(map(_holds, stored, expected))
+    return stored == expected
 
 
 def user_rights_finding(allowed: Mapping[Right, bool] | NotRead, namespace: str) -> Finding:
@@ -138,11 +138,13 @@ def controller_rights_finding(allowed: Mapping[Right, bool] | NotRead, account: 
     """What the controller may do for jobs of a namespace."""
     check = "controller's rights"
     if isinstance(allowed, NotRead):
-        return unchecked(check, allowed.why, "An administrator's doctor sees it: the right to create access reviews.")
+        return unchecked(
+            check, allowed.why, "An administrator can check it: it needs the right to create access reviews."
+        )
     missing = [str(right) for right, is_allowed in allowed.items() if not is_allowed]
     if not missing:
         return ok(check, f"{account} may do all that jobs in {namespace} need")
-    advice = f"With scope `namespaced`, {namespace} must stand in the value tenants; else look at rbac.create."
+    advice = f"With scope `namespaced`, {namespace} must be in the value tenants; otherwise check rbac.create."
     return problem(check, f"{account} may not: {joined(missing, most=len(missing))} (for {namespace})", advice)
 
 
@@ -150,20 +152,20 @@ def controller_finding(deployments: Sequence[Object] | NotRead, version: str) ->
     """Whether one controller runs, and which."""
     check = "controller"
     if isinstance(deployments, NotRead):
-        return unchecked(check, deployments.why, "Name its namespace with --system-namespace, if you may look there.")
+        return unchecked(check, deployments.why, "Name its namespace with --system-namespace, if you may read it.")
     if not deployments:
-        advice = f"{_INSTALL} If it is there, name its namespace with --system-namespace."
+        advice = f"{_INSTALL} If it is installed, name its namespace with --system-namespace."
         return problem(check, "there is no Deployment of a controller", advice)
     places = [f"{one['metadata']['namespace']}/{name_of(one)}" for one in deployments]
     if len(deployments) > 1:
-        advice = "Two that serve the same namespaces write over each other: uninstall one, or give each its tenants."
+        advice = "Two that serve the same namespaces overwrite each other: uninstall one, or give each its own tenants."
         return warning(check, f"there are {len(places)}: {joined(places)}", advice)
     (found,) = deployments
     status = found.get("status") or {}
     if not status.get("readyReplicas"):
         logs = f"kubectl -n {found['metadata']['namespace']} logs deployment/{name_of(found)}"
         why = "it has 0 replicas" if not found["spec"].get("replicas", 1) else "no pod of it is ready"
-        return problem(check, f"{places[0]}: {why}", f"Look at `{logs}` and at `kubectl describe` of its pod.")
+        return problem(check, f"{places[0]}: {why}", f"Check `{logs}` and `kubectl describe` of its pod.")
     runs = (found["metadata"].get("labels") or {}).get("app.kubernetes.io/version", "")
     if runs and runs != version:
         seen = f"{places[0]} is ready, of version {runs}; this program is {version}"
@@ -178,12 +180,12 @@ def lease_finding(lease: Object | NotRead | None, now_s: float) -> Finding:
         return unchecked(check, lease.why)
     spec = {} if lease is None else lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
-    advice = "Look at the controller's log: it takes the Lease as soon as it can reach the API server."
+    advice = "Check the controller's log: it acquires the Lease as soon as it can reach the API server."
     if not holder or not renewed:
         return problem(check, "no controller holds the Lease videojob-controller", advice)
     age_s = now_s - seconds_of(str(renewed))
     length_s = float(spec.get("leaseDurationSeconds") or 30)
     if age_s > length_s:
-        seen = f"{holder} has not renewed its Lease for {age_s:.0f} s, and it holds for {length_s:.0f} s"
-        return problem(check, seen, f"{advice} Clocks that differ look like this, too.")
+        seen = f"{holder} has not renewed its Lease for {age_s:.0f} s, and it lasts {length_s:.0f} s"
+        return problem(check, seen, f"{advice} Clocks that differ have the same effect.")
     return ok(check, f"{holder} renewed its Lease {max(0.0, age_s):.0f} s ago")

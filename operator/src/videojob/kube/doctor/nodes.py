@@ -1,4 +1,4 @@
-"""Checks of whatever makes nodes: Karpenter, its pools and classes, EKS Auto Mode, and GPUs. PURE."""
+"""Checks of whatever provisions nodes: Karpenter, its pools and classes, EKS Auto Mode, and GPUs. PURE."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Flavour = Literal["karpenter", "autoMode", "none"]
 _FAMILY = "/instance-family"
 _MANUFACTURER = "/instance-gpu-manufacturer"
 _AMD = frozenset({"g4ad"})
-_NO_POOL = "Set karpenter.gpu.create of the chart, or make a NodePool for GPUs of your own."
+_NO_POOL = "Set karpenter.gpu.create of the chart, or create a GPU NodePool of your own."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class NodeFacts:
     """What was read about nodes.
 
     Attributes:
-        flavour: who makes nodes, as the chart's value karpenter.flavor says.
-        wants_gpu: the installation offers a model on GPUs.
+        flavour: who provisions nodes, as the chart's value karpenter.flavor says.
+        needs_gpu: the installation offers a model on GPUs.
         pools: NodePools. classes: by (kind, name), the node classes that pools name; None for one that is not there.
         karpenter: Karpenter's Deployments. nodes, daemon_sets: of the cluster.
     """
 
     flavour: Flavour
-    wants_gpu: bool
+    needs_gpu: bool
     pools: Sequence[Object] | NotRead
     classes: Mapping[tuple[str, str], Object | NotRead | None]
     karpenter: Sequence[Object] | NotRead
@@ -56,9 +56,9 @@ def node_findings(facts: NodeFacts) -> Iterator[Finding]:
     if facts.flavour != "none":
         yield _pools(facts.pools)
         yield from _classes(facts.classes)
-        if facts.wants_gpu:
+        if facts.needs_gpu:
             yield _gpu_pool(facts.pools)
-    if facts.wants_gpu:
+    if facts.needs_gpu:
         yield _gpu_nodes(facts)
     elif facts.flavour == "none":
         yield _plain_nodes(facts.nodes)
@@ -72,7 +72,7 @@ def gpu_model_findings(facts: NodeFacts, models: Sequence[str]) -> Iterator[Find
         models: that the installation asks nodes for, the preferred one first.
     """
     check = "GPU model"
-    if not facts.wants_gpu:
+    if not facts.needs_gpu:
         return
     pools = () if isinstance(facts.pools, NotRead) else facts.pools
     nodes = () if isinstance(facts.nodes, NotRead) else facts.nodes
@@ -82,11 +82,11 @@ def gpu_model_findings(facts: NodeFacts, models: Sequence[str]) -> Iterator[Find
         seen = f"replicas of one server may get different GPUs, and so different numbers: those of {joined(found)}"
         yield warning(check, seen, "Set triton.gpu.gpuModels and gpuModelLabel of the chart, or allow one family.")
     elif models and pools and found and models[0] not in gpu_models(found) and set(found) <= GPU_OF_FAMILY.keys():
-        seen = f"servers ask for the GPU {models[0]}, and no NodePool has it: {joined(found)}"
+        seen = f"servers request the GPU {models[0]}, and no NodePool has it: {joined(found)}"
         yield problem(check, seen, "Correct triton.gpu.gpuModels of the chart, or the families of the NodePool.")
     elif models:
         others = f", jobs that name instanceTypes also for {joined(models[1:])}" if len(models) > 1 else ""
-        yield ok(check, f"servers ask for {models[0]}{others}")
+        yield ok(check, f"servers request {models[0]}{others}")
 
 
 def class_of(pool: Object) -> tuple[str, str, str]:
@@ -96,7 +96,7 @@ def class_of(pool: Object) -> tuple[str, str, str]:
 
 
 def is_gpu_pool(pool: Object) -> bool:
-    """Whether a NodePool makes nodes with GPUs of NVIDIA."""
+    """Whether a NodePool provisions nodes with GPUs of NVIDIA."""
     return GPU in _taints(pool) or any(
         one["key"].endswith(_MANUFACTURER) and "nvidia" in one.get("values", ()) for one in _requirements(pool)
     )
@@ -128,11 +128,11 @@ def _karpenter(deployments: Sequence[Object] | NotRead) -> Finding:
         return unchecked(check, deployments.why)
     if not deployments:
         seen = "there is no Deployment with the label app.kubernetes.io/name=karpenter"
-        return warning(check, seen, "Install Karpenter, or set karpenter.flavor to what makes nodes here.")
+        return warning(check, seen, "Install Karpenter, or set karpenter.flavor to what provisions nodes here.")
     ready = [one for one in deployments if (one.get("status") or {}).get("readyReplicas")]
     if not ready:
         where = f"{deployments[0]['metadata']['namespace']}/{name_of(deployments[0])}"
-        return problem(check, f"{where} has no ready pod", "Look at its log: without it no node is made.")
+        return problem(check, f"{where} has no ready pod", "Check its log: without it no node is provisioned.")
     return ok(check, f"{ready[0]['metadata']['namespace']}/{name_of(ready[0])} is ready")
 
 
@@ -140,13 +140,11 @@ def _pools(pools: Sequence[Object] | NotRead) -> Finding:
     check = "NodePools"
     if isinstance(pools, NotRead):
         if pools.missing:
-            advice = "Install Karpenter, or set karpenter.flavor to what makes nodes here."
+            advice = "Install Karpenter, or set karpenter.flavor to what provisions nodes here."
             return problem(check, "the API server knows no NodePools", advice)
         return unchecked(check, pools.why)
     if not pools:
-        return problem(
-            check, "there is none", "Upgrade the release with karpenter.gpu.create and karpenter.cpu.create."
-        )
+        return problem(check, "none found", "Upgrade the release with karpenter.gpu.create and karpenter.cpu.create.")
     bad = [f"{name_of(one)} ({condition_words(one, 'Ready')})" for one in pools if not is_true(one, "Ready")]
     if bad:
         return problem(check, f"not ready: {joined(bad)}", "`kubectl describe nodepool` has the conditions of each.")
@@ -157,12 +155,14 @@ def _classes(classes: Mapping[tuple[str, str], Object | NotRead | None]) -> Iter
     for (kind, name), found in classes.items():
         check = f"{kind} {name}"
         if isinstance(found, NotRead):
-            advice = "" if not found.missing else "Install what brings this kind, or correct karpenter.flavor."
+            advice = "" if not found.missing else "Install the CRD of this kind, or correct karpenter.flavor."
             yield (problem(check, found.why, advice) if found.missing else unchecked(check, found.why))
         elif found is None:
-            yield problem(check, "a NodePool names it and it is not there", "Make it, or correct nodeClassRef.")
+            yield problem(
+                check, "a NodePool references it and it does not exist", "Create it, or correct nodeClassRef."
+            )
         elif not is_true(found, "Ready"):
-            advice = "Role, subnets, security groups and AMI must exist, and carry the tags that it selects by."
+            advice = "Role, subnets, security groups and AMI must exist and have the tags that it selects."
             yield problem(check, f"not ready: {condition_words(found, 'Ready')}", advice)
         else:
             yield ok(check, "ready")
@@ -174,14 +174,14 @@ def _gpu_pool(pools: Sequence[Object] | NotRead) -> Finding:
         return unchecked(check, pools.why)
     found = [one for one in pools if is_gpu_pool(one)]
     if not found:
-        return problem(check, "the installation offers GPUs and no NodePool makes them", _NO_POOL)
+        return problem(check, "the installation offers GPUs, but no NodePool provisions them", _NO_POOL)
     bare = [name_of(one) for one in found if GPU not in _taints(one)]
     if bare:
-        advice = f"Without the taint {GPU} any pod may take, and keep, a GPU node."
+        advice = f"Without the taint {GPU} any pod may occupy a GPU node."
         return warning(check, f"{joined(bare)} has no taint {GPU}", advice)
     free = [name_of(one) for one in found if GPU not in (one["spec"].get("limits") or {})]
     if free:
-        return warning(check, f"{joined(free)} has no limit of {GPU}", "Set one: it is the ceiling of what GPUs cost.")
+        return warning(check, f"{joined(free)} has no limit of {GPU}", "Set one: it caps what GPUs cost.")
     words = [f"{name_of(one)} (at most {one['spec']['limits'][GPU]} GPUs)" for one in found]
     return ok(check, f"{joined(words)}, tainted {GPU}")
 
@@ -197,17 +197,19 @@ def _gpu_nodes(facts: NodeFacts) -> Finding:
         return ok(check, f"{len(with_gpu)} of {len(facts.nodes)} nodes offer {total} {GPU}")
     silent = [name_of(one) for one in facts.nodes if _has_nvidia(one)]
     if silent:
-        advice = "Install NVIDIA's device plugin, or use an image that brings it, as Bottlerocket's for NVIDIA."
+        advice = "Install NVIDIA's device plugin, or use an image that includes it, such as Bottlerocket's for NVIDIA."
         return problem(check, f"{joined(silent)} has a GPU and offers no {GPU}", advice)
     plugin = "" if isinstance(facts.daemon_sets, NotRead) else _plugin(facts.daemon_sets)
     if facts.flavour == "none":
         advice = "Add nodes with GPUs and NVIDIA's device plugin, or let jobs run on CPUs."
-        return warning(check, f"no node offers {GPU}{f', though {plugin} is there' if plugin else ''}", advice)
+        return warning(check, f"no node offers {GPU}{f', though {plugin} is installed' if plugin else ''}", advice)
     if plugin:
-        return ok(check, f"{plugin} is there; no node has a GPU at this moment, as they go when no job needs them")
+        return ok(
+            check, f"{plugin} is installed; no node has a GPU now, as GPU nodes are removed when no job needs them"
+        )
     own = "EKS Auto Mode" if facts.flavour == "autoMode" else "Bottlerocket for NVIDIA"
-    why = f"no node has a GPU at this moment, and no DaemonSet is a device plugin; {own} brings its own"
-    return unchecked(check, why, "Look again while a job runs on a GPU.")
+    why = f"no node has a GPU now, and no DaemonSet is a device plugin; {own} includes one"
+    return unchecked(check, why, "Run this again while a job runs on a GPU.")
 
 
 def _plain_nodes(nodes: Sequence[Object] | NotRead) -> Finding:

@@ -34,16 +34,16 @@ def identity_findings(accounts: Sequence[Account], *, stands_in: bool) -> Iterat
         if isinstance(one.found, NotRead):
             yield unchecked(check, one.found.why)
         elif one.found is None:
-            advice = "Name the namespace in the chart's value tenants: the account is made there."
-            yield problem(check, f"the service account {one.place} is not there, so no pod can be made", advice)
+            advice = "Add the namespace to the chart's value tenants: the account is created there."
+            yield problem(check, f"the service account {one.place} does not exist, so no pod can be created", advice)
         elif role := (one.found["metadata"].get("annotations") or {}).get(ROLE):
-            yield ok(check, f"IRSA: {one.place} has the role {role}; whether that trusts it only AWS knows")
+            yield ok(check, f"IRSA: {one.place} has the role {role}; only AWS knows whether the role trusts it")
         else:
             bare.append(one.place)
     if bare and stands_in:
-        yield ok("identity", f"{joined(bare)} need no role: S3 and DynamoDB are others than AWS's")
+        yield ok("identity", f"{joined(bare)} need no role: S3 and DynamoDB are not those of AWS")
     elif bare:
-        why = f"{joined(bare)} name no role, and Pod Identity associations cannot be seen from the cluster"
+        why = f"{joined(bare)} have no role annotation, and the cluster does not show Pod Identity associations"
         yield unchecked("identity", why, "`aws eks list-pod-identity-associations --cluster-name NAME` lists them.")
 
 
@@ -53,11 +53,11 @@ def namespace_finding(namespace: str, found: Object | NotRead | None) -> Finding
     if isinstance(found, NotRead):
         return unchecked(check, found.why)
     if found is None:
-        return problem(check, "it is not there", f"`kubectl create namespace {namespace}`, or give another with -n.")
+        return problem(check, "not found", f"`kubectl create namespace {namespace}`, or give another with -n.")
     level = (found["metadata"].get("labels") or {}).get(_ENFORCE)
     if level == "restricted":
-        return ok(check, "Pod Security is enforced at `restricted`, which workers fulfil")
-    advice = f"`kubectl label namespace {namespace} {_ENFORCE}=restricted`: workers fulfil it."
+        return ok(check, "Pod Security is enforced at `restricted`, which workers meet")
+    advice = f"`kubectl label namespace {namespace} {_ENFORCE}=restricted`: workers meet it."
     return warning(check, f"Pod Security is enforced at `{level}`" if level else "no Pod Security is enforced", advice)
 
 
@@ -80,15 +80,15 @@ def queue_finding(facts: QueueFacts) -> Finding | None:
         return None
     if isinstance(facts.queues, NotRead):
         if facts.queues.missing:
-            advice = f"Install Kueue, or take the label {QUEUE_LABEL} off: such jobs wait for it for ever."
-            return problem(check, f"jobs name the queue {joined(named)}, and there is no Kueue", advice)
+            advice = f"Install Kueue, or remove the label {QUEUE_LABEL}: such jobs wait for it for ever."
+            return problem(check, f"jobs name the queue {joined(named)}, but Kueue is not installed", advice)
         return unchecked(check, facts.queues.why)
     there = {name_of(one) for one in facts.queues}
     missing = [name for name in named if name not in there]
     if missing:
         seen = f"jobs name the LocalQueue {joined(missing)}, which is not in their namespace"
-        return problem(check, seen, f"Make it, or use one of: {joined(sorted(there)) or 'none is there'}.")
-    return ok(check, f"the LocalQueues that jobs name are there: {joined(named)}")
+        return problem(check, seen, f"Create it, or use one of: {joined(sorted(there)) or 'none found'}.")
+    return ok(check, f"the LocalQueues that jobs name exist: {joined(named)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,14 @@ _SELECTORS = {"ServiceMonitor": "serviceMonitor", "PodMonitor": "podMonitor"}
 def monitoring_findings(facts: MonitoringFacts) -> list[Finding]:
     """Whether anybody scrapes the controller and the servers."""
     check = "Prometheus"
-    switch = "The chart's monitoring.serviceMonitor and monitoring.podMonitor make what it selects by."
+    switch = "The chart's monitoring.serviceMonitor and monitoring.podMonitor create what Prometheus selects."
     if any(isinstance(one, NotRead) and one.missing for one in (facts.prometheuses, *facts.monitors.values())):
-        return [unchecked(check, "there is no Prometheus operator here; another scraper cannot be seen")]
+        return [unchecked(check, "no Prometheus operator found; other scrapers are not visible")]
     if isinstance(facts.prometheuses, NotRead):
         return [unchecked(check, facts.prometheuses.why)]
     found = {kind: one for kind, one in facts.monitors.items() if not isinstance(one, NotRead) and one}
     if not found:
-        return [warning(check, "nothing asks it to scrape this installation", switch)]
+        return [warning(check, "no monitor selects this installation", switch)]
     return [_selected(kind, list(monitors), facts) for kind, monitors in found.items()]
 
 
@@ -126,7 +126,7 @@ def _selected(kind: str, monitors: Sequence[Object], facts: MonitoringFacts) -> 
     check = f"Prometheus {kind}"
     servers = () if isinstance(facts.prometheuses, NotRead) else facts.prometheuses
     if not servers:
-        return warning(check, "there is no Prometheus to select it", "Make one, or scrape with something else.")
+        return warning(check, "no Prometheus selects it", "Create one, or use another scraper.")
     namespace = None if isinstance(facts.namespace, NotRead) else facts.namespace
     ignored = [
         name_of(monitor)
@@ -134,9 +134,9 @@ def _selected(kind: str, monitors: Sequence[Object], facts: MonitoringFacts) -> 
         if not any(_selects(server["spec"], kind, monitor, namespace) for server in servers)
     ]
     if ignored:
-        wants = [str(one["spec"].get(f"{_SELECTORS[kind]}Selector")) for one in servers]
+        required = [str(one["spec"].get(f"{_SELECTORS[kind]}Selector")) for one in servers]
         field = f"monitoring.{_SELECTORS[kind]}.labels"
-        return warning(check, f"no Prometheus selects {joined(ignored)}", f"Set {field} to meet: {joined(wants)}.")
+        return warning(check, f"no Prometheus selects {joined(ignored)}", f"Set {field} to meet: {joined(required)}.")
     return ok(check, f"selected: {joined([name_of(one) for one in monitors])}")
 
 

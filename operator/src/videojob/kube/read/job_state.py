@@ -41,7 +41,7 @@ class JobState:
 
     Attributes:
         suspend, resumes: what its spec asks for. queue: of Kueue, "" for none. deleting: it is on its way out.
-        phase: None before a controller has looked at it.
+        phase: None before a controller has reconciled it.
         reason, message: of the `Succeeded` condition; "" before.
         conditions: the others.
         created_s, started_s, ended_s: seconds since the epoch; None where it has not happened.

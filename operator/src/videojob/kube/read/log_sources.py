@@ -19,10 +19,10 @@ class LogSource:
     """One container.
 
     Attributes:
-        uid: of its pod: a pod that is made anew under its name is another one.
+        uid: of its pod: a pod that is recreated under its name is another one.
         has_begun: there is a log. has_ended: nothing more will come.
-        has_previous: it was started again, and the log before that can be had.
-        waits: why it has not begun, in Kubernetes' words.
+        has_previous: it was started again, and the log before that is available.
+        waits: why it has not begun, as Kubernetes reports it.
     """
 
     namespace: str

@@ -130,14 +130,14 @@ def _node_labels(pods: Sequence[Object], nodes: Mapping[str, Object]) -> dict[st
 
 def last_error(pods: Iterable[Object]) -> Mapping[str, Any] | None:
     """`VideoJobError.as_dict()` of the pod that ended last and told one."""
-    told: list[tuple[str, Mapping[str, Any]]] = []
+    listed: list[tuple[str, Mapping[str, Any]]] = []
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", ()):
             ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
             error = None if ended is None else _error(str(ended.get("message", "")))
             if ended is not None and error is not None:
-                told.append((str(ended.get("finishedAt", "")), error))
-    return max(told, key=lambda one: one[0])[1] if told else None
+                listed.append((str(ended.get("finishedAt", "")), error))
+    return max(listed, key=lambda one: one[0])[1] if listed else None
 
 
 def _error(text: str) -> Mapping[str, Any] | None:
@@ -178,8 +178,8 @@ def needs_pods(job: Object) -> bool:
 def may_lack_pods(job: Object) -> bool:
     """Whether it should have pods and has none that run: Events about the Job may then say why."""
     status = job.get("status", {})
-    wants_pods = not job["spec"].get("suspend", False) and not _ending(status) and "startTime" in status
-    return wants_pods and not status.get("active", 0)
+    needs_pods = not job["spec"].get("suspend", False) and not _ending(status) and "startTime" in status
+    return needs_pods and not status.get("active", 0)
 
 
 def lingers(pod: Object) -> bool:
@@ -218,22 +218,22 @@ def _problem(pod: Object, events: Sequence[Object]) -> PodProblem | None:
     conditions = {one["type"]: one for one in status.get("conditions", ())}
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
-        source, message = _node_news(events, str(scheduled.get("message", "")))
+        source, message = _node_report(events, str(scheduled.get("message", "")))
         return PodProblem("unschedulable", message, _time(scheduled.get("lastTransitionTime")) or created_s, source)
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     if not scheduled and not statuses and "nodeName" not in pod.get("spec", {}):
-        return PodProblem("unschedulable", "it was made just now", created_s, "scheduler")
+        return PodProblem("unschedulable", "it was just created", created_s, "scheduler")
     for container in statuses:
         problem = _container_problem(container, created_s)
         if problem is not None:
             return problem
     if status.get("phase") == "Pending" or (status.get("phase") == "Running" and not _has(pod, "Ready")):
-        return PodProblem("starting", "its containers start", created_s)
+        return PodProblem("starting", "its containers are starting", created_s)
     return None
 
 
-def _node_news(events: Sequence[Object], message: str) -> tuple[str, str]:
-    """(source, words): the newest news from whoever makes nodes, else what the scheduler says."""
+def _node_report(events: Sequence[Object], message: str) -> tuple[str, str]:
+    """(source, words): the latest report of the node provisioner, else what the scheduler says."""
     said = [one for one in events if one.get("reason") in _ON_THE_WAY or _refuses(one)]
     if not said:
         return "scheduler", message
@@ -245,7 +245,7 @@ def _node_news(events: Sequence[Object], message: str) -> tuple[str, str]:
 
 
 def _refuses(event: Object) -> bool:
-    """Whether Karpenter or the cluster autoscaler says that it makes no node."""
+    """Whether Karpenter or the cluster autoscaler says that it provisions no node."""
     reason = event.get("reason")
     return reason == "NotTriggerScaleUp" or (reason == "FailedScheduling" and "karpenter" in _source(event))
 
@@ -291,7 +291,7 @@ def server_words(log: str, reason: str = "") -> str:
     words = triton_words(log)
     if reason != "OOMKilled" or words in {"", reason}:
         return words or reason
-    return f"OOMKilled: it took more memory than its limit; its last words: {words}"
+    return f"OOMKilled: it exceeded its memory limit; its last message: {words}"
 
 
 def _has(pod: Object, condition: str) -> bool:

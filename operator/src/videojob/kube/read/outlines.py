@@ -1,4 +1,4 @@
-"""VideoJobs as a list's table shows them -> which of them need a look. PURE."""
+"""VideoJobs as a list's table shows them -> which of them need a reconcile. PURE."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a Triton server said when it ended in an error, out of the end of its log. Pure.
 
-The kubelet keeps the last 2 KiB, or 80 lines, of the log as a container's last words. In them are Triton's reason two
-or three times, a Python stack, and errors that every server without a GPU logs. A person wants the reason, once.
+The kubelet keeps the last 2 KiB, or 80 lines, of the log as a container's termination message. In them are Triton's
+reason two or three times, a Python stack, and errors that every server without a GPU logs. A person wants the reason,
+once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _MOST_CHARACTERS = 1000
 
 
 def triton_words(log: str) -> str:
-    """The reason, in Triton's own words, in one line; "" when the log says nothing.
+    """The reason as Triton reports it, in one line; "" when the log says nothing.
 
     Args:
         log: the end of a server's output, its first line perhaps cut.
@@ -46,10 +47,10 @@ def triton_words(log: str) -> str:
         # Not a server's log, but that of another program in its pod.
         reason = " / ".join([line.strip() for line in log.splitlines() if line.strip()][-3:])
     elif not reason:
-        told = [words for level, words in records if level in "EF" and not _is_benign(words)] or [
+        errors = [words for level, words in records if level in "EF" and not _is_benign(words)] or [
             words for level, words in records if level != "I" and not _is_benign(words)
         ]
-        reason = " / ".join(dict.fromkeys(_clean(words) for words in told[-3:]))
+        reason = " / ".join(dict.fromkeys(_clean(words) for words in errors[-3:]))
     return reason[:_MOST_CHARACTERS]
 
 

@@ -1,4 +1,4 @@
-"""Events about VideoJobs. PURE: who posts one and is told that it is there already has posted it before."""
+"""Events about VideoJobs. PURE: who posts one that exists already has posted it before."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MOST_CHARACTERS = 1000  # the API server takes 1024
 _PERIOD_S = 1800  # an Event lasts an hour
 
 
-def event_of(job: VideoJob, wanted: EventDesired, now_s: float) -> dict[str, Any]:
-    """An Event, named by its words: the same news about the same generation of a job is one Event.
+def event_of(job: VideoJob, event: EventDesired, now_s: float) -> dict[str, Any]:
+    """An Event, named by its content: the same message about the same generation of a job is one Event.
 
-    The generation is in it because what is said may happen again: a job is held, let go and held once more.
+    The generation is in it because what is said may happen again: a job is suspended, resumed and suspended again.
     """
     metadata = job.metadata
     about = {
@@ -30,22 +30,22 @@ def event_of(job: VideoJob, wanted: EventDesired, now_s: float) -> dict[str, Any
         "namespace": metadata.namespace,
         "uid": metadata.uid,
     }
-    return _event(about, wanted, f"{metadata.uid} {metadata.generation}", now_s)
+    return _event(about, event, f"{metadata.uid} {metadata.generation}", now_s)
 
 
-def installation_event(about: Mapping[str, Any], wanted: EventDesired, now_s: float) -> dict[str, Any]:
-    """An Event about an object of the installation itself; the same news is one Event in half an hour.
+def installation_event(about: Mapping[str, Any], event: EventDesired, now_s: float) -> dict[str, Any]:
+    """An Event about an object of the installation itself; the same message is one Event in half an hour.
 
     Args:
         about: the object, as in "involvedObject".
-        wanted: what is to be said.
+        event: what is to be said.
         now_s: seconds since the epoch.
     """
-    return _event(about, wanted, f"{about.get('uid', '')} {int(now_s / _PERIOD_S)}", now_s)
+    return _event(about, event, f"{about.get('uid', '')} {int(now_s / _PERIOD_S)}", now_s)
 
 
-def _event(about: Mapping[str, Any], wanted: EventDesired, what: str, now_s: float) -> dict[str, Any]:
-    words = f"{what} {wanted.reason} {wanted.message}"
+def _event(about: Mapping[str, Any], event: EventDesired, what: str, now_s: float) -> dict[str, Any]:
+    words = f"{what} {event.reason} {event.message}"
     when = timestamp(now_s)
     return {
         "apiVersion": "v1",
@@ -55,9 +55,9 @@ def _event(about: Mapping[str, Any], wanted: EventDesired, what: str, now_s: flo
             "namespace": about["namespace"],
         },
         "involvedObject": dict(about),
-        "type": wanted.type,
-        "reason": wanted.reason,
-        "message": wanted.message[:_MOST_CHARACTERS],
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message[:_MOST_CHARACTERS],
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "firstTimestamp": when,

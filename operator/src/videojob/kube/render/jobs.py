@@ -32,7 +32,7 @@ from videojob.planning.state.pods import QUEUE_LABEL, PlannerDesired, WorkersDes
 
 _HASH_DIGITS = 8
 _NODE_S = 60  # beyond the server's usual start
-_PLAN_BACKSTOP_S = 24 * 3600  # a planner that looks at 10,000 videos takes hours: longer is a fault
+_PLAN_BACKSTOP_S = 24 * 3600  # a planner that probes 10,000 videos takes hours: longer is a fault
 
 
 def config_map(job: VideoJob, installation: Installation) -> dict[str, Any]:
@@ -66,33 +66,33 @@ def file_name(job: VideoJob, installation: Installation) -> str:
     return str(config_map(job, installation)["metadata"]["name"])
 
 
-def plan_job(job: VideoJob, wanted: PlannerDesired, installation: Installation, file: str = "") -> dict[str, Any]:
+def plan_job(job: VideoJob, job_desired: PlannerDesired, installation: Installation, file: str = "") -> dict[str, Any]:
     """The Job whose one pod probes the videos; `file` names its ConfigMap, "" for what `config_map` makes now."""
-    arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={wanted.attempt}"]
+    arguments = ["worker", "plan", f"--job={JOB_FOLDER}/{JOB_FILE}", f"--attempt={job_desired.attempt}"]
     pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=False)
     spec = {
-        "suspend": wanted.suspended,
+        "suspend": job_desired.suspended,
         "backoffLimit": job.spec.backoff_limit,
         "activeDeadlineSeconds": _deadline_s(job, _PLAN_BACKSTOP_S),
         "podFailurePolicy": {"rules": [_HOPELESS, _STOPPED, _DISRUPTED]},
         "podReplacementPolicy": "Failed",
         "template": _template(job, "planner", pod, installation, ()),
     }
-    return _job(job, f"plan-{wanted.attempt}", "planner", wanted.attempt, spec)
+    return _job(job, f"plan-{job_desired.attempt}", "planner", job_desired.attempt, spec)
 
 
-def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, file: str = "") -> dict[str, Any]:
+def work_job(job: VideoJob, job_desired: WorkersDesired, installation: Installation, file: str = "") -> dict[str, Any]:
     """The Indexed Job whose pods run the segments; `file` names the ConfigMap that they were planned from."""
     arguments = [
         "worker",
         "run",
         f"--job={JOB_FOLDER}/{JOB_FILE}",
-        f"--plan-attempt={wanted.plan_attempt}",
-        f"--epoch={wanted.epoch}",
-        f"--batch={wanted.batch}",
-        f"--server={server_address(wanted.server, installation)}",
-        f"--model-version={wanted.server.version}",
-        f"--workers={wanted.parallelism}",
+        f"--plan-attempt={job_desired.plan_attempt}",
+        f"--epoch={job_desired.epoch}",
+        f"--batch={job_desired.batch}",
+        f"--server={server_address(job_desired.server, installation)}",
+        f"--model-version={job_desired.server.version}",
+        f"--workers={job_desired.parallelism}",
         f"--grace={installation.worker.grace_s}",
         # Beside the file's, which stays as it was when the job began: whoever resumes a job may raise it.
         f"--backoff-limit={job.spec.backoff_limit}",
@@ -100,37 +100,37 @@ def work_job(job: VideoJob, wanted: WorkersDesired, installation: Installation, 
     queue = job.metadata.labels.get(QUEUE_LABEL)
     if queue is not None:
         # Kueue lets workers go when it admits them, and only then the server is asked for: they have to wait for it.
-        variant = installation.models[wanted.server.model].variants[wanted.server.accelerator]
+        variant = installation.models[job_desired.server.model].variants[job_desired.server.accelerator]
         arguments.append(f"--patience={max(SERVER_PATIENCE_S, variant.start_s + _NODE_S)}")
     pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=True)
     pod["containers"][0]["env"].append(_FAILURES)
     # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
-    types = wanted.server.instance_types if wanted.server.accelerator == "cpu" else ()
+    types = job_desired.server.instance_types if job_desired.server.accelerator == "cpu" else ()
     template = _template(job, "worker", pod, installation, types)
-    template["spec"] = near(template["spec"], server_selector(wanted.server), installation.server_namespace)
+    template["spec"] = near(template["spec"], server_selector(job_desired.server), installation.server_namespace)
     spec = {
         # None leaves it to Kueue, which wants to find it held.
-        "suspend": wanted.suspended is not False,
+        "suspend": job_desired.suspended is not False,
         "completionMode": "Indexed",
-        "completions": wanted.completions,
-        "parallelism": wanted.parallelism,
+        "completions": job_desired.completions,
+        "parallelism": job_desired.parallelism,
         "backoffLimitPerIndex": job.spec.backoff_limit,
         # What concerns one video is stored, and its index ends well. An index that fails for good has met what all
         # others would meet: what they would still do costs money for nothing.
         "maxFailedIndexes": 0,
-        "activeDeadlineSeconds": _deadline_s(job, wanted.backstop_s),
+        "activeDeadlineSeconds": _deadline_s(job, job_desired.backstop_s),
         "podFailurePolicy": {"rules": [_HOPELESS, _EXHAUSTED, _STOPPED, _DISRUPTED]},
         "podReplacementPolicy": "Failed",
         "template": template,
     }
-    made = _job(job, f"work-{wanted.attempt}", "worker", wanted.attempt, spec)
+    made = _job(job, f"work-{job_desired.attempt}", "worker", job_desired.attempt, spec)
     made["metadata"]["annotations"] = {
-        EPOCH: str(wanted.epoch),
-        BATCH: str(wanted.batch),
-        SERVER_KEY: server_key_text(wanted.server),
+        EPOCH: str(job_desired.epoch),
+        BATCH: str(job_desired.batch),
+        SERVER_KEY: server_key_text(job_desired.server),
     }
-    if wanted.why:
-        made["metadata"]["annotations"][PLACEMENT_REASON] = wanted.why
+    if job_desired.why:
+        made["metadata"]["annotations"][PLACEMENT_REASON] = job_desired.why
     if queue is not None:
         made["metadata"]["labels"][QUEUE_LABEL] = queue
     return made

@@ -157,8 +157,8 @@ def with_place(
 def _node_terms(
     installation: Installation, capacity_types: Sequence[CapacityType], others: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Terms of which a node has to meet one. Karpenter, EKS Auto Mode's too, and EKS' node groups label nodes each in
-    their own words; a Karpenter that makes nodes is asked in its own alone.
+    """Terms of which a node has to meet one. Karpenter, EKS Auto Mode's too, and EKS' node groups label nodes each with
+    labels of their own; where Karpenter provisions nodes, only its labels are used.
     """
     if not capacity_types:
         return [{"matchExpressions": list(others)}] if others else []

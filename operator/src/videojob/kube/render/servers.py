@@ -61,20 +61,20 @@ def server_service(key: ServerKey, installation: Installation) -> dict[str, Any]
     }
 
 
-def server_deployment(key: ServerKey, wanted: ServerDesired, installation: Installation) -> dict[str, Any]:
+def server_deployment(key: ServerKey, desired: ServerDesired, installation: Installation) -> dict[str, Any]:
     """The Deployment."""
     model = installation.models[key.model]
     variant = model.variants[key.accelerator]
     metadata = _metadata(key, installation)
     metadata["annotations"] = {SERVER_KEY: server_key_text(key)}
-    if wanted.idle_since_s is not None:
-        metadata["annotations"][IDLE_SINCE] = f"{wanted.idle_since_s:.0f}"
+    if desired.idle_since_s is not None:
+        metadata["annotations"][IDLE_SINCE] = f"{desired.idle_since_s:.0f}"
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata,
         "spec": {
-            "replicas": wanted.replicas,
+            "replicas": desired.replicas,
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": server_selector(key)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},

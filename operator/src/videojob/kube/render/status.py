@@ -133,15 +133,15 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 def _conditions(before: Mapping[str, Any], desired: Desired, generation: int, now_s: float) -> list[dict[str, Any]]:
     known = {one["type"]: one for one in before.get("conditions", ())}
     made = []
-    for wanted in desired.conditions:
-        old = known.get(wanted.type)
-        kept = old is not None and old["status"] == wanted.status
+    for desired_condition in desired.conditions:
+        old = known.get(desired_condition.type)
+        kept = old is not None and old["status"] == desired_condition.status
         made.append(
             {
-                "type": wanted.type,
-                "status": wanted.status,
-                "reason": wanted.reason,
-                "message": _cut(wanted.message),
+                "type": desired_condition.type,
+                "status": desired_condition.status,
+                "reason": desired_condition.reason,
+                "message": _cut(desired_condition.message),
                 "lastTransitionTime": old["lastTransitionTime"] if old is not None and kept else timestamp(now_s),
                 "observedGeneration": generation,
             }
@@ -181,7 +181,7 @@ def _progress(progress: ProgressDesired, before: Mapping[str, Any], now_s: float
         found["estimatedRemainingSeconds"] = progress.remaining_s
     same = all(before.get(name) == found.get(name) for name in ("framesDone", "segmentsDone", "framesTotal"))
     if same and "estimatedRemainingSeconds" in before and progress.remaining_s:
-        # The estimate moves with every look: without progress that is no news, and no write.
+        # The estimate moves with every reconcile: without progress nothing has changed, and nothing is written.
         found["estimatedRemainingSeconds"] = before["estimatedRemainingSeconds"]
     found["lastUpdatedTime"] = before["lastUpdatedTime"] if same and "lastUpdatedTime" in before else timestamp(now_s)
     return found

@@ -30,7 +30,8 @@ def triton_arguments(model: str, repository: str, *, gpu: bool) -> list[str]:
         f"--load-model={model}",
         # What is rendered is complete; what Triton would guess at might be another model.
         "--disable-auto-complete-config",
-        # A model that does not load ends the server: its last words are then the pod's, and reach the job.
+        # A model that does not load ends the server: the end of its log is then the pod's termination message, and
+        # reach the job.
         "--exit-on-error=true",
         "--strict-readiness=true",
         # What is in flight when the pod has to go is answered first.
@@ -45,11 +46,12 @@ def triton_arguments(model: str, repository: str, *, gpu: bool) -> list[str]:
         f"--grpc-max-connection-age={CONNECTION_AGE_MS}",
         f"--http-restricted-api={lock}",
         f"--grpc-restricted-protocol={lock}",
-        # Metrics of the GPU are sampled with CPU time; those of a CPU server cannot be had in a container.
+        # Metrics of the GPU are sampled with CPU time; those of a CPU server cannot be read in a container.
         f"--allow-gpu-metrics={'true' if gpu else 'false'}",
         "--allow-cpu-metrics=false",
         *(() if gpu else ("--pinned-memory-pool-byte-size=0",)),
-        # Its tables are wide, and the kubelet keeps 2 KiB of a log's end as the pod's last words: room for the reason.
+        # Its tables are wide, and the kubelet keeps 2 KiB of a log's end as the pod's termination message: room for the
+        # reason.
         "--log-info=false",
         "--log-format=ISO8601",
     ]

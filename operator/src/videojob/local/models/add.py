@@ -131,7 +131,7 @@ def add(request: AddRequest, repository: Path) -> AddOutcome:
         )
     if request.name in BUILT_IN_MODELS:
         raise SetupError(
-            f"{request.name!r} is a model that comes with videojob: the next run would put it in the place of yours",
+            f"{request.name!r} is a built-in model: the next run would replace yours with it",
             uri=request.place,
             hint="Give another --name.",
         )
@@ -193,7 +193,9 @@ def _facts_note(request: AddRequest, facts: ExportFacts) -> str:
     given = read_labels(request.labels)
     if given == facts.names:
         return ""
-    return f"The ONNX file names its {len(facts.names)} classes otherwise; the {len(given)} names of --labels count."
+    return (
+        f"The ONNX file names its {len(facts.names)} classes differently; the {len(given)} names of --labels are used."
+    )
 
 
 def _half_note(half: Half) -> str:

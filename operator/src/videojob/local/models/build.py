@@ -60,7 +60,7 @@ def build(name: str, repository: Path) -> BuildOutcome:
 
     Raises:
         ModelNotFound: no built-in model of this name.
-        SetupError: the weights cannot be had, or `repository` is the one with the descriptions.
+        SetupError: the weights cannot be read, or `repository` is the one with the descriptions.
         ModelLoadFailed: the result does not compute what the original does.
     """
     if name not in BUILT_IN_MODELS:
@@ -80,9 +80,9 @@ def build(name: str, repository: Path) -> BuildOutcome:
             return BuildOutcome(folder, built=False)
         if _is_somebodys(folder, source):
             raise SetupError(
-                f"the model {name!r} was not built here: it is somebody's own under the name of a built-in one",
+                f"the model {name!r} is not the built-in one, but another model of that name",
                 uri=str(folder),
-                hint="Add it under another name, or remove the folder to have the built-in model.",
+                hint="Add it under another name, or remove the folder to get the built-in model.",
             )
         weights = _original_weights()
         model = _face_detector(onnx.load_model_from_string(weights))

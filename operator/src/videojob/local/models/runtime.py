@@ -41,7 +41,7 @@ class OnnxRun:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except _failures() as error:
             words = _words(error)
-            raise ModelLoadFailed(f"ONNX Runtime does not load it: {words}", hint=_load_hint(words)) from error
+            raise ModelLoadFailed(f"ONNX Runtime cannot load it: {words}", hint=_load_hint(words)) from error
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """All outputs by name.
@@ -53,7 +53,7 @@ class OnnxRun:
         try:
             return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
         except _failures() as error:
-            raise ModelLoadFailed(f"ONNX Runtime does not run it: {_words(error)}") from error
+            raise ModelLoadFailed(f"ONNX Runtime cannot run it: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:
@@ -70,7 +70,7 @@ def _load_hint(words: str) -> str:
         )
     if re.search(r"is not a registered function/op|No Op registered|custom op", words):
         return "The graph needs an operator that only another runtime has: export it without plugins."
-    return "Check how the model was exported, and that its file came whole."
+    return "Check how the model was exported, and that its file is complete."
 
 
 def _failures() -> tuple[type[Exception], ...]:

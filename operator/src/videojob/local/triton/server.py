@@ -243,7 +243,7 @@ def _wait_ready(server: EmbeddedTriton, launch: _Launch, timeout_s: float) -> No
     try:
         states = probe.model_states()
     except OSError as error:
-        raise _start_failure(launch.log_path, f"it does not tell its models' states ({error})") from error
+        raise _start_failure(launch.log_path, f"it does not report its models' states ({error})") from error
     for name in launch.models:
         state = states.get(name, {})
         if state.get("state") != "READY":
@@ -256,7 +256,7 @@ def _wait_ready(server: EmbeddedTriton, launch: _Launch, timeout_s: float) -> No
 
 def _start_failure(log_path: Path, what: str) -> ServerStartFailed:
     return ServerStartFailed(
-        f"the embedded Triton did not come up: {what}. The end of its log:\n{log_tail(log_path)}\n",
+        f"the embedded Triton did not start: {what}. The end of its log:\n{log_tail(log_path)}\n",
         hint=f"The whole log is {log_path}.",
     )
 

@@ -192,7 +192,7 @@ def supervise(orders: Orders) -> int:
         if over:
             return server.returncode
         left -= 1
-        _note(orders, f"the server or a part of it died ({server.returncode}); started again, {left} times left")
+        _note(orders, f"the server or one of its processes died ({server.returncode}); restarted, {left} restarts left")
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Whether a video's pictures are encrypted, told by what its container says. Runs in the decoder process only.
+"""Whether a video's pictures are encrypted, according to its container. Runs in the decoder process only.
 
 Without this, a decoder takes encrypted pictures for damaged ones. Keys are not taken: whoever has them decrypts first.
 """
@@ -26,9 +26,9 @@ _ALGORITHMS = {1: "DES", 2: "3DES", 3: "Twofish", 4: "Blowfish", 5: "AES"}
 _VIDEO = 1
 _MOST_ELEMENTS = 1000
 
-_LOOK_BYTES = 128 << 10
-_LOOKS = 8
-_PART_LOOKS = 32
+_SAMPLE_BYTES = 128 << 10
+_SAMPLES = 8
+_PART_SAMPLES = 32
 _PART_BYTES = 32 << 10
 _LEAST_SCRAMBLED = 8  # fewer may be damage
 _NO_DATA_PID = 0x1FFF
@@ -157,10 +157,10 @@ def _value(file: BinaryIO, start: int, stop: int) -> int:
 
 def _stream_scheme(file: BinaryIO, size: int) -> str | None:
     """A recording may begin before its keys came: it is refused only if no look finds clear packets of its pictures."""
-    for look in range(_LOOKS):
-        data = bytes_at(file, size * look // _LOOKS, _LOOK_BYTES)
+    for sample in range(_SAMPLES):
+        data = bytes_at(file, size * sample // _SAMPLES, _SAMPLE_BYTES)
         packets = list(_packets(data))
-        if look == 0 and _has_sample_aes(packets):
+        if sample == 0 and _has_sample_aes(packets):
             return "HLS SAMPLE-AES in a transport stream"
         if not _is_scrambled(packets):
             return None
@@ -172,10 +172,10 @@ def partly_scrambled(file: BinaryIO, size: int) -> tuple[str, ...]:
 
     No picture comes out of such a stretch, and nothing else tells of it: the packets are whole and numbered.
     """
-    for look in range(_PART_LOOKS):
-        packets = list(_packets(bytes_at(file, size * look // _PART_LOOKS, _PART_BYTES)))
+    for sample in range(_PART_SAMPLES):
+        packets = list(_packets(bytes_at(file, size * sample // _PART_SAMPLES, _PART_BYTES)))
         if sum(1 for packet in packets if packet[3] & 0xC0) >= _LEAST_SCRAMBLED:
-            share = 100 * look // _PART_LOOKS
+            share = 100 * sample // _PART_SAMPLES
             return (
                 f"parts of it are scrambled, the first that was found at {share}% of the file: no pictures of them",
             )

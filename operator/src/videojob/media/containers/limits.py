@@ -14,5 +14,5 @@ def check_size(width: int, height: int, uri: str) -> None:
     """Raises ResolutionLimitExceeded for a picture larger than `MAX_SIDE`."""
     if width > MAX_SIDE or height > MAX_SIDE:
         raise ResolutionLimitExceeded(
-            f"the header claims {width} x {height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are taken", uri=uri
+            f"the header claims {width} x {height} pixels, at most {MAX_SIDE} x {MAX_SIDE} are accepted", uri=uri
         )

@@ -17,7 +17,7 @@ from videojob.media.files.video_file import VideoFile
 
 _SYNC = 0x47
 _ROWS = 5_000
-_LOOK_BACK_BYTES = 4 << 20
+_SCAN_BACK_BYTES = 4 << 20
 _IN_STEP = 4
 _LAST_HEAD_AT = 184
 
@@ -40,7 +40,7 @@ def successor(file: BinaryIO, first_at: int, last_at: int, stop: int, pid: int) 
             listed_at = at
         elif found not in known:
             if beside is None:
-                back = (last_at - max(first_at, last_at - _LOOK_BACK_BYTES)) // length * length
+                back = (last_at - max(first_at, last_at - _SCAN_BACK_BYTES)) // length * length
                 beside = {one for _, one, is_list in _beginnings(file, last_at - back, last_at, length) if not is_list}
             if found not in beside:
                 return listed_at, found
@@ -131,9 +131,9 @@ def rows(file: BinaryIO, start: int, stop: int, length: int) -> Iterator[tuple[i
             return
         out_of_step = np.flatnonzero(found[:, 0] != _SYNC)
         whole = int(out_of_step[0]) if len(out_of_step) else len(found)
-        wanted = min(whole, -(-(stop - at) // length))
-        if wanted:
-            yield at, found[:wanted]
+        packets = min(whole, -(-(stop - at) // length))
+        if packets:
+            yield at, found[:packets]
         at += whole * length
         if whole < len(found):
             at = _next_step(data, whole * length, length) + at - whole * length

@@ -1,4 +1,5 @@
-"""Which pictures of a transport stream are scrambled, told by its packets' heads. Runs in the decoder process only.
+"""Which pictures of a transport stream are scrambled, according to its packets' heads. Runs in the decoder process
+only.
 
 A scrambled picture's head cannot be read, so the demuxer steps over it without a word, and bytes that are scrambled
 within a picture become a part of it. Some receivers leave the mark where they have descrambled: a marked packet whose
@@ -46,7 +47,7 @@ class ScrambledPictures:
         # Before this place nothing is scrambled, and a picture begins at it.
         self._clear_to = 0
 
-    def look(self, at: int) -> tuple[bool, bool]:
+    def flags_at(self, at: int) -> tuple[bool, bool]:
         """(whether pictures before the one at a place are scrambled, whether bytes of it are); places ascend.
 
         Those before are counted from the picture of the previous call on.

@@ -19,7 +19,7 @@ from videojob.media.files import sniff
 
 _PROGRAMMES_PID, _PROGRAMMES, _STREAMS = 0, 0, 2
 _CHECKSUM_BYTES = 4
-_LOOK_BACK_BYTES = 4 << 20
+_SCAN_BACK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Listed:
         before: dict[int, frozenset[int]] = {}
         latest: dict[int, frozenset[int]] = {}
         if layout is not None:
-            start = last_at - min(last_at, _LOOK_BACK_BYTES) // layout[0] * layout[0]
+            start = last_at - min(last_at, _SCAN_BACK_BYTES) // layout[0] * layout[0]
             for table in tables(file, start, stop, layout[0]):
                 before[table.programme] = before.get(table.programme, frozenset()) | table.pids
                 latest[table.programme] = table.pids

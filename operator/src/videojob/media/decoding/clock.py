@@ -110,7 +110,7 @@ class RunningClock:
         self._last_dts = dts
 
     def _begin_document(self, packet: ClockPacket) -> None:
-        """A clock that goes on is kept; one that begins anew goes on behind the last picture."""
+        """A clock that goes on is kept; one that restarts goes on behind the last picture."""
         has_pts = self.has_pts and packet.pts is not None
         before, time = (self._newest_pts, packet.pts) if has_pts else (self._last_dts, packet.dts)
         longest = _LONGEST_PAUSE_S * self.ticks_per_s

@@ -49,19 +49,19 @@ def losses_from(file: BinaryIO, start: int, length: int, pictures: int) -> Losse
     first = next(packets, None)
     if first is None or first[0] != _SYNC or not _begins(first):
         return None
-    look = _Look(_program(first), first, first[3] & 15, is_broken=_is_marked(first))
+    counters = _Counter(_program(first), first, first[3] & 15, is_broken=_is_marked(first))
     for packet in packets:
         if packet[0] != _SYNC:
-            look.losses.torn.add(look.picture)
+            counters.losses.torn.add(counters.picture)
             break
-        look.at(packet)
-        if look.picture == pictures:
+        counters.at(packet)
+        if counters.picture == pictures:
             break
-    return look.losses
+    return counters.losses
 
 
 @dataclass(slots=True)
-class _Look:
+class _Counter:
     """Goes through the packets of a program; those of others lie between them."""
 
     program: int
@@ -81,7 +81,9 @@ class _Look:
         has_payload = bool(packet[3] & 0x10)
         expected = (self.counter + has_payload) & 15
         self.counter = packet[3] & 15
-        self.is_broken = self.is_broken or (self.counter != expected and not _is_told(packet)) or _is_marked(packet)
+        self.is_broken = (
+            self.is_broken or (self.counter != expected and not _is_signalled(packet)) or _is_marked(packet)
+        )
         if not has_payload:
             return
         if self.is_broken:
@@ -120,7 +122,7 @@ def _is_marked(packet: bytes) -> bool:
     return bool(packet[1] & 0x80)
 
 
-def _is_told(packet: bytes) -> bool:
+def _is_signalled(packet: bytes) -> bool:
     """Whether the sender says that the counter does not go on."""
     return bool(packet[3] & 0x20 and packet[4] and packet[5] & 0x80)
 

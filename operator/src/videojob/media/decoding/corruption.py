@@ -132,7 +132,7 @@ class GapTracker:
         Args:
             pts: its time.
             is_entry: all pictures behind it are sound; otherwise the next one that comes out will be, as the decoder
-                has started anew.
+                has restarted.
         """
         if self.start is None or self._end is not None:
             self._newest_key = pts

@@ -52,7 +52,7 @@ class LossMarks:
         """
         is_hidden, is_scrambled = self._is_scrambled(packet) if self._is_stream else (False, False)
         if self._is_alert or packet.is_corrupt or complaint or is_hidden or is_scrambled:
-            self._look(packet, complaint, is_hidden=is_hidden, is_scrambled=is_scrambled)
+            self._check(packet, complaint, is_hidden=is_hidden, is_scrambled=is_scrambled)
             if is_certain and isinstance(packet.opaque, Loss):
                 packet.opaque = replace(packet.opaque, is_certain=True)
         self._dts_before, self._last_dts = self._last_dts, packet.dts
@@ -71,9 +71,9 @@ class LossMarks:
         at = first_byte(self._start + packet.pos, self._packet_bytes)
         if self._scrambled is None:
             self._scrambled = ScrambledPictures(video, at, packet.stream.id, self._packet_bytes)
-        return self._scrambled.look(at)
+        return self._scrambled.flags_at(at)
 
-    def _look(self, packet: VideoPacket, complaint: str | None, *, is_hidden: bool, is_scrambled: bool) -> None:
+    def _check(self, packet: VideoPacket, complaint: str | None, *, is_hidden: bool, is_scrambled: bool) -> None:
         is_hole = self._is_hole(packet)
         is_missing = complaint or is_hidden or (self._is_broken and is_hole)
         since = self._missing_since(is_hole=is_hole) if is_missing else None

@@ -55,7 +55,7 @@ class Parts:
         part have a stream of their own, and an empty one ends it: with a `Loss` where the rest of it cannot be read.
 
         Raises:
-            InputUnavailable: the file's bytes could not be had.
+            InputUnavailable: the file's bytes could not be read.
         """
         source = self._source
         part = Part(source.container, source.stream, 0, source.end, source.is_cut_short, source.outline)

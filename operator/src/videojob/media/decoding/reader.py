@@ -49,7 +49,7 @@ class SegmentReader:
         source: the opened file.
         request: what to read, and whether to go on behind damage.
         on_packet: called before each packet is decoded; may raise to stop.
-        wants: which pictures are asked for, when that is known from their times alone; then only what they need is
+        selects: which pictures are asked for, when that is known from their times alone; then only what they need is
             decoded, and others may come out, too. None decodes everything.
     """
 
@@ -58,14 +58,14 @@ class SegmentReader:
         source: Source,
         request: DecodeRequest,
         on_packet: Callable[[], None],
-        wants: Callable[[int], bool] | None = None,
+        selects: Callable[[int], bool] | None = None,
     ) -> None:
         self._source = source
         self._info = request.info
         self._segment = request.segment
         self._skip_corrupt = request.skip_corrupt
         self._on_packet = on_packet
-        self._wants = wants
+        self._selects = selects
         self._views = Views(request.info)
         self._interval = _interval_ticks(request)
         self._tracker = GapTracker(self._interval)
@@ -171,7 +171,7 @@ class SegmentReader:
     def _ended(self) -> Iterator[Picture]:
         """What the decoder still holds of a part of the file; where the next one overlaps it, up to the first hole."""
         held = self._held()
-        if self._parts.overlaps and self._wants is None:
+        if self._parts.overlaps and self._selects is None:
             times = [self._last_pts, *map(self._source.time_of, held)]
             whole = itertools.takewhile(lambda pair: not self._is_hole(*pair), itertools.pairwise(times))
             held = held[: sum(1 for _ in whole)]
@@ -197,7 +197,7 @@ class SegmentReader:
         """Packets of another part of the file come from here on."""
         self._stream = stream
         if self._parts.overlaps:
-            counted = self._tracker.last_pts if self._wants is None else None
+            counted = self._tracker.last_pts if self._selects is None else None
             self._floor_pts = self._last_packet_pts if counted is None else counted
         self._parts.entered(stream)
         self._source.prepare_decoder(stream)
@@ -220,19 +220,19 @@ class SegmentReader:
         """What is to be decoded, the decoder set for each packet."""
         if self._keyframes_only and self._source.has_presentation_times:
             return keyframes(packets, self._source.stands_alone, self._segment.end_pts, self._left_out)
-        if self._wants is None or not self._source.has_presentation_times:
+        if self._selects is None or not self._source.has_presentation_times:
             # Without times of presentation, which picture a packet holds is known once it is decoded.
             return map(Planned, packets)
-        return self._chosen(packets, self._wants)
+        return self._chosen(packets, self._selects)
 
-    def _chosen(self, packets: Iterator[VideoPacket], wants: Callable[[int], bool]) -> Iterator[Planned[VideoPacket]]:
+    def _chosen(self, packets: Iterator[VideoPacket], selects: Callable[[int], bool]) -> Iterator[Planned[VideoPacket]]:
         """What the pictures that are asked for need."""
         contains, end_pts = self._segment.contains, self._segment.end_pts
         is_entry, left_out = self._source.is_entry, self._left_out
-        chosen = plan(packets, lambda pts: contains(pts) and wants(pts), is_entry, end_pts, left_out)
+        chosen = plan(packets, lambda pts: contains(pts) and selects(pts), is_entry, end_pts, left_out)
         for planned in chosen:
             context = planned.packet.stream.codec_context
-            context.skip_frame = "DEFAULT" if planned.is_wanted else "NONREF"
+            context.skip_frame = "DEFAULT" if planned.is_selected else "NONREF"
             yield planned
 
     def _left_out(self, packet: VideoPacket) -> None:
@@ -306,7 +306,7 @@ class SegmentReader:
         yield from self._sound(self._held())
 
     def _held(self) -> list[av.VideoFrame]:
-        """What the decoder still holds; it then starts anew."""
+        """What the decoder still holds; it then starts again."""
         context = self._stream.codec_context
         try:
             frames = context.decode(None)
@@ -385,7 +385,7 @@ class SegmentReader:
             self._on_packet()
             self._bytes_left -= packet.size
             if self._bytes_left < 0:
-                raise DecodeTimeout("the container yields its data again and again", uri=self._info.uri)
+                raise DecodeTimeout("the container returns the same data again and again", uri=self._info.uri)
             yield packet
 
 

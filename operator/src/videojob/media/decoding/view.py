@@ -87,10 +87,10 @@ class Views:
         is_due = bool(self._aspects) and self._aspects[0][0] <= pts
         if seen != self._seen or is_due or (self._may_turn and picture.key_frame):
             self._seen = seen
-            self._look(pts, picture)
+            self._observe(pts, picture)
         return self.view
 
-    def _look(self, pts: int, picture: av.VideoFrame) -> None:
+    def _observe(self, pts: int, picture: av.VideoFrame) -> None:
         view = self.view
         aspect = view.aspect
         while self._aspects and self._aspects[0][0] <= pts:

@@ -196,7 +196,7 @@ class Watch:
             length = packet_bytes(file)
             last_at = first_byte(self.last_at, length)
             pictures = ScrambledPictures(video, last_at, self._part.stream.id, length)
-            pictures.look(last_at)
+            pictures.flags_at(last_at)
             if not pictures.follow(stop):
                 return rest
             return replace(rest, unread=SCRAMBLED, missing_s=seconds_between(file, last_at, stop))

@@ -159,7 +159,7 @@ class RingInbox:
         """The ring of an "open" command, mapped; to be called once for each, in their order."""
         _, handles, _, _ = socket.recv_fds(self._socket, 16, 1)
         if not handles:
-            raise EOFError("the parent sends no rings any more")
+            raise EOFError("the parent no longer sends rings")
         try:
             return mmap.mmap(handles[0], int(message["ring"]["slots"]) * int(message["ring"]["slot_bytes"]))
         finally:

@@ -35,7 +35,7 @@ class VideoFile(Protocol):
     waited_s: float
     """Seconds that were spent waiting for bytes to come to this machine."""
     ahead_bytes: int
-    """How far a look at packets' heads may read ahead of FFmpeg at no cost."""
+    """How far a scan of packets' heads may read ahead of FFmpeg at no cost."""
 
     def head(self, uri: str) -> bytes:
         """The first bytes. Raises InputNotFound, InputUnavailable, InputNotVideo."""

@@ -1,1 +1,1 @@
-"""Opening a container that nobody trusts, and choosing its video stream. Runs in the decoder process only."""
+"""Opening a container that comes from outside, and choosing its video stream. Runs in the decoder process only."""

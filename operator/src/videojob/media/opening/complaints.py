@@ -40,7 +40,7 @@ class Complaints:
     """FFmpeg's messages, as `collected` gathers them.
 
     Attributes:
-        messages: (level, part of FFmpeg, message); grows meanwhile. Empty as a rule, which is asked of every packet.
+        messages: (level, part of FFmpeg, message); grows meanwhile. Empty as a rule, which is checked for every packet.
     """
 
     def __init__(self, messages: list[tuple[int, str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Opening a file that nobody trusts. Runs in the decoder process only.
+"""Opening a file that comes from outside. Runs in the decoder process only.
 
 The demuxer is pinned by the file's first bytes, only the `file` protocol exists, references to other files are not
 followed, and a picture larger than the limit is refused from the header, before a decoder allocates anything for it.
@@ -135,7 +135,7 @@ class Source:
 
         Raises:
             av.FFmpegError: the demuxer gives up.
-            InputUnavailable: the file's bytes could not be had.
+            InputUnavailable: the file's bytes could not be read.
         """
         packets = self.container.demux(self.stream) if part is None else part.container.demux(part.stream)
         check = self.video.check
@@ -210,7 +210,7 @@ def opened(video: VideoFile, uri: str) -> Iterator[Source]:
     """The container and its video stream, closed at the end.
 
     Raises:
-        InputNotFound, InputUnavailable: its bytes cannot be had.
+        InputNotFound, InputUnavailable: its bytes cannot be read.
         InputNotVideo, FormatNotAllowed: see `sniff.demuxer_for`.
         InputContainerInvalid: the demuxer cannot make sense of it, its header declares more than the file can hold, or
             there is no decoder for what is in it.

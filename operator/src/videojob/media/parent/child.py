@@ -19,7 +19,7 @@ from videojob.errors import DecoderCrashed, DecodeTimeout, InputError, SetupErro
 from videojob.media.protocol import lines as protocol
 
 START_TIMEOUT_S = 60.0
-"""How long a fresh process may take to import its libraries and lock itself in; machines are busy."""
+"""How long a fresh process may take to import its libraries and enter its sandbox; machines are busy."""
 
 MODULE = "videojob.media.decoder_process"
 """What the process runs."""
@@ -28,7 +28,7 @@ _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LAN
 _MAX_LINE_BYTES = 64 << 20
 _POLL_S = 0.25
 _END_S = 1.0
-_KILLED_HINT = "Nothing in a file does that: give the worker more memory if the system ran out of it."
+_KILLED_HINT = "No file causes this: give the worker more memory if the system ran out of it."
 
 
 class Child:
@@ -41,7 +41,7 @@ class Child:
         heap_bytes: anonymous memory that it may map.
 
     Raises:
-        SetupError: it did not come up; the message has its last words.
+        SetupError: it did not come up; the message has the end of its stderr.
     """
 
     def __init__(self, heap_bytes: int) -> None:
@@ -101,7 +101,7 @@ class Child:
         try:
             socket.send_fds(self._rings, [b"ring"], [handle])
         except BlockingIOError as error:
-            raise self.crashed(uri, "does not take what it is given") from error
+            raise self.crashed(uri, "does not read its input") from error
         except OSError as error:
             raise self.crashed(uri) from error
         finally:
@@ -121,18 +121,18 @@ class Child:
 
         Raises:
             DecodeTimeout: no word in time; the process is killed.
-            DecoderCrashed: the process ended, or spoke nonsense and was killed.
+            DecoderCrashed: the process ended, or sent an invalid message and was killed.
         """
         while (end := self._unread.find(b"\n")) < 0:
             self._unread += self._read(timeout_s, uri, is_ours)
             if len(self._unread) > _MAX_LINE_BYTES:
-                raise self.crashed(uri, "talks without end")
+                raise self.crashed(uri, "sent an endless message")
         line = bytes(self._unread[:end])
         del self._unread[: end + 1]
         try:
             return protocol.decode(line)
         except ValueError as error:
-            raise self.crashed(uri, "spoke nonsense") from error
+            raise self.crashed(uri, "sent an invalid message") from error
 
     def _read(self, timeout_s: float, uri: str, is_ours: Callable[[], bool]) -> bytes:
         silent_since_s = time.monotonic()
@@ -148,11 +148,11 @@ class Child:
         return data
 
     def crashed(self, uri: str, how: str | None = None) -> DecoderCrashed:
-        """Kills the process and returns the error that says how it ended, with its last words."""
+        """Kills the process and returns the error that says how it ended, with the end of its stderr."""
         if how is None:
             code = self._wait(_END_S)
-            how = "stopped talking" if code is None else _ending(code)
-        words = self._last_words()
+            how = "closed its output" if code is None else _ending(code)
+        words = self._stderr_end()
         self.kill()
         message = f"the decoder process {how}{': ' if words else ''}{words}"
         if how == _ending(-signal.SIGKILL):
@@ -166,7 +166,7 @@ class Child:
         except subprocess.TimeoutExpired:
             return None
 
-    def _last_words(self) -> str:
+    def _stderr_end(self) -> str:
         if self._stderr.closed:
             return ""
         self._stderr.seek(0, os.SEEK_END)

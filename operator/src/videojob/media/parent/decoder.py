@@ -22,7 +22,7 @@ PROGRESS_TIMEOUT_S = 30.0
 """How long a decoder may go without taking one more packet."""
 
 _T = TypeVar("_T")
-_NONSENSE = (AttributeError, KeyError, TypeError, ValueError)
+_INVALID = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class Ring(Protocol):
@@ -122,8 +122,8 @@ class DecoderProcess:
                 error = protocol.error_from_message(message["error"], uri)
             except protocol.NotItsToSay as claim:
                 raise child.crashed(uri, _claimed(claim)) from claim
-            except _NONSENSE as nonsense:
-                raise child.crashed(uri, "spoke nonsense") from nonsense
+            except _INVALID as invalid:
+                raise child.crashed(uri, "sent an invalid message") from invalid
             raise error
 
     def open(self, request: DecodeRequest, ring: Ring) -> OpenSegment:
@@ -174,7 +174,7 @@ class DecoderProcess:
 
 
 def _claimed(claim: protocol.NotItsToSay) -> str:
-    return f"claimed what it cannot know ({claim})"
+    return f"reported an error that it cannot know ({claim})"
 
 
 class OpenSegment:
@@ -258,8 +258,8 @@ class OpenSegment:
                 if type(pts) is not int or not (slot is None or (type(slot) is int and 0 <= slot < self._slots)):
                     raise ValueError("no such slot")
                 frames.append((pts, slot))
-        except _NONSENSE as nonsense:
-            raise self._child.crashed(self._info.uri, "spoke nonsense") from nonsense
+        except _INVALID as invalid:
+            raise self._child.crashed(self._info.uri, "sent an invalid message") from invalid
         with self._lock:
             self._held.update(slot for _, slot in frames if slot is not None)
         return frames
@@ -275,8 +275,8 @@ class OpenSegment:
                 return
         except protocol.NotItsToSay as claim:
             raise self._child.crashed(self._info.uri, _claimed(claim)) from claim
-        except _NONSENSE as nonsense:
-            raise self._child.crashed(self._info.uri, "spoke nonsense") from nonsense
+        except _INVALID as invalid:
+            raise self._child.crashed(self._info.uri, "sent an invalid message") from invalid
         self._ended = True
         if error is not None:
             raise error
@@ -287,7 +287,7 @@ class OpenSegment:
             self._unsent = []
 
     def _tell(self, message: protocol.Message) -> None:
-        """Sends what a dead child need not hear: its death is told where its answers are awaited."""
+        """Sends what a dead child need not hear: its end is reported where its answers are awaited."""
         if self._child.is_alive:
             try:
                 self._child.send(message, self._info.uri)

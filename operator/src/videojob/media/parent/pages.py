@@ -36,7 +36,7 @@ class PageDesk:
         """Deals with a message of this run when it is about pages, else says so.
 
         Raises:
-            InputError: the block cannot be had.
+            InputError: the block cannot be read.
             SetupError, Cancelled: what the source raises.
             DecodeTimeout: the child asks again and again.
             DecoderCrashed: it asks for what there is not.
@@ -45,10 +45,10 @@ class PageDesk:
             return False
         block = message.get("need", message.get("at"))
         if self._pages is None or type(block) is not int or not 0 <= block < self._blocks:
-            raise self._child.crashed(self._uri, "asked for a block that there is not")
+            raise self._child.crashed(self._uri, "requested a block that does not exist")
         count = message.get("blocks", 1)
         if type(count) is not int or not 1 <= count <= self._blocks - block:
-            raise self._child.crashed(self._uri, "asked for blocks that there are not")
+            raise self._child.crashed(self._uri, "requested blocks that do not exist")
         if "need" in message:
             self._fill(self._pages, block, count)
         else:
@@ -62,7 +62,7 @@ class PageDesk:
                 raise DecodeTimeout("the decoder reads the same bytes again and again", uri=self._uri)
             pages.ensure(block, count)
         except BaseException:
-            # The reason is ours to tell: the child, which waits, only learns that nobody wants its work.
+            # The reason is ours to tell: the child, which waits, only learns that its work is not needed.
             self._tell("drop")
             raise
         self._child.send({"op": "filled", "run": self._run}, self._uri)

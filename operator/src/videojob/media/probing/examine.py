@@ -32,8 +32,8 @@ _RATE_PACKETS = 48
 _REORDER_DEPTH = 16
 _MAX_HUNTED_PACKETS = 10_000
 _MAX_CUTS = 5_000
-_CLOCK_LOOKS = 32
-_MOST_ABSENT_LOOKS, _MOST_ABSENT_BYTES = 4, 64 << 20
+_CLOCK_SAMPLES = 32
+_MOST_ABSENT_SAMPLES, _MOST_ABSENT_BYTES = 4, 64 << 20
 _FAR_PTS = 1 << 62
 _LEAST_RATE = Fraction(1, 10**9)
 
@@ -129,7 +129,7 @@ def _first_picture(source: Source, uri: str) -> tuple[av.VideoFrame, int]:
     check_room(context.width * context.height, error)
     if error is None:
         raise NoFrames("the video stream has no picture", uri=uri)
-    raise InputCorrupt(f"not one picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
+    raise InputCorrupt(f"no picture can be decoded: {error.strerror}", uri=uri, time_ms=0)
 
 
 def _start(first_pts: int, beginning: Beginning, damaged_at: list[int]) -> int:
@@ -278,10 +278,10 @@ def _clock_runs_on(source: Source) -> bool:
     if source.demuxer != sniff.MPEG_TS:
         return True
     size = source.container.size
-    farthest = min(_MOST_ABSENT_BYTES, size * _MOST_ABSENT_LOOKS // _CLOCK_LOOKS)
+    farthest = min(_MOST_ABSENT_BYTES, size * _MOST_ABSENT_SAMPLES // _CLOCK_SAMPLES)
     times: list[int] = []
-    for part in range(_CLOCK_LOOKS):
-        place = size * part // _CLOCK_LOOKS
+    for part in range(_CLOCK_SAMPLES):
+        place = size * part // _CLOCK_SAMPLES
         try:
             source.container.seek(place, unsupported_byte_offset=True)
             packets = islice(source.packets(), _RATE_PACKETS)

@@ -138,7 +138,7 @@ def read_index(file: BinaryIO, size: int, source: Source, head: Sequence[tuple[i
 
 
 def _check_same(samples: Samples, source: Source) -> None:
-    """FFmpeg may mend an index, and edit lists change it: then nothing is taken out of it."""
+    """FFmpeg may repair an index, and edit lists change it: then nothing is taken out of it."""
     entries = source.stream.index_entries
     if len(entries) != len(samples):
         raise NoTables("FFmpeg has another number of samples")

@@ -1,4 +1,4 @@
-"""The words between the parent and its decoder process: one JSON object per line, both ways, never a pickle.
+"""The messages between the parent and its decoder process: one JSON object per line, both ways, never a pickle.
 
 Parent to child (stdin):
     {"op": "probe", "run", "path", "pages", "uri", "cut_every_ms"}
@@ -12,7 +12,7 @@ The ring's file comes on a socket of its own, opened, before each "open": the ch
 "pages" is null for a whole file, else {"path", "presence", "size_bytes", "block_bytes"}, see `video_file.Pages`.
 "index" is null when the container's own is read, else {"common", "own"}, see `video.guide.IndexExcerpt`.
 Child to parent (stdout):
-    {"ready": true}                              once, when it has locked itself in
+    {"ready": true}                              once, when it has entered its sandbox
     {"run", "info": {...}}                       the answer to probe
     {"run", "guide": {..., "parts": [...]}}      the answer to guide
     {"run", "frames": [[pts, slot or null], ...]}
@@ -179,7 +179,7 @@ def request_from_message(message: Message) -> DecodeRequest:
 def error_from_message(values: Mapping[str, Any], uri: str) -> InputError:
     """The error that the child reports, as far as it can know one.
 
-    A retry may help only where the reason says so: the child can deny that, and not claim it.
+    It is retryable only where the reason says so: the child can deny that, and not claim it.
 
     Args:
         values: its "error".

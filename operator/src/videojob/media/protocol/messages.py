@@ -1,4 +1,4 @@
-"""What is asked of the decoder process, and what it answers."""
+"""What is requested of the decoder process, and what it answers."""
 
 from __future__ import annotations
 

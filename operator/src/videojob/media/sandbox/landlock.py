@@ -1,7 +1,7 @@
 """Takes the right to change files from a process, where the kernel has Landlock (Linux 5.13). Decoder process only.
 
-Reading stays free: which file a segment lies in is not known when the process locks itself in, and libraries are
-loaded late. What Landlock also brings, unasked: who is locked in can look into no process outside (/proc/PID/mem).
+Reading stays free: which file a segment lies in is not known when the process enters its sandbox, and libraries are
+loaded late. What Landlock also brings, unasked: the sandboxed process can look into no process outside (/proc/PID/mem).
 Newer kernels add more: no truncating (6.2), no TCP (6.7), no requests to devices (6.10), no signals to processes
 outside and no abstract sockets of theirs (6.12).
 """
@@ -68,5 +68,5 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
 
 def _checked(result: int) -> int:
     if result < 0:
-        raise SetupError(f"the decoder could not give up writing files: {os.strerror(ctypes.get_errno())}")
+        raise SetupError(f"the decoder could not restrict writing files: {os.strerror(ctypes.get_errno())}")
     return result

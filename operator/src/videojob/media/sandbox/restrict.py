@@ -4,7 +4,7 @@ It dies with its parent and cannot undo that, gains no privileges and changes no
 none, starts no programs and no processes, sends no signals and has none sent (no owner of a descriptor, no O_ASYNC),
 looks into no other process by system call nor changes its limits, priority or processors, takes no locks, and has a
 bounded heap. It opens nothing to write, and changes no file's name, length, rights or times. What it may write are
-its pipes, its last words, and the rings that its parent hands it, opened (see `syscalls`). Linux only: elsewhere
+its pipes, its stderr, and the rings that its parent hands it, opened (see `syscalls`). Linux only: elsewhere
 `enter` raises SetupError, as a decoder that can reach the network is not one that this project runs.
 
 Where the kernel has Landlock, that says the same about files and signals a second time, and keeps other processes'
@@ -33,7 +33,7 @@ HEAP_LIMIT_BYTES = 3 << 30
 thread count."""
 
 _FILE_LIMIT_BYTES = 16 << 20
-"""How far a file may be written by a call. Its last words need less; a ring is mapped, and not to be made longer."""
+"""How far a file may be written by a call. Its stderr needs less; a ring is mapped, and not to be made longer."""
 
 _SLACK_BYTES = 4 << 20
 _MOST_BYTES_PER_PIXEL = 3  # of 8 bits without subsampling, or of 16 bits with it
@@ -41,7 +41,7 @@ _MOST_BYTES_PER_PIXEL = 3  # of 8 bits without subsampling, or of 16 bits with i
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_SET_MODE_FILTER = 1
-_SECCOMP_FILTER_FLAG_TSYNC = 1  # threads that a library has already started are locked in too
+_SECCOMP_FILTER_FLAG_TSYNC = 1  # threads that a library has already started are sandboxed too
 
 
 class _FilterProgram(ctypes.Structure):
@@ -131,6 +131,6 @@ def _libc() -> ctypes.CDLL:
 def _check(call: str, result: int) -> None:
     if result != 0:
         raise SetupError(
-            f"the decoder could not lock itself in: {call} says {os.strerror(ctypes.get_errno())}",
+            f"the decoder could not enter its sandbox: {call} failed: {os.strerror(ctypes.get_errno())}",
             hint="The container's seccomp profile or an old kernel forbids it; Linux 3.17 or newer is needed.",
         )

@@ -20,7 +20,7 @@ def adjusted(
 ) -> tuple[list[Offer], list[str]]:
     """The offers with discounts and overrides, and sentences about overrides that change nothing.
 
-    An override of a type that no source offers is an offer of its own: somebody knows that it can be had.
+    An override of a type that no source offers is an offer of its own: somebody knows that it is available.
     """
     found = [replace(one, price=_discounted(one, settings.discounts)) for one in offers]
     notices: list[str] = []

@@ -16,7 +16,7 @@ class AnnotatedTable:
     """A table and what its comments state.
 
     Attributes:
-        facts: by their words, in lower case.
+        facts: by their names, in lower case.
         rows: each by column.
     """
 

@@ -46,13 +46,13 @@ def parse_spot(pages: Iterable[Mapping[str, Any]]) -> tuple[Quote, ...]:
     """
     newest: dict[OfferKey, tuple[str, Decimal]] = {}
     for one in (entry for page in pages for entry in _list(page, "SpotPriceHistory")):
-        told = _mapping(one)
-        kind, zone = told.get("InstanceType"), told.get("AvailabilityZone")
-        if not kind or not zone or told.get("ProductDescription", "Linux/UNIX") not in _LINUX:
+        described = _mapping(one)
+        kind, zone = described.get("InstanceType"), described.get("AvailabilityZone")
+        if not kind or not zone or described.get("ProductDescription", "Linux/UNIX") not in _LINUX:
             continue
-        key, time = OfferKey(str(kind), str(zone), "spot"), str(told.get("Timestamp", ""))
+        key, time = OfferKey(str(kind), str(zone), "spot"), str(described.get("Timestamp", ""))
         if key not in newest or time > newest[key][0]:
-            newest[key] = (time, _decimal(told.get("SpotPrice")))
+            newest[key] = (time, _decimal(described.get("SpotPrice")))
     return tuple(Quote(key, usd) for key, (_, usd) in sorted(newest.items()))
 
 

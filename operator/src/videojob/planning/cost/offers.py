@@ -1,4 +1,4 @@
-"""What can be had: one table of offers, whatever its sources. Pure."""
+"""What is available: one table of offers, whatever its sources. Pure."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _capital(state: SourceState) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In words: 90 s, 12 min, 3 h, 2 d."""
+    """As text: 90 s, 12 min, 3 h, 2 d."""
     for unit, size, most in (("s", 1, 120), ("min", 60, 120 * 60), ("h", 3600, 48 * 3600)):
         if seconds < most:
             return f"{int(seconds // size)} {unit}"

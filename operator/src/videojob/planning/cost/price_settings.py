@@ -11,7 +11,7 @@ from typing import Literal
 from videojob.planning.cost.price import PriceSource
 from videojob.planning.installation import CapacityType
 
-WantedSource = Literal["auto", "karpenter", "aws", "static"]
+RequestedSource = Literal["auto", "karpenter", "aws", "static"]
 AWS_EVERY_S = 3600.0
 """How often AWS is asked: its on-demand prices change a few times a year, and the answer has a dozen pages."""
 GRACE_S = 600.0
@@ -78,7 +78,9 @@ class PriceSettings:
         return self.every_s(source) + GRACE_S
 
 
-def wanted_sources(wanted: WantedSource, flavor: Literal["karpenter", "autoMode", "none"]) -> tuple[PriceSource, ...]:
+def requested_sources(
+    requested: RequestedSource, flavor: Literal["karpenter", "autoMode", "none"]
+) -> tuple[PriceSource, ...]:
     """Live sources in order.
 
     EKS Auto Mode has no metrics with prices, and without any Karpenter nothing says that the cluster is in AWS.
@@ -93,4 +95,4 @@ def wanted_sources(wanted: WantedSource, flavor: Literal["karpenter", "autoMode"
         "aws": (PriceSource.AWS,),
         "static": (),
     }
-    return automatic[flavor] if wanted == "auto" else named[wanted]
+    return automatic[flavor] if requested == "auto" else named[requested]

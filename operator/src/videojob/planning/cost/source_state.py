@@ -24,7 +24,7 @@ class SourceState:
     Attributes:
         source: which.
         read_s: when it answered last, in seconds since the epoch; None for never.
-        failure: why its last answer could not be had or used, a clause; "" when it could.
+        failure: why its last answer could not be read or used, a clause; "" when it could.
         failing_since_s: since when; 0 when it does not fail.
         known: its good prices, those that its last answer refuted with their earlier value and age.
         listed: offers that its last answer named, with a good figure or not, and whether it saw capacity there.

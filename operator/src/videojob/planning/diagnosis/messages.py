@@ -23,7 +23,7 @@ def advice(error: Mapping[str, Any]) -> str:
     return str(error.get("hint") or REASONS[failure_reason(str(error.get("reason")))].cluster)
 
 
-def told(error: VideoJobError) -> str:
+def described(error: VideoJobError) -> str:
     """An error as part of a message: what, where, and what to do on a cluster."""
     return sentence(error_words(error.as_dict()), error.advice(Where.CLUSTER))
 

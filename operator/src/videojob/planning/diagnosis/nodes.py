@@ -1,4 +1,4 @@
-"""Why nobody makes a node, in fewer words than those who make nodes use; and what to change, by what they say. Pure.
+"""Why no node is provisioned, shorter than the node provisioner says it, and what to change. Pure.
 
 Karpenter answers for each of its NodePools at once and names every requirement that it knows; the scheduler answers for
 every node. What helps nobody is left out, their own words for the rest stay.
@@ -26,7 +26,7 @@ _PREEMPTION = re.compile(r"\s*(no new claims to deallocate,|preemption:).*$", re
 
 
 def plain_words(source: str, message: str) -> str:
-    """What was said, without what is no news to a person.
+    """What was said, without what a person knows already.
 
     Args:
         source: `PodProblem.source`.
@@ -92,9 +92,9 @@ def what_to_change(spec: VideoJobSpec, installation: Installation, said: str) ->
     if compute.capacity_types is not None and len(compute.capacity_types) == 1 and not only_limits:
         advice.append("allow both spec.compute.capacityTypes")
     if installation.karpenter == "none":
-        advice.append("add nodes of that kind, or let Karpenter make them")
+        advice.append("add nodes of that kind, or let Karpenter provision them")
     elif not only_limits:
-        advice.append("look at the requirements and limits of the NodePools, and at the account's quota")
+        advice.append("check the requirements and limits of the NodePools, and the account's quota")
     if full:
         names = " and ".join(dict.fromkeys(full))
         advice.append(f"wait until other work there ends, or raise spec.limits of NodePool {names}")

@@ -1,4 +1,4 @@
-"""What it means for a job that pods do not run: which reason, in whose words, what to change. Pure."""
+"""What it means for a job that pods do not run: which reason, the message to quote, what to change. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, Serv
 from videojob.planning.state.pods import JobObserved
 
 REFUSED_S: Mapping[str, float] = {"none": 120.0, "karpenter": 600.0, "autoMode": 600.0}
-"""By who makes nodes: a pod without one for so long, and without news of one, is not only waiting for it to start."""
+"""By node provisioner: a pod without one for so long, and without a sign of one, does not just wait for it."""
 SAID_NO_S = 12.0
 """A refusal counts when it has stood for so long. Against a NodePool's limits Karpenter counts each node that it orders
 as the largest that it could become, so that it refuses for a moment what it makes in its next loop."""
@@ -23,7 +23,7 @@ _LEAST_POLL_S, _MOST_POLL_S = 3.0, 30.0
 CRASHES = 3
 """A server that never answered and ended in an error so often will do so again."""
 NO_PODS = frozenset({"refused", "unschedulable", "image"})
-"""Troubles of pods that do not run at all, and that somebody else than the program has to end."""
+"""Problems of pods that do not run at all, which a person has to solve."""
 _MAKERS = frozenset({"karpenter", "cluster-autoscaler"})
 MORE_CRASHES = 10
 """The same for one that has answered, because nodes go and processes are killed without any fault of the model; and for
@@ -46,7 +46,7 @@ class Waiting:
 
     @property
     def is_refused(self) -> bool:
-        """Nobody will make a node or a pod: something has to change, and the message says what."""
+        """No node or pod will be created: something has to change, and the message says what."""
         return self.capacity_reason in {"InsufficientCapacity", REFUSED}
 
 
@@ -62,27 +62,27 @@ def waiting_for(
     """Why pods are not ready.
 
     Args:
-        problem: as seen; None when nothing is known, as right after they were asked for.
+        problem: as observed; None when nothing is known, as right after they were asked for.
         accelerator: what they need.
-        spec: of the job, which may ask for what is not to be had.
+        spec: of the job, which may ask for what is not available.
         installation: where nodes come from.
         now_s: seconds since the epoch.
-        what: the pods in words, "the inference server".
+        what: the pods as text, "the inference server".
     """
     provisioning = "ProvisioningGPU" if accelerator == "gpu" else "ProvisioningCPU"
     if problem is None:
-        return Waiting(provisioning, provisioning, f"{what} was asked for")
+        return Waiting(provisioning, provisioning, f"waiting for the pod of {what}")
     said = f"{problem.source}: {problem.message}" if problem.source else problem.message
     match problem.kind:
         case "starting":
             return Waiting("LoadingModel", "", f"{what} starts and loads the model")
         case "refused":
-            words = sentence(f"Kubernetes refuses to make {what}: {said}", what_to_allow(said))
+            words = sentence(f"Kubernetes rejects {what}: {said}", what_to_allow(said))
             return Waiting(REFUSED, REFUSED, words)
         case "image":
             return Waiting("ImagePullFailed", "", f"{what} cannot start: {said}")
         case "crashed":
-            return Waiting("LoadingModel", "", f"{what} ended in an error and is started again: {said}")
+            return Waiting("LoadingModel", "", f"{what} ended in an error and is restarted: {said}")
         case _:
             return _unschedulable(problem, spec, installation, now_s, what=what, provisioning=provisioning)
 
@@ -92,16 +92,18 @@ def _unschedulable(
 ) -> Waiting:
     words = plain_words(problem.source, problem.message)
     if problem.source == NODE_PROVISIONING:
-        return Waiting(provisioning, provisioning, f"{what} gets a node: {words}")
+        return Waiting(provisioning, provisioning, f"a node is being provisioned for {what}: {words}")
     said = f"{problem.source}: {words}" if problem.source else words
     patience_s = SAID_NO_S if problem.source in _MAKERS else REFUSED_S[installation.karpenter]
     if now_s - problem.since_s < patience_s:
         if installation.karpenter != "none" and problem.source == "scheduler":
             # That no node has room is why one is asked for.
-            return Waiting(provisioning, provisioning, f"{what} waits for a node, which Karpenter is to make")
+            return Waiting(provisioning, provisioning, f"{what} waits for a node from Karpenter")
         return Waiting(provisioning, provisioning, f"{what} waits for a node: {said}")
     advice = what_to_change(spec, installation, problem.message)
-    return Waiting(provisioning, "InsufficientCapacity", f"no node can be had for {what}: {said.rstrip('.')}. {advice}")
+    return Waiting(
+        provisioning, "InsufficientCapacity", f"no node can be provisioned for {what}: {said.rstrip('.')}. {advice}"
+    )
 
 
 def requeue_after_s(problem: PodProblem | None, now_s: float) -> float:
@@ -118,7 +120,7 @@ def load_failure(server: ServerObserved | None, *, was_ready: bool) -> str:
     """Words of a server that will not come up however often it is started; "" while there is hope.
 
     Args:
-        server: as seen.
+        server: as observed.
         was_ready: it has answered during this job.
     """
     problem = None if server is None else server.problem
@@ -142,16 +144,16 @@ def cause_of(running: JobObserved | None, server: ServerObserved | None, server_
     if server is None or not server.ready:
         return server_words
     if running is None:
-        return "there are no workers"
+        return "there are no worker pods"
     problem = None if running.ready else running.problem
     if problem is not None and (words := _words_of(problem)):
         return f"{words}: {problem.source}: {problem.message}" if problem.source else f"{words}: {problem.message}"
-    again = "the workers end again and again without a commit"
+    again = "the workers end repeatedly without a commit"
     if running.error is not None:
-        return f"{again}, at last with {running.error.get('reason')}: {running.error.get('message', '')}"
+        return f"{again}, last with {running.error.get('reason')}: {running.error.get('message', '')}"
     if problem is not None:
-        return "the workers do not get ready" if problem.kind == "starting" else f"{again}: {problem.message}"
-    return "the workers run and commit nothing"
+        return "the workers do not become ready" if problem.kind == "starting" else f"{again}: {problem.message}"
+    return "the workers run but commit nothing"
 
 
 def _words_of(problem: PodProblem) -> str:
@@ -161,6 +163,6 @@ def _words_of(problem: PodProblem) -> str:
     words = {
         "unschedulable": "the workers cannot be scheduled",
         "image": "the workers' image cannot be pulled",
-        "refused": "Kubernetes refuses to make the workers",
+        "refused": "Kubernetes rejects the workers' pods",
     }
     return words.get(problem.kind, "")

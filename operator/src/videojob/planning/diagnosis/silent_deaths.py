@@ -31,7 +31,7 @@ def silent_deaths(notes: Iterable[SegmentDoubt], failures: int) -> int:
 
     Args:
         notes: all doubts of the segment.
-        failures: of the index's pods before the one that asks. A try that no failure followed lost its node, which
+        failures: of the index's pods before the one that asks. A try that no failure followed was disrupted, which
             Kubernetes does not count.
     """
     reasons = {note.reason for note in notes}

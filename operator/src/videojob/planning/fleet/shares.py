@@ -35,7 +35,7 @@ def share_of(capacity: Fraction, own: Fraction, others: Sequence[Fraction]) -> F
     return own
 
 
-def workers_now(present: int, wanted: int, *, rest_s: float, restart_s: float) -> int:
+def workers_now(present: int, desired: int, *, rest_s: float, restart_s: float) -> int:
     """How many workers a running Job shall have.
 
     More come at once. Of fewer Kubernetes stops some at whatever segment they are: they end it within the grace period
@@ -43,10 +43,10 @@ def workers_now(present: int, wanted: int, *, rest_s: float, restart_s: float) -
 
     Args:
         present: that it may have now.
-        wanted: by its share.
+        desired: by its share.
         rest_s: seconds that the job still takes with its share.
         restart_s: what a stopped worker costs: the start of a pod, and a segment.
     """
-    if wanted >= present:
-        return wanted
-    return wanted if wanted * _HALF <= present and rest_s >= _WORTH * restart_s else present
+    if desired >= present:
+        return desired
+    return desired if desired * _HALF <= present and rest_s >= _WORTH * restart_s else present

@@ -1,7 +1,7 @@
 """A job that was resumed after a bad end has another life. The numbers of its attempts tell which one made them. Pure.
 
 Numbers go on in tens: 1 to 10 are of a job that was never resumed, 11 to 20 of its first resume. So an attempt's own
-number says whether its end is news or history, whatever else is gone, and no name comes twice. Attempts of a release
+number says whether its end is new or known, whatever else is gone, and no name comes twice. Attempts of a release
 that knew no resume are of the first life.
 """
 

@@ -1,4 +1,4 @@
-"""Desired states in words: reason, message and conditions that belong together. Pure."""
+"""Desired states as text: reason, message and conditions that belong together. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def works(
     text = sentence(message, info.cluster) if advise and info.phase is Phase.WAITING else message
     unasked, suspended = Fact("Unknown", reason), Fact("False", reason)
     if snapshot.job.spec.suspend:
-        unasked, suspended = Fact("False", "Suspended", "given back"), Fact("True", "Suspended", "by spec.suspend")
+        unasked, suspended = Fact("False", "Suspended", "released"), Fact("True", "Suspended", "by spec.suspend")
     elif queued:
         suspended = Fact("True", "Queued", "by Kueue")
     return _desired(Fact("Unknown", reason, text), capacity or unasked, server or unasked, suspended)

@@ -8,7 +8,7 @@ What Kubernetes' own words mean here:
 
 - `suspend`: nothing of the job runs, and pods end within the grace period; the server's demand ends. A job that is held
   before it began has no startTime, so that its spec may still change.
-- `activeDeadlineSeconds` counts as Kubernetes counts it: from the start, anew from each resume, not while held.
+- `activeDeadlineSeconds` counts as Kubernetes counts it: from the start, again from each resume, not while held.
   startTime itself stays, because the spec is immutable from then on.
 - `deadline.completeWithin` counts from startTime, whatever was held.
 - `resumes`: a job that ended badly goes on when it grows, as if it had not ended: same plan, epoch and commits, both
@@ -95,12 +95,12 @@ def _decide(snapshot: Snapshot, backend: BackendLifecycle) -> Desired:
         return fails_with(error)
     where = observed.placement
     if where is None:
-        raise ValueError("a job that goes on was observed without its placement")
+        raise ValueError("a running job was observed without its placement")
     if observed.store_error:
         return _waits_for_store(snapshot, where, backend)
     if head is not None and results is not None and results.epoch:
-        told = min(observed.backend.segments_done(results.epoch), head.segments)
-        done = max(len(results.committed), told)
+        described = min(observed.backend.segments_done(results.epoch), head.segments)
+        done = max(len(results.committed), described)
         return _run(Run(snapshot, where, head, results, done, frames_left(head, done)), backend)
     return _before_epoch(snapshot, backend)
 
@@ -109,7 +109,7 @@ def _before_epoch(snapshot: Snapshot, backend: BackendLifecycle) -> Desired:
     if snapshot.is_over_time:
         return fails("DeadlineExceeded", snapshot.over_time_words)
     if snapshot.observed.head is not None and not snapshot.job.spec.suspend:
-        return replace(works(snapshot, "Probing", "the videos are looked at"), started=True, begin=True)
+        return replace(works(snapshot, "Probing", "probing the input videos"), started=True, begin=True)
     return backend.plan(snapshot)
 
 
@@ -158,7 +158,7 @@ def _as_recorded(snapshot: Snapshot) -> Desired:
 
 def _finished(results: ResultsObserved, state: str) -> Desired:
     if state == "Failed":
-        return fails(results.reason or "InputInvalid", results.message or "no input could be worked on")
+        return fails(results.reason or "InputInvalid", results.message or "no input could be processed")
     return succeeds(state if state in REASONS else "Completed", results.message)
 
 
@@ -170,7 +170,7 @@ def _waits_for_store(snapshot: Snapshot, where: Place, backend: BackendLifecycle
     never_begun = snapshot.job.status is None or snapshot.job.status.epoch is None
     if never_begun and snapshot.is_over_time:
         return fails("DeadlineExceeded", snapshot.over_time_words)
-    words = f"the results table cannot be used now, work goes on when it can: {snapshot.observed.store_error}"
+    words = f"the results table is unavailable, the job continues when it answers: {snapshot.observed.store_error}"
     recorded = _as_recorded(snapshot)
     known = {one.type: one for one in recorded.conditions}
     said = replace(works(snapshot, recorded.reason, words), requeue_s=_STORE_POLL_S)

@@ -52,7 +52,7 @@ def events_of(snapshot: Snapshot, desired: Desired, of_backend: Iterable[EventDe
 def _resumed(snapshot: Snapshot) -> EventDesired:
     results, head = snapshot.observed.results, snapshot.observed.head
     kept = f", {len(results.committed)} of {head.segments} segments are kept" if results and head else ""
-    return EventDesired("Normal", "Resumed", f"spec.resumes is {snapshot.job.spec.resumes}: the job goes on{kept}")
+    return EventDesired("Normal", "Resumed", f"spec.resumes is {snapshot.job.spec.resumes}: the job resumes{kept}")
 
 
 def _reason(snapshot: Snapshot, desired: Desired) -> EventDesired:
@@ -84,7 +84,7 @@ def _condition(one: ConditionDesired, before: Condition | None) -> Iterator[Even
         yield EventDesired("Normal", "ModelReady", one.message)
     elif one.type == "Suspended" and one.status == "False" and before is not None and before.status == "True":
         by_kueue = before.reason == "Queued"
-        words = "Kueue has admitted the job" if by_kueue else "spec.suspend is false: the job goes on"
+        words = "Kueue admitted the job" if by_kueue else "spec.suspend is false: the job resumes"
         yield EventDesired("Normal", "Admitted" if by_kueue else "Resumed", words)
 
 

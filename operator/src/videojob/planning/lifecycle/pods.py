@@ -98,9 +98,7 @@ class PodsLifecycle:
             yield EventDesired("Warning", "SegmentRetried", words)
         running = next((one for one in mine if not one.deleting), None)
         if running is not None and running.disrupted:
-            words = (
-                f"{running.disrupted} pods of {running.name} lost their node or their place; their segments run again"
-            )
+            words = f"{running.disrupted} pods of {running.name} were disrupted; their segments will be retried"
             yield EventDesired("Normal", "Interrupted", words)
         if running is not None and running.failed:
             last = "" if running.error is None else f", the last with {running.error.get('reason')}"
@@ -110,7 +108,7 @@ class PodsLifecycle:
 def _suspended(snapshot: Snapshot, jobs: tuple[JobObserved, ...]) -> Desired:
     running = [one for one in jobs if one.finished is None and not one.deleting]
     held = PodsDesired(PlannerDesired(running[-1].attempt, suspended=True)) if running else None
-    return replace(works(snapshot, "Suspended", "the job is held by spec.suspend"), backend=held)
+    return replace(works(snapshot, "Suspended", "the job is suspended by spec.suspend"), backend=held)
 
 
 def _planned(snapshot: Snapshot, jobs: tuple[JobObserved, ...]) -> Desired:
@@ -129,19 +127,19 @@ def _planned(snapshot: Snapshot, jobs: tuple[JobObserved, ...]) -> Desired:
     if latest.finished is not None:
         # Its plan should be there. A planner is run again, in case the table was emptied.
         if tries_of(latest.attempt) >= MAX_ATTEMPTS:
-            return fails("ResultsIncomplete", "planners end well, and their plan is not in the table")
+            return fails("ResultsIncomplete", "the planner succeeded, but its plan is not in the table")
         return replace(_probing(snapshot, None), backend=PodsDesired(PlannerDesired(latest.attempt + 1)))
     return replace(_probing(snapshot, latest.problem), backend=PodsDesired(PlannerDesired(latest.attempt)))
 
 
 def _probing(snapshot: Snapshot, problem: PodProblem | None) -> Desired:
-    says = works(snapshot, "Probing", "the videos are looked at")
+    says = works(snapshot, "Probing", "probing the input videos")
     if problem is not None and problem.kind in NO_PODS:
         wait = waiting_for(problem, "cpu", snapshot.job.spec, snapshot.installation, snapshot.now_s, what="the planner")
         capacity = Fact("False", wait.capacity_reason or wait.reason, wait.message)
         says = works(snapshot, wait.reason, wait.message, capacity=capacity, advise=not wait.is_refused)
     elif problem is not None and problem.kind == "crashed":
-        says = works(snapshot, "Probing", f"the planner ended in an error and is started again: {problem.message}")
+        says = works(snapshot, "Probing", f"the planner ended in an error and is restarted: {problem.message}")
     poll_s = _PLAN_POLL_S if problem is None else requeue_after_s(problem, snapshot.now_s)
     return replace(says, started=True, requeue_s=poll_s)
 
@@ -152,7 +150,7 @@ def _plan_failed(snapshot: Snapshot, job: JobObserved) -> Desired:
         return fails_with(job.error)
     if job.reason == "DeadlineExceeded":
         reason = "NoProgress" if snapshot.job.spec.active_deadline_seconds is None else "DeadlineExceeded"
-        return fails(reason, f"the planner did not end in time: {job.message}")
+        return fails(reason, f"the planner did not finish in time: {job.message}")
     problem = "" if job.problem is None else f"; {job.problem.message}"
     words = f"the planner failed: {job.message or job.reason}{problem}"
     return fails("BackoffLimitExceeded", words)

@@ -29,7 +29,7 @@ def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any], back
         return desired
     said = str(error.get("message", ""))
     words = sentence(
-        f"Kubernetes refuses what the job needs: {said}", what_to_allow(said) or str(error.get("hint") or "")
+        f"Kubernetes rejects what the job needs: {said}", what_to_allow(said) or str(error.get("hint") or "")
     )
     conditions = tuple(
         ConditionDesired("Succeeded", "Unknown", REFUSED, words)
@@ -40,5 +40,5 @@ def held_up(snapshot: Snapshot, desired: Desired, error: Mapping[str, Any], back
         for one in desired.conditions
     )
     demand = desired.demand if snapshot.observed.backend.is_working else None
-    told = replace(desired, reason=REFUSED, message=words, conditions=conditions, demand=demand, events=())
-    return replace(told, events=events_of(snapshot, told, backend.events(snapshot, told)))
+    described = replace(desired, reason=REFUSED, message=words, conditions=conditions, demand=demand, events=())
+    return replace(described, events=events_of(snapshot, described, backend.events(snapshot, described)))

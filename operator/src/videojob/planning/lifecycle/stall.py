@@ -1,9 +1,10 @@
 """A server that is paid while a job commits nothing: for how long that may be, and what is done about it. Pure.
 
 What counts is time in which the job asks for a server, and a pod of that server has a node: somebody pays it. Waiting
-for capacity, for Kueue, for a resume or for the results table counts nothing, nor does time in which no controller
-looked. After one bound of it workers are suspended and the server is released; after another bound of calm it is tried
-again, since the problem may have passed. Three tries without a commit fail the job. A commit or a resume starts afresh.
+for capacity, for Kueue, for a resume or for the results table counts nothing, nor does time without
+a reconcile. After one bound of it workers are suspended and the server is released; after another bound of calm it is
+tried again, since the problem may have passed. Three tries without a commit fail the job. A commit or a resume starts
+afresh.
 
 All that is remembered stands in the VideoJob's status: it changes when counting begins or ends, and else every few
 minutes, so that writes stay rare.
@@ -20,9 +21,9 @@ _SEGMENTS = 10
 _STARTS = 2
 TRIES = 3
 """Bounds of paid time without a commit, after which a job fails."""
-LOOK_S = 300.0
-"""A job that may stall is looked at, and what has passed is noted, at least so often."""
-GAP_S = 2 * LOOK_S
+NOTE_EVERY_S = 300.0
+"""A job that may stall is reconciled, and the time that passed is noted, at least so often."""
+GAP_S = 2 * NOTE_EVERY_S
 """Most that counts between two notes: longer ago nobody looked, so that nobody knows."""
 
 
@@ -76,10 +77,10 @@ def reckon(before: Stall, bound: float, *, progressed: bool, paid: bool, now_s: 
     """
     going = before if before.held_since_s is None else replace(before, held_since_s=None, as_of_s=None)
     now = counted(going, progressed=progressed, paid=paid, now_s=now_s)
-    little = not progressed and going is before and 0 <= now.counted_s - before.counted_s < LOOK_S
-    goes_on = before.as_of_s is not None and now.as_of_s is not None
+    little = not progressed and going is before and 0 <= now.counted_s - before.counted_s < NOTE_EVERY_S
+    is_continued = before.as_of_s is not None and now.as_of_s is not None
     due_s = (now.tries + 1) * bound
-    noted = before if little and goes_on else now
+    noted = before if little and is_continued else now
     return Reckoning(now, noted, now.counted_s >= due_s, max(1.0, due_s - now.counted_s))
 
 

@@ -25,7 +25,7 @@ from videojob.planning.state.stall import Stall
 
 AWAY_S = 30.0
 """A server may be away for so long before the workers are held: a restarted pod comes back sooner."""
-_ANSWERS = Fact("True", "Processing", "the inference server answers")
+_ANSWERS = Fact("True", "Processing", "the inference server is ready")
 _POLL_S = 5.0
 _SEGMENTS_PER_POLL_S = 20  # reading the commits of a large job costs read units: read them less often
 
@@ -57,7 +57,7 @@ class Workers:
             if latest.finished == "Failed" and not _is_over_one_video(latest):
                 return self._job_failed(latest)
             if latest.finished == "Complete" and tries_of(latest.attempt) >= MAX_ATTEMPTS:
-                words = f"{tries_of(latest.attempt)} Jobs ended well, and segments are still missing"
+                words = f"{tries_of(latest.attempt)} Jobs succeeded, but segments are still missing"
                 return fails("ResultsIncomplete", words)
         if server is not None and server.ready:
             return None
@@ -79,7 +79,7 @@ class Workers:
         said = f"; {job.problem.message}" if job.problem is not None else ""
         words = f"a segment failed after {limit} retries: {job.message or job.reason}{said}"
         if job.error is not None:
-            words = f"a segment failed after {limit} retries, at last with {job.error.get('reason')}: "
+            words = f"a segment failed after {limit} retries, last with {job.error.get('reason')}: "
             words = sentence(f"{words}{error_words(job.error)}", advice(job.error))
         return fails("BackoffLimitExceeded", words)
 
@@ -87,7 +87,7 @@ class Workers:
 
     def held(self) -> Desired:
         """The job is suspended."""
-        words = "the job is held by spec.suspend; finished segments are kept"
+        words = "the job is suspended by spec.suspend; finished segments are kept"
         return self._hold(replace(works(self.run.snapshot, "Suspended", words), progress=self.run.progress()))
 
     def _hold(self, says: Desired) -> Desired:
@@ -116,7 +116,7 @@ class Workers:
         reckoned = stall.reckon(before, bound_s, progressed=progressed, paid=paid, now_s=now_s)
         known = reckoned.now
         if not reckoned.is_due:
-            waits = [says.requeue_s, *((stall.LOOK_S, reckoned.left_s) if paid else ())]
+            waits = [says.requeue_s, *((stall.NOTE_EVERY_S, reckoned.left_s) if paid else ())]
             requeue_s = min((one for one in waits if one is not None), default=None)
             return replace(says, stall=reckoned.noted, requeue_s=requeue_s)
         server_words = next(one.message for one in says.conditions if one.type == "ServerReady")
@@ -127,14 +127,14 @@ class Workers:
         return self._stalled(stall.held(known, cause, now_s), bound_s, bound_s)
 
     def _stalled(self, known: Stall, bound_s: float, pause_s: float) -> Desired:
-        """Workers are held and no server is asked for, until it is tried again or the user has cured it."""
+        """Workers are held and no server is asked for, until it is tried again or the user has solved it."""
         minutes = round(bound_s / 60)
         words = (
             f"try {known.tries} of {stall.TRIES}: a server was paid for {minutes} minutes without a commit: "
             f"{known.cause.rstrip('.')}. The workers are suspended and the server is released for as long; "
             "then it is tried again"
         )
-        server = Fact("False", "Stalled", "no server is paid for workers that commit nothing")
+        server = Fact("False", "Stalled", "the server is released, because the workers commit nothing")
         says = works(self.run.snapshot, "Stalled", words, server=server)
         says = replace(says, started=True, stall=known, requeue_s=pause_s, progress=self.run.progress())
         return self._hold(says)
@@ -142,13 +142,13 @@ class Workers:
     def _going(self) -> Desired:
         run, snapshot, running = self.run, self.run.snapshot, self.running
         if running is None and self.has_others:
-            says = works(snapshot, "Processing", "pods of an earlier Job end")
+            says = works(snapshot, "Processing", "waiting until the pods of an earlier Job end")
             return replace(says, started=True, requeue_s=_POLL_S, progress=run.progress())
         if running is not None and running.suspended and running.server not in {None, run.where.key}:
-            says = works(snapshot, "Processing", "the workers' Job is made anew, for a server that can be had")
+            says = works(snapshot, "Processing", "the workers' Job is recreated for a server that can be provisioned")
             return replace(says, started=True, backend=PodsDesired(remove=(running.name,)), requeue_s=_POLL_S)
         if self.is_queued and (running is None or running.suspended):
-            says = works(snapshot, "Queued", "the job waits for Kueue to admit it", queued=True)
+            says = works(snapshot, "Queued", "waiting for Kueue to admit the job", queued=True)
             pods = PodsDesired(workers=self._desired(suspended=None))
             return replace(says, started=True, backend=pods, progress=run.progress())
         refused = running is not None and running.problem is not None and running.problem.kind == "refused"
@@ -208,7 +208,7 @@ class Workers:
         )
 
     def _parallelism(self, dealt: Deal) -> int:
-        """Workers side by side, by the job's share of its server; `dealt` is how its segments lie in indexes."""
+        """Concurrent workers, by the job's share of its server; `dealt` is how its segments lie in indexes."""
         run, running = self.run, self.running
         if running is not None and self.is_queued:
             return running.parallelism  # it is what Kueue admitted
@@ -218,14 +218,14 @@ class Workers:
         others = snapshot.observed.others
         if others is not None:
             speed = share_of(variant.max_replicas * variant.frames_per_second, speed, others)
-        wanted = worker_count(snapshot.job.spec, snapshot.installation, speed, dealt.completions)
+        count = worker_count(snapshot.job.spec, snapshot.installation, speed, dealt.completions)
         if running is None or running.suspended:
-            return wanted
-        if others is None or wanted >= running.parallelism:
-            return max(wanted, running.parallelism)  # without the others nobody knows yet whose share it is
+            return count
+        if others is None or count >= running.parallelism:
+            return max(count, running.parallelism)  # without the others nobody knows yet whose share it is
         rest_s = float(run.frames_left / max(Fraction(1), speed))
         restart_s = worker.start_s + segment_s(run.head, worker, variant)
-        return workers_now(running.parallelism, wanted, rest_s=rest_s, restart_s=restart_s)
+        return workers_now(running.parallelism, count, rest_s=rest_s, restart_s=restart_s)
 
     def _deal(self) -> Deal:
         """How segments lie best in indexes."""
@@ -233,7 +233,7 @@ class Workers:
         left_s = deadline_left_s(snapshot.job.spec, variant, **times_of(snapshot))
         return deal(run.head, snapshot.job.spec, snapshot.installation, variant, deadline_left_s=left_s)
 
-    # In words.
+    # As text.
 
     def _without_server(self, *, held: bool, refused: bool) -> Desired:
         snapshot, observed = self.run.snapshot, self.run.snapshot.observed.server
@@ -243,7 +243,7 @@ class Workers:
         )
         server = Fact("False", wait.reason, wait.message)
         if refused:
-            server = Fact("False", "CreationRefused", "no server is paid for workers that may not be made")
+            server = Fact("False", "CreationRefused", "the server is released, because the workers' pods are rejected")
         if not held:
             return self._working(server)
         capacity = Fact("False", wait.capacity_reason, wait.message) if wait.capacity_reason else self._node()
@@ -261,11 +261,11 @@ class Workers:
                 snapshot, wait.reason, wait.message, capacity=capacity, server=server, advise=not wait.is_refused
             )
         none_yet = running is not None and running.active > 0 and not (running.ready or running.succeeded)
-        words = "workers start" if none_yet else "segments are running"
+        words = "workers are starting" if none_yet else "segments are running"
         if problem is not None and problem.kind == "crashed":
             words = f"segments are running; the last worker ended in an error: {problem.message}"
         elif server.status != "True":
-            words = "segments are running, and the inference server is away for a moment"
+            words = "segments are running; the inference server does not answer at the moment"
         return works(snapshot, "Processing", words, capacity=self._node(), server=server)
 
     def _node(self) -> Fact:
@@ -273,7 +273,7 @@ class Workers:
         server = self.run.snapshot.observed.server
         parts = [] if server is None else [server.instance_type, server.capacity_type, server.zone]
         known = ", ".join(part for part in parts if part)
-        return Fact("True", "Processing", f"the inference server has a node: {known}" if known else "")
+        return Fact("True", "Processing", f"the node of the inference server is ready: {known}" if known else "")
 
 
 def _is_over_one_video(job: JobObserved) -> bool:

@@ -30,7 +30,7 @@ class Deal:
     Attributes:
         batch: segments of one index.
         completions: indexes.
-        least_workers: workers side by side that the deadline needs with these batches; 1 without one.
+        least_workers: concurrent workers that the deadline needs with these batches; 1 without one.
     """
 
     batch: int

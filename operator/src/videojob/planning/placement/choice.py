@@ -71,7 +71,7 @@ def place(spec: VideoJobSpec, installation: Installation, frames: int) -> Place:
     if not allowed:
         have = ", ".join(offered) or "nothing"
         raise NoPlacement(
-            f"model {model.name} is served on {have} here, and the job allows none of it",
+            f"model {model.name} is served on {have} here, and the job allows none of these",
             hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
         )
     kind, why = _choose(allowed, spec, model, frames)
@@ -94,7 +94,7 @@ def _check_worker_fits(spec: VideoJobSpec, installation: Installation) -> None:
     limits, worker = spec.compute.limits, installation.worker
     if limits is not None and limits.cpus is not None and limits.cpus < cpus_of(worker.cpu):
         raise NoPlacement(
-            f"one worker takes {worker.cpu} CPUs, and the job allows {limits.cpus}",
+            f"one worker takes {worker.cpu} CPUs, but the job allows {limits.cpus}",
             hint="Raise spec.compute.limits.cpus.",
         )
 
@@ -117,8 +117,8 @@ def _choose(
     if not _can_meet_deadline(spec, model.variants["cpu"], frames):
         return "gpu", "CPU servers cannot meet the deadline"
     if frames >= GPU_PAYS_FROM_FRAMES:
-        return "gpu", f"{frames:,} frames are enough to pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
-    return "cpu", f"{frames:,} frames do not pay for starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
+        return "gpu", f"{frames:,} frames are worth starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
+    return "cpu", f"{frames:,} frames are not worth starting a GPU (from about {GPU_PAYS_FROM_FRAMES:,})"
 
 
 def _can_meet_deadline(spec: VideoJobSpec, variant: ServerVariant, frames: int) -> bool:
@@ -190,7 +190,7 @@ def deadline_left_s(
 
 
 def worker_count(spec: VideoJobSpec, installation: Installation, frames_per_second: Fraction, indexes: int) -> int:
-    """Workers side by side.
+    """Concurrent workers.
 
     Args:
         spec: of the job, for its limits.

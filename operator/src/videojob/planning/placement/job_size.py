@@ -19,13 +19,13 @@ that were measured, in a job of 20,000 segments (`tests/functional/test_large_jo
 def check_videos(count: int) -> None:
     """Raises JobTooLarge for more videos than a job may have; asked while they are counted."""
     if count > MOST_VIDEOS:
-        raise JobTooLarge(f"the job has more than {MOST_VIDEOS} videos, and one summary is made of no more")
+        raise JobTooLarge(f"the job has more than {MOST_VIDEOS} videos, the most that one summary can hold")
 
 
 def check_segments(count: int, segment_s: int) -> None:
     """Raises JobTooLarge for more segments than a job may have, which are `segment_s` long."""
     if count > MOST_SEGMENTS:
         raise JobTooLarge(
-            f"the job has {count} segments of about {segment_s} s, and one summary is made of at most {MOST_SEGMENTS}",
+            f"the job has {count} segments of about {segment_s} s, one summary can hold at most {MOST_SEGMENTS}",
             hint="Divide its inputs among several jobs, or raise compute.segmentSeconds.",
         )

@@ -60,7 +60,7 @@ def lost_words(where: Place, server: ServerObserved | None) -> str:
     if where.key.version == where.model.version or server is not None:
         return ""
     return (
-        f"the job began with version {where.key.version} of {where.model.name}, whose server is gone; "
+        f"the job started with version {where.key.version} of {where.model.name}, whose server is gone; "
         f"this installation has version {where.model.version} now"
     )
 
@@ -87,11 +87,13 @@ def _is_offered(key: ServerKey, installation: Installation) -> bool:
 def _kept(recorded: RecordedPlacement, installation: Installation) -> Place:
     key = recorded.key
     model = installation.models.get(key.model)
-    again = "Create the VideoJob again: it then runs with what this installation offers now."
+    again = "Create the VideoJob again to use what this installation offers now."
     if model is None:
-        raise ModelNotFound("the job began with a model that this installation has no more", uri=key.model, hint=again)
+        raise ModelNotFound(
+            "the job started with a model that this installation no longer has", uri=key.model, hint=again
+        )
     variant = model.variants.get(key.accelerator)
     if variant is None or key.accelerator not in installation.accelerators:
-        words = f"the job began on {key.accelerator}, where this installation serves model {key.model} no more"
+        words = f"the job started on {key.accelerator}, on which this installation no longer serves model {key.model}"
         raise NoPlacement(words, hint=again)
     return Place(key, model, variant, recorded.why)

@@ -27,12 +27,12 @@ def check_table(spec: VideoJobSpec, installation: Installation) -> None:
     allowed = {installation.results.table, *installation.results.allowed_tables}
     if target.table_name not in allowed:
         raise TableNotAllowed(
-            f"results may not go to table {target.table_name}",
+            f"results may not be written to table {target.table_name}",
             hint=f"Leave spec.results.dynamodb out, or name one of: {', '.join(sorted(allowed))}.",
         )
     own = installation.results.region or installation.worker.env.get("AWS_REGION")
     if target.region not in {None, own}:
         raise TableNotAllowed(
-            f"results may not go to region {target.region}",
+            f"results may not be written to region {target.region}",
             hint=f"Leave spec.results.dynamodb.region out: this installation's is {own or 'another one'}.",
         )

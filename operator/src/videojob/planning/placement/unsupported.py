@@ -25,7 +25,7 @@ def check_supported(spec: VideoJobSpec, installation: Installation) -> None:
     refused = [name for name, is_given in given.items() if is_given]
     if refused:
         raise UnsupportedField(
-            f"this version does not do that on a cluster: {', '.join(refused)}",
+            f"this version does not support on a cluster: {', '.join(refused)}",
             hint="Leave it out, or run the job on one machine with `videojob run`.",
         )
     check_table(spec, installation)

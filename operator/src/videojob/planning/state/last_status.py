@@ -1,6 +1,6 @@
 """What only the stored status of a VideoJob knows: when it began, since when something holds, how far it was. Pure.
 
-All else is looked at anew each time.
+All else is observed again each time.
 """
 
 from __future__ import annotations

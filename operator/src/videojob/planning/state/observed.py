@@ -17,7 +17,7 @@ from videojob.planning.state.placement import Place
 from videojob.video.plan import PlanHead
 
 NODE_PROVISIONING = "node on its way"
-"""The source of a problem that whoever makes nodes is about to cure."""
+"""The source of a problem that the node provisioner is about to solve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Observed:
         head: of its plan, None before there is one.
         results: from the table, None before an epoch was begun.
         server: that it would use; None when there is none.
-        store_error: why the table cannot be used now, in words; decisions that need it wait.
+        store_error: why the table cannot be used now, as text; decisions that need it wait.
         store_refusal: `VideoJobError.as_dict()` of a fault in what is stored, which no waiting cures.
         others: frames per second that every other job of its server could send there; None where not all are known.
         placement: where the job's frames go; None where nothing is decided from it, as for a job that is over.

@@ -163,7 +163,7 @@ class WorkersDesired:
         attempt: of the Job. plan_attempt, epoch: whose plan they work on, and as which run.
         batch: segments of one index. completions: indexes.
         server: that they send frames to.
-        parallelism: workers side by side.
+        parallelism: concurrent workers.
         suspended: True holds them; None leaves that to Kueue.
         why: the reason of the placement, for people.
         backstop_s: work of so long is a fault: Kubernetes ends it even where no controller does.

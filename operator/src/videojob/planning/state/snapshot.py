@@ -27,14 +27,14 @@ class Snapshot:
 
     @property
     def is_over_time(self) -> bool:
-        """Whether activeDeadlineSeconds are over: counted from the start, anew from each resume, not while held."""
+        """Whether activeDeadlineSeconds are over: counted from the start, again from each resume, not while held."""
         limit_s, started_s = self.job.spec.active_deadline_seconds, self.last_status.counts_from_s
         if limit_s is None or started_s is None or self.job.spec.suspend:
             return False
         if self.last_status.status_of("Suspended") == "True":
             return False  # resumed just now
-        let_go_s = self.last_status.since_s("Suspended", "False")
-        since_s = started_s if let_go_s is None else max(started_s, let_go_s)
+        resumed_s = self.last_status.since_s("Suspended", "False")
+        since_s = started_s if resumed_s is None else max(started_s, resumed_s)
         return self.now_s - since_s >= limit_s
 
     @property

@@ -49,16 +49,16 @@ class Ratios:
         """Whether it is a GPU model whose ratio is known."""
         return hardware in self.seeds.ratios["gpu"]
 
-    def between(self, known: str, wanted: str, *, wants_gpu: bool) -> tuple[float, tuple[float, ...]] | None:
+    def between(self, known: str, requested: str, *, needs_gpu: bool) -> tuple[float, tuple[float, ...]] | None:
         """What a figure of one GPU, or of one vCPU, of the known hardware is to be multiplied with for the wanted, and
         the spreads that come with it; None for GPUs without a ratio.
         """
-        if known == wanted:
+        if known == requested:
             return 1.0, ()
-        if wants_gpu and not self.is_gpu(wanted):
+        if needs_gpu and not self.is_gpu(requested):
             return None
-        one, other = self._of(known), self._of(wanted)
-        crossing = () if self.is_gpu(known) == wants_gpu else (self.of_cpu("cpu", BASE_GPU).spread,)
+        one, other = self._of(known), self._of(requested)
+        crossing = () if self.is_gpu(known) == needs_gpu else (self.of_cpu("cpu", BASE_GPU).spread,)
         return other[0] / one[0], (*one[1], *other[1], *crossing)
 
     def of_cpu(self, kind: str, family: str) -> Ratio:

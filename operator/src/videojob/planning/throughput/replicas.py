@@ -60,7 +60,7 @@ def replica_speed(
 
 def _on(known: _Known, target: str, model: ModelOnHardware, ratios: Ratios) -> Figure | None:
     """That figure for the wanted hardware and input; None where no ratio is known."""
-    between = ratios.between(known.hardware, target, wants_gpu=not model.replica_cpus)
+    between = ratios.between(known.hardware, target, needs_gpu=not model.replica_cpus)
     if between is None:
         return None
     times, spreads = between

@@ -18,7 +18,7 @@ from videojob.results.aggregate.segment_results import Presence
 PRESENCE = ("class_id", "first_ms", "last_ms", "peak_ms", "peak_score_ppm", "x_min", "y_min", "x_max", "y_max")
 """Columns of a table of presence intervals."""
 
-_BLOCK = 1 << 15  # numbers that are looked at side by side
+_BLOCK = 1 << 15  # numbers that are probed concurrently
 _SHORT, _LONG = "i", "q"
 _SHORT_END, _LONG_END = 1 << 31, 1 << 63
 
@@ -225,7 +225,7 @@ def _packed(values: Sequence[int]) -> array[int]:
 def _beyond_measure(span: Presence) -> ResultsIncomplete:
     return ResultsIncomplete(
         f"an interval of class {span.class_id} has a number of more than 64 bits",
-        hint="No worker of this version writes that: remove the job's items, and run it anew.",
+        hint="No worker of this version writes that: remove the job's items, and run the job again.",
         retryable=False,
     )
 

@@ -26,32 +26,32 @@ def checked_in_order(planned: Iterable[Segment], results: Iterable[SegmentResult
             ranges of a video do not join, or a segment's windows do not add up to its frames. What is missing is known
             at the end only: whoever takes results must take all before any of them counts.
     """
-    wanted = _Wanted(planned)
-    _check_cover(wanted)
+    expected = _Planned(planned)
+    _check_cover(expected)
     turn = 0
     early: dict[int, SegmentResult] = {}
     surplus: set[int] = set()
     for result in results:
-        at = wanted.find(result.segment)
-        if result.segment in surplus or (at is not None and wanted.seen[at]):
+        at = expected.find(result.segment)
+        if result.segment in surplus or (at is not None and expected.seen[at]):
             raise ResultsIncomplete("the segment was stored twice", segment=result.segment, retryable=False)
         if at is None:
             surplus.add(result.segment)
             continue
-        wanted.seen[at] = True
-        _check_segment(wanted[at], result)
+        expected.seen[at] = True
+        _check_segment(expected[at], result)
         early[at] = result
         while turn in early:
             yield early.pop(turn)
             turn += 1
-    missing = [wanted.indexes[at] for at, seen in enumerate(wanted.seen) if not seen]
+    missing = [expected.indexes[at] for at, seen in enumerate(expected.seen) if not seen]
     if missing:
-        raise ResultsIncomplete(f"{len(missing)} of {len(wanted)} segments are missing: {_ranges(missing)}")
+        raise ResultsIncomplete(f"{len(missing)} of {len(expected)} segments are missing: {_ranges(missing)}")
     if surplus:
         raise ResultsIncomplete(f"segments {_ranges(sorted(surplus))} were never planned", retryable=False)
 
 
-class _Wanted:
+class _Planned:
     """Planned segments by ascending index, in 34 bytes each where objects would take some hundred.
 
     Attributes:
@@ -142,7 +142,7 @@ def _range_text(key: tuple[int, int | None, int | None]) -> str:
 
 
 def _ranges(indexes: Sequence[int], shown: int = 8) -> str:
-    """Ascending indexes in words: "0-3, 7, 9-12"; the first few ranges when there are many."""
+    """Ascending indexes as text: "0-3, 7, 9-12"; the first few ranges when there are many."""
     ranges: list[list[int]] = []
     for index in indexes:
         if ranges and index == ranges[-1][1] + 1:

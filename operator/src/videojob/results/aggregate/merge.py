@@ -127,7 +127,7 @@ def merge_stats(groups: Iterable[Iterable[ClassStats]]) -> tuple[ClassStats, ...
 
 
 def merge_windows(groups: Iterable[Iterable[Window]]) -> tuple[Window, ...]:
-    """Adds up windows of one index, as when a window spans two segments; ascending by index."""
+    """Sums windows of one index, as when a window spans two segments; ascending by index."""
     by_index: dict[int, list[Window]] = {}
     for group in groups:
         for window in group:

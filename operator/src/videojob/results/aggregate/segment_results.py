@@ -38,7 +38,7 @@ class Window:
 
     Attributes:
         index: position on the video's grid of windows.
-        frames: frames looked at, gated ones included.
+        frames: frames processed, gated ones included.
         classes: ascending by class_id.
     """
 
@@ -223,7 +223,7 @@ class WriteUsage:
         write_units: DynamoDB write request units, reported by the service, or by its published rule for SQLite, for
             puts whose condition failed and for requests without an answer, which may have been written (one per started
             KB of item, twice that inside a transaction).
-        items: items written. throttled: answers that asked to slow down.
+        items: items written. throttled: answers that were throttled.
         payload_bytes: size of what was written.
     """
 

@@ -81,7 +81,7 @@ class ResultSettings:
     Attributes:
         window_ms, presence_gap_ms: as in `SegmentAccumulator`.
         threshold_ppm: boxes below this score were dropped.
-        sampling: in words, as in "5 frames per second".
+        sampling: as text, such as "5 frames per second".
         tracked: a tracker ran: there are unique counts.
     """
 
@@ -155,8 +155,8 @@ class Summary:
     """The whole job.
 
     Attributes:
-        state: "Completed"; "PartiallyCompleted" with gaps or failed inputs; "Failed" when no input could be worked on.
-        message: in words why the state is not Completed; "" when it is.
+        state: "Completed"; "PartiallyCompleted" with gaps or failed inputs; "Failed" when no input could be processed.
+        message: why the state is not Completed; "" when it is.
         frames, classes: totals over all videos.
         videos: ascending. failed_inputs: ascending by position.
     """
@@ -204,11 +204,11 @@ def summarise(job: JobDescription, results: Iterable[SegmentResult]) -> Summary:
     failed_inputs = list(job.failed)
     # A video is summed up as soon as its last segment came: only that is kept of it, its intervals with all others'.
     left = Counter(segment.video for segment in job.segments if segment.video not in failed)
-    wanted = (segment for segment in job.segments if segment.video not in failed)
+    kept = (segment for segment in job.segments if segment.video not in failed)
     columns, sums = PresenceColumns(), _Sums()
     totals: dict[int, VideoTotals] = {}
     videos: list[VideoSummary] = []
-    for result in checked_in_order(wanted, (result for result in results if result.video not in failed)):
+    for result in checked_in_order(kept, (result for result in results if result.video not in failed)):
         if result.video not in totals:
             totals[result.video] = _new_totals(job, result.video)
         totals[result.video].add(result)

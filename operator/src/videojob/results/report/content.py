@@ -36,7 +36,7 @@ class PeakPicture:
     Attributes:
         jpeg: the picture, None when there is none.
         region: the part of the upright source picture that it shows, (x_min, y_min, x_max, y_max) in source pixels.
-        missing: why there is no picture, in words; "" when there is one.
+        missing: why there is no picture, as text; "" when there is one.
     """
 
     peak: Peak

@@ -33,7 +33,7 @@ class ClassRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ProblemRow:
     """Something that did not go through, and what to do about it."""
 
     reason: str
@@ -102,7 +102,7 @@ class Page:
     figures: tuple[Figure, ...]
     classes: tuple[ClassRow, ...]
     tracked: bool
-    problems: tuple[Trouble, ...]
+    problems: tuple[ProblemRow, ...]
     hidden_problems: int
     timelines: tuple[Timeline, ...]
     hidden_timelines: int

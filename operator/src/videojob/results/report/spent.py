@@ -121,7 +121,7 @@ def _verdict(parts: Sequence[_Part], wall_s: float) -> str:
     pace = max(parts, key=lambda part: _utilisation(part, wall_s))
     busy = words.percent(_utilisation(pace, wall_s))
     if _utilisation(pace, wall_s) < 0.6:
-        return f"No part was busy for more than {busy} of the time: they waited for each other, or for the machine."
+        return f"No stage was busy for more than {busy} of the time: they waited for each other, or for the machine."
     advice = {
         "Decode": "fewer frames (sampling) or more cores would speed it up",
         "Compute": "a smaller model, fewer frames (sampling, gate) or an accelerator would speed it up",

@@ -55,7 +55,7 @@ def store_of(facts: RunFacts) -> Store | None:
         return None
     ours, naive = cost_of(usage.write_units), one_item_per_frame(facts.frames_selected)
     times = naive.write_units / ours.write_units
-    throttled = f" {words.plural(usage.throttled, 'answer')} asked to slow down." if usage.throttled else ""
+    throttled = f" {words.plural(usage.throttled, 'answer')} were throttled." if usage.throttled else ""
     return Store(
         ours_units=words.number(ours.write_units),
         ours_usd=words.dollars(ours.usd),
@@ -71,7 +71,7 @@ def settings_of(summary: Summary, facts: RunFacts | None) -> Iterable[tuple[str,
     """Name and value of what shaped the results and of where they were made."""
     identity, settings = summary.identity, summary.settings
     yield "Model", f"{identity.model} {identity.model_version}".strip()
-    yield "Least score", words.score(settings.threshold_ppm / 1_000_000)
+    yield "Score threshold", words.score(settings.threshold_ppm / 1_000_000)
     yield "Sampling", settings.sampling
     yield "Windows", _window_words(settings)
     yield "Tracking", "on" if settings.tracked else "off"
@@ -83,13 +83,13 @@ def settings_of(summary: Summary, facts: RunFacts | None) -> Iterable[tuple[str,
     yield "Results in", facts.sink
     yield "Segments", _segments(facts)
     if facts.kept_other:
-        yield "Came out otherwise", f"{words.plural(facts.kept_other, 'segment')}; the results stored first stay"
+        yield "Different results", f"{words.plural(facts.kept_other, 'segment')}; the results stored first are kept"
     yield "Started", moment(facts.started_at)
     yield "Took", _took(facts)
     if facts.timings.peak_rss_bytes:
         yield "Peak memory of a worker", f"{words.number(facts.timings.peak_rss_bytes / (1 << 20))} MiB"
     if facts.timings.retries:
-        yield "Requests sent again", words.count(facts.timings.retries)
+        yield "Retried requests", words.count(facts.timings.retries)
 
 
 def _window_words(settings: ResultSettings) -> str:

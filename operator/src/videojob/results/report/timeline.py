@@ -122,7 +122,7 @@ def _extent_ms(video: VideoSummary, windows: _Windows) -> int:
 
 def _note(video: VideoSummary, extent_ms: int, uri: str) -> str:
     size = f"{video.entry.width} {words.TIMES} {video.entry.height}" if video.entry.width else ""
-    frames = f"{words.count(video.frames.selected)} frames looked at"
+    frames = f"{words.count(video.frames.selected)} frames processed"
     return " · ".join(part for part in (words.duration(extent_ms), size, frames, uri) if part)
 
 

@@ -9,7 +9,7 @@ from videojob.errors import error_from_dict
 from videojob.results.aggregate.summary import ClassSummary, FailedInput, Summary
 from videojob.results.report import words
 from videojob.results.report.content import PeakPicture, ReportData
-from videojob.results.report.parts import ClassRow, Figure, Page, Picture, Trouble
+from videojob.results.report.parts import ClassRow, Figure, Page, Picture, ProblemRow
 from videojob.results.report.spent import spent_of
 from videojob.results.report.tables import moment, settings_of, store_of, window_rows
 from videojob.results.report.timeline import Timeline, timeline_of
@@ -70,11 +70,11 @@ def _lead(summary: Summary) -> str:
     """What happened, for somebody who reads one sentence."""
     if not summary.videos:
         return "No video could be processed."
-    looked = f"{summary.identity.model} looked at {words.plural(len(summary.videos), 'video')}"
+    processed = f"{summary.identity.model} processed {words.plural(len(summary.videos), 'video')}"
     if _footage_ms(summary):
-        looked += f", {words.duration(_footage_ms(summary))} of footage"
+        processed += f", {words.duration(_footage_ms(summary))} of footage"
     missing = f" {summary.message[:1].upper()}{summary.message[1:]}." if summary.message else ""
-    return f"{looked}. {_found(summary.classes)}.{missing}"
+    return f"{processed}. {_found(summary.classes)}.{missing}"
 
 
 def _found(classes: tuple[ClassSummary, ...]) -> str:
@@ -88,12 +88,12 @@ def _found(classes: tuple[ClassSummary, ...]) -> str:
 
 def _figures(summary: Summary, facts: RunFacts | None) -> tuple[Figure, ...]:
     frames = summary.frames
-    looked_remark = f"of {words.count(frames.decoded)} decoded" if frames.decoded != frames.inferred else ""
+    decoded_remark = f"of {words.count(frames.decoded)} decoded" if frames.decoded != frames.inferred else ""
     detections = sum(item.detections for item in summary.classes)
     most = max((item.max_at_once for item in summary.classes), default=0)
     figures = [
         Figure(words.duration(_footage_ms(summary)), "of video", words.plural(len(summary.videos), "file")),
-        Figure(words.count(frames.inferred), "frames looked at", looked_remark),
+        Figure(words.count(frames.inferred), "frames processed", decoded_remark),
         Figure(words.count(detections), "detections", f"up to {words.count(most)} at once"),
     ]
     if facts is not None and facts.frames_per_s:
@@ -121,12 +121,12 @@ def _class_row(item: ClassSummary, colours: Mapping[int, int]) -> ClassRow:
     )
 
 
-def _problems(summary: Summary) -> Iterable[Trouble]:
+def _problems(summary: Summary) -> Iterable[ProblemRow]:
     for failed in summary.failed_inputs:
         yield _failed(failed)
     for video in summary.videos:
         for gap in video.gaps:
-            yield Trouble(
+            yield ProblemRow(
                 reason="Gap",
                 place=f"{video.entry.uri}, {words.span(gap.start_ms, gap.end_ms)}",
                 message=f"This stretch could not be decoded: {gap.reason}.",
@@ -134,10 +134,10 @@ def _problems(summary: Summary) -> Iterable[Trouble]:
             )
 
 
-def _failed(failed: FailedInput) -> Trouble:
+def _failed(failed: FailedInput) -> ProblemRow:
     error = error_from_dict(failed.error)
     retry = "Retryable." if error.retryable else "Not retryable."
-    return Trouble(
+    return ProblemRow(
         reason=str(failed.error.get("reason") or "Failed"),
         place=failed.uri,
         message=f"{error.message[:1].upper()}{error.message[1:]}.",

@@ -246,7 +246,7 @@ def join_items(stored: Iterable[Mapping[str, Document]]) -> Iterator[Item]:
         ValueError: a part is missing.
     """
     head: Item | None = None
-    prefix, wanted, seen = "", 0, 0
+    prefix, expected, seen = "", 0, 0
     for item in stored:
         key = text(item["SK"])
         if head is not None and key.startswith(f"{head['SK']}#"):
@@ -255,15 +255,15 @@ def join_items(stored: Iterable[Mapping[str, Document]]) -> Iterator[Item]:
                 seen += 1
             continue
         if head is not None:
-            yield _finished(head, wanted, seen)
+            yield _finished(head, expected, seen)
             head = None
         if is_part_key(key):
             continue
         head = cast("Item", _copy(item))
-        wanted, seen = whole(head.pop("parts", 0)), 0
+        expected, seen = whole(head.pop("parts", 0)), 0
         prefix = part_prefix(key, text(item["digest"]))
     if head is not None:
-        yield _finished(head, wanted, seen)
+        yield _finished(head, expected, seen)
 
 
 def first_moved(parts: Iterable[Mapping[str, Document]], path: str) -> Sequence[Document]:
@@ -282,9 +282,9 @@ def first_moved(parts: Iterable[Mapping[str, Document]], path: str) -> Sequence[
     return ()
 
 
-def _finished(head: Item, wanted: int, seen: int) -> Item:
-    if wanted != seen:
-        raise ValueError(f"item {head['SK']!r} has {seen} of its {wanted} parts")
+def _finished(head: Item, expected: int, seen: int) -> Item:
+    if expected != seen:
+        raise ValueError(f"item {head['SK']!r} has {seen} of its {expected} parts")
     return head
 
 

@@ -184,11 +184,11 @@ def tensor(outputs: Outputs, name: str, axes: Iterable[int | None], model: str) 
     values = outputs[name]
     expected = tuple(axes)
     if len(values.shape) != len(expected) or any(
-        want is not None and want != got for want, got in zip(expected, values.shape, strict=True)
+        axis is not None and axis != got for axis, got in zip(expected, values.shape, strict=True)
     ):
-        wanted = ", ".join("any" if want is None else str(want) for want in expected)
+        shape_text = ", ".join("any" if axis is None else str(axis) for axis in expected)
         raise InvalidModelOutput(
-            f"the output {name!r} has shape {values.shape}, its decoder expects ({wanted})", uri=model
+            f"the output {name!r} has shape {values.shape}, its decoder expects ({shape_text})", uri=model
         )
     return values.astype(np.float32, copy=False)
 

@@ -1,7 +1,7 @@
 """What the controller and the process that folds a job tell each other, one line of JSON each.
 
-The controller asks on the process's stdin. The process tells on its stdout that it gets on, as often as it likes, and
-at last one answer.
+The controller asks on the process's stdin. The process tells on its stdout that it makes progress, as often as it
+likes, and at last one answer.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def answer_line(ended: Folded | VideoJobError) -> bytes:
 
 
 def ended_from_line(line: bytes) -> Folded | VideoJobError | None:
-    """How it ended; None for a line that says that it gets on. Raises ValueError for nonsense."""
+    """How it ended; None for a line that says that it makes progress. Raises ValueError for an invalid one."""
     values: Mapping[str, Any] = json.loads(line)
     if "error" in values:
         return error_from_dict(values["error"])

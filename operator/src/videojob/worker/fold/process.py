@@ -57,18 +57,18 @@ def _ended(request: FoldRequest, memory_bytes: int) -> Folded | VideoJobError:
             " they show too many appearances",
             uri=request.run.uid,
         )
-    except Exception as error:  # noqa: BLE001 - whatever it is, the job must hear of it by name
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job must learn its name
         _LOG.exception("a fault of the program")
         return unexpected(error, uri=request.run.uid)
 
 
 def _folded(request: FoldRequest) -> Folded:
-    told_s = time.monotonic()
+    reported_s = time.monotonic()
 
     def answered() -> None:
-        nonlocal told_s
-        if time.monotonic() - told_s >= _TELL_EVERY_S:
-            told_s = time.monotonic()
+        nonlocal reported_s
+        if time.monotonic() - reported_s >= _TELL_EVERY_S:
+            reported_s = time.monotonic()
             _tell(PROGRESS)
 
     retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, answered=answered)

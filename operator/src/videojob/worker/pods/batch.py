@@ -114,7 +114,7 @@ class Batch:
             VideoJobError: the store does not answer, or the server cannot be reached or has no such model.
         """
         open_segments = self._open()
-        _LOG.info("batch begins", extra={"segments": len(self.segments), "open": len(open_segments)})
+        _LOG.info("batch started", extra={"segments": len(self.segments), "open": len(open_segments)})
         self._outcome = replace(self._outcome, skipped=len(self.segments) - len(open_segments))
         if not open_segments:
             return self._outcome
@@ -127,14 +127,14 @@ class Batch:
         finally:
             runner.close()
         done = self._outcome
-        told = {
+        details = {
             "committed": done.committed,
             "failed": done.failed,
             "left": done.left,
             "conflicting": done.conflicting,
             "ending": done.ending.name,
         }
-        _LOG.info("batch ends", extra=told)
+        _LOG.info("batch ended", extra=details)
         return done
 
     def _check_model(self, found: ModelFacts) -> None:
@@ -142,7 +142,7 @@ class Batch:
         stands = self.store.describe_model(self.run, found)
         if stands != found:
             raise ModelNotFound(
-                f"the server has another model {found.name!r} than the one that this run began with",
+                f"the server has another model {found.name!r} than the one that this run started with",
                 uri=found.name,
                 hint="Give a changed model a new version and digest in the installation, and create a new VideoJob.",
             )
@@ -186,7 +186,7 @@ class Batch:
                 error = self._run_one(runner, task, video, silence)
                 if error is None:
                     dispatcher.succeeded(task.segment.index)
-                elif not self._go_on(dispatcher, task.segment, error):
+                elif not self._leave_or_retry(dispatcher, task.segment, error):
                     return
         finally:
             if current is not None:
@@ -215,7 +215,7 @@ class Batch:
 
     def _try(self, runner: SegmentRunner, task: SegmentTask, video: PlannedVideo) -> VideoJobError | None:
         segment = task.segment
-        _LOG.info("segment begins", extra={"segment": segment.index, "uri": video.uri})
+        _LOG.info("segment started", extra={"segment": segment.index, "uri": video.uri})
         try:
             fetched = self.files.get(video)
             guide = video.guide_of(segment)
@@ -226,7 +226,7 @@ class Batch:
             error.uri = error.uri or video.uri
             error.segment = segment.index if error.segment is None else error.segment
             return error
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be told by name
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be named
             _LOG.exception("a fault of the program", extra={"segment": segment.index, "uri": video.uri})
             return fault_in_video(error, video.uri, segment.index)
         self._settled(done, video)
@@ -236,12 +236,12 @@ class Batch:
         about = {"segment": done.commit.result.segment, "uri": video.uri}
         if done.outcome is CommitOutcome.OTHER_KEPT:
             self._outcome = replace(self._outcome, conflicting=self._outcome.conflicting + 1)
-            _LOG.warning("another result of the segment is stored, and stays", extra=about)
+            _LOG.warning("another result of the segment is stored and kept", extra=about)
         else:
             self._outcome = replace(self._outcome, committed=self._outcome.committed + 1)
             _LOG.info("segment committed", extra=about)
 
-    def _go_on(self, dispatcher: Dispatcher, segment: Segment, error: VideoJobError) -> bool:
+    def _leave_or_retry(self, dispatcher: Dispatcher, segment: Segment, error: VideoJobError) -> bool:
         """Stores what is the video's fault; False when the pod must end."""
         if isinstance(error, SinkUnavailable):
             # Each call has been patient for minutes: to run the segment again here would only cost more of them.
@@ -273,7 +273,7 @@ class Batch:
             return True
         if is_away(error) and first.pod != self.turn.pod:
             pods, minutes = self.turn.failures + 1, max(1, round((now_s - first.since_s) / 60))
-            error.message = f"{error.message}; {pods} pods have tried it, for {minutes} min"
+            error.message = f"{error.message}; {pods} pods tried it, for {minutes} min"
         return False
 
     def _fail(self, dispatcher: Dispatcher, failure: SegmentFailure, segment: Segment) -> None:
@@ -296,7 +296,7 @@ def ending_of(error: VideoJobError, *, tried: bool = False) -> Ending:
     if isinstance(error, Cancelled | ServerUnavailable):
         return Ending.STOPPED
     if isinstance(error, ModelNotFound):
-        # A server that was just started anew may not have loaded it yet; the controller knows what the server says.
+        # A server that was just restarted may not have loaded it yet; the controller knows what the server says.
         return Ending.FAILED
     if error.retryable or isinstance(error, InputError | WorkerLost) or may_pass(error):
         return Ending.EXHAUSTED if tried else Ending.FAILED

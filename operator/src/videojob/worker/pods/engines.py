@@ -45,14 +45,14 @@ class Engines:
             while True:
                 count = self.cache.take()
                 if count:
-                    _LOG.info("engines are there", extra={"files": count})
+                    _LOG.info("engines are ready", extra={"files": count})
                     return
                 if self.cache.claim():
                     _LOG.info("this server builds the engines")
                     return
                 waited_s = self.clock.monotonic_s() - began_s
                 if waited_s >= MOST_WAIT_S:
-                    _LOG.warning("another server builds for too long: this one builds its own engines")
+                    _LOG.warning("another server takes too long to build: this one builds its own engines")
                     return
                 _LOG.info("another server builds the engines", extra={"waited_s": round(waited_s)})
                 self.sleep(POLL_S)

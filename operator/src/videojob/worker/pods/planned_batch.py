@@ -41,14 +41,14 @@ def planned_batch(file: JobFile, store: JobStore, *, attempt: int, epoch: int, i
     if head is None:
         raise UsageError(f"there is no plan of attempt {attempt} in the table", uri=file.table)
     first = index * batch
-    wanted = range(first, min(first + batch, head.segments))
-    videos = tuple(store.videos_of_segments(file.uid, head, first, batch)) if wanted else ()
-    segments = tuple(segment for video in videos for segment in video.segments if segment.index in wanted)
-    if [segment.index for segment in segments] != list(wanted):
+    expected = range(first, min(first + batch, head.segments))
+    videos = tuple(store.videos_of_segments(file.uid, head, first, batch)) if expected else ()
+    segments = tuple(segment for video in videos for segment in video.segments if segment.index in expected)
+    if [segment.index for segment in segments] != list(expected):
         raise ResultsIncomplete(
-            f"index {index} has {len(segments)} of its {len(wanted)} segments, from {first} on, in the stored plan",
+            f"index {index} has {len(segments)} of its {len(expected)} segments, from {first} on, in the stored plan",
             uri=file.table,
-            hint="Items of the plan were removed from the table, or have expired: run the job anew.",
+            hint="Items of the plan were removed from the table or have expired: create the job again.",
             retryable=False,
         )
     metadata = file.job.metadata

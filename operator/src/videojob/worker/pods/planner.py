@@ -1,10 +1,10 @@
 """The planner pod's work: expand the inputs, pin and probe each video, cut it, and store the plan.
 
-It runs in a pod of its own, since a prefix may hold thousands of videos that nobody trusts. Started again it does the
+It runs in a pod of its own, since a prefix may hold thousands of untrusted videos. Started again it does the
 same again, and the first plan that was stored whole is the one that counts.
 
-An input that cannot be read now is asked for again when all others were probed, with pauses that grow as those of
-Kubernetes between pods; in this process, or the looks at all others would be lost. Then it is planned as failed.
+An input that cannot be read now is retried when all others were probed, with pauses that grow as those of
+Kubernetes between pods; in this process, or the probes of all others would be lost. Then it is planned as failed.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from videojob.video.info import Segment
 from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
 from videojob.video.segments import longest_ms
 from videojob.worker.pods.program import Drain
-from videojob.worker.pods.video_files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_looks
+from videojob.worker.pods.video_files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_probes
 from videojob.worker.process.control import stop_signals_held
 from videojob.worker.segment.task import VideoPlan, fault_in_video
 from videojob.worker.steps.dispatch import is_away
 from videojob.worker.steps.input_retries import Rounds
-from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Wanted, once
+from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, RequestedInput, once
 from videojob.worker.steps.probing import cut_videos, engine, guide_for, probe_patiently
 
 _LOG = logging.getLogger(__name__)
 _PLAN_ID_BYTES = 8
-_PAUSES_S = (1.0, 4.0)  # before an input is looked at again that could not be had
+_PAUSES_S = (1.0, 4.0)  # before an input that could not be read is probed again
 _TELL_EVERY = 100
-_POLL_S = 0.5  # how often a wait looks at the stop signal
+_POLL_S = 0.5  # how often a wait checks the stop signal
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """One input that was looked at."""
+class _Probed:
+    """One probed input."""
 
     plan: VideoPlan
     address: str
@@ -67,11 +67,11 @@ class Planner:
     Attributes:
         file: the job.
         store: where the plan goes.
-        scratch: folder for what must be had of a video to look at it.
-        probes: videos that are looked at side by side.
+        scratch: folder for what is fetched of a video to probe it.
+        probes: videos that are probed concurrently.
         drain: whether to stop.
         scratch_bytes: most that may lie in `scratch`.
-        decoder_bytes: memory for all that look at videos side by side.
+        decoder_bytes: memory for all concurrent probes.
     """
 
     file: JobFile
@@ -95,23 +95,23 @@ class Planner:
         """
         known = self.store.plan_head(self.file.uid, attempt)
         if known is not None:
-            _LOG.info("planned before", extra={"plan": known.plan_id})
+            _LOG.info("already planned", extra={"plan": known.plan_id})
             return known
-        looked = self._look()
-        head, videos = self._plan(attempt, looked)
+        probed = self._probe_all()
+        head, videos = self._plan(attempt, probed)
         stands = self.store.save_plan(self.file.uid, head, videos)
         _LOG.info("planned", extra={"plan": stands.plan_id, "videos": stands.videos, "segments": stands.segments})
         return stands
 
-    def _plan(self, attempt: int, looked: Sequence[_Looked]) -> tuple[PlanHead, list[PlannedVideo]]:
+    def _plan(self, attempt: int, probed: Sequence[_Probed]) -> tuple[PlanHead, list[PlannedVideo]]:
         settings = run_settings(self.file.job.spec)
-        plans = [one.plan for one in looked]
+        plans = [one.plan for one in probed]
         segments = cut_videos(plans, settings.segment_ms)
         check_segments(len(segments), self.file.job.spec.compute.segment_seconds)
         of_video: dict[int, list[Segment]] = {}
         for segment in segments:
             of_video.setdefault(segment.video, []).append(segment)
-        videos = [_planned(one, of_video.get(one.plan.video, [])) for one in looked]
+        videos = [_planned(one, of_video.get(one.plan.video, [])) for one in probed]
         good = [plan.info for plan in plans if plan.info is not None]
         head = PlanHead(
             attempt=attempt,
@@ -138,22 +138,22 @@ class Planner:
         model = f"{self.file.model_digest} {self.file.model_version} {engine(embedded=False)}"
         return plan_digest(inputs, segments, model, settings)
 
-    def _look(self) -> list[_Looked]:
+    def _probe_all(self) -> list[_Probed]:
         """Every video once, in the manifest's order."""
         refused = next((item.file for item in self.file.job.spec.inputs if item.file is not None), None)
         if refused is not None:
-            raise ManifestError("a cluster has no files of yours", uri=refused.path, hint="Put the video into S3.")
+            raise ManifestError("a cluster cannot read local files", uri=refused.path, hint="Put the video into S3.")
         with contextlib.ExitStack() as stack:
             progress = self._received
             policy = TransferPolicy(max_bytes=most_copied_bytes(self.scratch_bytes), pause=self.drain.pause)
             resolver = InputResolver(self.scratch, self.scratch, policy=policy, progress=progress)
             stack.enter_context(resolver)
-            wanted = once(resolver.expand(self.file.job.spec.inputs), check_videos)
+            requested = once(resolver.expand(self.file.job.spec.inputs), check_videos)
             for words in resolver.take_left_out():
-                _LOG.warning("not every file is taken", extra={"left_out": words})
-            _LOG.info("looking at the videos", extra={"videos": len(wanted)})
+                _LOG.warning("some files are left out", extra={"left_out": words})
+            _LOG.info("probing the input videos", extra={"videos": len(requested)})
             idle: SimpleQueue[DecoderProcess] = SimpleQueue()
-            probes = min(self.probes, max(1, len(wanted)))
+            probes = min(self.probes, max(1, len(requested)))
             for _ in range(probes):
                 decoder = DecoderProcess(heap_bytes=self.decoder_bytes // probes)
                 stack.callback(decoder.close)
@@ -161,83 +161,85 @@ class Planner:
             pool = ThreadPoolExecutor(idle.qsize())
             stack.callback(pool.shutdown, cancel_futures=True)
 
-            def look(items: Sequence[Item]) -> Iterator[_Looked]:
+            def probe_items(items: Sequence[Item]) -> Iterator[_Probed]:
                 with stop_signals_held():  # inherited by the threads and so by the decoders: stopping is for us
-                    looks = [pool.submit(self._look_at, item, idle) for item in items]
-                return self._gathered(looks)
+                    started = [pool.submit(self._probe, item, idle) for item in items]
+                return self._gathered(started)
 
-            return _numbered(self._rounds(resolver, look).run(wanted))
+            return _numbered(self._rounds(resolver, probe_items).run(requested))
 
-    def _rounds(self, resolver: InputResolver, look: Callable[[Sequence[Item]], Iterator[_Looked]]) -> Rounds[_Looked]:
+    def _rounds(
+        self, resolver: InputResolver, probe_items: Callable[[Sequence[Item]], Iterator[_Probed]]
+    ) -> Rounds[_Probed]:
         limit = self.file.job.spec.backoff_limit
         pause, clock = self.drain.pause, self.drain.clock
-        return Rounds(resolver, look, lambda one: one.plan.error, limit, pause, clock, _say_away, check_videos)
+        return Rounds(resolver, probe_items, lambda one: one.plan.error, limit, pause, clock, _say_away, check_videos)
 
-    def _gathered(self, looks: Sequence[Future[_Looked]]) -> Iterator[_Looked]:
-        for count, look in enumerate(looks, 1):
-            found = look.result()
+    def _gathered(self, futures: Sequence[Future[_Probed]]) -> Iterator[_Probed]:
+        for count, future in enumerate(futures, 1):
+            found = future.result()
             self.drain.check()
             error = found.plan.error
             if error is not None:
-                _LOG.warning("input refused", extra={"uri": found.plan.uri, "reason": error.reason})
+                _LOG.warning("input rejected", extra={"uri": found.plan.uri, "reason": error.reason})
                 if error.retryable and not is_away(error):
                     raise error  # a full disk, or no access to AWS: no video is to blame
             for words in () if found.plan.info is None else found.plan.info.notices:
                 _LOG.warning("something is left out", extra={"uri": found.plan.uri, "what": words})
             if count % _TELL_EVERY == 0:
-                _LOG.info("still looking", extra={"done": count, "videos": len(looks)})
+                _LOG.info("still probing", extra={"done": count, "videos": len(futures)})
             yield found
 
     def _received(self, uri: str, received_bytes: int, total_bytes: int | None) -> None:  # noqa: ARG002 - a Progress
         self.drain.check()
 
-    def _look_at(self, item: Wanted | FailedInput, idle: SimpleQueue[DecoderProcess]) -> _Looked:
+    def _probe(self, item: RequestedInput | FailedInput, idle: SimpleQueue[DecoderProcess]) -> _Probed:
         if isinstance(item, FailedInput):
-            return _Looked(VideoPlan(0, item.uri, item.name, "", None, None, item.error), "", "")
+            return _Probed(VideoPlan(0, item.uri, item.name, "", None, None, item.error), "", "")
         decoder = idle.get()
         try:
             return replace(self._patiently(item, decoder), requester_pays=item.requester_pays)
         except VideoJobError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
             _LOG.exception("a fault of the program", extra={"uri": item.uri})
             plan = VideoPlan(0, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
-            return _Looked(plan, item.address, item.owner)
+            return _Probed(plan, item.address, item.owner)
         finally:
             idle.put(decoder)
 
-    def _patiently(self, item: Wanted, decoder: DecoderProcess) -> _Looked:
-        """One short problem among thousands of videos must not undo the looks at all others."""
+    def _patiently(self, item: RequestedInput, decoder: DecoderProcess) -> _Probed:
+        """One short problem among thousands of videos must not undo the probes of all others."""
         for pause_s in _PAUSES_S:
-            looked = self._pin_and_probe(item, decoder)
-            if looked.plan.error is None or not looked.plan.error.retryable:
-                return looked
+            probed = self._pin_and_probe(item, decoder)
+            if probed.plan.error is None or not probed.plan.error.retryable:
+                return probed
             self.drain.pause(pause_s)
         return self._pin_and_probe(item, decoder)
 
-    def _pin_and_probe(self, item: Wanted, decoder: DecoderProcess) -> _Looked:
+    def _pin_and_probe(self, item: RequestedInput, decoder: DecoderProcess) -> _Probed:
         self.drain.check()
         plan = VideoPlan(0, item.uri, item.name, "", None, None, None)
         with contextlib.ExitStack() as stack:
             try:
                 fetched = self._obtain(item, stack)
             except InputError as error:
-                return _Looked(replace(plan, error=error), item.address, item.owner)
+                return _Probed(replace(plan, error=error), item.address, item.owner)
             plan = replace(plan, version=fetched.version)
             try:
                 segment_ms = self.file.job.spec.compute.segment_seconds * 1000
                 plan = replace(plan, info=probe_patiently(decoder, fetched, segment_ms))
                 guide = None if plan.info is None else guide_for(decoder, fetched, plan.info, segment_ms)
-                return _Looked(plan, item.address, item.owner, guide)
+                return _Probed(plan, item.address, item.owner, guide)
             except VideoJobError as error:
                 error.uri = error.uri or item.uri
-                return _Looked(replace(plan, info=None, error=error), item.address, item.owner)
+                return _Probed(replace(plan, info=None, error=error), item.address, item.owner)
 
-    def _obtain(self, item: Wanted, stack: contextlib.ExitStack) -> FetchedInput:
+    def _obtain(self, item: RequestedInput, stack: contextlib.ExitStack) -> FetchedInput:
         """The video, here until the stack is closed. Raises InputError subclasses."""
         # A folder of its own: by another name the same video may be here at this moment.
         folder = Path(stack.enter_context(TemporaryDirectory(dir=self.scratch)))
-        paging = paging_for_looks(self.scratch_bytes, self.probes)
+        paging = paging_for_probes(self.scratch_bytes, self.probes)
         paged = item.fetcher.page(item.address, item.version, folder, paging)
         if paged is not None:
             stack.callback(discard, paged)
@@ -254,13 +256,13 @@ class Planner:
 
 
 def _say_away(errors: Sequence[VideoJobError], again_in_s: float) -> None:
-    _LOG.warning("inputs are away", extra={"inputs": len(errors), "again_in_s": again_in_s})
+    _LOG.warning("inputs cannot be read now", extra={"inputs": len(errors), "again_in_s": again_in_s})
 
 
-def _numbered(found: Iterable[_Looked]) -> list[_Looked]:
+def _numbered(found: Iterable[_Probed]) -> list[_Probed]:
     """Without those that turned out to be one video by two names, each with its position."""
     seen: set[tuple[str, str]] = set()
-    kept: list[_Looked] = []
+    kept: list[_Probed] = []
     for one in found:
         key = (one.address, one.plan.version)
         if one.plan.version:
@@ -271,21 +273,21 @@ def _numbered(found: Iterable[_Looked]) -> list[_Looked]:
     return kept
 
 
-def _planned(looked: _Looked, segments: Sequence[Segment]) -> PlannedVideo:
-    plan = looked.plan
+def _planned(probed: _Probed, segments: Sequence[Segment]) -> PlannedVideo:
+    plan = probed.plan
     return PlannedVideo(
         video=plan.video,
         uri=plan.uri,
-        address=looked.address,
+        address=probed.address,
         name=plan.name,
         version=plan.version,
-        owner=looked.owner,
+        owner=probed.owner,
         info=plan.info,
         cuts=tuple(segment.end_pts for segment in segments if segment.end_pts is not None),
         first_segment=segments[0].index if segments else 0,
         error=None if plan.error is None else plan.error.as_dict(),
-        guide=looked.guide,
-        requester_pays=looked.requester_pays,
+        guide=probed.guide,
+        requester_pays=probed.requester_pays,
     )
 
 

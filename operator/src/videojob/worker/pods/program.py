@@ -1,4 +1,4 @@
-"""What planner and worker pods have in common: how they are told to stop, and how they tell why they ended."""
+"""What planner and worker pods have in common: how they are stopped, and how they report why they ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from videojob.worker.segment.task import unexpected
 
 _LOG = logging.getLogger(__name__)
 TERMINATION_LOG = "VIDEOJOB_TERMINATION_LOG"
-"""Environment variable: where the last words go; Kubernetes' own place by default."""
+"""Environment variable: where the termination message goes; Kubernetes' own place by default."""
 _DEFAULT_LOG = "/dev/termination-log"
 _MOST_BYTES = 4000  # the kubelet keeps 4096
 _MARGIN_S = 8.0  # of the grace period, for dropping a segment and ending the processes
@@ -61,7 +61,7 @@ class Drain:
         return self.asked_at_s is not None and self.clock.monotonic_s() - self.asked_at_s >= allowed_s
 
     def check(self) -> None:
-        """Raises Cancelled when what runs must be dropped now; for loops that look at nothing else, as a download's."""
+        """Raises Cancelled when what runs must be dropped now; for loops that check nothing else, as a download's."""
         if self.over():
             raise Cancelled("stopped by a signal")
 
@@ -103,13 +103,13 @@ def ended(work: Callable[[], tuple[Ending, VideoJobError | None]]) -> int:
         ending, error = work()
     except VideoJobError as problem:
         ending, error = ending_of(problem), problem
-    except Exception as problem:  # noqa: BLE001 - whatever it is, Kubernetes and the user must hear of it by name
+    except Exception as problem:  # noqa: BLE001 - whatever it is, Kubernetes and the user must learn its name
         _LOG.exception("a fault of the program")
         ending, error = Ending.FAILED, unexpected(problem)
     if error is None:
         return int(ending)
     _LOG.error(str(error), extra={"reason": error.reason, "exit_code": int(ending)})
-    _leave(last_words(error))
+    _leave(termination_message(error))
     return int(ending)
 
 
@@ -121,10 +121,10 @@ def _leave(words: str) -> None:
     try:
         place.write_text(words, encoding="utf-8")
     except OSError as error:
-        _LOG.warning("no last words", extra={"error": str(error)})
+        _LOG.warning("the termination message could not be written", extra={"error": str(error)})
 
 
-def last_words(error: VideoJobError) -> str:
+def termination_message(error: VideoJobError) -> str:
     """The error as JSON that the kubelet keeps whole; texts are cut when they are too long for that."""
     values: dict[str, Any] = error.as_dict()
     text = json.dumps(values)

@@ -56,4 +56,4 @@ def _words(deaths: int) -> str:
     pods = "a pod that began" if deaths == 1 else f"{deaths} pods that began"
     limit_bytes = memory_limit_bytes()
     limit = "" if limit_bytes is None else f", whose limit is {limit_bytes / _GIB:.2f} GiB"
-    return f"{pods} this segment died in it without a word, as those do that the kernel kills for memory{limit}"
+    return f"{pods} this segment died in it without a message, as when the kernel kills them for memory{limit}"

@@ -34,7 +34,7 @@ Bring = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class WantedModel:
+class ModelRequest:
     """What a server is to serve.
 
     Attributes:
@@ -59,30 +59,30 @@ class WantedModel:
     server_release: str = ""
 
 
-def sync_model(wanted: WantedModel, bring: Bring, target: Path) -> None:
+def sync_model(request: ModelRequest, bring: Bring, target: Path) -> None:
     """Makes `target/<name>` a model that Triton can load.
 
     Args:
-        wanted: which, and how.
+        request: which, and how.
         bring: see `Bring`.
         target: the server's model repository; what an earlier run left there is replaced.
 
     Raises:
-        ModelNotFound, ModelLoadFailed, ModelSignatureMismatch: it cannot be had, is another one, or makes no sense.
+        ModelNotFound, ModelLoadFailed, ModelSignatureMismatch: it cannot be read, is another one, or makes no sense.
         SetupError: no room in the target.
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with replace_folder(target / wanted.name) as folder:
+        with replace_folder(target / request.name) as folder:
             bring(folder)
             found = model_digest(folder)
-            if found != wanted.digest:
+            if found != request.digest:
                 raise ModelLoadFailed(
-                    f"the model's files have the digest {found}, the installation pins {wanted.digest}",
-                    uri=wanted.name,
-                    hint="Somebody changed the files: restore them, or pin what `videojob models digest` says of them.",
+                    f"the model's files have the digest {found}, the installation pins {request.digest}",
+                    uri=request.name,
+                    hint="The files were changed: restore them, or pin what `videojob models digest` prints for them.",
                 )
-            _render(folder, wanted)
+            _render(folder, request)
     except OSError as error:
         raise SetupError(f"the model cannot be stored: {error}", uri=str(target), retryable=True) from error
 
@@ -107,42 +107,42 @@ def copy_folder(source: Path) -> Bring:
     return bring
 
 
-def _render(folder: Path, wanted: WantedModel) -> None:
+def _render(folder: Path, request: ModelRequest) -> None:
     model = read_model(folder)
     refuse_other_protocols(model.config)
-    if wanted.version not in model.versions:
+    if request.version not in model.versions:
         there = ", ".join(map(str, model.versions)) or "none"
         raise ModelNotFound(
-            f"the model has no version {wanted.version}, it has {there}",
-            uri=wanted.name,
+            f"the model has no version {request.version}, it has {there}",
+            uri=request.name,
             hint="Name the folder of its weights as the installation's version says, or correct that.",
         )
     if model.backend in ONNX_BACKENDS:
-        _render_onnx(model, wanted)
-    elif model.backend != "python" or wanted.backend != "python":
+        _render_onnx(model, request)
+    elif model.backend != "python" or request.backend != "python":
         raise ModelLoadFailed(
-            f"the installation's variant has backend {wanted.backend}, the model's own is {model.backend!r}",
-            uri=wanted.name,
+            f"the installation's variant has backend {request.backend}, the model's own is {model.backend!r}",
+            uri=request.name,
             hint="ONNX models have all backends, Python models only python; others are not served.",
         )
 
 
-def _render_onnx(model: RepositoryModel, wanted: WantedModel) -> None:
+def _render_onnx(model: RepositoryModel, request: ModelRequest) -> None:
     weights = onnx_files(model)
     variant = Variant(
-        backend=wanted.backend,
-        accelerator=wanted.accelerator,
-        version=wanted.version,
-        instances=wanted.instances,
+        backend=request.backend,
+        accelerator=request.accelerator,
+        version=request.version,
+        instances=request.instances,
         weights_sha256=weights_sha256(weights),
-        engines=wanted.engines,
-        has_half=half_path(weights[wanted.version]).is_file(),
-        server_release=wanted.server_release,
-        gpu_model=wanted.gpu_model,
+        engines=request.engines,
+        has_half=half_path(weights[request.version]).is_file(),
+        server_release=request.server_release,
+        gpu_model=request.gpu_model,
     )
     path = model.folder / CONFIG_NAME
     rendered = variant_config(path.read_text(encoding="utf-8"), f"{model.name}/{CONFIG_NAME}", variant)
-    if wanted.backend == "python":
+    if request.backend == "python":
         for file in weights.values():
             # Relative to the shim: the server may see the folder elsewhere than this process does.
             write_shim(

@@ -23,12 +23,12 @@ SCRATCH_BYTES = 4 << 30
 """Limit of the scratch folder where nobody says another."""
 
 _MOST_WORK_BYTES = 512 << 20
-_MOST_LOOK_BYTES = 64 << 20
-_LOOK_BLOCK_BYTES = 16 << 10
+_MOST_PROBE_BYTES = 64 << 20
+_PROBE_BLOCK_BYTES = 16 << 10
 _LEAST_BLOCK_BYTES = 16 << 10
 _MOST_BLOCK_BYTES = 256 << 10
 _BLOCKS_OF_SEGMENT = 64
-_LOOK_AHEAD_BYTES = 256 << 10
+_PROBE_AHEAD_BYTES = 256 << 10
 
 
 def most_copied_bytes(scratch_bytes: int) -> int:
@@ -41,10 +41,10 @@ def paging_for_work(scratch_bytes: int) -> Paging:
     return Paging(disk_bytes=min(scratch_bytes // 4, _MOST_WORK_BYTES))
 
 
-def paging_for_looks(scratch_bytes: int, probes: int) -> Paging:
+def paging_for_probes(scratch_bytes: int, probes: int) -> Paging:
     """For probing, `probes` videos at once: small blocks, as it reads a picture here and there, and the index."""
-    disk_bytes = min(scratch_bytes // 4 // probes, _MOST_LOOK_BYTES)
-    return Paging(disk_bytes, block_bytes=_LOOK_BLOCK_BYTES, ahead_bytes=_LOOK_AHEAD_BYTES)
+    disk_bytes = min(scratch_bytes // 4 // probes, _MOST_PROBE_BYTES)
+    return Paging(disk_bytes, block_bytes=_PROBE_BLOCK_BYTES, ahead_bytes=_PROBE_AHEAD_BYTES)
 
 
 def block_bytes(segment_bytes: int) -> int:

@@ -40,7 +40,7 @@ def keep_memory_private() -> None:
 
 @contextlib.contextmanager
 def stop_signals_held() -> Iterator[None]:
-    """Children started inside are born deaf to Ctrl-C: a terminal sends it to them too, while they still import.
+    """Children started inside ignore Ctrl-C from the start: a terminal sends it to them too, while they still import.
 
     For this process a signal that comes meanwhile is delivered at the end of the block.
     """

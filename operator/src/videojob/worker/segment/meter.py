@@ -34,7 +34,7 @@ class ServerMeter:
         return self._group
 
     def read(self, input_pixels: int = 0) -> ServerWork | None:
-        """What the server did since the last reading; None when it does not tell, or was started anew.
+        """What the server did since the last reading; None when it does not tell, or was restarted.
 
         Args:
             input_pixels: width times height of the frames that were sent.
@@ -66,7 +66,7 @@ class ServerMeter:
 
 
 def _frame_s(before: ServerStatistics | None, now: ServerStatistics) -> float | None:
-    """Seconds of the model per frame between two readings; None when nothing ran, or the server started anew.
+    """Seconds of the model per frame between two readings; None when nothing ran, or the server restarted.
 
     A batch's time is counted once for each of its requests, so the sum over requests is first brought back to batches.
     """

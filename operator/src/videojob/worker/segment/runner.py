@@ -45,7 +45,7 @@ _AHEAD_SLOTS = 8  # decoded frames that may wait while the window is full: hides
 _LEAST_SLOTS = 4  # fewer and decoder, wire and server would take turns
 _RING_BYTES = 128 << 20  # a model of large pictures gets fewer slots, not more memory
 _STALL_S = 120.0  # no answer for this long is an error even when the transport has not given up
-_POLL_S = 0.5  # how often a wait looks at the stop signal
+_POLL_S = 0.5  # how often a wait checks the stop signal
 _PROGRESS_S = 0.2  # a person sees no more than five updates per second
 
 
@@ -153,7 +153,7 @@ class _Pipe:
         self._done = 0
         self._inferred = 0
         self._retries = 0
-        self._told_s = tools.clock.monotonic_s()
+        self._reported_s = tools.clock.monotonic_s()
 
     def run(self) -> SegmentOutcome:
         try:
@@ -315,7 +315,7 @@ class _Pipe:
 
     def _tell(self, *, force: bool) -> None:
         now_s = self._tools.clock.monotonic_s()
-        if force or now_s - self._told_s >= _PROGRESS_S:
-            self._told_s = now_s
+        if force or now_s - self._reported_s >= _PROGRESS_S:
+            self._reported_s = now_s
             segment = self._task.segment
             self._tools.progress(Progress(segment.index, segment.video, self._done, self._inferred))

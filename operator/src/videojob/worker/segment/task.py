@@ -181,5 +181,5 @@ def _named(error: Exception) -> str:
 
 
 def may_pass(error: VideoJobError) -> bool:
-    """Whether another run may do better: after a passing error, or with a version that has the fault mended."""
+    """Whether another run may do better: after a passing error, or with a version that has the fault fixed."""
     return error.retryable or isinstance(error, ProcessingFault) or type(error) is VideoJobError

@@ -59,7 +59,7 @@ def concerns_video(error: VideoJobError) -> bool:
     return isinstance(error, InputError | WorkerLost | ProcessingFault) or type(error) is VideoJobError
 
 
-def _nobody(_segment: Segment, _error: VideoJobError) -> bool:
+def _never_elsewhere(_segment: Segment, _error: VideoJobError) -> bool:
     return False
 
 
@@ -68,11 +68,11 @@ class Dispatcher:
 
     Args:
         tasks: segments to run, in order.
-        backoff_limit: how often one segment is tried again after an error that a retry may cure.
+        backoff_limit: how often one segment is tried again after a retryable error.
         leaves: asked before a segment is given up.
     """
 
-    def __init__(self, tasks: Sequence[SegmentTask], backoff_limit: int, leaves: Leaves = _nobody) -> None:
+    def __init__(self, tasks: Sequence[SegmentTask], backoff_limit: int, leaves: Leaves = _never_elsewhere) -> None:
         self._pending = deque(tasks)
         self._backoff_limit = backoff_limit
         self._leaves = leaves

@@ -33,7 +33,7 @@ class FinalOutcome:
     Attributes:
         state: "Completed", "PartiallyCompleted" or "Failed".
         message: why, with the first inputs that failed by name.
-        frames: that were looked at.
+        frames: that were processed.
         reason: word of the first failed input, "" when there is none.
     """
 
@@ -57,7 +57,8 @@ def _outcome(state: str, message: str, frames: int, failed: Sequence[FailedInput
 
 
 def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
-    """What an earlier call of `finalise_run` stored; None when there was none. Raises SinkError, also for nonsense.
+    """What an earlier call of `finalise_run` stored; None when there was none. Raises SinkError, also for one that is
+    not valid.
 
     However large the summary is, little of it is read.
     """
@@ -68,7 +69,7 @@ def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
         state, message, frames, failed = facts_of(stored)
         return _outcome(state, message, frames.selected, failed)
     except (LookupError, TypeError, ValueError) as error:
-        words = f"the stored summary is not as this program writes it: {type(error).__name__}: {error}"
+        words = f"the stored summary has an unknown format: {type(error).__name__}: {error}"
         raise SinkError(words, uri=run.uid, hint="Delete the job's items, and create it again.") from error
 
 

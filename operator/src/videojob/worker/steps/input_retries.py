@@ -51,26 +51,26 @@ class Rounds(Generic[Found]):
     check: Callable[[int], None] = lambda _: None
     until_s: float | None = None
 
-    def run(self, wanted: Sequence[Item]) -> list[Found]:
+    def run(self, items: Sequence[Item]) -> list[Found]:
         """One finding for each input, in the manifest's order; raises whatever `attempt` and `pause` raise.
 
         The error of what is away to the end says for how long it was asked for.
         """
         began_s = self.clock.monotonic_s()
-        found = dict(zip(wanted, self.attempt(wanted), strict=True))
+        found = dict(zip(items, self.attempt(items), strict=True))
         for pause_s in pauses_s(self.backoff_limit):
-            errors = [error for item in wanted if (error := self._away(found[item])) is not None]
+            errors = [error for item in items if (error := self._away(found[item])) is not None]
             if not errors or self._is_late(pause_s):
                 break
             self.waiting(errors, pause_s)
             self.pause(pause_s)
-            wanted = once(chain.from_iterable(self._expanded(item) for item in wanted), self.check)
-            again = [item for item in wanted if item not in found or self._away(found[item]) is not None]
+            items = once(chain.from_iterable(self._expanded(item) for item in items), self.check)
+            again = [item for item in items if item not in found or self._away(found[item]) is not None]
             found |= zip(again, self.attempt(again), strict=True)
         waited_s = self.clock.monotonic_s() - began_s
-        for item in wanted:
+        for item in items:
             self._give_up(found[item], waited_s)
-        return [found[item] for item in wanted]
+        return [found[item] for item in items]
 
     def _away(self, finding: Found) -> VideoJobError | None:
         error = self.error_of(finding)
@@ -89,4 +89,4 @@ class Rounds(Generic[Found]):
         error = self._away(finding)
         if error is not None:
             minutes = max(1, round(waited_s / 60))
-            error.message = f"{error.message}; it was asked for again and again for {minutes} min"
+            error.message = f"{error.message}; it was retried for {minutes} min"

@@ -1,7 +1,7 @@
 """From the inputs of a manifest to regular files on this machine, in one fixed order.
 
 A prefix or folder becomes its videos, in natural order; a video that is named twice is processed once. An input that
-cannot be had does not stop the others: it comes back as a `FailedInput` in its place, and the job ends
+cannot be read does not stop the others: it comes back as a `FailedInput` in its place, and the job ends
 PartiallyCompleted. Only what makes every input impossible (no credentials, no room) is raised.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FailedInput:
-    """An input that could not be had.
+    """An input that could not be read.
 
     Attributes:
         uri: as the manifest names it, queries left out.
@@ -46,7 +46,7 @@ class FailedInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedInput:
     """One video to fetch.
 
     Attributes:
@@ -67,7 +67,7 @@ class Wanted:
     requester_pays: bool = False
 
 
-Item = Wanted | FailedInput
+Item = RequestedInput | FailedInput
 
 
 class InputResolver:
@@ -104,19 +104,19 @@ class InputResolver:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._open.close()
 
-    def fetch(self, wanted: Item) -> FetchedInput | FailedInput:
+    def fetch(self, requested: Item) -> FetchedInput | FailedInput:
         """One video that `expand` named.
 
         Raises:
             SetupError: AWS cannot be used from here, or the disk is full.
         """
-        if isinstance(wanted, FailedInput):
-            return wanted
+        if isinstance(requested, FailedInput):
+            return requested
         try:
-            fetched = wanted.fetcher.fetch(wanted.address, wanted.version, self._cache_folder)
+            fetched = requested.fetcher.fetch(requested.address, requested.version, self._cache_folder)
         except InputError as error:
-            return FailedInput(wanted.uri, wanted.name, error)
-        return replace(fetched, name=wanted.name)
+            return FailedInput(requested.uri, requested.name, error)
+        return replace(fetched, name=requested.name)
 
     def expand(self, inputs: Sequence[Input]) -> Iterator[Item]:
         """Each video of each input, not fetched yet, those named twice too.
@@ -133,32 +133,32 @@ class InputResolver:
             else:
                 yield from videos
 
-    def _expand(self, item: Input) -> list[Wanted]:
+    def _expand(self, item: Input) -> list[RequestedInput]:
         source = item.source
         match source:
             case S3Input():
                 return self._expand_s3(source, item.name or "")
             case HttpInput():
-                return [Wanted(source.url, shown_url(source.url), item.name or "", None, self._http)]
+                return [RequestedInput(source.url, shown_url(source.url), item.name or "", None, self._http)]
             case FileInput():
                 paths = self._files.expand(source.path)
                 uris = [shown_path(path) for path in paths]
                 names = _names(item.name or "", uris, several=paths != [source.path])
                 found = zip(paths, uris, names, strict=True)
-                return [Wanted(path, uri, name, None, self._files) for path, uri, name in found]
+                return [RequestedInput(path, uri, name, None, self._files) for path, uri, name in found]
             case _:
                 assert_never(source)
 
-    def _expand_s3(self, source: S3Input, name: str) -> list[Wanted]:
+    def _expand_s3(self, source: S3Input, name: str) -> list[RequestedInput]:
         owner, pays = source.expected_bucket_owner or "", source.requester_pays
         objects = self._objects(owner, requester_pays=pays)
         if source.key is not None:
             version = None if source.version_id is None else f"version:{source.version_id}"
             uri = f"s3://{source.bucket}/{source.key}"
-            return [Wanted(uri, uri, name, version, objects, owner, pays)]
+            return [RequestedInput(uri, uri, name, version, objects, owner, pays)]
         uris = [listed.uri for listed in objects.expand(source.bucket, source.prefix or "", self._left_out.append)]
         names = _names(name, uris, several=True)
-        return [Wanted(uri, uri, own, None, objects, owner, pays) for uri, own in zip(uris, names, strict=True)]
+        return [RequestedInput(uri, uri, own, None, objects, owner, pays) for uri, own in zip(uris, names, strict=True)]
 
     def take_left_out(self) -> list[str]:
         """Sentences about what folders and prefixes held and was not taken, since the last call."""

@@ -37,7 +37,7 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, seg
             return _probe_one(process, video, item, segment_ms)
         except VideoJobError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be told by name
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
             _LOG.exception("a fault of the program", extra={"uri": item.uri})
             return VideoPlan(video, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
         finally:

@@ -62,7 +62,7 @@ _TRANSIENT = _THROTTLED | {
     "TransactionInProgressException",
 }
 NO_ANSWER = (HTTPClientError, BotoConnectionError, ChecksumError, ResponseParserError)
-"""The service may or may not have done what it was asked for."""
+"""The service may or may not have executed the request."""
 _DENIED = {
     "AccessDeniedException",
     "UnrecognizedClientException",
@@ -74,7 +74,7 @@ _DENIED = {
 
 _WHAT_TO_ALLOW = (
     "Allow this identity dynamodb:GetItem, PutItem, UpdateItem, ConditionCheckItem, Query and BatchWriteItem on the"
-    " table (and CreateTable and DescribeTable to make it, DescribeTimeToLive and UpdateTimeToLive to let items"
+    " table (and CreateTable and DescribeTable to create it, DescribeTimeToLive and UpdateTimeToLive to let items"
     " expire), and check its credentials."
 )
 
@@ -91,7 +91,7 @@ class RetryPolicy:
         give_up_s: no attempt starts later than this after the first, in seconds.
         first_wait_s, max_wait_s: bounds of the random, exponentially growing wait between attempts, in seconds.
         sleep: waits that many seconds.
-        answered: told of each call that came to its end.
+        answered: notified of each call that came to its end.
     """
 
     give_up_s: float = 60.0
@@ -123,7 +123,7 @@ class Caller:
 
         Raises:
             ClientError: a condition failed or a transaction was cancelled: the caller knows what that means.
-            SinkUnavailable: no answer in time. SinkError, SetupError: a retry does not help.
+            SinkUnavailable: no answer in time. SinkError, SetupError: not retryable.
             MemoryError: this process has no room for the answer.
         """
         try:
@@ -218,7 +218,7 @@ def table_missing(table: str) -> SinkError:
         f"there is no DynamoDB table {table!r} in this account and region",
         uri=f"dynamodb:{table}",
         hint=(
-            "Make it with `videojob run --create-table`, or with: aws dynamodb create-table"
+            "Create it with `videojob run --create-table`, or with: aws dynamodb create-table"
             f" --table-name {table} --billing-mode PAY_PER_REQUEST"
             " --attribute-definitions AttributeName=PK,AttributeType=S AttributeName=SK,AttributeType=S"
             " --key-schema AttributeName=PK,KeyType=HASH AttributeName=SK,KeyType=RANGE"
@@ -241,7 +241,7 @@ def error_code(error: ClientError) -> str:
 
 
 def is_throttled(error: ClientError) -> bool:
-    """Whether the answer asked to slow down."""
+    """Whether the answer were throttled."""
     if error_code(error) == TRANSACTION_CANCELLED:
         return any(code in _THROTTLED for code in cancellation_codes(error))
     return error_code(error) in _THROTTLED

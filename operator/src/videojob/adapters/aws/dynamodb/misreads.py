@@ -63,5 +63,5 @@ def _understood(store: _Store, about: tuple[Any, ...]) -> Iterator[None]:
         raise SinkError(
             f"the table holds an item of {uid} that is not as this program writes it: {words}",
             uri=store._store,  # noqa: SLF001 - both are parts of one adapter
-            hint="Somebody else wrote it, or another version: delete that job's items, and create the job again.",
+            hint="Another program or version wrote it: delete that job's items, and create the job again.",
         ) from error

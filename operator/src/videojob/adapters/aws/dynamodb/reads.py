@@ -80,7 +80,7 @@ class TableReader:
             prefix: of the sort keys.
             projection: names of the attributes to return.
             page_items: whole items that are held at a time: fewer where they are large.
-            fits: the first answer has one item, and its size tells how many each of the others may have.
+            fits: the first answer has one item, and from its size follows how many each of the others may have.
         """
         request: QueryInputTypeDef = {
             "TableName": self._table,

@@ -148,7 +148,7 @@ class DynamoDbSink(Sink):
                 return begun
 
     def commit(self, run: RunRecord, commit: SegmentCommit) -> CommitOutcome:
-        """A stale run is told by reading the job's state first, half a read unit."""
+        """A stale run is recognised by reading the job's state first, half a read unit."""
         self._check_epoch(run, self._reader.get(run.uid, JOB_KEY))
         spilled = commit_item(run, commit, self._settings.spill_bytes)
         self._writer.put_all(spilled.parts)

@@ -98,7 +98,7 @@ def _wait(table: str, client: DynamoDBClient, ready_s: int) -> None:
         if error_code(refusal) not in {"", "ResourceNotFoundException"}:
             raise refusal from error
         raise SinkUnavailable(
-            f"the new DynamoDB table {table!r} was not usable within {ready_s} s",
+            f"the new DynamoDB table {table!r} did not become active within {ready_s} s",
             uri=f"dynamodb:{table}",
-            hint="Making a table may take longer than usual: wait until it is active, then run again.",
+            hint="Creating a table can take long: wait until it is active, then run again.",
         ) from error

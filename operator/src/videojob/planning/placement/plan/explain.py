@@ -1,4 +1,4 @@
-"""A plan in words. Pure."""
+"""A plan as text. Pure."""
 
 from __future__ import annotations
 

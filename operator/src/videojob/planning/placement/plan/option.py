@@ -50,7 +50,7 @@ class Outcome:
     """What a way comes to.
 
     Attributes:
-        way: which. server_nodes, worker_nodes: how many nodes of each. worker_count: workers side by side.
+        way: which. server_nodes, worker_nodes: how many nodes of each. worker_count: concurrent workers.
         frames_per_s: that the whole answers.
         ready_s: until the first answer. ends_s, ends_p90_s: until the results are there.
         costs: by part, as expected. usd_p90: the total, pessimistic.
@@ -183,9 +183,9 @@ class Evaluator:
         spare = self.spare_millicpu(way, server_nodes) / 1000
         own_per_s = spare / pace.decode_vcpu_s if pace.decode_vcpu_s else math.inf
         missing_per_s = max(0.0, DECODE_MARGIN * answered_per_s - own_per_s)
-        wanted = missing_per_s * pace.worker_decode_vcpu_s
+        needed = missing_per_s * pace.worker_decode_vcpu_s
         most = self._most_worker_vcpus() - min(spare, self._most_worker_vcpus())
-        worker_vcpus = min(wanted, most)
+        worker_vcpus = min(needed, most)
         worker_nodes, decoded_per_s = 0, min(own_per_s, self._most_worker_vcpus() / max(1e-12, pace.decode_vcpu_s))
         if worker_vcpus > 0:
             if way.workers is None:

@@ -122,7 +122,7 @@ class Surroundings:
         pool_gpus, pool_cpus: that NodePools still allow; None for no limit.
         warm: servers of this model that can be joined.
         zone: where the job's servers and workers must be, once the first node is there; "" before.
-        auto_mode: whether EKS Auto Mode makes the nodes, at its fee.
+        auto_mode: whether EKS Auto Mode provisions the nodes, at its fee.
     """
 
     replica: Mapping[Accelerator, ReplicaNeeds]
