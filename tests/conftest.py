@@ -21,6 +21,11 @@ settings.load_profile("same everywhere")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-golden` writes the files of users' texts in tests/unit/golden instead of comparing with them."""
+    parser.addoption("--write-golden", action="store_true", help="write the files of users' texts again")
+
+
 @pytest.fixture(autouse=True)
 def advice_of_one_machine() -> Iterator[None]:
     """A command for a cluster settles its process on the advice for clusters; the next test is another process."""

@@ -18,7 +18,7 @@ ALL = {"monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "po
 SCRAPED_EVERY_S = 30
 OURS = f'namespace="{NAMESPACE}"'
 UP = f'up{{{OURS}, service="videojob-controller", pod="c"}}'
-SILENT = f'videojob_canary_silent_seconds{{{OURS}, pod="c"}}'
+SILENT = f'videojob_watch_silent_seconds{{{OURS}, pod="c"}}'
 LOOKS = 'videojob_reconciles_total{%s, kind="VideoJob", outcome="%s"}'
 TRITON = 'nv_inference_%s{%s, model="%s", pod="t"}'
 
@@ -148,7 +148,7 @@ def test_another_installations_series_are_not_ours(tmp_path: Path) -> None:
     other = 'namespace="other"'
     series = {
         TRITON % ("pending_request_count", other, "a"): "2000x60",
-        f"videojob_canary_silent_seconds{{{other}}}": "600x60",
+        f"videojob_watch_silent_seconds{{{other}}}": "600x60",
     }
     for alert in ("VideoJobTritonQueueing", "VideoJobControllerDeaf"):
         assert not firing(tmp_path, alert, series, 900)

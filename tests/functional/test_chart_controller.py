@@ -140,7 +140,7 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
     with controller(cluster, values, table_url, tmp_path) as running:
         running.wait("readiness", lambda: running.ok("/readyz"))
         begin_job(cluster, running, table_url, f"{scope}-job")
-        running.wait("the canary", lambda: "videojob_canary_silent_seconds 0.0" in running.http.get("/metrics").text)
+        running.wait("the canary", lambda: "videojob_watch_silent_seconds 0.0" in running.http.get("/metrics").text)
         assert running.ok("/healthz")
         everyone_s = client.get("/apis/videojob.dev/v1alpha1/videojobs").json()["items"]
         assert [one["metadata"]["name"] for one in everyone_s] == [f"{scope}-job"]

@@ -267,7 +267,7 @@ class Lead:
         after_s = self._options.renew_after_s
         while True:
             silent_s = self._canary.silent_s
-            self._outside.metrics.canary_silent_s.set(silent_s)
+            self._outside.metrics.show_watch_silence(silent_s)
             if silent_s >= after_s and self._outside.clock.monotonic_s() - self._renewed_s >= after_s:
                 _LOG.warning("no event arrived: the watches are restarted", extra={"silent_s": round(silent_s)})
                 for watch in self._watches:

@@ -48,8 +48,13 @@ CONFLICTS = Measure(
     Counter,
     "Segments with a second, different result; the first one is kept. Hardware, model or input differ.",
 )
+WATCH_SILENT_S = Measure(
+    "videojob_watch_silent_seconds", Gauge, "Seconds since the watches last delivered a write of this controller."
+)
 CANARY_SILENT_S = Measure(
-    "videojob_canary_silent_seconds", Gauge, "Seconds since the watches last delivered a write of this controller."
+    "videojob_canary_silent_seconds",
+    Gauge,
+    "Deprecated, removed in the next release: use videojob_watch_silent_seconds.",
 )
 NAMESPACES_REFUSED = Measure(
     "videojob_namespace_refused",
@@ -78,6 +83,7 @@ MEASURES = (
     API_REQUESTS,
     STATUS_WRITES,
     CONFLICTS,
+    WATCH_SILENT_S,
     CANARY_SILENT_S,
     NAMESPACES_REFUSED,
     NAMESPACES_FOREIGN,
@@ -98,11 +104,17 @@ class ControllerMetrics:
         self.api_requests = self._counter(API_REQUESTS)
         self.status_writes = self._counter(STATUS_WRITES)
         self.conflicts = self._counter(CONFLICTS)
-        self.canary_silent_s = self._gauge(CANARY_SILENT_S)
+        self.watch_silent_s = self._gauge(WATCH_SILENT_S)
+        self._canary_silent_s = self._gauge(CANARY_SILENT_S)
         self.namespaces_refused = self._gauge(NAMESPACES_REFUSED)
         self.namespaces_foreign = self._gauge(NAMESPACES_FOREIGN)
         self.scope_foreign = self._gauge(SCOPE_FOREIGN)
         self.leader = self._gauge(LEADER)
+
+    def show_watch_silence(self, silent_s: float) -> None:
+        """Also under the name of the release before."""
+        self.watch_silent_s.set(silent_s)
+        self._canary_silent_s.set(silent_s)
 
     def show_refused(self, namespaces: Iterable[str]) -> None:
         """These namespaces refuse to be listed, and no others."""
