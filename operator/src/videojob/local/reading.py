@@ -86,7 +86,7 @@ def _fetched(resolver: InputResolver, item: Item) -> FetchedInput | FailedInput:
     except VideoJobError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
-        _LOG.exception("a fault of the program at %s", item.uri)
+        _LOG.exception("unexpected error at %s", item.uri)
         return FailedInput(item.uri, item.name, fault_in_video(error, item.uri))
 
 

@@ -118,7 +118,7 @@ sys.stdout.buffer.write({answer_line(DONE)!r})
         ("print('nonsense', flush=True)", "JSONDecodeError"),
         (answers(VideoJobError("KeyError: 'x'")), "failed: KeyError: 'x'"),
     ],
-    ids=["killed", "ended", "nonsense", "a fault of the program"],
+    ids=["killed", "ended", "nonsense", "unexpected error"],
 )
 def test_a_fold_that_never_has_an_answer_is_tried_some_times_and_then_fails(
     desk: Open, tmp_path: Path, code: str, words: str

@@ -306,7 +306,7 @@ def test_a_server_that_cannot_be_reached_is_told_by_the_pods_ending() -> None:
         (InputUnavailable("away"), 1, 65),
         (InputCorrupt("damaged"), 1, 65),
         (WorkerLost("gone"), 1, 65),
-        (VideoJobError("a fault of the program"), 1, 65),
+        (VideoJobError("unexpected error"), 1, 65),
         (SetupError("credentials expired", retryable=True), 1, 65),
         (SetupError("no credentials"), 64, 64),
         (StaleEpoch("newer"), 64, 64),

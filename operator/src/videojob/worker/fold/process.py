@@ -58,7 +58,7 @@ def _ended(request: FoldRequest, memory_bytes: int) -> Folded | VideoJobError:
             uri=request.run.uid,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the job must learn its name
-        _LOG.exception("a fault of the program")
+        _LOG.exception("unexpected error")
         return unexpected(error, uri=request.run.uid)
 
 

@@ -227,7 +227,7 @@ class Batch:
             error.segment = segment.index if error.segment is None else error.segment
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this segment, and must be named
-            _LOG.exception("a fault of the program", extra={"segment": segment.index, "uri": video.uri})
+            _LOG.exception("unexpected error", extra={"segment": segment.index, "uri": video.uri})
             return fault_in_video(error, video.uri, segment.index)
         self._settled(done, video)
         return None

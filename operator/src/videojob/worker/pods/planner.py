@@ -202,7 +202,7 @@ class Planner:
         except VideoJobError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
-            _LOG.exception("a fault of the program", extra={"uri": item.uri})
+            _LOG.exception("unexpected error", extra={"uri": item.uri})
             plan = VideoPlan(0, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
             return _Probed(plan, item.address, item.owner)
         finally:

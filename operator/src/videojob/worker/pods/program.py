@@ -104,7 +104,7 @@ def ended(work: Callable[[], tuple[Ending, VideoJobError | None]]) -> int:
     except VideoJobError as problem:
         ending, error = ending_of(problem), problem
     except Exception as problem:  # noqa: BLE001 - whatever it is, Kubernetes and the user must learn its name
-        _LOG.exception("a fault of the program")
+        _LOG.exception("unexpected error")
         ending, error = Ending.FAILED, unexpected(problem)
     if error is None:
         return int(ending)

@@ -38,7 +38,7 @@ def probe_inputs(inputs: Sequence[FetchedInput | FailedInput], workers: int, seg
         except VideoJobError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this video, and must be named
-            _LOG.exception("a fault of the program", extra={"uri": item.uri})
+            _LOG.exception("unexpected error", extra={"uri": item.uri})
             return VideoPlan(video, item.uri, item.name, "", None, None, fault_in_video(error, item.uri))
         finally:
             idle.put(process)
