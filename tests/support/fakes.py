@@ -130,7 +130,7 @@ class FakeInference:
         self.abandoned += 1
 
     def statistics(self, timeout_s: float | None = None) -> ServerStatistics:
-        return ServerStatistics(100, 100, 0.0, 0.0, 100 * self.frame_s, 0.0, 100)
+        return ServerStatistics(100, 100, compute_infer_s=100 * self.frame_s, requests=100)
 
     def close(self) -> None:
         pass

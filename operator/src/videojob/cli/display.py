@@ -14,6 +14,7 @@ from videojob.cli.terminal import cell
 from videojob.local.run_types import JobPlan, RunProgress, VideoProgress
 from videojob.ports.clock import Clock
 from videojob.printable import printable
+from videojob.results.words import duration
 
 _VIDEOS_SHOWN = 8
 _VIDEOS_LISTED = 24  # a log of more would be little but their names: their number is enough
@@ -185,13 +186,8 @@ def short_uri(uri: str, limit: int = _NAME_CHARS) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A length of time for a person: "8 s", "3 min 20 s", "2 h 5 min"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    """A length of time for a person, in whole seconds: "8 s", "3 min 20 s", "2 h 5 min"."""
+    return duration(1000 * max(0, round(seconds)))
 
 
 def plural(count: int, word: str) -> str:

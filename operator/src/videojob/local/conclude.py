@@ -16,7 +16,7 @@ from videojob.local.work import WorkDone
 from videojob.ports.clock import Clock
 from videojob.ports.results import Sink
 from videojob.results.aggregate.describe import DescribedVideo, describe
-from videojob.results.aggregate.segment_results import WriteUsage, add_usage
+from videojob.results.aggregate.segment_results import WriteUsage
 from videojob.results.aggregate.summary import JobDescription, Summary, summarise
 from videojob.results.run_facts import RunFacts
 from videojob.results.stored.summary_codec import decode_summary, encode_summary
@@ -101,7 +101,7 @@ class Conclusion:
 
     def usage(self, sink: Sink) -> WriteUsage:
         """What the sink took in this run, workers and parent together."""
-        return add_usage(sink.usage(), self.work.usage)
+        return sink.usage() + self.work.usage
 
     def _so_far(self, videos: tuple[VideoPlan, ...]) -> RunOutcome:
         work = self.work

@@ -24,7 +24,7 @@ from videojob.local.sinks import open_sink
 from videojob.media.parent.decoder import DecoderProcess
 from videojob.memory import peak_rss_bytes
 from videojob.ports.results import CommitOutcome
-from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, subtract_usage
+from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage
 from videojob.worker.process.control import die_with_parent, ignore_stop_signals, keep_memory_private
 from videojob.worker.segment.runner import SegmentRunner
 from videojob.worker.segment.task import Progress, SegmentTask, SegmentTools, fault_in_video
@@ -127,7 +127,7 @@ def _serve(connection: Connection, tools: SegmentTools) -> None:
         while (task := _next_task(connection)) is not None:
             message = _run(runner, tools, task)
             if isinstance(message, Done):
-                message, reported = replace(message, usage=subtract_usage(message.usage, reported)), message.usage
+                message, reported = replace(message, usage=message.usage - reported), message.usage
             connection.send(message)
     finally:
         runner.close()

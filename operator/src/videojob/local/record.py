@@ -19,8 +19,8 @@ from videojob.local.run_types import JobPlan, RunOptions, SinkConfig
 from videojob.local.work import WorkDone
 from videojob.printable import printable
 from videojob.results.aggregate.segment_results import RunRecord, WriteUsage
-from videojob.results.report.words import without_queries
 from videojob.results.run_facts import RunFacts, ServerFacts, VideoFacts, run_facts_from_dict
+from videojob.results.words import without_queries
 from videojob.worker.segment.task import VideoPlan
 
 OUTPUT_ROOT = Path("videojob-output")

@@ -12,14 +12,13 @@ from videojob.local.progress import ProgressTracker
 from videojob.local.run_types import JobPlan, RunObserver
 from videojob.ports.clock import Clock
 from videojob.ports.inference import Inference, ServerStatistics
-from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage, add_usage
+from videojob.results.aggregate.segment_results import SegmentTimings, WriteUsage
 from videojob.worker.segment.task import SegmentTask
 from videojob.worker.steps.dispatch import Dispatcher, Verdict
 
 _STATISTICS_S = 1.0  # the server's counters cost a call; the mean batch shown need not be fresher
 _STATISTICS_TIMEOUT_S = 1.0
 _SHOW_S = 0.2
-_NO_STATISTICS = ServerStatistics(0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -43,12 +42,12 @@ class WorkDone:
     transport: str = ""
     workers: int = 0
     wall_s: float = 0.0
-    statistics: ServerStatistics = _NO_STATISTICS
+    statistics: ServerStatistics = field(default_factory=ServerStatistics)
 
     def add(self, done: Done) -> None:
         """A segment was committed."""
         self.timings = add_timings(self.timings, done.timings)
-        self.usage = add_usage(self.usage, done.usage)
+        self.usage += done.usage
         self.kept_other += done.kept_other
         self.segments += 1
         self.frames_selected += done.frames_selected
@@ -116,8 +115,8 @@ class Work:
     deadline_s: float | None = None
     done: WorkDone = field(default_factory=WorkDone)
     _tracker: ProgressTracker = field(init=False)
-    _before: ServerStatistics = _NO_STATISTICS
-    _now: ServerStatistics = _NO_STATISTICS
+    _before: ServerStatistics = field(default_factory=ServerStatistics)
+    _now: ServerStatistics = field(default_factory=ServerStatistics)
     _asked_s: float = 0.0
     _shown_s: float = 0.0
     _stop_shown: bool = False

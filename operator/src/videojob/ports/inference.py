@@ -41,12 +41,12 @@ class ServerStatistics:
             summed. Of a time that is linear in a batch's frames, these tell the line.
     """
 
-    inferences: int
-    executions: int
-    queue_s: float
-    compute_input_s: float
-    compute_infer_s: float
-    compute_output_s: float
+    inferences: int = 0
+    executions: int = 0
+    queue_s: float = 0.0
+    compute_input_s: float = 0.0
+    compute_infer_s: float = 0.0
+    compute_output_s: float = 0.0
     requests: int = 0
     execution_s: float = 0.0
     frames_squared: int = 0

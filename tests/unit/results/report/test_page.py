@@ -24,8 +24,8 @@ from videojob.results.aggregate.summary import VideoEntry, summarise
 from videojob.results.report import PeakPicture, ReportData, choose_peaks, render_report
 from videojob.results.report.tables import MAX_WINDOW_ROWS
 from videojob.results.report.view import MAX_PROBLEMS, MAX_TIMELINES
-from videojob.results.report.words import DASH
 from videojob.results.run_facts import VideoFacts
+from videojob.results.words import DASH
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>]]>.mp4"
 

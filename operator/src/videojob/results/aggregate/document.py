@@ -6,8 +6,9 @@ number stays readable in a console.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeAlias, TypeVar, cast
 
 from videojob.results.aggregate.columns import PRESENCE, PresenceColumns
 from videojob.results.aggregate.segment_results import (
@@ -25,6 +26,7 @@ Document: TypeAlias = "Mapping[str, Document] | Sequence[Document] | str | int |
 """There are no floats; a bool is an int that stays a bool."""
 
 Table: TypeAlias = "dict[str, list[int]]"
+Kind = TypeVar("Kind")
 
 _STATS = ("detections", "frames", "max_at_once", "score_sum_ppm", "score_max_ppm")
 _FIRST_BOX = ("first_x_min", "first_y_min", "first_x_max", "first_y_max")
@@ -65,14 +67,11 @@ def result_from_document(document: Mapping[str, Document]) -> SegmentResult:
     classes: dict[int, list[ClassStats]] = {}
     for window, class_id, *stats in _rows(document, "window_classes", ("window", "class_id", *_STATS)):
         classes.setdefault(window, []).append(ClassStats(class_id, *stats))
-    return SegmentResult(
-        segment=whole(document["segment"]),
-        video=whole(document["video"]),
+    return record(
+        SegmentResult,
+        document,
         start_pts=_optional(document["start_pts"]),
         end_pts=_optional(document["end_pts"]),
-        frames_decoded=whole(document["frames_decoded"]),
-        frames_selected=whole(document["frames_selected"]),
-        frames_gated=whole(document["frames_gated"]),
         windows=tuple(
             Window(index, frames, tuple(classes.get(index, ())))
             for index, frames in _rows(document, "windows", ("window", "frames"))
@@ -119,14 +118,12 @@ def presence_from_table(table: Document) -> tuple[Presence, ...]:
 
 def gaps_document(gaps: Iterable[Gap]) -> list[Document]:
     """Gaps as a list of maps."""
-    return [{"start_ms": gap.start_ms, "end_ms": gap.end_ms, "reason": gap.reason} for gap in gaps]
+    return [asdict(gap) for gap in gaps]
 
 
 def gaps_from_document(document: Document) -> tuple[Gap, ...]:
     """The inverse of `gaps_document`; None reads as no gap."""
-    return tuple(
-        Gap(whole(gap["start_ms"]), whole(gap["end_ms"]), text(gap["reason"])) for gap in map(mapping, items(document))
-    )
+    return tuple(record(Gap, mapping(gap)) for gap in items(document))
 
 
 def timings_document(timings: SegmentTimings) -> dict[str, Document]:
@@ -141,12 +138,7 @@ def timings_document(timings: SegmentTimings) -> dict[str, Document]:
 def timings_from_document(document: Mapping[str, Document]) -> SegmentTimings:
     """The inverse of `timings_document`, to the microsecond; a time that its writer did not measure is 0."""
     seconds = {f"{name}_s": whole(document.get(f"{name}_us", 0)) / 1_000_000 for name in _TIMINGS_S}
-    return SegmentTimings(
-        **seconds,
-        retries=whole(document["retries"]),
-        peak_rss_bytes=whole(document["peak_rss_bytes"]),
-        server=server_from_row(document.get("server")),
-    )
+    return record(SegmentTimings, document, **seconds, server=server_from_row(document.get("server")))
 
 
 def _server_row(work: ServerWork) -> list[Document]:
@@ -185,6 +177,21 @@ def server_from_row(row: Document) -> ServerWork | None:
     )
 
 
+def record(kind: type[Kind], values: Mapping[str, Document], **others: Any) -> Kind:
+    """A dataclass of whole numbers, strings and truths, of a document that names its fields as `asdict` does.
+
+    Args:
+        kind: the dataclass.
+        values: the document, which may hold more.
+        others: fields that are of another type, or named otherwise.
+
+    Raises:
+        KeyError, TypeError: a field is missing or something else.
+    """
+    plain = (one for one in fields(cast("Any", kind)) if one.name not in others)
+    return kind(**{one.name: _READERS[one.type](values[one.name]) for one in plain}, **others)
+
+
 def whole(value: Document) -> int:
     """The value as a whole number; raises TypeError when it is something else."""
     if not isinstance(value, int):
@@ -213,6 +220,9 @@ def items(value: Document) -> Sequence[Document]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise TypeError(f"expected a list, found {type(value).__name__}")
     return value
+
+
+_READERS: dict[Any, Callable[[Document], object]] = {"int": whole, "str": text, "bool": bool}
 
 
 def _optional(value: Document) -> int | None:

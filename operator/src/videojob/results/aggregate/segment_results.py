@@ -7,7 +7,8 @@ source pixels. Nothing here depends on the machine, the clock or the order of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import operator
+from dataclasses import astuple, dataclass, field
 
 from videojob.video.plan import NEWEST_KEYS
 
@@ -232,22 +233,10 @@ class WriteUsage:
     throttled: int = 0
     payload_bytes: int = 0
 
+    def __add__(self, other: WriteUsage) -> WriteUsage:
+        """Both, summed."""
+        return WriteUsage(*map(operator.add, astuple(self), astuple(other)))
 
-def add_usage(one: WriteUsage, other: WriteUsage) -> WriteUsage:
-    """Both, summed."""
-    return WriteUsage(
-        one.write_units + other.write_units,
-        one.items + other.items,
-        one.throttled + other.throttled,
-        one.payload_bytes + other.payload_bytes,
-    )
-
-
-def subtract_usage(after: WriteUsage, before: WriteUsage) -> WriteUsage:
-    """What was consumed between two readings."""
-    return WriteUsage(
-        after.write_units - before.write_units,
-        after.items - before.items,
-        after.throttled - before.throttled,
-        after.payload_bytes - before.payload_bytes,
-    )
+    def __sub__(self, before: WriteUsage) -> WriteUsage:
+        """What was consumed since an earlier reading."""
+        return WriteUsage(*map(operator.sub, astuple(self), astuple(before)))

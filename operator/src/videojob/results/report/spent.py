@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videojob.results.report import words
+from videojob.results import words
 from videojob.results.run_facts import RunFacts
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from videojob.results import words
 from videojob.results.aggregate.summary import ResultSettings, Summary, class_label
-from videojob.results.report import words
 from videojob.results.report.content import ReportData
 from videojob.results.report.parts import Store, WindowRow
 from videojob.results.run_facts import RunFacts

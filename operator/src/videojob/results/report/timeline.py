@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from videojob.results import words
 from videojob.results.aggregate.merge import join_presence
 from videojob.results.aggregate.segment_results import ClassStats, Gap, Presence, Window
 from videojob.results.aggregate.summary import ClassSummary, ResultSettings, VideoSummary
-from videojob.results.report import words
 
 WIDTH = 1000
 BAR_HEIGHT = 44

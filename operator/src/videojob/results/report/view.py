@@ -6,8 +6,8 @@ import base64
 from collections.abc import Iterable, Mapping
 
 from videojob.errors import error_from_dict
+from videojob.results import words
 from videojob.results.aggregate.summary import ClassSummary, FailedInput, Summary
-from videojob.results.report import words
 from videojob.results.report.content import PeakPicture, ReportData
 from videojob.results.report.parts import ClassRow, Figure, Page, Picture, ProblemRow
 from videojob.results.report.spent import spent_of

@@ -18,7 +18,7 @@ two writers never mix their parts, and parts without a head are never read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias, cast
 
 from videojob.errors import ItemTooLarge
@@ -27,6 +27,7 @@ from videojob.results.aggregate.document import (
     Document,
     items,
     mapping,
+    record,
     result_document,
     result_from_document,
     text,
@@ -112,15 +113,7 @@ def job_item(run: RunRecord) -> Item:
 def run_from_item(item: Mapping[str, Document]) -> RunRecord:
     """The run that a job's state item describes; raises KeyError, TypeError or ValueError on anything else."""
     epoch = whole(item["epoch"])
-    return RunRecord(
-        uid=text(item["PK"]),
-        namespace=text(item["namespace"]),
-        name=text(item["name"]),
-        plan_digest=text(item["plan_digest"]),
-        segments=whole(item["segments"]),
-        epoch=epoch,
-        keys=keys_of_epoch(item.get("keys"), epoch),
-    )
+    return record(RunRecord, item, uid=text(item["PK"]), keys=keys_of_epoch(item.get("keys"), epoch))
 
 
 def finished_run_from_item(item: Mapping[str, Document]) -> RunRecord | None:
@@ -169,18 +162,13 @@ def commit_from_item(item: Mapping[str, Document]) -> SegmentCommit:
 
 def conflict_item(run: RunRecord, conflict: SegmentConflict) -> Item:
     """What tells of a segment's second result as an item."""
-    return {
-        "PK": segment_partition(run, 0),
-        "SK": conflict_sort_key(conflict.segment, run.keys),
-        "segment": conflict.segment,
-        "kept": conflict.kept,
-        "other": conflict.other,
-    }
+    key = {"PK": segment_partition(run, 0), "SK": conflict_sort_key(conflict.segment, run.keys)}
+    return key | asdict(conflict)
 
 
 def conflict_from_item(item: Mapping[str, Document]) -> SegmentConflict:
     """The inverse of `conflict_item`; raises KeyError or TypeError on anything else."""
-    return SegmentConflict(whole(item["segment"]), text(item["kept"]), text(item["other"]))
+    return record(SegmentConflict, item)
 
 
 def summary_item(

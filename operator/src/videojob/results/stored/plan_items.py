@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from videojob.results.aggregate.document import Document, items, mapping, text, whole
+from videojob.results.aggregate.document import Document, items, mapping, record, text, whole
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.codec import bytes_digest, canonical
 from videojob.results.stored.items import SPILL_BYTES, Item, SpilledItem, checked, spill
@@ -61,15 +61,9 @@ def head_item(uid: str, head: PlanHead) -> Item:
 def head_from_item(item: Mapping[str, Document]) -> PlanHead:
     """The inverse of `head_item`; raises KeyError, TypeError or ValueError on anything else."""
     error = item["error"]
-    return PlanHead(
-        attempt=whole(item["attempt"]),
-        plan_id=text(item["plan_id"]),
-        plan_digest=text(item["plan_digest"]),
-        videos=whole(item["videos"]),
-        failed=whole(item["failed"]),
-        segments=whole(item["segments"]),
-        frames=whole(item["frames"]),
-        duration_ms=whole(item["duration_ms"]),
+    return record(
+        PlanHead,
+        item,
         error=None if error is None else mapping(error),
         longest_ms=whole(item.get("longest_ms", 0)),
         keys=keys_of_head(item),
@@ -137,51 +131,31 @@ def guide_part_from_item(item: Mapping[str, Document]) -> GuidePart:
 
 def failure_item(run: RunRecord, failure: SegmentFailure) -> Item:
     """A segment's failure as an item."""
-    return {
-        "PK": segment_partition(run, 0),
-        "SK": fail_sort_key(failure.segment, run.keys),
-        "segment": failure.segment,
-        "video": failure.video,
-        "error": cast("Document", dict(failure.error)),
-    }
+    key = {"PK": segment_partition(run, 0), "SK": fail_sort_key(failure.segment, run.keys)}
+    return key | asdict(failure)
 
 
 def failure_from_item(item: Mapping[str, Document]) -> SegmentFailure:
     """The inverse of `failure_item`; raises KeyError or TypeError on anything else."""
-    return SegmentFailure(whole(item["segment"]), whole(item["video"]), mapping(item["error"]))
+    return record(SegmentFailure, item, error=mapping(item["error"]))
 
 
 def doubt_item(run: RunRecord, doubt: SegmentDoubt) -> Item:
     """Who met an error in a segment, as an item."""
-    return {
-        "PK": segment_partition(run, 0),
-        "SK": doubt_sort_key(doubt.segment, doubt.reason, run.keys),
-        "segment": doubt.segment,
-        "reason": doubt.reason,
-        "pod": doubt.pod,
-        "since_s": doubt.since_s,
-    }
+    key = {"PK": segment_partition(run, 0), "SK": doubt_sort_key(doubt.segment, doubt.reason, run.keys)}
+    return key | asdict(doubt)
 
 
 def doubt_from_item(item: Mapping[str, Document]) -> SegmentDoubt:
     """The inverse of `doubt_item`; raises KeyError or TypeError on anything else."""
-    return SegmentDoubt(whole(item["segment"]), text(item["reason"]), text(item["pod"]), whole(item["since_s"]))
+    return record(SegmentDoubt, item)
 
 
 def model_item(run: RunRecord, model: ModelFacts) -> Item:
     """The model's facts as an item."""
-    labels: list[Document] = list(model.labels)
-    return {
-        "PK": segment_partition(run, 0),
-        "SK": MODEL_KEY,
-        "name": model.name,
-        "version": model.version,
-        "labels": labels,
-        "digest": model.digest,
-    }
+    return {"PK": segment_partition(run, 0), "SK": MODEL_KEY} | asdict(model) | {"labels": list(model.labels)}
 
 
 def model_from_item(item: Mapping[str, Document]) -> ModelFacts:
     """The inverse of `model_item`; raises KeyError or TypeError on anything else."""
-    labels = tuple(text(label) for label in items(item["labels"]))
-    return ModelFacts(text(item["name"]), text(item["version"]), labels, text(item["digest"]))
+    return record(ModelFacts, item, labels=tuple(text(label) for label in items(item["labels"])))

@@ -71,7 +71,7 @@ def _frame_s(before: ServerStatistics | None, now: ServerStatistics) -> float | 
     A batch's time is counted once for each of its requests, so the sum over requests is first brought back to batches.
     """
     if before is None:
-        before = ServerStatistics(0, 0, 0.0, 0.0, 0.0, 0.0)
+        before = ServerStatistics()
     frames, batches = now.inferences - before.inferences, now.executions - before.executions
     requests = now.requests - before.requests
     if min(frames, batches, requests) <= 0:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from videojob.adapters.aws.dynamodb.attributes import from_attributes, to_attributes
 from videojob.adapters.aws.dynamodb.calls import CONDITION_FAILED, NO_ANSWER, Caller, cancellation_reasons, error_code
 from videojob.results.aggregate.document import Document
-from videojob.results.aggregate.segment_results import WriteUsage, add_usage
+from videojob.results.aggregate.segment_results import WriteUsage
 from videojob.results.stored.items import Item
 from videojob.results.stored.retention import dated
 from videojob.results.stored.write_cost import item_bytes, write_units
@@ -225,7 +225,7 @@ class TableWriter:
     def _count(self, written: Sequence[Item], units: float = 0.0) -> None:
         more = WriteUsage(units, len(written), payload_bytes=sum(map(item_bytes, written)))
         with self._lock:
-            self._usage = add_usage(self._usage, more)
+            self._usage += more
 
 
 def blocking_item(answer: Mapping[str, Any]) -> Mapping[str, Document]:

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them."""
+"""Numbers as a person reads them: in the report, and on a terminal."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from support.reports import run_facts
+from videojob.results import words
 from videojob.results.aggregate.segment_results import SegmentTimings
-from videojob.results.report import words
 from videojob.results.report.spent import spent_of
 from videojob.results.report.timeline import ticks
 from videojob.results.run_facts import ServerFacts
@@ -98,7 +98,11 @@ def test_a_batchs_time_counts_once_as_work_and_wholly_on_a_frames_way() -> None:
 )
 def test_the_verdict_names_what_set_the_pace(decode_s: float, said: str) -> None:
     facts = run_facts(
-        100, wall_s=10.0, workers=4, timings=SegmentTimings(decode_s=decode_s), statistics=ServerFacts(inferences=100)
+        100,
+        wall_s=10.0,
+        workers=4,
+        timings=SegmentTimings(decode_s=decode_s),
+        statistics=ServerFacts(inferences=100),
     )
     spent = spent_of(facts)
     assert spent is not None
