@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.chart_matrix import TENANTS
+from support.chart_matrix import AUTO, KARPENTER, TENANTS
 from support.charts import NAMESPACE, Object, named, of_kind, pods, render
 from support.decisions import INSTALLATION, a_job
 from support.network import Pod, Policy, lets_through, of_pod, selects
@@ -133,3 +133,35 @@ def test_all_who_need_them_reach_the_trials_stores() -> None:
         store = chart_pod(name, **trial)
         assert all(lets_through(found, caller, store, port) for caller in callers), name
         assert not lets_through(found, PROMETHEUS, store, port)
+
+
+@pytest.mark.parametrize(
+    ("values", "port", "is_open"),
+    [
+        ({"karpenter": KARPENTER}, 8080, True),
+        ({"karpenter": KARPENTER}, 8000, False),
+        ({"karpenter": KARPENTER, "prices": {"source": "aws"}}, 8080, False),
+        ({"karpenter": AUTO}, 8080, False),
+        ({}, 8080, False),
+        ({"prices": {"source": "karpenter"}}, 8080, True),
+        ({"prices": {"source": "karpenter", "metricsUrl": "http://k.kube-system.svc/metrics"}}, 8000, False),
+        ({"prices": {"source": "karpenter", "metricsUrl": "http://k.kube-system.svc.cluster.local:81/m"}}, 81, True),
+        ({"prices": {"source": "karpenter", "metricsUrl": "http://k.other.svc:8080/metrics"}}, 8080, False),
+        ({"prices": {"source": "karpenter", "metricsUrl": "https://prices.example.com/metrics"}}, 8080, False),
+    ],
+)
+def test_the_controller_reaches_karpenters_metrics_where_prices_come_from_there(
+    values: dict[str, Any], port: int, *, is_open: bool
+) -> None:
+    karpenter = Pod("kube-system", {"app.kubernetes.io/name": "karpenter"})
+    denied = {"networkPolicy": {"egress": {"cidrs": ["192.0.2.0/24"]}}}
+    found = [
+        one
+        for one in of_kind(render({"tenants": TENANTS, **denied, **values}), "NetworkPolicy")
+        if one["metadata"]["name"].endswith("-controller")
+    ]
+    rules = [one for one in found[0]["spec"]["egress"] if "podSelector" in str(one) and "karpenter" in str(one)]
+    only = [{**found[0], "spec": {**found[0]["spec"], "egress": rules}}]
+    assert lets_through(only, chart_pod("videojob-controller", **values), karpenter, port) == is_open
+    stranger = Pod("kube-system", {"app.kubernetes.io/name": "etcd"})
+    assert not lets_through(only, chart_pod("videojob-controller", **values), stranger, port)

@@ -190,6 +190,9 @@ def test_a_healthy_installation_has_no_problem(world: World) -> None:
         "model at s3://models/face_detector/": "ok",
         "GPU quota on-demand": "not checked",
         "GPU quota spot": "not checked",
+        "prices, Karpenter": "not checked",
+        "prices, AWS": "not checked",
+        "prices, static table": "ok",
         "Prometheus": "not checked",
     }
     assert "v1.34.4" in found["API server"]["seen"]

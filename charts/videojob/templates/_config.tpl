@@ -58,6 +58,15 @@ triton:
 {{- end }}
 {{- end }}
 karpenter: {{ .Values.karpenter.flavor }}
+{{- with .Values.prices }}
+prices:
+  source: {{ .source }}
+  metricsUrl: {{ .metricsUrl | quote }}
+  refreshSeconds: {{ .refreshSeconds | int64 }}
+  overrides: {{ toJson .overrides }}
+  discounts: {{ toJson .discounts }}
+  small: {{ toJson .small }}
+{{- end }}
 {{- if .Values.models }}
 models:
   {{- toYaml .Values.models | nindent 2 }}

@@ -73,6 +73,24 @@
 {{- end }}
 {{- end -}}
 
+{{/* Karpenter's metrics, where prices come from there. Their namespace is the second part of NAME.NAMESPACE.svc. */}}
+{{- define "videojob.egress.karpenter" -}}
+{{- $wanted := .Values.prices.source -}}
+{{- $address := urlParse .Values.prices.metricsUrl -}}
+{{- $parts := splitList "." $address.hostname -}}
+{{- if and (or (eq $wanted "karpenter") (and (eq $wanted "auto") (eq .Values.karpenter.flavor "karpenter"))) (gt (len $parts) 2) (eq (index (append $parts "") 2) "svc") -}}
+- ports:
+    - {port: {{ regexFind ":[0-9]+$" $address.host | trimPrefix ":" | default (ternary 443 80 (eq $address.scheme "https")) }}, protocol: TCP}
+  to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ index $parts 1 }}
+      podSelector:
+        matchLabels:
+          app.kubernetes.io/name: karpenter
+{{- end }}
+{{- end -}}
+
 {{/* Selects the namespaces with workers: in both scopes those of the tenants, as only they have the workers' account. Pods
 elsewhere may carry the same labels. Empty when there is none. */}}
 {{- define "videojob.workerNamespaces" -}}

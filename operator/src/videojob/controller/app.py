@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.leading import Lead, LeadOptions, Outside
+from videojob.controller.price_sources import prices_of
+from videojob.controller.prices import Prices
 from videojob.controller.runtime.canary import Canary
 from videojob.controller.runtime.health import HealthServer
 from videojob.controller.runtime.lease import Lease
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.threads import Threads
 from videojob.errors import ClusterError
+from videojob.planning.cost.price_settings import PriceSettings
 from videojob.planning.installation import Installation
 from videojob.ports.clock import Clock
 from videojob.ports.cluster import Cluster
@@ -53,6 +56,7 @@ class Controller:
         clock: the time.
         metrics: its metrics.
         options: see there.
+        prices: what capacity costs; None for the static table's of us-east-1.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Controller:
         clock: Clock,
         metrics: ControllerMetrics,
         options: ControllerOptions,
+        prices: Prices | None = None,
     ) -> None:
         self._clock, self._metrics, self._options = clock, metrics, options
         self._outside = Outside(
@@ -76,6 +81,7 @@ class Controller:
             metrics,
             Threads(options.lead.workers, "reconcile"),
             Threads(_SIDE_THREADS, "side"),
+            prices or prices_of(PriceSettings(), clock),
         )
         self._lease = Lease(
             side, clock, installation.server_namespace, options.identity, options.lease_s, renewed=self._renewed
@@ -123,6 +129,7 @@ class Controller:
         self._lead = lead
         self._metrics.leader.set(1)
         _LOG.info("this controller is the leader", extra={"identity": self._options.identity})
+        self._outside.prices.start()
         try:
             finished = await lead.run(over)
         except ClusterError as error:
@@ -131,6 +138,7 @@ class Controller:
         finally:
             self._lead = None
             self._metrics.leader.set(0)
+            self._outside.prices.stop()
             for task in beside:
                 task.cancel()
             if finished:

@@ -5,9 +5,10 @@ The chart renders it from its values, so a mistake in it is a mistake in those.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -15,8 +16,10 @@ from pydantic import Field, ValidationError, field_validator
 from videojob.api.base import Items, Model
 from videojob.api.text import ControllerName
 from videojob.api.units import DecimalField, DecimalText
+from videojob.controller.price_config import PricesModel, settings_of
 from videojob.errors import SetupError
 from videojob.kube.render.pods import LEAST_MEMORY_BYTES
+from videojob.planning.cost.price_settings import PriceSettings
 from videojob.planning.installation import (
     DEFAULT_CONTROLLER,
     Accelerator,
@@ -35,6 +38,7 @@ from videojob.planning.placement.choice import bytes_of
 from videojob.planning.placement.gpus import gpu_models
 from videojob.results.stored.retention import DAY_S
 
+T = TypeVar("T")
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 MOST_RETENTION_DAYS = 36_500
@@ -167,6 +171,7 @@ class ConfigModel(Model):
     triton: TritonModel
     karpenter: Literal["karpenter", "autoMode", "none"] = "none"
     models: dict[str, CatalogueEntryModel] = Field(default_factory=dict)
+    prices: PricesModel = PricesModel()
 
 
 def read_config(path: Path) -> Installation:
@@ -175,9 +180,31 @@ def read_config(path: Path) -> Installation:
     Raises:
         SetupError: the file cannot be read, or something in it is wrong; names each mistake.
     """
+    return _read(path, installation_of)
+
+
+def read_price_settings(path: Path, region: str) -> PriceSettings:
+    """What the same file says of prices.
+
+    Args:
+        path: of the file.
+        region: of the process's environment, where the file names none.
+
+    Raises:
+        SetupError: as for `read_config`.
+    """
+    return _read(path, lambda config: price_settings_of(config, region))
+
+
+def price_settings_of(config: ConfigModel, region: str = "") -> PriceSettings:
+    """The same of a file that was checked."""
+    return settings_of(config.prices, config.karpenter, config.results.region or region)
+
+
+def _read(path: Path, made: Callable[[ConfigModel], T]) -> T:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return installation_of(ConfigModel.model_validate(values, by_alias=True, by_name=False))
+        return made(ConfigModel.model_validate(values, by_alias=True, by_name=False))
     except (OSError, yaml.YAMLError) as error:
         raise SetupError(f"the configuration cannot be read: {error}", uri=str(path)) from error
     except ValidationError as error:

@@ -20,6 +20,7 @@ from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.keys import JobKey
+from videojob.controller.prices import Prices
 from videojob.controller.runtime.canary import Canary
 from videojob.controller.runtime.claims import Claims
 from videojob.controller.runtime.event_poster import EventPoster
@@ -83,6 +84,7 @@ class Outside:
         cluster: the API, for work. side: the same with short patience, for proofs of life.
         stores: the results tables.
         threads: for work. side_threads: for proofs of life, which must not wait behind the work.
+        prices: what capacity costs.
         fold_limits: how folds are run.
     """
 
@@ -94,6 +96,7 @@ class Outside:
     metrics: ControllerMetrics
     threads: Threads
     side_threads: Threads
+    prices: Prices
     fold_limits: FoldLimits = field(default_factory=FoldLimits)
 
 

@@ -16,6 +16,7 @@ from videojob.cli.cluster.connection import Access, connected
 from videojob.cli.cluster.doctor_facts import (
     FactReader,
     Release,
+    aws_prices,
     expiry_facts,
     gateway_facts,
     model_facts,
@@ -26,6 +27,7 @@ from videojob.cli.display import plural
 from videojob.cli.exit_codes import ExitCode
 from videojob.cli.options import with_options
 from videojob.cli.terminal import cell, console, tell, write_json
+from videojob.controller.price_sources import static_table
 from videojob.errors import ClusterRefused, ClusterUnavailable
 from videojob.kube.doctor.aws import (
     Missing,
@@ -50,6 +52,7 @@ from videojob.kube.doctor.installation import (
     user_rights_finding,
 )
 from videojob.kube.doctor.nodes import NodeFacts, capacity_types, gpu_model_findings, node_findings
+from videojob.kube.doctor.prices import price_findings
 from videojob.kube.doctor.surroundings import (
     Account,
     identity_findings,
@@ -57,6 +60,8 @@ from videojob.kube.doctor.surroundings import (
     namespace_finding,
     queue_finding,
 )
+from videojob.planning.cost.price import PriceSource
+from videojob.planning.cost.price_settings import PriceSettings
 from videojob.planning.installation import Installation, S3Source
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "not checked": "dim"}
@@ -144,6 +149,7 @@ def _release_checks(
         yield from gpu_model_findings(nodes, () if gpu is None else gpu.gpu_models)
         yield from _identity_checks(reader, made, installation, namespace)
         yield from _aws_checks(made, installation, nodes)
+        yield from _price_checks(reader, made.prices)
     yield from monitoring_findings(reader.monitoring(made.namespace))
 
 
@@ -188,6 +194,15 @@ def _aws_checks(made: Release, installation: Installation, nodes: NodeFacts) -> 
         instances, quotas = quota_facts(nodes, results.region)
         used = frozenset(quotas) if isinstance(nodes.pools, NotRead) else capacity_types(nodes.pools)
         yield from quota_findings(quotas, used, instances)
+
+
+def _price_checks(reader: FactReader, settings: PriceSettings) -> Iterator[Finding]:
+    asked = {
+        PriceSource.KARPENTER: lambda: reader.karpenter_prices(settings),
+        PriceSource.AWS: lambda: aws_prices(settings),
+    }
+    readings = {source: asked[source]() for source in settings.sources}
+    yield from price_findings(settings, static_table(settings.region), readings)
 
 
 def show(where: Console, finding: Finding) -> None:

@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from videojob.adapters.aws import checks as aws_checks
-from videojob.controller.config import ConfigModel, installation_of
-from videojob.errors import ClusterRefused, ClusterUnavailable, SetupError
+from videojob.adapters.aws.prices import AwsPrices
+from videojob.adapters.clock import SystemClock
+from videojob.adapters.files import package_data
+from videojob.controller.config import ConfigModel, installation_of, price_settings_of
+from videojob.errors import ClusterRefused, ClusterUnavailable, PricesUnavailable, SetupError
 from videojob.kube.doctor.aws import ExpiryFacts, GatewayFacts, Missing, TableFacts
 from videojob.kube.doctor.findings import NotRead, Object
 from videojob.kube.doctor.installation import Right
@@ -25,6 +29,11 @@ from videojob.kube.doctor.nodes import Flavour, NodeFacts, class_of, gpu_familie
 from videojob.kube.doctor.surroundings import MonitoringFacts, QueueFacts
 from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
 from videojob.kube.names import APP, COMPONENT, MANAGER
+from videojob.planning.cost.karpenter_metrics import parse_karpenter
+from videojob.planning.cost.offers import on_demand_of
+from videojob.planning.cost.price_settings import PriceSettings
+from videojob.planning.cost.readings import PriceReading
+from videojob.planning.cost.region_factors import HOME
 from videojob.planning.installation import Installation, S3Source
 
 if TYPE_CHECKING:
@@ -66,12 +75,14 @@ class Release:
     Attributes:
         account: of the controller.
         no_installation: why there is none.
+        prices: what it says of prices.
     """
 
     namespace: str
     account: str
     installation: Installation | None
     no_installation: str = ""
+    prices: PriceSettings = field(default_factory=PriceSettings)
 
     def endpoint(self, service: str) -> str:
         """Where pods look for an AWS service instead of AWS; "" for AWS itself."""
@@ -110,19 +121,17 @@ class FactReader:
         account = str(pod.get("serviceAccountName", "default"))
         volumes = (one.get("configMap") for one in pod.get("volumes") or ())
         name = next((str(one["name"]) for one in volumes if one), "")
-        installation, why = self._installation(namespace, name)
-        return Release(namespace, account, installation, why)
-
-    def _installation(self, namespace: str, name: str) -> tuple[Installation | None, str]:
         found = self._get(CONFIG_MAPS, namespace, name)
         if isinstance(found, NotRead):
-            return None, found.why
+            return Release(namespace, account, None, found.why)
         text = "" if found is None else (found.get("data") or {}).get("config.yaml", "")
         try:
-            return installation_of(ConfigModel.model_validate(yaml.safe_load(text), by_alias=True, by_name=False)), ""
+            config = ConfigModel.model_validate(yaml.safe_load(text), by_alias=True, by_name=False)
+            return Release(namespace, account, installation_of(config), prices=price_settings_of(config))
         except (yaml.YAMLError, ValidationError, SetupError) as error:
             why = str(error).partition("\n")[0]
-            return None, f"this version cannot read the configuration {namespace}/{name}: {why}"
+            why = f"this version cannot read the configuration {namespace}/{name}: {why}"
+            return Release(namespace, account, None, why)
 
     def lease(self, namespace: str) -> Object | NotRead | None:
         """The Lease by which one controller leads."""
@@ -193,6 +202,24 @@ class FactReader:
                 return found
         crd = self._get(_CRDS, None, f"{plural}.{group}")
         return NotRead(f"the API server knows no {kind}", missing=True) if crd is None else None
+
+    def karpenter_prices(self, settings: PriceSettings) -> PriceReading | NotRead | str:
+        """Karpenter's prices, read by way of the API server; a text says why they are none."""
+        address = urlsplit(settings.metrics_url)
+        name, *rest = (address.hostname or "").split(".")
+        if rest[1:2] != ["svc"]:
+            return NotRead(f"only the cluster reaches {settings.metrics_url}")
+        port = address.port or {"https": 443}.get(address.scheme, 80)
+        service = f"{'https:' if address.scheme == 'https' else ''}{name}:{port}"
+        try:
+            text = self._cluster.text(f"/api/v1/namespaces/{rest[0]}/services/{service}/proxy{address.path}")
+            return parse_karpenter(text, settings.region or HOME, on_demand_of(package_data.offers(HOME)))
+        except PricesUnavailable as error:
+            return error.message
+        except ClusterUnavailable as error:
+            return f"no pod behind {settings.metrics_url} answers: {error.message}"
+        except ClusterRefused as error:
+            return NotRead(error.message)
 
     def queues(self, namespace: str) -> QueueFacts:
         """Jobs that name queues, and the queues."""
@@ -280,6 +307,15 @@ def quota_facts(nodes: NodeFacts, region: str | None) -> tuple[str, dict[str, fl
         except (aws_checks.Refused, aws_checks.Absent) as error:
             found[name] = NotRead(str(error))
     return instances, found
+
+
+def aws_prices(settings: PriceSettings) -> PriceReading | NotRead | str:
+    """AWS' prices with this user's credentials."""
+    try:
+        region = settings.region or HOME
+        return AwsPrices(region, package_data.offers(region).types).offers(SystemClock().now_s())
+    except PricesUnavailable as error:
+        return error.message if not error.retryable else NotRead(error.message)
 
 
 def _of_aws(installation: Release, service: str, ask: Callable[[], T]) -> T | Missing | NotRead:

@@ -19,9 +19,10 @@ from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.kubernetes.api import connect_cluster
 from videojob.controller.app import Controller, ControllerOptions
-from videojob.controller.config import read_config
+from videojob.controller.config import read_config, read_price_settings
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.leading import LeadOptions
+from videojob.controller.price_sources import prices_of
 from videojob.controller.runtime.handlers import WatchTimes
 from videojob.controller.runtime.metrics import ControllerMetrics
 from videojob.controller.runtime.scope import STALE_S
@@ -65,6 +66,7 @@ def controller(
     settle_on(Where.CLUSTER)
     log_json({"component": "controller"})
     installation = read_config(config)
+    price_settings = read_price_settings(config, own_region(os.environ))
     metrics = ControllerMetrics()
 
     def count(method: str, code: int) -> None:
@@ -87,12 +89,14 @@ def controller(
     options = ControllerOptions(
         identity=identity or own_name(os.environ, socket.gethostname()), port=port, lease_s=lease, lead=lead
     )
+    prices = prices_of(price_settings, clock, metrics)
     if kubeconfig is not None:
         os.environ["KUBECONFIG"] = str(kubeconfig)  # kopf finds the cluster by itself
     try:
-        asyncio.run(
-            _run(Controller(installation, cluster, side, stores, clock=clock, metrics=metrics, options=options))
+        made = Controller(
+            installation, cluster, side, stores, clock=clock, metrics=metrics, options=options, prices=prices
         )
+        asyncio.run(_run(made))
     finally:
         stores.close()
         cluster.close()
@@ -106,6 +110,11 @@ def own_name(environment: Mapping[str, str], host: str) -> str:
     that was killed at once, where any other controller has to wait until it has run out.
     """
     return host if "KUBERNETES_SERVICE_HOST" in environment else f"{host}-{secrets.token_hex(4)}"
+
+
+def own_region(environment: Mapping[str, str]) -> str:
+    """The region that the pod's environment names, as EKS puts it there with credentials; "" for none."""
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
 
 
 async def _run(made: Controller) -> None:

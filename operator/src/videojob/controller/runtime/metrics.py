@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter as Counts
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from videojob.planning.cost.offers import OfferTable
+from videojob.planning.cost.price import PriceSource
 
 _LATENCIES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -74,6 +78,18 @@ SCOPE_FOREIGN = Measure(
     "1 while another installation of the same controllerName serves the same scope, so that this one serves nothing.",
 )
 LEADER = Measure("videojob_leader", Gauge, "1 while this controller holds the Lease.")
+PRICE_OFFERS = Measure(
+    "videojob_price_offers",
+    Gauge,
+    "Offers with a price, by its source (override, karpenter, aws, static) and by what it was made of.",
+    ("source", "precision"),
+)
+PRICE_AGE_S = Measure(
+    "videojob_price_age_seconds", Gauge, "Age of the oldest price that is in use, by its source.", ("source",)
+)
+PRICE_FAILING = Measure(
+    "videojob_price_source_failing", Gauge, "1 while a source of prices cannot be used; the log says why.", ("source",)
+)
 
 MEASURES = (
     RECONCILES,
@@ -89,6 +105,9 @@ MEASURES = (
     NAMESPACES_FOREIGN,
     SCOPE_FOREIGN,
     LEADER,
+    PRICE_OFFERS,
+    PRICE_AGE_S,
+    PRICE_FAILING,
 )
 
 
@@ -110,6 +129,9 @@ class ControllerMetrics:
         self.namespaces_foreign = self._gauge(NAMESPACES_FOREIGN)
         self.scope_foreign = self._gauge(SCOPE_FOREIGN)
         self.leader = self._gauge(LEADER)
+        self.price_offers = self._gauge(PRICE_OFFERS)
+        self.price_age_s = self._gauge(PRICE_AGE_S)
+        self.price_failing = self._gauge(PRICE_FAILING)
 
     def show_watch_silence(self, silent_s: float) -> None:
         """Also under the name of the release before."""
@@ -128,6 +150,19 @@ class ControllerMetrics:
             self.namespaces_foreign.labels(namespace).set(1)
         else:
             self.namespaces_foreign.remove(namespace)
+
+    def show_prices(self, table: OfferTable, failures: Mapping[PriceSource, str], now_s: float) -> None:
+        """These offers are in use; `failures` has every live source, with "" for one that works."""
+        counts = Counts((one.price.source, one.price.precision) for one in table.offers)
+        self.price_offers.clear()
+        for (source, precision), count in counts.items():
+            self.price_offers.labels(source.name.lower(), precision.name.lower()).set(count)
+        self.price_age_s.clear()
+        for source in {source for source, _ in counts}:
+            oldest_s = max(one.price.age_s(now_s) for one in table.offers if one.price.source is source)
+            self.price_age_s.labels(source.name.lower()).set(oldest_s)
+        for source, why in failures.items():
+            self.price_failing.labels(source.name.lower()).set(1 if why else 0)
 
     def _counter(self, measure: Measure) -> Counter:
         return Counter(measure.name, measure.meaning, measure.labels, registry=self.registry)

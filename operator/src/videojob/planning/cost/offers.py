@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from videojob.planning.cost.instance_types import InstanceType
 from videojob.planning.cost.price import Price
@@ -43,3 +44,8 @@ class OfferTable:
     offers: tuple[Offer, ...]
     notices: tuple[str, ...] = ()
     types: Mapping[str, InstanceType] = field(default_factory=dict)
+
+
+def on_demand_of(table: OfferTable) -> dict[str, Decimal]:
+    """On-demand prices by type, in US dollars an hour."""
+    return {one.type.name: one.price.usd_per_h for one in table.offers if one.capacity_type == "on-demand"}

@@ -1,0 +1,1 @@
+"""Metrics of other programs, in the text format of Prometheus."""
