@@ -28,6 +28,7 @@ from videojob.planning.state.placement import ServerKey
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.fold.messages import Folded, FoldRequest
+from videojob.worker.steps.learning import Learned
 
 KEY = ("team", "entrance")
 MOST_LOOKS = 3
@@ -95,6 +96,7 @@ class JobDesk:
     Attributes:
         folds: what was asked to be folded.
         changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
+        learned: what folded jobs told of speeds.
         conflicted: how many more segments had two results.
     """
 
@@ -105,6 +107,7 @@ class JobDesk:
         self.changed: list[ServerKey] = []
         self.wrote: list[JobKey] = []
         self.conflicted: list[float] = []
+        self.learned: list[Learned] = []
         self.connected: list[str] = []
         self.demands = Demands()
         self.folds = FakeFolds()
@@ -127,6 +130,7 @@ class JobDesk:
             self.changed.append,
             self.wrote.append,
             self.conflicted.append,
+            learned=self.learned.append,
         )
 
     def _connect(self, table: str, _region: str | None) -> OneTable:

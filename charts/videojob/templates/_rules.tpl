@@ -93,6 +93,14 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
+# The catalogue of speeds, which is made when the first job has ended.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [videojob-speeds]
+  verbs: [get, update]
 # Its Events about itself; those of the scheduler and Karpenter.
 - apiGroups: [""]
   resources: [events]

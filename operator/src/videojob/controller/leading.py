@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from videojob.adapters.files.package_data import throughput_seeds
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerObserver, ServerReconciler
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
+from videojob.controller.jobs.speeds import SpeedKeeper
 from videojob.controller.jobs.stores import Stores
 from videojob.controller.keys import JobKey
 from videojob.controller.prices import Prices
@@ -120,6 +122,7 @@ class Lead:
         self._scope = _scope_of(outside, options, self._scope_is)
         self._claims = Claims(cluster, clock, installation.controller_name, self._scope, outside.metrics.show_foreign)
         self._notices = Notices(EventPoster(outside.side, clock), installation.server_namespace)
+        self._speeds = SpeedKeeper(cluster, clock, installation.server_namespace, throughput_seeds())
         self._jobs = JobReconciler(
             cluster,
             installation,
@@ -134,6 +137,7 @@ class Lead:
             serves=self._claims.holds,
             gone=self._claims.gone,
             requeues=lambda: self._scope.holds,
+            learned=self._speeds.learn,
         )
         self._kinds = Reconcilers(self._jobs, self._servers)
         self._work = Work(
@@ -155,6 +159,7 @@ class Lead:
         owner = await self._outside.side_threads.run(self._own_reference)
         self._servers.owner = owner
         self._notices.owner = owner
+        self._speeds.owner = owner
         await self._outside.side_threads.run(self._scope.step)  # ahead of the first look
         await self._outside.side_threads.run(self._delete_old_canary)
         beside = [

@@ -22,6 +22,8 @@ from support.tree import ROOT
 from videojob.controller.jobs.folds import FoldLimits, Folds
 from videojob.controller.keys import JobKey
 from videojob.errors import FoldFailed, ItemTooLarge, JobTooLarge, VideoJobError
+from videojob.planning.throughput.learn import Served
+from videojob.planning.throughput.measured import Quantity, Subject
 from videojob.worker.fold.messages import (
     Folded,
     FoldRequest,
@@ -33,6 +35,7 @@ from videojob.worker.steps.finalise import FinalOutcome
 
 KEY = ("team", "entrance")
 DONE = Folded(FinalOutcome("PartiallyCompleted", "1 of 2 inputs failed", 40, "InputCorrupt"))
+TAUGHT = Folded(DONE.outcome, {Subject(Quantity.REPLICA, "sha256:1", 9, "t4", "tensorrt", 16): ("yolo", (1.5, 2.0))})
 FOREVER = (
     "import sys, threading; open(sys.argv[1], 'w').write(str(__import__('os').getpid())); threading.Event().wait()"
 )
@@ -40,7 +43,8 @@ FOREVER = (
 
 def a_request(epoch: int = 1, segments: int = 3) -> FoldRequest:
     run = replace(run_record("team.1", segments=segments), epoch=epoch)
-    return FoldRequest(a_job(), a_head(segments=segments), run, "results", "eu-central-1")
+    served = Served("sha256:1", "yolo", "tensorrt", "t4")
+    return FoldRequest(a_job(), a_head(segments=segments), run, "results", "eu-central-1", served=served)
 
 
 @dataclass
@@ -86,7 +90,7 @@ def answers(ended: Folded | VideoJobError) -> str:
     return f"import sys; sys.stdin.readline(); sys.stdout.buffer.write({answer_line(ended)!r})"
 
 
-@pytest.mark.parametrize("ended", [DONE, Folded(None)])
+@pytest.mark.parametrize("ended", [DONE, Folded(None), TAUGHT])
 def test_what_a_fold_comes_to_is_told_once(desk: Open, ended: Folded) -> None:
     one = desk(answers(ended))
     assert one.ended() == ended

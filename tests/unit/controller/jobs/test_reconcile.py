@@ -21,6 +21,7 @@ from videojob.errors import (
 from videojob.kube.kinds import CONFIG_MAPS, EVENTS, JOBS, NAMESPACES, PODS, VIDEOJOBS, Kind
 from videojob.kube.render.status import timestamp
 from videojob.planning.state.desired import ServerDemand
+from videojob.planning.throughput.measured import Quantity, Subject
 from videojob.results.aggregate.segment_results import SegmentConflict
 from videojob.worker.fold.messages import Folded
 from videojob.worker.steps.finalise import FinalOutcome
@@ -316,8 +317,12 @@ def test_a_look_does_not_wait_for_the_fold_and_those_after_it_ask_nothing_of_the
     assert desk.table.reads == reads
     request = desk.folds.asked[KEY]
     assert (request.run.epoch, request.run.segments) == (1, a_head().segments)
-    desk.folds.end(KEY, Folded(FinalOutcome("PartiallyCompleted", "a gap", 77)))
+    assert request.served is not None
+    assert request.served.digest == desk.installation.models[SERVER.model].digest
+    learned = {Subject(Quantity.DECODE, "h264", 174_080, "c7i"): ("", (900.0,))}
+    desk.folds.end(KEY, Folded(FinalOutcome("PartiallyCompleted", "a gap", 77), learned))
     desk.look()
+    assert desk.learned == [learned]
     assert desk.condition("Succeeded") == ("True", "PartiallyCompleted")
     assert "a gap" in desk.status["message"]
 

@@ -11,11 +11,14 @@ from support.plans import bad_video, plan_head, planned_job
 from support.results import run_record, segment_commit, segment_result
 from videojob.api.videojob import VideoJob
 from videojob.errors import InputCorrupt, ResultsIncomplete, SinkUnavailable
-from videojob.results.aggregate.segment_results import RunRecord
+from videojob.planning.throughput.learn import Served
+from videojob.planning.throughput.measured import Quantity, Subject
+from videojob.results.aggregate.segment_results import RunRecord, ServerWork
 from videojob.results.aggregate.summary import FailedInput
 from videojob.results.stored.summary_codec import decode_summary
 from videojob.video.plan import ModelFacts, SegmentFailure
 from videojob.worker.steps.finalise import FinalOutcome, finalise_run, outcome_of, stored_outcome
+from videojob.worker.steps.learning import Lesson
 
 JOB = VideoJob.from_manifest(
     {
@@ -42,6 +45,22 @@ def store_of(
         failed={index: SegmentFailure(index, video, CORRUPT) for index, video in (failed or {}).items()},
         facts=ModelFacts("face_detector", "3", ("face",), "digest"),
     )
+
+
+def test_what_the_commits_tell_of_speeds_is_noted() -> None:
+    store = store_of(committed={0, 1, 2})
+    work = ServerWork(1.0, 10, 160, 2_560, 0.36, 5.76, 16, 1, 184_320, "c7i.xlarge")
+    store.stored = {
+        index: replace(commit, timings=replace(commit.timings, retries=0, server=work))
+        for index, commit in store.stored.items()
+    }
+    assert store.head is not None
+    lesson = Lesson(Served("sha256:1", "faces", "tensorrt", "t4"), keyframes_only=False, segments=3)
+    assert finalise_run(store, JOB, store.head, RUN, lesson) is not None
+    subject = Subject(Quantity.REPLICA, "sha256:1", 184_320, "t4", "tensorrt", 16)
+    name, values = lesson.learned()[subject]
+    assert (name, len(values)) == ("faces", 3)
+    assert values == pytest.approx([160 / 0.36] * 3)
 
 
 def finalised(store: FakeJobStore, run: RunRecord = RUN) -> FinalOutcome | None:

@@ -36,16 +36,20 @@ from videojob.planning.diagnosis.messages import described
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.lifecycle.rejected import held_up
+from videojob.planning.placement.choice import cpus_of
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
 from videojob.planning.state.snapshot import Snapshot
 from videojob.planning.state.stored_job import StoredJob
+from videojob.planning.throughput.hardware import family_of
+from videojob.planning.throughput.learn import Served
 from videojob.ports.clock import Clock
 from videojob.ports.cluster import Cluster, ClusterConflict, Object
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.results.stored.keys import summary_key
 from videojob.worker.fold.messages import FoldRequest
+from videojob.worker.steps.learning import Learned
 
 _LOG = logging.getLogger(__name__)
 _STATUS_EVERY_S = 5.0
@@ -70,6 +74,7 @@ class JobReconciler(Reconciler):
         backends: what runs jobs; the first one runs those that name none.
         demand_changed: told which servers' demands changed.
         wrote: notified of each job whose status was written, at that moment.
+        learned: notified of what the commits of a folded job say of speeds.
         conflicted: notified of how many more segments a status says that they had a second, different result.
     """
 
@@ -86,6 +91,7 @@ class JobReconciler(Reconciler):
     serves: Callable[[Object], bool] = lambda _job: True
     gone: Callable[[str], None] = lambda _namespace: None
     requeues: Callable[[], bool] = lambda: True
+    learned: Callable[[Learned], None] = lambda _found: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: dict[JobKey, _Written] = field(default_factory=dict)
     _events: EventPoster = field(init=False)
@@ -247,14 +253,33 @@ class JobReconciler(Reconciler):
         job, table, region = stored.job, stored.table, stored.region
         run: RunRecord = self.observer.run_record(job, head, results.epoch)
         key = (job.metadata.namespace, job.metadata.name)
-        folded = self.folds.ask(key, FoldRequest(job, head, run, table, region, self.installation.results.retention_s))
+        retention_s = self.installation.results.retention_s
+        folded = self.folds.ask(
+            key, FoldRequest(job, head, run, table, region, retention_s, self._served(job, observed))
+        )
         if folded is None:
             return None
+        self.learned(folded.learned)
         outcome = folded.outcome
         if outcome is None:
             return replace(results, open=True)
         described = replace(results, finished=outcome.state, message=outcome.message, reason=outcome.reason)
         return replace(described, frames_done=outcome.frames)
+
+    def _served(self, job: VideoJob, observed: Observed) -> Served | None:
+        """The server that the job's frames went to; None when it is none of this installation's any more."""
+        if observed.placement is None:
+            return None
+        key = observed.placement.key
+        model = self.installation.models.get(key.model)
+        variant = None if model is None else model.variants.get(key.accelerator)
+        if model is None or variant is None or model.version != key.version:
+            return None
+        placement = None if job.status is None else job.status.placement
+        recorded = None if placement is None else placement.instance_type  # the server may have gone meanwhile
+        node = (None if observed.server is None else observed.server.instance_type) or recorded or ""
+        cpus = 0.0 if variant.gpus else float(cpus_of(variant.cpu))
+        return Served(model.digest, model.name, variant.backend, key.gpu or family_of(node), cpus)
 
     def _demand(self, key: JobKey, desired: Desired, observed: Observed) -> None:
         changed = self.demands.set(key, desired.demand)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.errors import VideoJobError, error_from_dict
+from videojob.planning.throughput.learn import Served
+from videojob.planning.throughput.measured import Quantity, Subject
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 from videojob.worker.steps.finalise import FinalOutcome
+from videojob.worker.steps.learning import Learned
 
 MODULE = "videojob.worker.fold.process"
 """What the process runs."""
@@ -33,6 +36,7 @@ class FoldRequest:
         run: as the table knows it.
         table: of the results. region: its AWS region, None for the environment's.
         retention_s: how long items are kept, see `results.stored.retention`; None keeps them for good.
+        served: the server that the frames went to; None when nothing tells it.
     """
 
     job: VideoJob
@@ -41,6 +45,7 @@ class FoldRequest:
     table: str
     region: str | None
     retention_s: int | None = None
+    served: Served | None = None
 
     def encode(self) -> bytes:
         """Its line; `request_from_line` reads it back."""
@@ -51,6 +56,7 @@ class FoldRequest:
             "table": self.table,
             "region": self.region,
             "retention_s": self.retention_s,
+            "served": None if self.served is None else asdict(self.served),
         }
         return json.dumps(values).encode() + b"\n"
 
@@ -60,21 +66,25 @@ def request_from_line(line: bytes) -> FoldRequest:
     values = json.loads(line)
     job = VideoJob.from_manifest(values["job"])
     head, run = PlanHead(**values["head"]), RunRecord(**values["run"])
-    return FoldRequest(job, head, run, values["table"], values["region"], values["retention_s"])
+    served = None if values["served"] is None else Served(**values["served"])
+    return FoldRequest(job, head, run, values["table"], values["region"], values["retention_s"], served)
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """How a fold ended: `outcome` is None when segments are open."""
+    """How a fold ended: `outcome` is None when segments are open; `learned` is what the commits tell of speeds."""
 
     outcome: FinalOutcome | None
+    learned: Learned = field(default_factory=dict)
 
 
 def answer_line(ended: Folded | VideoJobError) -> bytes:
     """The last line; `ended_from_line` reads it back."""
     if isinstance(ended, VideoJobError):
         return json.dumps({"error": ended.as_dict()}).encode() + b"\n"
-    return json.dumps({"outcome": None if ended.outcome is None else asdict(ended.outcome)}).encode() + b"\n"
+    learned = [[asdict(subject), name, list(values)] for subject, (name, values) in ended.learned.items()]
+    outcome = None if ended.outcome is None else asdict(ended.outcome)
+    return json.dumps({"outcome": outcome, "learned": learned}).encode() + b"\n"
 
 
 def ended_from_line(line: bytes) -> Folded | VideoJobError | None:
@@ -86,6 +96,11 @@ def ended_from_line(line: bytes) -> Folded | VideoJobError | None:
         return None
     outcome = values["outcome"]
     try:
-        return Folded(None if outcome is None else FinalOutcome(**outcome))
+        learned = {_subject(one): (str(name), tuple(of)) for one, name, of in values.get("learned", ())}
+        return Folded(None if outcome is None else FinalOutcome(**outcome), learned)
     except TypeError as error:
         raise ValueError(f"not an outcome: {error}") from error
+
+
+def _subject(values: Mapping[str, Any]) -> Subject:
+    return Subject(**{**values, "quantity": Quantity(values["quantity"])})

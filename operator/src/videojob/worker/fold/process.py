@@ -19,11 +19,13 @@ from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.adapters.aws.dynamodb.sink import DynamoDbSettings
 from videojob.errors import JobTooLarge, VideoJobError
 from videojob.media.sandbox.restrict import die_with_parent, limit_heap
+from videojob.video.identity import run_settings
 from videojob.worker.fold.messages import PROGRESS, Folded, FoldRequest, answer_line, request_from_line
 from videojob.worker.process.control import ignore_stop_signals, keep_memory_private
 from videojob.worker.process.logs import log_json
 from videojob.worker.segment.task import unexpected
 from videojob.worker.steps.finalise import finalise_run
+from videojob.worker.steps.learning import Lesson
 
 _LOG = logging.getLogger(__name__)
 _NICE = 3  # the controller and its watches come first
@@ -74,7 +76,10 @@ def _folded(request: FoldRequest) -> Folded:
     retry = RetryPolicy(give_up_s=_STORE_PATIENCE_S, answered=answered)
     settings = DynamoDbSettings(request.table, request.region, retry=retry, retention_s=request.retention_s)
     with contextlib.closing(DynamoDbJobStore(settings)) as store:
-        return Folded(finalise_run(store, request.job, request.head, request.run))
+        keyframes_only = run_settings(request.job.spec).sampling.keyframes_only
+        lesson = Lesson(request.served, keyframes_only=keyframes_only, segments=request.head.segments)
+        outcome = finalise_run(store, request.job, request.head, request.run, lesson)
+        return Folded(outcome, lesson.learned())
 
 
 def _tell(line: bytes) -> None:

@@ -22,6 +22,7 @@ from videojob.video.plan import (
     first_failures,
     is_settled,
 )
+from videojob.worker.steps.learning import Lesson
 
 _MOST_NAMED = 3  # the summary and the report name all
 
@@ -73,7 +74,9 @@ def stored_outcome(store: JobStore, run: RunRecord) -> FinalOutcome | None:
         raise SinkError(words, uri=run.uid, hint="Delete the job's items, and create it again.") from error
 
 
-def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> FinalOutcome | None:
+def finalise_run(
+    store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord, lesson: Lesson | None = None
+) -> FinalOutcome | None:
     """Stores the summary, or finds it stored.
 
     Args:
@@ -81,6 +84,7 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
         job: as the user wrote it.
         head: of the plan that was run.
         run: as `store.begin` returned it.
+        lesson: notes what the commits tell of speeds.
 
     Returns:
         The outcome; None when segments are open, whatever Kubernetes says of its pods.
@@ -91,7 +95,7 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
     known = stored_outcome(store, run)
     if known is not None:
         return known
-    summary = _summed_up(store, job, head, run)
+    summary = _summed_up(store, job, head, run, lesson or Lesson(None, keyframes_only=False, segments=head.segments))
     if summary is None:
         return None
     if summary.state == "Failed" and any(one.error.get("retryable") is True for one in summary.failed_inputs):
@@ -102,7 +106,7 @@ def finalise_run(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord)
     return outcome
 
 
-def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -> Summary | None:
+def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord, lesson: Lesson) -> Summary | None:
     """What the commits come to; None when segments are open."""
     failures = store.failures(run)
     committed = store.committed(run)  # after the failures: a commit that came between overrides its segment's
@@ -113,7 +117,7 @@ def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -
         job.metadata.name,
         model=store.model(run) or ModelFacts(job.spec.model.name, "", ()),
         settings=run_settings(job.spec),
-        videos=_described(store.planned_videos(run.uid, head.plan_id), failed, segments),
+        videos=_described(lesson.videos(store.planned_videos(run.uid, head.plan_id)), failed, segments),
         segments=segments,
     )
     if len(segments) != head.segments:
@@ -121,7 +125,7 @@ def _summed_up(store: JobStore, job: VideoJob, head: PlanHead, run: RunRecord) -
     if not all(is_settled(segment, committed, failed) for segment in segments):
         return None
     del committed
-    return summarise(description, (commit.result for commit in store.commits(run)))
+    return summarise(description, lesson.results(store.commits(run)))
 
 
 def _described(
