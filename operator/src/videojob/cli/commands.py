@@ -56,6 +56,19 @@ COMMANDS = (
         "Check a cluster: installation, rights, nodes, identity, table, models, quota, monitoring.",
     ),
     CommandEntry(
+        "profile",
+        f"{_CLI}.laptop.profile",
+        "profile",
+        "Measure this machine with a model: what limits it, the best batch, frames/s, $ per million frames.",
+    ),
+    CommandEntry(
+        "speeds",
+        f"{_CLI}.cluster.speeds",
+        "app",
+        "What a cluster has measured: speeds of models and decoding.",
+        extra="cluster",
+    ),
+    CommandEntry(
         "validate",
         f"{_CLI}.laptop.validate",
         "validate",
