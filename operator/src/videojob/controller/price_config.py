@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
 from videojob.api.base import Items, Model
-from videojob.planning.cost.price_settings import Discount, Override, PriceSettings, WantedSource, wanted_sources
+from videojob.planning.cost.price_settings import Discount, Override, PriceSettings, RequestedSource, requested_sources
 from videojob.planning.cost.small_prices import SMALL_PRICE_NAMES
 from videojob.planning.installation import CapacityType
 
@@ -69,7 +69,7 @@ SmallPriceName = Annotated[str, AfterValidator(_small_name)]
 class PricesModel(Model):
     """Where prices come from, and what is changed in them."""
 
-    source: WantedSource = "auto"
+    source: RequestedSource = "auto"
     metrics_url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     refresh_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
     overrides: Items[OverrideModel] = ()
@@ -87,7 +87,7 @@ def settings_of(prices: PricesModel, flavor: Literal["karpenter", "autoMode", "n
     """
     return PriceSettings(
         region=region,
-        sources=wanted_sources(prices.source, flavor),
+        sources=requested_sources(prices.source, flavor),
         metrics_url=prices.metrics_url,
         overrides=tuple(Override(one.instance_type, one.usd_per_hour, one.capacity_type) for one in prices.overrides),
         discounts=tuple(Discount(one.percent / _PERCENT, one.family, one.capacity_type) for one in prices.discounts),

@@ -53,7 +53,7 @@ class Prices:
         self.small = small
         self._states: Mapping[PriceSource, SourceState] = {one.source: SourceState(one.source) for one in readers}
         self._asked_s: dict[PriceSource, float] = {}
-        self._told: frozenset[str] = frozenset()
+        self._reported: frozenset[str] = frozenset()
         self._stop = Event()
         self._thread: Thread | None = None
         self._table = static
@@ -83,7 +83,7 @@ class Prices:
             stop.wait(self._settings.refresh_s)
 
     def refresh(self, stop: Event | None = None) -> None:
-        """Asks the sources that are due, each only when the ones before it do not do, and makes the table anew."""
+        """Asks the sources that are due, each only when the ones before it do not do, and makes the table again."""
         states = dict(self._states)
         for reader in self._readers:
             if self._is_due(reader.source):
@@ -124,9 +124,9 @@ class Prices:
         table = merge(self._static, states, self._settings, now_s)
         self._table = table
         failures = {one.source: one.failure for one in states}
-        told = frozenset(f"{source}: {why}" for source, why in failures.items() if why)
-        for problem in sorted(told - self._told):
+        reported = frozenset(f"{source}: {why}" for source, why in failures.items() if why)
+        for problem in sorted(reported - self._reported):
             _LOG.warning("a source of prices cannot be used", extra={"problem": problem})
-        self._told = told
+        self._reported = reported
         if self._metrics is not None:
             self._metrics.show_prices(table, failures, now_s)

@@ -36,12 +36,12 @@ def change_book(
         after = change(before)
         if after == before:
             return before
-        wanted = speeds_config_map(after, namespace, stored, owner)
+        requested = speeds_config_map(after, namespace, stored, owner)
         try:
             if stored is None:
-                cluster.create(CONFIG_MAPS, wanted)
+                cluster.create(CONFIG_MAPS, requested)
             else:
-                cluster.replace(CONFIG_MAPS, wanted)
+                cluster.replace(CONFIG_MAPS, requested)
         except (AlreadyThere, ClusterConflict):
             continue
         return after

@@ -70,4 +70,4 @@ class SpeedKeeper:
     def _add(self, found: Learned) -> None:
         at_s = int(self.clock.now_s())
         change_book(self.cluster, self.namespace, lambda book: book.adding(found, at_s), self.owner)
-        self._read_s = None  # read anew when it is asked for
+        self._read_s = None  # read again when it is asked for

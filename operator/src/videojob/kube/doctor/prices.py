@@ -33,7 +33,7 @@ def price_findings(
         following = [*settings.sources[at + 1 :], PriceSource.STATIC][0]
         if isinstance(found, NotRead):
             yield unchecked(
-                _CHECKS[source], found.why, "The controller's log and metrics tell whether it can read them."
+                _CHECKS[source], found.why, "The controller's log and metrics show whether it can read them."
             )
         elif isinstance(found, str):
             yield warning(_CHECKS[source], found, f"Prices come from the {following} instead. {_GUIDE}")
