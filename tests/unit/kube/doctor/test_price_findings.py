@@ -40,7 +40,7 @@ QUOTES = (quote("g6.xlarge", "spot", "us-east-1a", "0.3"), quote("g6.xlarge", "o
             NOT_ALLOWED,
             "not checked",
             "403 forbidden",
-            "The controller's log and metrics tell whether it can read them.",
+            "The controller's log and metrics show whether it can read them.",
         ),
     ],
 )
