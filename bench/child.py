@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import processes
-from bench.values import Sample, Task, task_from_dict
+from bench.tasks import Sample, Task, task_from_dict
 
 
 class Variant(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.clips import ROOT
 from bench.measure import DISTURBED_SHARE, interleaved, paired
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 _LIMIT_S = 900.0
 

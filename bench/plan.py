@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.clips import FRAMES_PER_S, clip, frames_in
 from bench.peers.model import Boxes, contract_of, video_size
 from bench.server import MODEL, cores, weights
-from bench.values import ServerPlace, Task
+from bench.tasks import ServerPlace, Task
 
 _SEGMENTS_PER_CORE = 2
 _LONGEST_SEGMENT_MS = 30_000

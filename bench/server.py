@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.clips import FOLDER, ROOT
-from bench.values import ServerPlace
+from bench.tasks import ServerPlace
 from videojob.adapters.triton.model_repository import read_model
 from videojob.local.models.paths import cache_folder
 from videojob.local.models.ready import ensure_built

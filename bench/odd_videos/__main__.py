@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from bench.odd_videos import manifests, outside
+from bench.odd_videos.cases import Verdict
 from bench.odd_videos.kinds import ALL
 from bench.odd_videos.measure import made, measure, own_detector
 from bench.odd_videos.page import page
-from bench.odd_videos.values import Verdict
 
 
 def main() -> int:

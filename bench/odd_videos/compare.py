@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bench.odd_videos.values import Box, Case, Found, Interval, Refused, Shown, Verdict
+from bench.odd_videos.cases import Box, Case, Found, Interval, Refused, Shown, Verdict
 
 _ROUNDING_MS = 1
 """Containers whose clock ticks in milliseconds round."""

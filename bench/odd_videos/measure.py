@@ -7,10 +7,10 @@ from pathlib import Path
 
 import onnx
 
+from bench.odd_videos.cases import Case, Verdict
 from bench.odd_videos.compare import judge
 from bench.odd_videos.finder import LABELS, finder
 from bench.odd_videos.product import Detector, add_model, run
-from bench.odd_videos.values import Case, Verdict
 
 
 def made(cases: Sequence[Case], folder: Path) -> list[Path]:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.odd_videos.cases import Case, Interval, Refused, Shown, Truth
 from bench.odd_videos.product import Detector
-from bench.odd_videos.values import Case, Interval, Refused, Shown, Truth
 
 _KIND = "from outside"
 _REFUSAL = "refusal"

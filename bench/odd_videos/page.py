@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.conditions import conditions
+from bench.odd_videos.cases import Verdict
 from bench.odd_videos.manifests import Answer
 from bench.odd_videos.table import counted, manifests_table, markdown_table
-from bench.odd_videos.values import Verdict
 
 _HEAD = """\
 <!-- Written by `python -m bench.odd_videos DIR --write docs/reference/odd-videos.md`. Do not edit. -->

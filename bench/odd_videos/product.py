@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
+from bench.odd_videos.cases import Box, Found, Gap, Interval
 from bench.odd_videos.scene import PRESENCE_GAP_MS
-from bench.odd_videos.values import Box, Found, Gap, Interval
 
 _LIMIT_S = 1800
 _JOB = "odd-videos"

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.odd_videos.cases import Box, Boxes, Interval, Shown
 from bench.odd_videos.finder import LABELS
-from bench.odd_videos.values import Box, Boxes, Interval, Shown
 from support.videos import Spec
 
 FRAMES = 75

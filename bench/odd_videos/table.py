@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.odd_videos.cases import Case, Refused, Verdict
 from bench.odd_videos.manifests import Answer
-from bench.odd_videos.values import Case, Refused, Verdict
 from bench.table import markdown
 
 _HEADINGS = ("kind", "file", "what is odd", "truth", "found", "right")

@@ -19,7 +19,7 @@ import numpy as np
 from bench.child import measured
 from bench.peers.frames import decode_into
 from bench.peers.model import Boxes, Pixels, Session, contract_of, video_size
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 _KEPT_FRAMES = 64  # pictures that inference goes round; real ones, though to this network all cost the same
 _WARM_FRAMES = 3

@@ -10,7 +10,7 @@ from collections import deque
 
 from bench.child import measured
 from bench.peers.ours import connect_to
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.adapters.triton.client import TritonInference
 from videojob.media.parent.rings import RingHolder
 from videojob.ports.decoding import FrameRing

@@ -12,7 +12,7 @@ from bench.child import measured
 from bench.peers.model import Pixels
 from bench.peers.ours import contract_on_server
 from bench.peers.stock import StockClient, outputs_of
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.vision.tensors import ModelContract
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bench.peers.frames import decode_into
 from bench.peers.model import Boxes, contract_of, video_size
 from bench.peers.side_by_side import run_side_by_side
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 _SLOTS = 40  # as many as ours has
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.peers.model import Boxes, Letterbox, contract_of, video_size
 from bench.peers.side_by_side import run_side_by_side
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 
 def run(task: Task) -> Sample:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from bench.child import measured
 from bench.peers.model import contract_of
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.media.parent.decoder import DecoderProcess
 from videojob.media.parent.rings import RingHolder
 from videojob.media.protocol.messages import DecodeReport, DecodeRequest

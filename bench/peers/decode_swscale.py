@@ -11,7 +11,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from bench.peers.model import Boxes, contract_of, video_size
 from bench.peers.side_by_side import run_side_by_side
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 
 def run(task: Task) -> Sample:

@@ -11,7 +11,7 @@ from deface import deface as program
 from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import THRESHOLD, Boxes, contract_of, video_size
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 
 def run(task: Task) -> Sample:

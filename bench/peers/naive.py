@@ -8,7 +8,7 @@ import numpy as np
 from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import Boxes, Letterbox, Session, contract_of, video_size
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 
 def run(task: Task) -> Sample:

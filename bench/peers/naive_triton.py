@@ -10,7 +10,7 @@ from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import Boxes, Letterbox, contract_of, video_size
 from bench.peers.stock import outputs_of, request_of, wanted
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 
 def run(task: Task) -> Sample:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bench import processes
 from bench.child import measured
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.adapters.clock import SystemClock
 from videojob.adapters.triton.client import TritonInference, connect
 from videojob.errors import VideoJobError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.ours import connect_to, job_of, run_record, worker_config
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.adapters.clock import SystemClock
 from videojob.local.sinks import open_sink
 from videojob.media.parent.decoder import DecoderProcess

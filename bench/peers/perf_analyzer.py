@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.child import measured
 from bench.clips import ROOT
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 _INSTALLER = ROOT / "scripts" / "perf-analyzer"
 

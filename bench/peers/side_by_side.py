@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
 from bench.child import measured
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 Work = Callable[[Task], int]
 """Does the work and says how many frames it was."""

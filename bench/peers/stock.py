@@ -14,7 +14,7 @@ from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.frames import DecodeThread
 from bench.peers.model import Boxes, Outputs, Pixels, contract_of, video_size
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 from videojob.vision.tensors import ModelContract
 
 

@@ -10,7 +10,7 @@ from bench import launch
 from bench.measure import ratio_of
 from bench.plan import Plan
 from bench.table import Missing, Row
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 OURS = "decode_ours"
 PEERS = {

@@ -11,7 +11,7 @@ from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import EMULATED, emulated_device, serving_emulated
 from bench.table import Missing, Row
-from bench.values import Sample
+from bench.tasks import Sample
 
 _VARIANTS = {
     "ours": ("ours, from the file to results", 0.97),

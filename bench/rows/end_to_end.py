@@ -15,7 +15,7 @@ from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import MODEL, repository, serving
 from bench.table import Missing, Row
-from bench.values import ServerPlace, Task
+from bench.tasks import ServerPlace, Task
 
 OURS = "ours"
 PEERS = {

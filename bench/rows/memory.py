@@ -13,7 +13,7 @@ from bench.measure import ratio_of
 from bench.plan import Plan
 from bench.server import NOTHING, serving_emulated
 from bench.table import Row
-from bench.values import ServerPlace
+from bench.tasks import ServerPlace
 
 LIMIT_MB = 600.0
 _LONGER = 4

@@ -21,7 +21,7 @@ from bench.peers.ours import connect_to
 from bench.plan import Plan
 from bench.server import EMULATED, serving_emulated
 from bench.table import Row
-from bench.values import Task
+from bench.tasks import Task
 from videojob.adapters.sqlite.sink import SqliteSink
 from videojob.adapters.triton.client import TritonInference
 

@@ -11,7 +11,7 @@ from bench.measure import ratio_of
 from bench.plan import Plan, with_frame_size
 from bench.server import NOTHING, serving_emulated
 from bench.table import Missing, Row
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 _GROUP = 8
 _IN_FLIGHT = 64

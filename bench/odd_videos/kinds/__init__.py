@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds import clocks, damage, geometry, good, keyframes, losses, refused
-from bench.odd_videos.values import Case
 
 ALL: tuple[Case, ...] = (
     *losses.CASES,

@@ -7,9 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds.codecs import H264, MS, VP8
 from bench.odd_videos.scene import FRAMES, at_rate, clip, shown
-from bench.odd_videos.values import Case
 from support.bad_videos import joined_without_care
 from support.joined_videos import numbered_from
 from support.videos import Spec, write_video

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds.codecs import FRAGMENTED, H264, HEVC, MPEG2, MPEG4
 from bench.odd_videos.scene import clip, shown
-from bench.odd_videos.values import Case
 from support import bad_videos as bad
 from support import damaged_streams as damaged
 from support.videos import Spec, write_video

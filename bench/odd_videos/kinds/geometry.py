@@ -12,9 +12,9 @@ from typing import cast
 import av
 from av.video.stream import VideoStream
 
+from bench.odd_videos.cases import Box, Boxes, Case, Shown
 from bench.odd_videos.kinds.codecs import H264, HEVC, MJPEG, MPEG4, VP9
 from bench.odd_videos.scene import FRAME_MS, FRAMES, SIZE, boxes, clip, moved, parts, shown
-from bench.odd_videos.values import Box, Boxes, Case, Shown
 from support.changing_videos import write_changing
 from support.joined_videos import numbered_from
 from support.videos import Spec, configure, encoder_options, pictures

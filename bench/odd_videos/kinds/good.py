@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds.codecs import H264, HEVC, MPEG2
 from bench.odd_videos.scene import FRAMES, clip, parts, shown
-from bench.odd_videos.values import Case
 from support import damaged_streams as damaged
 from support.bad_videos import joined_without_care
 from support.joined_videos import numbered_from

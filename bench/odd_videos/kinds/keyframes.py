@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds.codecs import FFV1, GROUP, H264, MS, VP9
 from bench.odd_videos.scene import FRAMES, clip, shown
-from bench.odd_videos.values import Case
 from support.videos import Spec, write_video
 
 _KIND = "keyframes only"

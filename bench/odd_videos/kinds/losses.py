@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
+from bench.odd_videos.cases import Case
 from bench.odd_videos.kinds.codecs import FRAGMENTED, H264, HEVC, MJPEG, MPEG4, MS
 from bench.odd_videos.scene import FRAMES, SIZE, draw, parts, shown
-from bench.odd_videos.values import Case
 from support.bad_videos import joined_without_care
 from support.joined_videos import joined, numbered_from, on_pid, with_streams
 from support.videos import Spec

@@ -10,9 +10,9 @@ from typing import cast
 import av
 from av.video.stream import VideoStream
 
+from bench.odd_videos.cases import Case, Refused
 from bench.odd_videos.kinds.codecs import H264, MPEG2
 from bench.odd_videos.scene import clip, shown
-from bench.odd_videos.values import Case, Refused
 from support import bad_videos as bad
 from support import forged_videos as forged
 from support import protected_videos as protected

@@ -11,7 +11,7 @@ from bench.__main__ import measured
 from bench.launch import VariantFailed, compare
 from bench.measure import Ratio
 from bench.table import Missing, Row
-from bench.values import Sample, Task
+from bench.tasks import Sample, Task
 
 TASK = Task(Path("small.mp4"), 100, 2, "face_detector", Path("model.onnx"), 5000, Path())
 SAMPLE = Sample(frames=100, wall_s=2.0, cpu_s=1.0)

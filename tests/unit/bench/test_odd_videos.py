@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 import pytest
 from bench.odd_videos import outside
+from bench.odd_videos.cases import Case, Found, Gap, Interval, Refused, Shown, Truth
 from bench.odd_videos.compare import judge
 from bench.odd_videos.finder import LABELS, finder
 from bench.odd_videos.scene import SIZE, boxes, draw, shown
-from bench.odd_videos.values import Case, Found, Gap, Interval, Refused, Shown, Truth
 
 TRUE = shown(numbers=range(20, 32))
 DAMAGED = shown(numbers=range(20, 32), has_gaps=True)
