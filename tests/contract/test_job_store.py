@@ -430,7 +430,7 @@ def test_an_older_epoch_neither_fails_segments_nor_names_the_model(store: Dynamo
         store.describe_model(run, ModelFacts("m", "1", ()))
     assert (store.failures(newer), store.model(newer)) == ((), None)
     stranger = replace(run_record("team.stranger"), epoch=1)
-    with pytest.raises(SinkError, match="never begun"):
+    with pytest.raises(SinkError, match="is not in this store"):
         store.fail(stranger, SegmentFailure(0, 0, {}))
 
 

@@ -207,9 +207,9 @@ def test_older_epoch_is_fenced_off(sink: Sink, run: RunRecord) -> None:
 
 def test_run_that_was_never_begun_cannot_write(sink: Sink) -> None:
     stranger = replace(run_record(), epoch=1)
-    with pytest.raises(SinkError, match="never begun"):
+    with pytest.raises(SinkError, match="is not in this store"):
         sink.commit(stranger, _commits()[0])
-    with pytest.raises(SinkError, match="never begun"):
+    with pytest.raises(SinkError, match="is not in this store"):
         sink.finalise(stranger, b'{"a":1}', None)
 
 

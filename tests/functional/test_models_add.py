@@ -240,7 +240,7 @@ def test_options_come_before_what_the_exporter_wrote(workshop: Workshop) -> None
     contract = done.model.contract()
     assert contract.labels == LABELS
     assert (contract.pixels.long_side, contract.pixels.stride) == (640, 32)
-    assert "those of --labels" in done.notes[0] or "names of --labels count" in done.notes[0]
+    assert "those of --labels" in done.notes[0] or "names of --labels are used" in done.notes[0]
 
 
 @pytest.mark.parametrize("unknown", [-1, 0])

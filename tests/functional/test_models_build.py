@@ -146,6 +146,6 @@ def test_a_persons_own_model_of_that_name_is_not_lost(tmp_path: Path) -> None:
     folder = tmp_path / "face_detector"
     folder.mkdir()
     (folder / "config.pbtxt").write_text('parameters { key: "decoder" value { string_value: "yolo" } }\n')
-    with pytest.raises(SetupError, match="somebody's own"):
+    with pytest.raises(SetupError, match="another model of that name"):
         build("face_detector", tmp_path)
     assert "yolo" in (folder / "config.pbtxt").read_text()
