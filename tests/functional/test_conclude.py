@@ -100,7 +100,7 @@ def test_the_record_of_another_job_is_written_over_and_said(tmp_path: Path) -> N
     outcome, said = concluded(tmp_path, WorkDone())
     assert outcome.state == "Completed"
     assert len(said) == 1
-    assert "is that of another run; it is written anew" in said[0]
+    assert "is that of another run; it is rewritten" in said[0]
     assert recorded(tmp_path) is not None
 
 
