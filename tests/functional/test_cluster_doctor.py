@@ -205,7 +205,7 @@ def test_people_get_a_line_per_check_what_to_do_and_the_counts(world: World) -> 
     lines = done.out.splitlines()
     assert lines[0].startswith("ok           API server             Kubernetes v1.34.4 at https://127.0.0.1:")
     assert any(line.startswith("             -> `aws eks list-pod-identity-associations") for line in lines)
-    assert lines[-1] == "0 problems, 1 warning, 17 ok, 5 not checked"
+    assert lines[-1] == "0 problems, 1 warning, 18 ok, 7 not checked"
 
 
 def test_a_namespace_that_is_no_tenants_lacks_the_workers_account(world: World) -> None:
