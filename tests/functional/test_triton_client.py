@@ -433,7 +433,7 @@ def test_an_embedded_server_that_dies_comes_back_and_gets_requests_and_ring_agai
                     assert first_pixels(reply) == sent_pixels(ring, number)
                 assert inference.transport == "shared-memory"
                 assert still_running(before.processes[1:], 0) == [], "nothing of the dead server is left"
-        assert server.log_path.read_text(encoding="utf-8").count("started again") == 2
+        assert server.log_path.read_text(encoding="utf-8").count("; restarted, ") == 2
         last = traces(server.supervisor_pid)
     assert last.left(0) == []
 
