@@ -44,7 +44,7 @@ class Costs:
 
 def node_usd(price: Price, seconds: float, nodes: int = 1) -> Decimal:
     """What nodes cost for some seconds; EC2 bills at least a minute of each."""
-    return price.usd_per_h * Decimal(max(60.0, seconds)) * nodes / _H
+    return time_usd(price, max(60.0, seconds), nodes)
 
 
 def time_usd(price: Price, seconds: float, nodes: int = 1) -> Decimal:
