@@ -306,7 +306,7 @@ MISFITS: list[tuple[str, Callable[[], ModelProto], dict[str, Any], type[VideoJob
         lambda: answering(YOLO),
         {"name": "face_detector"},
         SetupError,
-        "comes with",
+        "is a built-in model",
         "--name",
     ),
     ("weights missing", lambda: external("away.bin"), {}, ModelLoadFailed, "'away.bin' are missing", "beside"),
