@@ -10,14 +10,17 @@ from videojob.planning.cost.instance_types import InstanceType
 from videojob.planning.cost.offers import Offer, OfferTable
 from videojob.planning.cost.price import Precision, Price, PriceSource
 from videojob.planning.cost.small_prices import SmallPrices
-from videojob.planning.installation import CapacityType
+from videojob.planning.installation import Accelerator, CapacityType
 from videojob.planning.placement.plan.search import Question
 from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings, WorkerNeeds
 from videojob.planning.placement.plan.workload import Decoding, Workload
 from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
 from videojob.planning.throughput.rate import ColdStart, Figure, Origin
 
-MODEL = ModelOnHardware("detector", "sha256:0", 640 * 640, "tensorrt", replica_cpus=3)
+MODELS: dict[Accelerator, ModelOnHardware] = {
+    "cpu": ModelOnHardware("detector", "sha256:0", 640 * 640, "onnxruntime", replica_cpus=3),
+    "gpu": ModelOnHardware("detector", "sha256:0", 640 * 640, "tensorrt"),
+}
 H264 = VideoKind("h264", 1920 * 1080)
 GPU_SPEEDS = {"t4": 400.0, "l4": 680.0, "l40s": 1800.0}
 CPU_SPEEDS = {"c7i": 11.0, "m5": 5.5, "c7g": 8.25}
@@ -45,7 +48,7 @@ class KnownSpeeds:
     spread: float = 0.1
 
     def replica(self, model: ModelOnHardware, hardware: InstanceType) -> Figure | None:
-        if hardware.gpu:
+        if not model.replica_cpus:
             rate = self.gpus.get(hardware.gpu)
         else:
             rate = self.cpus.get(hardware.family)
@@ -57,8 +60,8 @@ class KnownSpeeds:
         return figure(self.decode_per_s, self.spread)
 
     def start(self, model: ModelOnHardware, hardware: InstanceType) -> ColdStart:
-        del model
-        share = 1.0 if hardware.gpu else 0.4
+        del hardware
+        share = 0.4 if model.replica_cpus else 1.0
         part = figure(share * self.start_s / 3, self.spread)
         return ColdStart(node=part, image=part, model=part)
 
@@ -153,7 +156,7 @@ AROUND = Surroundings(
 def work(frames: int, segments: int | None = None) -> Workload:
     """Frames of 1080p at 640 px, all of which are decoded; half a minute of 25 a second to a segment."""
     count = max(1, frames // 750) if segments is None else segments
-    return Workload(MODEL, frames, 640 * 640 * 3, (Decoding(H264, frames),), count, frames // 250, count * 4)
+    return Workload(MODELS, frames, 640 * 640 * 3, (Decoding(H264, frames),), count, frames // 250, count * 4)
 
 
 ANYTHING = Allowed()

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videojob.adapters.files.package_data import offers, published_speeds, small_prices
@@ -17,9 +17,10 @@ from videojob.errors import NoFrames, VideoJobError
 from videojob.local.host import usable_cpus
 from videojob.local.models.catalogue import CatalogueEntry
 from videojob.media.parent.decoder import DecoderProcess
+from videojob.planning.installation import Accelerator
 from videojob.planning.placement.plan.search import Question
 from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings
-from videojob.planning.placement.plan.workload import Decoding, Workload
+from videojob.planning.placement.plan.workload import GETS_OF_SEGMENT, WRITES_OF_SEGMENT, Decoding, Workload
 from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
 from videojob.ports.inputs import FetchedInput, Paging
 from videojob.video.identity import run_settings
@@ -32,8 +33,6 @@ from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Reque
 from videojob.worker.steps.probing import probe_patiently
 
 _PAGING = Paging(disk_bytes=64 << 20, block_bytes=64 << 10, ahead_bytes=64 << 10)
-_GETS_OF_SEGMENT = 4  # blocks of a few MB each (docs/reference/benchmarks.md)
-_WRITES_OF_SEGMENT = 1  # one item of up to a KB
 _GPU = ReplicaNeeds(millicpu=2000, memory_mib=6144, gpus=1, max_replicas=10)
 _CPU = ReplicaNeeds(millicpu=3000, memory_mib=3072, max_replicas=10)
 
@@ -145,22 +144,29 @@ def workload(job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, c
         decoded[kind] = decoded.get(kind, 0) + (requested if keyframes_only else info.frames_estimate)
         pixels += requested * _input_pixels(info, contract.pixels)
     segments = len(cut(list(infos), target_ms=settings.segment_ms))
-    on_hardware = ModelOnHardware(
-        model=model.name,
-        digest=contract.digest,
-        input_pixels=pixels // frames,
-        backend="onnxruntime",
-        replica_cpus=_CPU.millicpu / 1000,
-    )
     return Workload(
-        model=on_hardware,
+        models=_on_hardware(model, contract, pixels // frames),
         frames=frames,
         frame_bytes=3 * pixels // frames,
         decodings=tuple(Decoding(kind, count) for kind, count in decoded.items()),
         segments=segments,
-        write_units=segments * _WRITES_OF_SEGMENT,
-        get_requests=segments * _GETS_OF_SEGMENT,
+        write_units=segments * WRITES_OF_SEGMENT,
+        get_requests=segments * GETS_OF_SEGMENT,
     )
+
+
+def _on_hardware(
+    model: CatalogueEntry, contract: ModelContract, input_pixels: int
+) -> dict[Accelerator, ModelOnHardware]:
+    """As docs/guides/install-eks.md serves it: ONNX Runtime on CPUs, on GPUs TensorRT with a volume for engines."""
+    on_cpu = ModelOnHardware(
+        model=model.name,
+        digest=contract.digest,
+        input_pixels=input_pixels,
+        backend="onnxruntime",
+        replica_cpus=_CPU.millicpu / 1000,
+    )
+    return {"cpu": on_cpu, "gpu": replace(on_cpu, backend="tensorrt", replica_cpus=0.0, keeps_engines=True)}
 
 
 def _input_pixels(info: VideoInfo, pixels: PixelInput) -> int:

@@ -42,7 +42,8 @@ class Catalogue:
     def start(self, model: ModelOnHardware, hardware: InstanceType) -> ColdStart:
         """As in `lookup.Speeds`."""
         free = self.seeds.start("free", "", "")
-        engine = self._part(Quantity.ENGINE, model, hardware) if model.backend == _TENSORRT else None
+        builds = model.backend == _TENSORRT and not model.keeps_engines
+        engine = self._part(Quantity.ENGINE, model, hardware) if builds else None
         return ColdStart(
             self._known_part(Quantity.NODE, model, hardware),
             self._known_part(Quantity.IMAGE, model, hardware),

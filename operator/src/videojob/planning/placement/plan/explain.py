@@ -65,7 +65,8 @@ def notices(plan: Plan, question: Question, now_s: float) -> list[str]:
         words.append(f"Prices are of the static table, {days} days old; AWS may charge others now.")
     if price.precision.value != "this zone":
         words.append(f"The price of {plan.chosen.way.server.type.name} is of {price.precision.value}.")
-    rate = question.speeds.replica(question.work.model, plan.chosen.way.server.type)
+    way = plan.chosen.way
+    rate = question.speeds.replica(question.work.models[way.accelerator], way.server.type)
     if rate is not None:
         words.append(
             f"One replica is expected to answer {rate.mean:.0f} frames/s ({rate.low:.0f} to {rate.high:.0f}), "

@@ -96,7 +96,7 @@ class Evaluator:
 
     def __init__(self, work: Workload, around: Surroundings, speeds: Speeds, small: SmallPrices) -> None:
         self._work, self._around, self._speeds, self._small = work, around, speeds, small
-        self._paces: dict[tuple[str, str], tuple[_Pace, _Pace] | None] = {}
+        self._paces: dict[tuple[Accelerator, str, str], tuple[_Pace, _Pace] | None] = {}
 
     def outcome(self, way: Way) -> Outcome | None:
         """What a way comes to; None when nothing says how fast its hardware is."""
@@ -143,17 +143,18 @@ class Evaluator:
         return min(fits)
 
     def _paces_of(self, way: Way) -> tuple[_Pace, _Pace] | None:
-        key = way.server.type.name, "" if way.workers is None else way.workers.type.name
+        key = way.accelerator, way.server.type.name, "" if way.workers is None else way.workers.type.name
         if key not in self._paces:
             self._paces[key] = self._asked(way)
         return self._paces[key]
 
     def _asked(self, way: Way) -> tuple[_Pace, _Pace] | None:
         work, server = self._work, way.server.type
-        rate = self._speeds.replica(work.model, server)
+        model = work.models[way.accelerator]
+        rate = self._speeds.replica(model, server)
         if rate is None:
             return None
-        start = self._speeds.start(work.model, server)
+        start = self._speeds.start(model, server)
         parts = [one for one in (start.node, start.image, start.model, start.engine) if one is not None]
         worker = server if way.workers is None else way.workers.type
         found = []

@@ -140,10 +140,11 @@ def _joined(
 def _merits(
     question: Question, evaluator: Evaluator, candidate: Candidate
 ) -> tuple[float, float, float, float, int] | None:
-    rate = question.speeds.replica(question.work.model, candidate.offer.type)
+    model = question.work.models[candidate.accelerator]
+    rate = question.speeds.replica(model, candidate.offer.type)
     if rate is None:
         return None
-    start = question.speeds.start(question.work.model, candidate.offer.type)
+    start = question.speeds.start(model, candidate.offer.type)
     parts = [one for one in (start.node, start.image, start.model, start.engine) if one is not None]
     mean_s, high_s = sum(one.mean for one in parts), sum(one.high for one in parts)
     per_node = evaluator.replicas_on(Way(candidate.accelerator, candidate.offer, 1))

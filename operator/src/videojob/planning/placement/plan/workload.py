@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from videojob.planning.installation import Accelerator
 from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
+
+GETS_OF_SEGMENT = 4
+"""Requests for the bytes of one segment: blocks of a few MB each (docs/reference/benchmarks.md)."""
+WRITES_OF_SEGMENT = 1
+"""Write units of its result: one item of up to a KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Workload:
     """The whole job, or what is left of it.
 
     Attributes:
-        model: which answers the frames.
+        models: which answers the frames, as it is served on each kind of hardware.
         frames: that go to the model.
         frame_bytes: of one of them on its way from a worker to a server.
         decodings: all videos by kind.
@@ -34,7 +41,7 @@ class Workload:
         get_requests: for the videos' bytes.
     """
 
-    model: ModelOnHardware
+    models: Mapping[Accelerator, ModelOnHardware]
     frames: int
     frame_bytes: int
     decodings: tuple[Decoding, ...]
