@@ -14,7 +14,7 @@ ifeq ($(origin KUBECONFIG),command line)
 export VIDEOJOB_TEST_KUBECONFIG := $(KUBECONFIG)
 endif
 
-.PHONY: help setup samples test-tools demo test test-rules test-contract test-servers test-videos test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos format clean
+.PHONY: help setup samples test-tools demo test test-rules test-contract test-servers test-videos test-clusters test-unit test-e2e e2e-cluster check verify generate bench soak odd-videos prices format clean
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -98,6 +98,9 @@ soak: test-tools  ## large runs against their limits, one table; NAMES="control 
 
 odd-videos: $(STAMP)  ## odd videos against the truth, one table; DIR=folder also others' cases
 	@$(BIN)/python -m bench.odd_videos $(DIR)
+
+prices: $(STAMP)  ## write current prices into the static table; needs Go, or AWS credentials
+	@$(BIN)/python scripts/prices
 
 format: $(STAMP)  ## format, and fix what ruff can fix
 	$(BIN)/ruff format . $(SCRIPTS)

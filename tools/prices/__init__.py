@@ -1,0 +1,1 @@
+"""The static table of prices is made current here: `make prices`."""
