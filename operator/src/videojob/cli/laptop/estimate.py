@@ -22,6 +22,7 @@ from videojob.planning.placement.plan.choose import Plan
 from videojob.planning.placement.plan.explain import dollars, duration, hardware, in_two_sentences, notices
 from videojob.planning.placement.plan.make import make_plan
 from videojob.planning.placement.plan.option import Outcome
+from videojob.planning.placement.plan.refusal import type_problems, why_no_plan
 from videojob.planning.placement.plan.relax import NoPlan
 from videojob.planning.placement.plan.search import Question, outcomes
 from videojob.printable import printable
@@ -66,9 +67,7 @@ def estimate(
     found = make_plan(asked)
     now_s = SystemClock().now_s()
     if isinstance(found, NoPlan):
-        raise NoPlacement(
-            "no hardware meets the deadline and the budget", hint=" ".join(found.changes) or "Allow more hardware."
-        )
+        raise NoPlacement(why_no_plan(asked), hint=" ".join(found.changes) or "Allow more hardware in spec.compute.")
     if as_json:
         write_json(document(found, asked, headers, now_s))
     else:
@@ -95,7 +94,7 @@ def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dic
         "runnersUp": [_as_dict(one.outcome) | {"why": one.why} for one in plan.runners_up],
         "onDemandUsd": None if on_demand is None else _amount(on_demand.usd),
         "alwaysOnUsdPerMonth": None if always_on is None else _amount(always_on),
-        "notices": [*headers.notices, *notices(plan, asked, now_s)],
+        "notices": _all_notices(plan, asked, headers, now_s),
     }
 
 
@@ -154,7 +153,13 @@ def _show(plan: Plan, asked: Question, headers: Headers, now_s: float) -> None:
         tell(out, f"On demand alone: {dollars(on_demand.usd)} ({hardware(on_demand)}).")
     if always_on is not None:
         tell(out, f"A GPU that is never turned off: {dollars(always_on)} a month.")
-    _tell_notices(headers, [*headers.notices, *notices(plan, asked, now_s)], lambda text: tell(out, text))
+    _tell_notices(headers, _all_notices(plan, asked, headers, now_s), lambda text: tell(out, text))
+
+
+def _all_notices(plan: Plan, asked: Question, headers: Headers, now_s: float) -> list[str]:
+    """What is left out, then how far the figures can be trusted."""
+    unused = [f"spec.compute.instanceTypes: {one}." for one in type_problems(asked)]
+    return [*headers.notices, *unused, *notices(plan, asked, now_s)]
 
 
 def _parts(outcome: Outcome) -> Table:

@@ -44,4 +44,8 @@ def refuse_other_currencies(region: str) -> None:
         PricesUnavailable: naming the currency.
     """
     if region.startswith("cn-"):
-        raise PricesUnavailable(f"AWS bills {region} in CNY, and only prices in USD can be compared", retryable=False)
+        raise PricesUnavailable(
+            f"AWS bills {region} in CNY, and only prices in USD can be compared",
+            hint="Only regions that AWS bills in USD have prices.",
+            retryable=False,
+        )
