@@ -109,6 +109,8 @@ def test_the_controller_may_do_its_work(release: Cluster, verb: str, resource: s
         ("get", "coordination.k8s.io/leases", "kube-system", "kube-scheduler"),
         ("delete", "nodes", "", "a"),
         ("patch", "nodes", "", "a"),
+        ("patch", "karpenter.sh/nodepools", "", "a"),
+        ("delete", "karpenter.sh/nodepools", "", "a"),
         ("patch", "apiextensions.k8s.io/customresourcedefinitions", "", "videojobs.videojob.dev"),
         ("list", "namespaces", "", ""),
         ("delete", "namespaces", "", "a"),

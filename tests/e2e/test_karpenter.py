@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from support.cluster.karpenter import ZONES, instance_types
 from support.cluster.karpenter_world import GPUS, SLOW, KarpenterWorld, karpenter_world
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import Job
+from videojob.planning.placement.plan.explain import dollars
 
 TYPE = "node.kubernetes.io/instance-type"
 PAID = "karpenter.sh/capacity-type"
@@ -264,7 +266,12 @@ def test_the_status_goes_through_the_stages_of_a_job(ended: Life) -> None:
     demand_order(ended.reasons, ["ProvisioningGPU", "LoadingModel", "Processing", "Completed"])
     placement = ended.job.status["placement"]
     assert (placement["instanceType"], placement["capacityType"], placement["gpus"]) == ("g4dn.xlarge", "spot", 0)
-    assert placement["why"] == "spec.compute.accelerator asks for gpu"
+    assert placement["why"].startswith("The cheapest is 1 x g4dn.xlarge (spot)")
+    assert {one["instanceType"] for one in placement["runnersUp"]} >= {"g5.xlarge", "g6.xlarge"}
+    cost = ended.job.status["cost"]
+    assert 0 < float(cost["forecastLow"]) <= float(cost["forecast"]) <= float(cost["forecastHigh"])
+    assert cost["priceSource"] == "static"
+    assert ended.job.status["columns"]["cost"] == f"~{dollars(Decimal(cost['forecast']))}"
 
 
 def test_events_tell_of_each_node_that_is_needed_and_of_the_one_that_came(ended: Life) -> None:

@@ -24,6 +24,7 @@ from videojob.kube.names import server_name
 from videojob.kube.render.servers import server_deployment
 from videojob.planning.fleet.replicas import ServerDesired
 from videojob.planning.installation import Installation
+from videojob.planning.placement.market import Market, NoMarket
 from videojob.planning.state.placement import ServerKey
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
@@ -94,6 +95,7 @@ class JobDesk:
     """See the module.
 
     Attributes:
+        market: what there is to choose from by price; None for nothing.
         folds: what was asked to be folded.
         changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
         learned: what folded jobs told of speeds.
@@ -111,13 +113,14 @@ class JobDesk:
         self.connected: list[str] = []
         self.demands = Demands()
         self.folds = FakeFolds()
+        self.market: Market | NoMarket | None = None
         self.use(installation)
 
     def use(self, installation: Installation, *backends: Backend) -> None:
         """Starts the controller anew, with this configuration, and with backends besides pods."""
         self.installation = installation
-        stores = Stores(self._connect, self.clock)
-        observer = Observer(self.cluster, stores, installation, ServerObserver(self.cluster, installation, self.clock))
+        stores, servers = Stores(self._connect, self.clock), ServerObserver(self.cluster, installation, self.clock)
+        observer = Observer(self.cluster, stores, installation, servers, lambda _job: self.market)
         self.demands = Demands()
         self.reconciler = JobReconciler(
             self.cluster,

@@ -132,6 +132,12 @@
   resources: [nodes]
   verbs: [get]
 {{- end }}
+{{- if and .Values.rbac.nodePools (ne .Values.karpenter.flavor "none") }}
+# Which instance types may be launched for a job, and how much of the limits is left: it chooses among these by price.
+- apiGroups: [karpenter.sh]
+  resources: [nodepools]
+  verbs: [list]
+{{- end }}
 {{- if eq .Values.scope "cluster" }}
 # So that it observes when the CRD is created or deleted.
 - apiGroups: [apiextensions.k8s.io]

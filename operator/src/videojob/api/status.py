@@ -78,19 +78,26 @@ class CostBreakdown(Model):
 
 
 class Cost(Model):
-    """What the job costs, in US dollars. This version does not fill it."""
+    """What the job costs, in US dollars, where it was placed by price."""
 
     accrued: DecimalText | None = None
-    """Spent so far."""
+    """Spent so far. This version does not fill it."""
     forecast: DecimalText | None = None
-    """Expected in all, at the end."""
+    """Expected in all, at the end, as it was when the job was placed."""
+    forecast_low: DecimalText | None = None
+    """The forecast of the cheapest instances that may be launched."""
+    forecast_high: DecimalText | None = None
+    """In nine of ten cases it costs less, on whichever of these instances."""
     breakdown: CostBreakdown | None = None
     wasted: DecimalText | None = None
     """Part of the accrued cost for work that was lost or for capacity that waited."""
-    price_source: Literal["karpenter", "aws", "static"] | None = None
-    """Where the prices are from."""
+    price_source: Literal["karpenter", "aws", "static", "values"] | None = None
+    """Where the price of the chosen instances is from: Karpenter's metrics, AWS' price APIs, the static table, or the
+    chart's values."""
     price_time: Annotated[Timestamp, Field(json_schema_extra={"format": "date-time"})] | None = None
-    """When those prices were read."""
+    """When the source stated that price."""
+    price_precision: ShortText | None = None
+    """What that price was made of, as "this zone", or "another region, scaled"."""
 
 
 class RunnerUp(Model):
@@ -144,8 +151,14 @@ class Placement(Model):
     """The run that it was chosen for; within it, it does not change once a worker has started."""
     server: ChosenServer | None = None
     """The inference server that was chosen for that run."""
+    replica_frames_per_second: DecimalText | None = None
+    """What one replica of the server is expected to answer, where the placement was chosen by price."""
+    finish_seconds: Count | None = None
+    """From the choice to the results, as expected then."""
+    finish_seconds_p90: Count | None = None
+    """The same in nine of ten cases."""
     runners_up: Annotated[Items[RunnerUp], Field(max_length=10), ListType("atomic")] = ()
-    """The next best placements. This version fills none."""
+    """The next best placements, the cheapest first, where the placement was chosen by price."""
 
 
 class ResultsLocation(Model):
@@ -175,7 +188,7 @@ class Columns(Model):
     eta: ShortText = "-"
     """Time to the end, as in "23s"."""
     cost: ShortText = "-"
-    """Spent so far, as in "$0.07"; "-" in this version."""
+    """Expected in all, as in "~$0.07"; "-" where the job was placed without prices."""
 
 
 class Stall(Model):

@@ -34,8 +34,8 @@ from videojob.planning.installation import (
     ServerVariant,
     WorkerSettings,
 )
-from videojob.planning.placement.choice import bytes_of
 from videojob.planning.placement.gpus import gpu_models
+from videojob.planning.placement.quantities import bytes_of
 from videojob.results.stored.retention import DAY_S
 
 T = TypeVar("T")

@@ -16,6 +16,7 @@ from videojob.adapters.files.package_data import throughput_seeds
 from videojob.controller.fleet.demands import Demands
 from videojob.controller.fleet.servers import ServerObserver, ServerReconciler
 from videojob.controller.jobs.folds import FoldLimits, Folds
+from videojob.controller.jobs.market import MarketReader
 from videojob.controller.jobs.observe import Observer
 from videojob.controller.jobs.pods import Pods
 from videojob.controller.jobs.reconcile import JobReconciler
@@ -116,13 +117,16 @@ class Lead:
         installation, cluster, clock = outside.installation, outside.cluster, outside.clock
         self._demands = Demands()
         server_observer = ServerObserver(cluster, installation, clock)
-        observer = Observer(cluster, outside.stores, installation, server_observer)
+        self._speeds = SpeedKeeper(cluster, clock, installation.server_namespace, throughput_seeds())
+        market = MarketReader(
+            cluster, installation, clock, outside.prices, self._speeds, server_observer, self._demands
+        )
+        observer = Observer(cluster, outside.stores, installation, server_observer, market.read)
         self._servers = ServerReconciler(cluster, installation, clock, self._demands, server_observer)
         self._folds = Folds(self._folded, outside.fold_limits)
         self._scope = _scope_of(outside, options, self._scope_is)
         self._claims = Claims(cluster, clock, installation.controller_name, self._scope, outside.metrics.show_foreign)
         self._notices = Notices(EventPoster(outside.side, clock), installation.server_namespace)
-        self._speeds = SpeedKeeper(cluster, clock, installation.server_namespace, throughput_seeds())
         self._jobs = JobReconciler(
             cluster,
             installation,

@@ -28,6 +28,7 @@ EPOCH = f"{GROUP}/epoch"
 BATCH = f"{GROUP}/batch"
 SERVER_KEY = f"{GROUP}/server-key"
 PLACEMENT_REASON = f"{GROUP}/placement-reason"
+REPLICA_SPEED = f"{GROUP}/replica-frames-per-second"
 OLD_CANARY = f"{GROUP}/canary"
 """Label of a VideoJob that older releases made for themselves; it means nothing any more."""
 SPEEDS = "videojob-speeds"
@@ -154,6 +155,11 @@ def server_key_from_text(text: str) -> ServerKey:
     if not all(isinstance(word, str) for word in words) or type(key.version) is not int:
         raise TypeError(f"no server's key: {text}")
     return key
+
+
+def model_label(name: str) -> str:
+    """Value of the label `MODEL` of a model's servers; others may have the same."""
+    return _label_value(name)
 
 
 def _label_value(text: str) -> str:

@@ -21,6 +21,7 @@ from videojob.planning.installation import Accelerator
 from videojob.planning.placement.plan.search import Question
 from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings
 from videojob.planning.placement.plan.workload import GETS_OF_SEGMENT, WRITES_OF_SEGMENT, Decoding, Workload
+from videojob.planning.placement.priced import allowed_by
 from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
 from videojob.ports.inputs import FetchedInput, Paging
 from videojob.video.identity import run_settings
@@ -33,8 +34,8 @@ from videojob.worker.steps.inputs import FailedInput, InputResolver, Item, Reque
 from videojob.worker.steps.probing import probe_patiently
 
 _PAGING = Paging(disk_bytes=64 << 20, block_bytes=64 << 10, ahead_bytes=64 << 10)
-_GPU = ReplicaNeeds(millicpu=2000, memory_mib=6144, gpus=1, max_replicas=10)
-_CPU = ReplicaNeeds(millicpu=3000, memory_mib=3072, max_replicas=10)
+_GPU = ReplicaNeeds(millicpu=2000, memory_mib=6144, gpus=1, max_replicas=10, idle_s=150.0)
+_CPU = ReplicaNeeds(millicpu=3000, memory_mib=3072, max_replicas=10, idle_s=90.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def question_of(
     """
     around = Surroundings(replica={"cpu": _CPU, "gpu": _GPU})
     work = workload(job, infos, model, contract)
-    return Question(work, allowed(job.spec), around, offers(region), small_prices(region), published_speeds())
+    return Question(work, _allowed(job.spec), around, offers(region), small_prices(region), published_speeds())
 
 
 def workload(job: VideoJob, infos: Sequence[VideoInfo], model: CatalogueEntry, contract: ModelContract) -> Workload:
@@ -174,16 +175,8 @@ def _input_pixels(info: VideoInfo, pixels: PixelInput) -> int:
     return place.width * place.height
 
 
-def allowed(spec: VideoJobSpec) -> Allowed:
-    """What the spec allows, seen from the job's start."""
-    compute, limits = spec.compute, spec.compute.limits
-    return Allowed(
-        accelerators=("cpu", "gpu") if compute.accelerator == "auto" else (compute.accelerator,),
-        capacity_types=tuple(sorted(compute.capacity_types or ())),
-        instance_types=tuple(sorted(compute.instance_types or ())),
-        gpus=None if limits is None else limits.gpus,
-        cpus=None if limits is None else limits.cpus,
-        workers=None if limits is None else limits.workers,
-        deadline_s=None if spec.deadline is None else float(spec.deadline.complete_within.seconds),
-        max_usd=None if spec.budget is None else spec.budget.max_cost.decimal,
-    )
+def _allowed(spec: VideoJobSpec) -> Allowed:
+    """Seen from the job's start."""
+    accelerator = spec.compute.accelerator
+    kinds: tuple[Accelerator, ...] = ("cpu", "gpu") if accelerator == "auto" else (accelerator,)
+    return allowed_by(spec, kinds, None if spec.deadline is None else float(spec.deadline.complete_within.seconds))

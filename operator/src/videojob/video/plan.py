@@ -191,6 +191,21 @@ def planned_video_from_dict(values: Mapping[str, Any]) -> PlannedVideo:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedFrames:
+    """What the videos of one codec give a decoder to do.
+
+    Attributes:
+        codec: FFmpeg's name.
+        frames: estimate of the frames that are decoded, whether or not sampling asks for them.
+        pixels: of one of them as it is stored, a mean.
+    """
+
+    codec: str
+    frames: int
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlanHead:
     """The plan of a job at a glance.
 
@@ -205,6 +220,7 @@ class PlanHead:
         error: `VideoJobError.as_dict()` when nothing can be run.
         longest_ms: of the longest segment; 0 when nothing tells, as in plans of earlier releases.
         keys: version of the keys that the plan and its run are stored under.
+        decoded: what is decoded, by codec; empty in plans of earlier releases.
     """
 
     attempt: int
@@ -218,6 +234,7 @@ class PlanHead:
     error: Mapping[str, Any] | None = None
     longest_ms: int = 0
     keys: int = NEWEST_KEYS
+    decoded: tuple[DecodedFrames, ...] = ()
 
 
 def sampled_frames(info: VideoInfo, settings: RunSettings) -> int:
@@ -260,3 +277,15 @@ def is_settled(segment: Segment, committed: Collection[int], failed: Mapping[int
     """
     failure = failed.get(segment.video)
     return segment.index in committed or (failure is not None and failure.segment <= segment.index)
+
+
+def decoded_frames(infos: Iterable[VideoInfo], settings: RunSettings) -> tuple[DecodedFrames, ...]:
+    """What decoding these videos takes, by codec, in the order of their names."""
+    found: dict[str, tuple[int, int]] = {}
+    for info in infos:
+        frames = sampled_frames(info, settings) if settings.sampling.keyframes_only else info.frames_estimate
+        known = found.get(info.codec, (0, 0))
+        found[info.codec] = known[0] + frames, known[1] + frames * info.width * info.height
+    return tuple(
+        DecodedFrames(codec, frames, pixels // max(1, frames)) for codec, (frames, pixels) in sorted(found.items())
+    )

@@ -25,7 +25,7 @@ from videojob.kube.names import (
 from videojob.kube.render.events import event_of
 from videojob.kube.render.jobs import config_map, plan_job, work_job
 from videojob.planning.installation import WorkerSettings
-from videojob.planning.placement.choice import bytes_of
+from videojob.planning.placement.quantities import bytes_of
 from videojob.planning.placement.tables import results_table
 from videojob.planning.state.desired import EventDesired
 from videojob.planning.state.ending import Ending

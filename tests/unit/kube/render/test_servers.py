@@ -21,7 +21,7 @@ from videojob.planning.installation import (
     S3Source,
     ServerVariant,
 )
-from videojob.planning.placement.choice import bytes_of
+from videojob.planning.placement.quantities import bytes_of
 from videojob.planning.state.placement import ServerKey
 
 CPU_KEY = ServerKey("face_detector", 1, "cpu")

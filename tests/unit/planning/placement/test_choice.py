@@ -14,7 +14,6 @@ from videojob.planning.installation import AcceleratorSettings, WorkerSettings
 from videojob.planning.placement.choice import (
     GPU_PAYS_FROM_FRAMES,
     Pace,
-    cpus_of,
     frames_of,
     most_replicas,
     pace,
@@ -22,6 +21,7 @@ from videojob.planning.placement.choice import (
     worker_count,
 )
 from videojob.planning.placement.gpus import gpu_models
+from videojob.planning.placement.quantities import cpus_of
 from videojob.planning.state.last_status import LastStatus
 
 

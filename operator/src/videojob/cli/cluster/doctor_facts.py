@@ -27,7 +27,7 @@ from videojob.kube.doctor.findings import NotRead, Object
 from videojob.kube.doctor.installation import Right
 from videojob.kube.doctor.nodes import Flavour, NodeFacts, class_of, gpu_families
 from videojob.kube.doctor.surroundings import MonitoringFacts, QueueFacts
-from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODES, VIDEOJOBS, Kind
+from videojob.kube.kinds import CONFIG_MAPS, DEPLOYMENTS, LEASES, NODE_POOLS, NODES, VIDEOJOBS, Kind
 from videojob.kube.names import APP, COMPONENT, MANAGER
 from videojob.planning.cost.karpenter_metrics import parse_karpenter
 from videojob.planning.cost.offers import on_demand_of
@@ -47,7 +47,6 @@ _CRDS = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=
 _NAMESPACES = Kind("v1", "namespaces", namespaced=False)
 _ACCOUNTS = Kind("v1", "serviceaccounts")
 _DAEMON_SETS = Kind("apps/v1", "daemonsets")
-_POOLS = Kind("karpenter.sh/v1", "nodepools", namespaced=False)
 _QUEUES = Kind("kueue.x-k8s.io/v1beta1", "localqueues")
 _PROMETHEUSES = Kind("monitoring.coreos.com/v1", "prometheuses")
 _MONITORS = {
@@ -179,7 +178,7 @@ class FactReader:
     def nodes(self, flavour: Flavour, *, needs_gpu: bool) -> NodeFacts:
         """Everything about nodes and what makes them."""
         made = flavour != "none"
-        pools = self._list(_POOLS) if made else []
+        pools = self._list(NODE_POOLS) if made else []
         refs = [] if isinstance(pools, NotRead) else sorted({class_of(one) for one in pools})
         return NodeFacts(
             flavour=flavour,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from videojob.api.videojob import VideoJob
@@ -14,7 +15,8 @@ from videojob.kube.names import results_uid
 from videojob.planning.diagnosis.messages import described
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.stall import LEAST_BOUND_S
-from videojob.planning.placement.pinned import placed
+from videojob.planning.placement.market import Market, NoMarket
+from videojob.planning.placement.pinned import is_due, placed
 from videojob.planning.state.backend import BackendObserved
 from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.stored_job import StoredJob
@@ -29,12 +31,17 @@ _SUSPECT_S, _SUSPECT_AGE_S = LEAST_BOUND_S / 2, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Reads for `planning.lifecycle.decide`."""
+    """Reads for `planning.lifecycle.decide`.
+
+    Attributes:
+        market: what a choice by price is made from, read when one is due; None where prices decide nothing.
+    """
 
     cluster: Cluster
     stores: Stores
     installation: Installation
     servers: ServerObserver
+    market: Callable[[VideoJob], Market | NoMarket | None] = lambda _job: None
 
     def observe(self, stored: StoredJob, backend: Backend) -> Observed:
         """All that is to be seen now; of a job that is over only what might be left of it.
@@ -83,7 +90,8 @@ class Observer:
 
     def _placed(self, stored: StoredJob, observed: Observed) -> Observed:
         """The same with the job's placement, and with its server as it is."""
-        found = placed(stored, observed, self.installation)
+        market = self.market(stored.job) if is_due(stored, observed, self.installation) else None
+        found = placed(stored, observed, self.installation, market)
         if found.placement is None or found.head is None or found.head.error is not None:
             return found
         return replace(found, server=self.servers.observe(found.placement.key))

@@ -36,7 +36,7 @@ from videojob.planning.diagnosis.messages import described
 from videojob.planning.installation import DEFAULT_CONTROLLER, Installation
 from videojob.planning.lifecycle.decide import decide, snapshot_of
 from videojob.planning.lifecycle.rejected import held_up
-from videojob.planning.placement.choice import cpus_of
+from videojob.planning.placement.quantities import cpus_of
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.observed import Observed, ResultsObserved
 from videojob.planning.state.placement import ServerKey
@@ -176,11 +176,9 @@ class JobReconciler(Reconciler):
         backend = next((one for one in self.backends if one.name == job.spec.compute.backend), self.backends[0])
         snapshot, desired = self._decided(stored, backend)
         observed, work = snapshot.observed, desired.backend
-        if work is not None and work.starts and (job.status is None or job.status.start_time is None):
-            # From startTime on the spec may not change. Whoever reads the job after that begins its work, so that this
-            # does what the job shows: an edit comes before, and fails this write, or is refused.
+        if work is not None and work.starts and _is_unrecorded(job, observed):
             self._tell(job, desired)
-            self._write(stored, raw, observed, desired)
+            self._write(stored, raw, observed, desired, at_once=True)
             return 0.0
         if observed.backend.is_working:
             self._demand(key, desired, observed)  # first: whatever becomes of the rest, workers keep their server
@@ -329,7 +327,7 @@ class JobReconciler(Reconciler):
         since_s = _STATUS_EVERY_S if written is None else now_s - written.at_s
         # What is worth a write at once: from the start on the spec may not change, and the end is waited for.
         is_new = any((name in status) != (name in before) for name in ("startTime", "completionTime"))
-        is_new = is_new or (at_once and _reason(status) != _reason(before))
+        is_new = is_new or (at_once and (_reason(status) != _reason(before) or _epoch(status) != _epoch(before)))
         if not is_new and 0 <= since_s < _STATUS_EVERY_S:
             return _STATUS_EVERY_S - since_s
         patch = merge_patch(before, status)
@@ -381,3 +379,23 @@ class JobReconciler(Reconciler):
 
 def _reason(status: Object) -> str:
     return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Succeeded"), "")
+
+
+def _epoch(status: Object) -> int:
+    """Of the placement that is recorded; 0 for none."""
+    return int((status.get("placement") or {}).get("epoch") or 0)
+
+
+def _is_unrecorded(job: VideoJob, observed: Observed) -> bool:
+    """Whether the status must say more before anything is made.
+
+    From startTime on the spec may not change. Whoever reads the job after that begins its work, so that this does what
+    the job shows: an edit comes before, and fails this write, or is refused. A placement that was chosen by price just
+    now is there for its whole epoch before anything is made by it.
+    """
+    status, place = job.status, observed.placement
+    if status is None or status.start_time is None:
+        return True
+    if place is None or place.estimate is None or observed.results is None or not observed.results.epoch:
+        return False
+    return status.placement is None or status.placement.epoch != observed.results.epoch

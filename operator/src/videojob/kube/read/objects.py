@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from videojob.kube.names import (
@@ -13,6 +14,7 @@ from videojob.kube.names import (
     EPOCH,
     IDLE_SINCE,
     PLACEMENT_REASON,
+    REPLICA_SPEED,
     SERVER_KEY,
     server_key_from_text,
 )
@@ -67,9 +69,19 @@ def job_observed(job: Object, pods: Sequence[Object] = (), events: Sequence[Obje
         disrupted=sum(_has(pod, "DisruptionTarget") for pod in pods),
         server=server_of(job),
         why=str(annotations.get(PLACEMENT_REASON, "")),
+        replica_frames_per_s=_speed(annotations.get(REPLICA_SPEED)),
         file=(file := _file(spec)),
         unlocked=file.endswith(_OLD_FILE),
     )
+
+
+def _speed(text: str | None) -> Fraction | None:
+    """Frames per second that an annotation says; None where it says none."""
+    try:
+        found = None if text is None else Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return found if found is not None and found > 0 else None
 
 
 def _file(spec: Object) -> str:

@@ -14,6 +14,7 @@ from videojob.kube.names import (
     CONTAINER,
     EPOCH,
     PLACEMENT_REASON,
+    REPLICA_SPEED,
     SERVER_KEY,
     child_name,
     job_labels,
@@ -104,8 +105,9 @@ def work_job(job: VideoJob, job_desired: WorkersDesired, installation: Installat
         arguments.append(f"--patience={max(SERVER_PATIENCE_S, variant.start_s + _NODE_S)}")
     pod = job_pod(file or file_name(job, installation), arguments, installation, has_ring=True)
     pod["containers"][0]["env"].append(_FAILURES)
-    # Named types are the server's hardware: workers go there too where that is CPUs, and else to cheaper nodes.
-    types = job_desired.server.instance_types if job_desired.server.accelerator == "cpu" else ()
+    # Types that the job names are the server's hardware: workers go there too where that is CPUs, and else to cheaper
+    # nodes. Types that a choice by price bound the server to are no demand of the job.
+    types = (job.spec.compute.instance_types or ()) if job_desired.server.accelerator == "cpu" else ()
     template = _template(job, "worker", pod, installation, types)
     template["spec"] = near(template["spec"], server_selector(job_desired.server), installation.server_namespace)
     spec = {
@@ -131,6 +133,8 @@ def work_job(job: VideoJob, job_desired: WorkersDesired, installation: Installat
     }
     if job_desired.why:
         made["metadata"]["annotations"][PLACEMENT_REASON] = job_desired.why
+    if job_desired.replica_frames_per_s is not None:
+        made["metadata"]["annotations"][REPLICA_SPEED] = str(job_desired.replica_frames_per_s)
     if queue is not None:
         made["metadata"]["labels"][QUEUE_LABEL] = queue
     return made

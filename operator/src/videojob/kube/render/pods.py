@@ -14,7 +14,7 @@ from videojob.kube.pod_interface import (
     SCRATCH_VARIABLE,
 )
 from videojob.planning.installation import CapacityType, Installation, Toleration, WorkerSettings
-from videojob.planning.placement.choice import bytes_of
+from videojob.planning.placement.quantities import bytes_of
 
 USER_ID = 65532
 CAPACITY_TYPE = "karpenter.sh/capacity-type"

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
 from videojob.api.videojob import VideoJob
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
+from videojob.planning.placement.plan.explain import dollars
 from videojob.planning.state.desired import Desired, ProgressDesired
 from videojob.planning.state.observed import Observed
-from videojob.planning.state.placement import ServerKey
+from videojob.planning.state.placement import Estimate, Place, ServerKey
 from videojob.planning.state.stall import NO_STALL, Stall
 from videojob.reasons import REASONS
 
 _MOST_CHARACTERS = 4000
+_MICRO = Decimal("0.000001")
 _MOST_SEEN_S = 30 * 86_400
 
 
@@ -190,13 +193,21 @@ def _progress(progress: ProgressDesired, before: Mapping[str, Any], now_s: float
 def _place(
     before: Mapping[str, Any], desired: Desired, observed: Observed, installation: Installation
 ) -> dict[str, Any]:
-    demand, server = desired.demand, observed.server
+    demand, server, kept = desired.demand, observed.server, before.get("placement")
+    epoch = 0 if observed.results is None else observed.results.epoch
+    chosen = observed.placement if epoch else None
+    estimated = _estimated(before, chosen, epoch)
     if demand is None:
-        kept = before.get("placement")
-        return {} if kept is None else {"placement": {**kept, "replicas": 0, "gpus": 0}}
+        if chosen is not None and chosen.estimate is not None:
+            # Chosen just now, though nothing is asked for yet: what was chosen is recorded before anything uses it.
+            kept = {"backend": "kubernetes", "why": _cut(chosen.why)} | _recorded(chosen.key, epoch, chosen)
+        if kept is None:
+            return {}
+        placement = kept | estimated.pop("placement", {}) | {"replicas": 0, "gpus": 0}
+        return estimated | {"placement": placement}
     replicas = 0 if server is None else server.replicas
     gpus = installation.models[demand.key.model].variants[demand.key.accelerator].gpus
-    why = desired.why or before.get("placement", {}).get("why", "")
+    why = desired.why or ({} if kept is None else kept).get("why", "")
     found: dict[str, Any] = {
         "backend": "kubernetes",
         "replicas": replicas,
@@ -204,13 +215,69 @@ def _place(
         "why": _cut(why),
         "runnersUp": [],
     }
-    if observed.results is not None and observed.results.epoch:
-        found |= {"epoch": observed.results.epoch, "server": _server(demand.key)}
+    if epoch:
+        found |= _recorded(demand.key, epoch, chosen)
+    found |= estimated.pop("placement", {})
     if server is not None and server.instance_type:
         found["instanceType"] = server.instance_type
     if server is not None and server.capacity_type:
         found["capacityType"] = server.capacity_type
-    return {"placement": found}
+    return estimated | {"placement": found}
+
+
+def _recorded(key: ServerKey, epoch: int, chosen: Place | None) -> dict[str, Any]:
+    """What later reconciles, and releases, read the placement from."""
+    found: dict[str, Any] = {"epoch": epoch, "server": _server(key)}
+    if chosen is not None and chosen.replica_frames_per_s is not None:
+        found["replicaFramesPerSecond"] = decimal(chosen.replica_frames_per_s, "0.001")
+    return found
+
+
+_OF_CHOICE = ("finishSeconds", "finishSecondsP90", "runnersUp")
+
+
+def _estimated(before: Mapping[str, Any], chosen: Place | None, epoch: int) -> dict[str, Any]:
+    """What the choice by price expected: of one made just now, else as it was recorded with that of the same epoch."""
+    if chosen is not None and chosen.estimate is not None:
+        return _estimate(chosen.estimate)
+    placement = before.get("placement", {})
+    if epoch and placement.get("epoch") != epoch:
+        return {}
+    kept: dict[str, Any] = {"cost": before["cost"]} if "cost" in before else {}
+    return kept | {"placement": {name: placement[name] for name in _OF_CHOICE if name in placement}}
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    rivals = [
+        {
+            "backend": "kubernetes",
+            "instanceType": one.instance_type,
+            "capacityType": one.capacity_type,
+            "cost": _usd(one.usd),
+            "whyNot": _cut(one.why_not),
+        }
+        for one in estimate.rivals
+    ]
+    return {
+        "cost": {
+            "forecast": _usd(estimate.usd),
+            "forecastLow": _usd(estimate.low_usd),
+            "forecastHigh": _usd(estimate.high_usd),
+            "priceSource": estimate.source,
+            "priceTime": timestamp(estimate.as_of_s),
+            "pricePrecision": estimate.precision,
+        },
+        "placement": {
+            "finishSeconds": math.ceil(estimate.ends_in_s),
+            "finishSecondsP90": math.ceil(estimate.ends_in_p90_s),
+            "runnersUp": rivals,
+        },
+    }
+
+
+def _usd(amount: Decimal) -> str:
+    """Rounded up to a millionth, so that nothing costs nothing."""
+    return str(amount.quantize(_MICRO, ROUND_UP))
 
 
 def _server(key: ServerKey) -> dict[str, Any]:
@@ -243,7 +310,7 @@ def _columns(status: Mapping[str, Any]) -> dict[str, str]:
         "framesPerSecond": "-" if rate is None or ended else str(round(float(rate))),
         "gpus": "-" if placement is None else str(placement["gpus"]),
         "eta": "-" if left_s is None else duration_text(left_s),
-        "cost": "-",
+        "cost": "-" if "forecast" not in status.get("cost", {}) else f"~{dollars(Decimal(status['cost']['forecast']))}",
     }
 
 

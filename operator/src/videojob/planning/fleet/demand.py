@@ -35,4 +35,6 @@ def demand_of(snapshot: Snapshot, where: Place, left: int) -> ServerDemand:
     )
     if replicas is not None:
         usable = min(usable, replicas * where.variant.frames_per_second)
-    return ServerDemand(where.key, paced.server, left, replicas, usable=usable)
+    return ServerDemand(
+        where.key, paced.server, left, replicas, usable=usable, replica_frames_per_s=where.replica_frames_per_s
+    )

@@ -78,11 +78,11 @@ def replicas_needed(variant: ServerVariant, demands: Sequence[ServerDemand]) -> 
     """Replicas that answer as fast as all jobs together ask, each within its own limit; 0 without demand."""
     if not demands:
         return 0
-    speed = sum(_within_limit(demand, variant) for demand in demands)
-    return min(max(1, math.ceil(speed / variant.frames_per_second)), variant.max_replicas)
+    needed = sum((_of_one(demand, variant) for demand in demands), Fraction(0))
+    return min(max(1, math.ceil(needed)), variant.max_replicas)
 
 
-def _within_limit(demand: ServerDemand, variant: ServerVariant) -> Fraction:
-    if demand.max_replicas is None:
-        return demand.frames_per_second
-    return min(demand.frames_per_second, demand.max_replicas * variant.frames_per_second)
+def _of_one(demand: ServerDemand, variant: ServerVariant) -> Fraction:
+    """Replicas for one job's demand, within its limit, whole or not."""
+    needed = demand.frames_per_second / (demand.replica_frames_per_s or variant.frames_per_second)
+    return needed if demand.max_replicas is None else min(needed, Fraction(demand.max_replicas))

@@ -204,6 +204,7 @@ class Workers:
             parallelism=parallelism,
             suspended=suspended,
             why=run.where.why,
+            replica_frames_per_s=run.where.replica_frames_per_s,
             backstop_s=backstop_s(run.head, worker, run.where.variant, parallelism),
         )
 

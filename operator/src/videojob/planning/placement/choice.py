@@ -11,6 +11,7 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import ModelNotFound, NoPlacement
 from videojob.planning.installation import Accelerator, Installation, InstalledModel, ServerVariant, WorkerSettings
 from videojob.planning.placement.gpus import one_gpu
+from videojob.planning.placement.quantities import cpus_of
 from videojob.planning.state.last_status import LastStatus
 from videojob.planning.state.placement import Place, ServerKey
 from videojob.video.plan import PlanHead
@@ -22,11 +23,6 @@ GPU_PAYS_FROM_FRAMES = 43_000
 _KINDS: tuple[Accelerator, ...] = ("cpu", "gpu")
 _START_S = 60  # scheduler and image of the workers, when nothing is warm; the server's own start is its variant's
 _END_S = 15  # the last segments, the summary
-_BYTE_SUFFIXES = {
-    "m": Fraction(1, 1000),
-    **{f"{letter}i": 1 << 10 * power for power, letter in enumerate("KMGTPE", 1)},
-    **{letter: 1000**power for power, letter in enumerate("kMGTPE", 1)},
-}
 
 
 def model_of(spec: VideoJobSpec, installation: Installation) -> InstalledModel:
@@ -61,20 +57,10 @@ def place(spec: VideoJobSpec, installation: Installation, frames: int) -> Place:
         frames: that the job asks for, an estimate; the same for all of its life.
 
     Raises:
-        ModelNotFound: see `model_of`.
-        NoPlacement: the model is not offered on what the job allows, or not one worker fits its limits.
+        ModelNotFound: see `model_of`. NoPlacement: see `allowed_kinds`.
     """
     model = model_of(spec, installation)
-    _check_worker_fits(spec, installation)
-    offered = [kind for kind in _KINDS if kind in model.variants and kind in installation.accelerators]
-    allowed = [kind for kind in offered if _allows(spec, kind, model)]
-    if not allowed:
-        have = ", ".join(offered) or "nothing"
-        raise NoPlacement(
-            f"model {model.name} is served on {have} here, and the job allows none of these",
-            hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
-        )
-    kind, why = _choose(allowed, spec, model, frames)
+    kind, why = _choose(allowed_kinds(spec, installation, model), spec, model, frames)
     variant, types = model.variants[kind], tuple(sorted(spec.compute.instance_types or ()))
     gpu = ""
     if variant.gpus:
@@ -88,6 +74,24 @@ def place(spec: VideoJobSpec, installation: Installation, frames: int) -> Place:
         gpu=gpu,
     )
     return Place(key, model, variant, why)
+
+
+def allowed_kinds(spec: VideoJobSpec, installation: Installation, model: InstalledModel) -> list[Accelerator]:
+    """What the job's model may compute on.
+
+    Raises:
+        NoPlacement: the model is not offered on what the job allows, or not one worker fits its limits.
+    """
+    _check_worker_fits(spec, installation)
+    offered = [kind for kind in _KINDS if kind in model.variants and kind in installation.accelerators]
+    allowed = [kind for kind in offered if _allows(spec, kind, model)]
+    if not allowed:
+        have = ", ".join(offered) or "nothing"
+        raise NoPlacement(
+            f"model {model.name} is served on {have} here, and the job allows none of these",
+            hint="Relax spec.compute.accelerator or spec.compute.limits.gpus.",
+        )
+    return allowed
 
 
 def _check_worker_fits(spec: VideoJobSpec, installation: Installation) -> None:
@@ -224,22 +228,3 @@ def most_replicas(spec: VideoJobSpec, variant: ServerVariant) -> int | None:
     if limits is None or limits.gpus is None or variant.gpus == 0:
         return None
     return max(1, limits.gpus // variant.gpus)
-
-
-def cpus_of(quantity: str) -> Fraction:
-    """A Kubernetes quantity of CPU, as in "1500m" or "2", in cores."""
-    return Fraction(quantity[:-1]) / 1000 if quantity.endswith("m") else Fraction(quantity)
-
-
-def bytes_of(quantity: str) -> int:
-    """A Kubernetes quantity of memory or disk, as in "4Gi", "500M" or "1e9", in whole bytes.
-
-    Raises:
-        ValueError: it is none.
-    """
-    number, unit = quantity, Fraction(1)
-    for suffix, factor in _BYTE_SUFFIXES.items():
-        if quantity.endswith(suffix):
-            number, unit = quantity.removesuffix(suffix), Fraction(factor)
-            break
-    return int(Fraction(number) * unit)

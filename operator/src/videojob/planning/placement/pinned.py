@@ -15,44 +15,75 @@ from operator import attrgetter
 from videojob.errors import ModelNotFound, NoPlacement, VideoJobError
 from videojob.planning.installation import Installation
 from videojob.planning.placement.choice import frames_of, place
+from videojob.planning.placement.market import Market, NoMarket
+from videojob.planning.placement.priced import at_rate, priced_place
 from videojob.planning.state.observed import Observed, ServerObserved
 from videojob.planning.state.placement import Place, RecordedPlacement, ServerKey
 from videojob.planning.state.stored_job import StoredJob
 
 
-def placed(stored: StoredJob, observed: Observed, installation: Installation) -> Observed:
+def placed(
+    stored: StoredJob, observed: Observed, installation: Installation, market: Market | NoMarket | None = None
+) -> Observed:
     """What was observed of a job, with its placement, or with the error that keeps this installation from running it.
 
     Args:
         stored: the job.
         observed: its Jobs, its plan and its results.
         installation: what it offers.
+        market: what a choice by price is made from; None where none `is_due`, or where prices decide nothing.
     """
     if stored.cannot_run is not None:
         return replace(observed, cannot_run=stored.cannot_run)
     try:
-        return replace(observed, placement=place_for(stored, observed, installation))
+        return replace(observed, placement=place_for(stored, observed, installation, market))
     except VideoJobError as error:
         return replace(observed, cannot_run=error.as_dict())
 
 
-def place_for(stored: StoredJob, observed: Observed, installation: Installation) -> Place:
-    """Where a job's frames go: as it was recorded for the present epoch, or else as `place` chooses.
+def is_due(stored: StoredJob, observed: Observed, installation: Installation) -> bool:
+    """Whether a job has its plan and no placement that it keeps: one must be chosen now."""
+    if stored.cannot_run is not None or observed.head is None or observed.head.error is not None:
+        return False
+    return _kept_by(stored, observed, installation) is None
 
-    The arguments are those of `placed`. What the backend recorded counts beside the status: it
-    exists before the status says so, and releases up to 0.1 recorded the server nowhere else.
+
+def place_for(
+    stored: StoredJob, observed: Observed, installation: Installation, market: Market | NoMarket | None = None
+) -> Place:
+    """Where a job's frames go: as it was recorded for the present epoch, or else by price, or else as `place` chooses.
+
+    The arguments are those of `placed`. What the backend recorded counts beside the status: releases up to 0.1
+    recorded the server nowhere else.
 
     Raises:
-        ModelNotFound, NoPlacement: see `place`; or what was recorded is not offered any more.
+        ModelNotFound, NoPlacement: see `place` and `priced_place`; or what was recorded is not offered any more.
     """
+    job, last, head = stored.job, stored.last_status, observed.head
+    kept = _kept_by(stored, observed, installation)
+    if kept is not None:
+        return _kept(kept, installation)
+    if isinstance(market, Market) and head is not None:
+        from_s = market.now_s if last.counts_from_s is None else last.counts_from_s
+        deadline = job.spec.deadline
+        left_s = None if deadline is None else from_s + float(deadline.complete_within.seconds) - market.now_s
+        found = priced_place(job.spec, installation, head, market, left_s=left_s)
+        if found is not None:
+            return found
+    chosen = place(job.spec, installation, frames_of(head, last))
+    if isinstance(market, NoMarket):
+        return replace(chosen, why=f"{chosen.why}; no prices were compared: {market.why}")
+    return chosen
+
+
+def _kept_by(stored: StoredJob, observed: Observed, installation: Installation) -> RecordedPlacement | None:
+    """What was recorded and holds: nothing else may be chosen; None where something must be."""
     job, last = stored.job, stored.last_status
     results = observed.results
     # Whether a worker of the present epoch may have started.
     begun = results is None or bool(results.committed) or observed.backend.has_started(results.epoch)
     kept = _recorded(job.spec.model.name, last.placement, observed)
-    if kept is None or (not begun and not _is_offered(kept.key, installation)):
-        return place(job.spec, installation, frames_of(observed.head, last))
-    return _kept(kept, installation)
+    return None if kept is None or (not begun and not _is_offered(kept.key, installation)) else kept
 
 
 def lost_words(where: Place, server: ServerObserved | None) -> str:
@@ -96,4 +127,4 @@ def _kept(recorded: RecordedPlacement, installation: Installation) -> Place:
     if variant is None or key.accelerator not in installation.accelerators:
         words = f"the job started on {key.accelerator}, on which this installation no longer serves model {key.model}"
         raise NoPlacement(words, hint=again)
-    return Place(key, model, variant, recorded.why)
+    return at_rate(Place(key, model, variant, recorded.why), recorded.replica_frames_per_s)

@@ -38,6 +38,8 @@ class ServerDemand:
         busy: workers are at it: the server must not go to zero.
         usable: frames per second that its workers could send, with all that the job's limits allow; None where nobody
             has told.
+        replica_frames_per_s: what one replica answers, as the job's placement expects it; None leaves it to the
+            installation's figure.
     """
 
     key: ServerKey
@@ -46,6 +48,7 @@ class ServerDemand:
     max_replicas: int | None = None
     busy: bool = True
     usable: Fraction | None = None
+    replica_frames_per_s: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

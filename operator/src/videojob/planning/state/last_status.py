@@ -117,7 +117,9 @@ def _placement(status: VideoJobStatus) -> RecordedPlacement | None:
         tuple(server.instance_types),
         server.gpu,
     )
-    return RecordedPlacement(key, found.epoch, found.why)
+    rate = found.replica_frames_per_second
+    speed = None if rate is None else DecimalText(rate).fraction
+    return RecordedPlacement(key, found.epoch, found.why, speed or None)
 
 
 def seconds_of(timestamp: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ class JobObserved:
         disrupted: pods that were taken away: spot capacity, eviction, preemption.
         server: that its pods send frames to, of a work Job, as its annotation says; None where it says nothing.
         why: the reason of that placement, "" where it says nothing.
+        replica_frames_per_s: that the placement expected of one replica; None where it says nothing.
         file: name of the ConfigMap that its pods read.
         unlocked: made by an earlier release, which did not wait until the spec could not change any more: its pods may
             read an older spec than the job has now.
@@ -63,6 +65,7 @@ class JobObserved:
     disrupted: int = 0
     server: ServerKey | None = None
     why: str = ""
+    replica_frames_per_s: Fraction | None = None
     file: str = ""
     unlocked: bool = False
 
@@ -114,7 +117,11 @@ class PodsObserved:
     @property
     def placements(self) -> list[RecordedPlacement]:
         """See `BackendObserved`."""
-        return [RecordedPlacement(one.server, one.epoch, one.why) for one in self.work if one.server is not None]
+        return [
+            RecordedPlacement(one.server, one.epoch, one.why, one.replica_frames_per_s)
+            for one in self.work
+            if one.server is not None
+        ]
 
     def has_started(self, epoch: int) -> bool:
         """See `BackendObserved`."""
@@ -165,7 +172,8 @@ class WorkersDesired:
         server: that they send frames to.
         parallelism: concurrent workers.
         suspended: True holds them; None leaves that to Kueue.
-        why: the reason of the placement, for people.
+        why: the reason of the placement, for people. replica_frames_per_s: that it expects of a replica; None where it
+            goes by the installation's figure.
         backstop_s: work of so long is a fault: Kubernetes ends it even where no controller does.
     """
 
@@ -178,6 +186,7 @@ class WorkersDesired:
     parallelism: int
     suspended: bool | None
     why: str = ""
+    replica_frames_per_s: Fraction | None = None
     backstop_s: int = 10 * 86_400
 
 

@@ -40,17 +40,18 @@ class Catalogue:
         return decode_speed(video, hardware, self.seeds, self._sources)
 
     def start(self, model: ModelOnHardware, hardware: InstanceType) -> ColdStart:
-        """As in `lookup.Speeds`."""
+        """As in `lookup.Speeds`: parts that were measured, else as the installation says, else as published."""
         free = self.seeds.start("free", "", "")
+        node, image, loading = (
+            self._known_part(one, model, hardware) for one in (Quantity.NODE, Quantity.IMAGE, Quantity.MODEL)
+        )
         builds = model.backend == _TENSORRT and not model.keeps_engines
         engine = self._part(Quantity.ENGINE, model, hardware) if builds else None
-        return ColdStart(
-            self._known_part(Quantity.NODE, model, hardware),
-            self._known_part(Quantity.IMAGE, model, hardware),
-            self._known_part(Quantity.MODEL, model, hardware),
-            engine,
-            0.0 if free is None else free.mean,
-        )
+        if model.installed_start_s:
+            times = model.installed_start_s / (node.mean + image.mean + loading.mean)
+            node, image, loading = (_installed(one, times) for one in (node, image, loading))
+            engine = None if engine is None or engine.origin is Origin.PUBLISHED else engine
+        return ColdStart(node, image, loading, engine, 0.0 if free is None else free.mean)
 
     @property
     def _sources(self) -> tuple[tuple[Origin, tuple[Measurement, ...]], ...]:
@@ -73,3 +74,11 @@ class Catalogue:
                 if subject.quantity is part and subject.of == of and subject.hardware == where:
                     return one.figure(origin)
         return self.seeds.start(part, "gpu" if on_gpu else "cpu", model.backend)
+
+
+def _installed(part: Figure, times: float) -> Figure:
+    """A published part of a start as long as the installation's figure for all of it makes it; measured ones stay."""
+    if part.origin in {Origin.THIS_JOB, Origin.MEASURED}:
+        return part
+    note = "the installation's startSeconds"
+    return Figure(part.mean * times, part.low * times, part.high * times, Origin.PUBLISHED, note=note)

@@ -20,6 +20,7 @@ class ModelOnHardware:
         installed_frames_per_s: what the installation's values say of one replica; 0 when they say nothing.
         installed_hardware: the GPU model or CPU family that they say it of; "" for a T4, or vCPUs of c7i.
         replica_cpus: vCPUs of one replica on CPUs; 0 on a GPU.
+        installed_start_s: what the installation's values say of a start from zero; 0 when they say nothing.
         keeps_engines: built engines are kept on a volume, so that a start has to build none.
     """
 
@@ -30,6 +31,7 @@ class ModelOnHardware:
     installed_frames_per_s: float = 0.0
     replica_cpus: float = 0.0
     installed_hardware: str = ""
+    installed_start_s: float = 0.0
     keeps_engines: bool = False
 
 

@@ -39,6 +39,7 @@ from videojob.results.stored.keys import (
 from videojob.results.stored.retention import EXPIRES_AT
 from videojob.video.guide import GuidePart, part_from_dict
 from videojob.video.plan import (
+    DecodedFrames,
     ModelFacts,
     PlanHead,
     PlannedVideo,
@@ -53,8 +54,9 @@ _BESIDE_VIDEO = frozenset({"PK", "SK", "digest", EXPIRES_AT})
 def head_item(uid: str, head: PlanHead) -> Item:
     """A plan's head as an item; one with keys of the first version is as the release before wrote it."""
     item = cast("Item", {"PK": uid, "SK": plan_sort_key(head.attempt)} | asdict(head))
+    item["decoded"] = [asdict(one) for one in head.decoded]
     if head.keys == FIRST_KEYS:
-        del item["keys"]
+        del item["keys"], item["decoded"]
     return item
 
 
@@ -67,6 +69,7 @@ def head_from_item(item: Mapping[str, Document]) -> PlanHead:
         error=None if error is None else mapping(error),
         longest_ms=whole(item.get("longest_ms", 0)),
         keys=keys_of_head(item),
+        decoded=tuple(record(DecodedFrames, mapping(one)) for one in items(item.get("decoded", []))),
     )
 
 

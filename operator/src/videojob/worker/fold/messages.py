@@ -16,7 +16,7 @@ from videojob.errors import VideoJobError, error_from_dict
 from videojob.planning.throughput.learn import Served
 from videojob.planning.throughput.measured import Quantity, Subject
 from videojob.results.aggregate.segment_results import RunRecord
-from videojob.video.plan import PlanHead
+from videojob.video.plan import DecodedFrames, PlanHead
 from videojob.worker.steps.finalise import FinalOutcome
 from videojob.worker.steps.learning import Learned
 
@@ -65,7 +65,8 @@ def request_from_line(line: bytes) -> FoldRequest:
     """The inverse of `FoldRequest.encode`; raises KeyError, TypeError or ValueError on anything else."""
     values = json.loads(line)
     job = VideoJob.from_manifest(values["job"])
-    head, run = PlanHead(**values["head"]), RunRecord(**values["run"])
+    decoded = tuple(DecodedFrames(**one) for one in values["head"].pop("decoded"))
+    head, run = PlanHead(**values["head"], decoded=decoded), RunRecord(**values["run"])
     served = None if values["served"] is None else Served(**values["served"])
     return FoldRequest(job, head, run, values["table"], values["region"], values["retention_s"], served)
 

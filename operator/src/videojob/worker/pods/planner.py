@@ -31,7 +31,7 @@ from videojob.ports.results import JobStore
 from videojob.video.guide import VideoGuide
 from videojob.video.identity import PlannedInput, RunSettings, plan_digest, run_settings
 from videojob.video.info import Segment
-from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, sampled_frames
+from videojob.video.plan import NEWEST_KEYS, PlanHead, PlannedVideo, decoded_frames, sampled_frames
 from videojob.video.segments import longest_ms
 from videojob.worker.pods.program import Drain
 from videojob.worker.pods.video_files import SCRATCH_BYTES, discard, most_copied_bytes, paging_for_probes
@@ -125,6 +125,7 @@ class Planner:
             error=None if good else _nothing_good(plans).as_dict(),
             longest_ms=max((longest_ms(one.info, of_video.get(one.video, ())) for one in plans if one.info), default=0),
             keys=self._keys(),
+            decoded=decoded_frames(good, settings),
         )
         return head, videos
 

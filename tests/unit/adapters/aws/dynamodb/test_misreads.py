@@ -88,7 +88,7 @@ def test_an_item_that_is_not_ours_is_a_sink_error_with_its_job(read: Read, item:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK", "keys", "longest_ms"}])
+@pytest.mark.parametrize("name", [name for name in HEAD if name not in {"PK", "SK", "keys", "longest_ms", "decoded"}])
 def test_a_head_with_a_field_missing_is_named(name: str) -> None:
     item = to_attributes({key: value for key, value in HEAD.items() if key != name})
     with pytest.raises(SinkError, match=f"team.1 .*KeyError: '{name}'"):

@@ -9,7 +9,8 @@ from decimal import Decimal
 from videojob.planning.cost.instance_types import InstanceType
 from videojob.planning.cost.offers import Offer
 from videojob.planning.installation import Accelerator
-from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings, quota_class
+from videojob.planning.placement.plan.surroundings import Allowed, ReplicaNeeds, Surroundings, nodes_left, quota_class
+from videojob.planning.placement.pools import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def servers(offers: Iterable[Offer], around: Surroundings, allowed: Allowed) -> 
         found += [
             Candidate(accelerator, one)
             for one in offers
-            if _fits(one.type, needs, accelerator) and _may_run(one, around, allowed)
+            if _fits(one.type, needs, accelerator) and _may_run(one, around, allowed, needs.pools)
         ]
     return tuple(found)
 
@@ -59,7 +60,7 @@ def workers(offers: Iterable[Offer], around: Surroundings, allowed: Allowed) -> 
         and (not needs.families or one.type.family in needs.families)
         and one.type.allocatable_millicpu >= needs.millicpu
         and one.type.allocatable_memory_mib >= needs.memory_mib
-        and _may_run(one, around, without_types)
+        and _may_run(one, around, without_types, needs.pools)
     )
 
 
@@ -75,7 +76,7 @@ def _fits(kind: InstanceType, needs: ReplicaNeeds, accelerator: Accelerator) -> 
     return kind.gpus >= max(1, needs.gpus) and kind.gpu_memory_mib >= needs.gpu_memory_mib
 
 
-def _may_run(offer: Offer, around: Surroundings, allowed: Allowed) -> bool:
+def _may_run(offer: Offer, around: Surroundings, allowed: Allowed, pools: Sequence[Pool] | None) -> bool:
     if allowed.capacity_types and offer.capacity_type not in allowed.capacity_types:
         return False
     if allowed.instance_types and offer.type.name not in allowed.instance_types:
@@ -85,7 +86,7 @@ def _may_run(offer: Offer, around: Surroundings, allowed: Allowed) -> bool:
     if offer.is_available is False:
         return False
     quota = around.quota_vcpus.get((quota_class(offer.type.family), offer.capacity_type))
-    return quota is None or quota >= offer.type.vcpus
+    return (quota is None or quota >= offer.type.vcpus) and nodes_left(pools, offer) != 0
 
 
 def most_replicas(candidate: Candidate, around: Surroundings, allowed: Allowed, per_node: int) -> int:
@@ -97,6 +98,9 @@ def most_replicas(candidate: Candidate, around: Surroundings, allowed: Allowed, 
     quota = around.quota_vcpus.get((quota_class(kind.family), candidate.offer.capacity_type))
     if quota is not None:
         most.append(quota // kind.vcpus * per_node)
+    nodes = nodes_left(needs.pools, candidate.offer)
+    if nodes is not None:
+        most.append(nodes * per_node)
     if around.pool_cpus is not None and candidate.accelerator == "cpu":
         most.append(around.pool_cpus // kind.vcpus * per_node)
     return max(0, min(most))

@@ -85,6 +85,11 @@ def choose(question: Question, found: Sequence[Outcome]) -> Plan | None:
     )
 
 
+def fastest(found: Iterable[Outcome]) -> Outcome:
+    """What should end first; of equals the cheapest."""
+    return min(found, key=lambda one: (one.ends_s, cheapest(one)))
+
+
 def why_lost(outcome: Outcome, chosen: Outcome, allowed: Allowed) -> str:
     """In a few words."""
     if allowed.deadline_s is not None and outcome.ends_p90_s > allowed.deadline_s:

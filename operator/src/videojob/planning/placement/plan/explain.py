@@ -33,7 +33,7 @@ def hardware(outcome: Outcome) -> str:
     """What runs, in a few words: "2 x g4dn.xlarge (spot) and 3 x c7g.large (spot)"."""
     way = outcome.way
     if way.warm is not None:
-        text = f"{way.replicas} running on {way.server.type.name} ({way.server.capacity_type})"
+        text = f"a server that runs already on {way.server.type.name} ({way.server.capacity_type})"
     else:
         text = f"{outcome.server_nodes} x {way.server.type.name} ({way.server.capacity_type})"
     if way.workers is not None and outcome.worker_nodes:
@@ -44,12 +44,8 @@ def hardware(outcome: Outcome) -> str:
 def in_two_sentences(plan: Plan, question: Question) -> str:
     """What is chosen and why; then what was next best."""
     chosen = plan.chosen
-    why = "costs least"
-    if question.allowed.deadline_s is not None:
-        why += " of what meets the deadline"
-    if chosen.way.warm is not None:
-        why = f"runs already and {why}"
-    first = f"{hardware(chosen)} {why}: {dollars(chosen.usd)}, done in about {duration(chosen.ends_s)}."
+    what = "The cheapest" if question.allowed.deadline_s is None else "The cheapest that meets the deadline"
+    first = f"{what} is {hardware(chosen)}: {dollars(chosen.usd)}, done in about {duration(chosen.ends_s)}."
     if not plan.runners_up:
         return f"{first} Nothing else can run the job."
     other = plan.runners_up[0]

@@ -164,6 +164,19 @@ class Evaluator:
             found.append(_Pace(_slow(rate, is_low), own, other, max(0.0, start_s - start.node_free_s), start_s))
         return found[0], found[1]
 
+    def earliest_end_s(self, way: Way) -> float:
+        """Seconds until the results are there, if the start is as short and the servers are as fast as in one of ten
+        cases, and decoding takes no time.
+        """
+        model = self._work.models[way.accelerator]
+        rate, start = self._speeds.replica(model, way.server.type), self._speeds.start(model, way.server.type)
+        if rate is None:
+            return math.inf
+        parts = [one.low for one in (start.node, start.image, start.model, start.engine) if one is not None]
+        ready_s = sum(parts) if way.warm is None else way.warm.ready_in_s
+        share = 1.0 if way.warm is None else way.warm.share
+        return ready_s + self._work.frames / (way.replicas * share * rate.high) + END_S
+
     def _decode_vcpu_s(self, hardware: object, *, is_low: bool) -> float:
         """Seconds of one vCPU that decoding takes for each frame that goes to the model."""
         total = 0.0
@@ -180,7 +193,8 @@ class Evaluator:
     def _run(self, way: Way, pace: _Pace) -> Outcome | None:
         work, around = self._work, self._around
         server_nodes = 0 if way.warm is not None else self.nodes_for(way)
-        answered_per_s = way.replicas * pace.replica_per_s
+        share = 1.0 if way.warm is None else way.warm.share
+        answered_per_s = way.replicas * share * pace.replica_per_s
         spare = self.spare_millicpu(way, server_nodes) / 1000
         own_per_s = spare / pace.decode_vcpu_s if pace.decode_vcpu_s else math.inf
         missing_per_s = max(0.0, DECODE_MARGIN * answered_per_s - own_per_s)
@@ -217,9 +231,10 @@ class Evaluator:
             start = tail = disk = image = Decimal(0)
             busy_nodes = self.nodes_for(way)
         else:
-            life_s = pace.billed_start_s + work_and_end_s + around.extras.idle_s
+            idle_s = around.replica[way.accelerator].idle_s
+            life_s = pace.billed_start_s + work_and_end_s + idle_s
             start = costs.time_usd(price, pace.billed_start_s, server_nodes)
-            tail = costs.time_usd(price, around.extras.idle_s, server_nodes)
+            tail = costs.time_usd(price, idle_s, server_nodes)
             disk = costs.disk_usd(small, around.extras, life_s, server_nodes)
             image = costs.image_usd(small, around.extras, server_nodes)
             busy_nodes = server_nodes

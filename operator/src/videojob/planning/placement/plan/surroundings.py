@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
 from videojob.planning.cost.instance_types import Arch
+from videojob.planning.cost.offers import Offer
 from videojob.planning.installation import Accelerator, CapacityType
+from videojob.planning.placement.pools import Pool
 
 Route = Literal["gateway", "nat"]
 
@@ -46,6 +48,8 @@ class ReplicaNeeds:
         max_replicas: most of them. archs: of machines that its image runs on.
         families: instance families that the node provisioner may launch for it; empty for any.
         gpu_models: that a server can be bound to; empty for any.
+        pools: NodePools that its pods may use; None where they are not known, and so do not bind.
+        idle_s: seconds that a server without work is kept, and its node after it.
     """
 
     millicpu: int
@@ -56,13 +60,15 @@ class ReplicaNeeds:
     archs: tuple[Arch, ...] = ("amd64",)
     families: tuple[str, ...] = ()
     gpu_models: tuple[str, ...] = ()
+    idle_s: float = 330.0
+    pools: tuple[Pool, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerNeeds:
     """What one worker takes: `millicpu` and `memory_mib` requested; `max_workers` at most of one job.
 
-    `families`, `archs` as for a replica.
+    `families`, `archs`, `pools` as for a replica.
     """
 
     millicpu: int = 1000
@@ -71,6 +77,7 @@ class WorkerNeeds:
     archs: tuple[Arch, ...] = ("amd64", "arm64")
     families: tuple[str, ...] = ()
     start_s: float = 60.0
+    pools: tuple[Pool, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,6 @@ class NodeExtras:
         disk_gib, disk_iops, disk_mibps: of the volume it starts with; IOPS above 3,000 and MiB/s above 125 cost extra.
         has_public_ip: whether it has an IPv4 address of its own.
         image_gb: of the server's image, compressed. image_route: how it comes; through a NAT gateway it is paid for.
-        idle_s: seconds that a server without work is kept, and its node after it.
     """
 
     disk_gib: int = 60
@@ -90,7 +96,6 @@ class NodeExtras:
     has_public_ip: bool = False
     image_gb: float = 8.5
     image_route: Route = "gateway"
-    idle_s: float = 330.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class WarmServer:
     Attributes:
         instance_type, capacity_type, zone: of their nodes.
         replicas: how many. ready_in_s: until they answer; 0 when they do.
+        share: of what they answer that is left for one more job.
     """
 
     instance_type: str
@@ -107,6 +113,7 @@ class WarmServer:
     zone: str
     replicas: int
     ready_in_s: float = 0.0
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +151,17 @@ def quota_class(family: str) -> str:
     if family.startswith("p"):
         return "p"
     return "inf" if family.startswith("inf") else "standard"
+
+
+def nodes_left(pools: Sequence[Pool] | None, offer: Offer) -> int | None:
+    """How many nodes of an offer the NodePools may still launch: 0 when none of them allows it, None for any number."""
+    if pools is None:
+        return None
+    most = 0
+    for pool in pools:
+        if pool.allows(offer):
+            room = pool.room_for(offer.type)
+            if room is None:
+                return None
+            most = max(most, room)
+    return most
