@@ -49,7 +49,7 @@ test: setup  ## all tests: unit, contract, functional, and on real clusters
 # Side by side, because they wait as much as they compute; each line says whose it is. Three at a time, the longest
 # first; the first time, those of videos and of rules run while the tools are built, which they do not need.
 VIDEOS := $(wildcard $(patsubst %,tests/functional/test_%.py,bad_input inputs_* large_jobs media_* models_* odd_videos \
-	oracle_* outputs report_* run_* s3_bytes triton_* worker_*))
+	oracle_* outputs report_* run_* s3_bytes triton_* wheel worker_*))
 test-rules: setup
 	@set -o pipefail; $(BIN)/coverage erase && $(BIN)/pytest tests/unit --cov --cov-report= -q 2>&1 | sed -u 's/^/rules:    /'
 	@$(BIN)/coverage report --include='*/planning/*,*/video/*,*/kube/*,*/vision/*,*/results/*,*/api/*' --fail-under=95

@@ -17,10 +17,11 @@ def pins(*wanted: str) -> str:
     by_name: dict[str, str] = {
         canonicalize_name(re.split(r"[=\[ ]", block, maxsplit=1)[0]): block for block in blocks if "==" in block
     }
-    return "\n".join(by_name[name] for name in sorted(_closure(wanted)) if name in by_name) + "\n"
+    return "\n".join(by_name[name] for name in sorted(needed_by(*wanted)) if name in by_name) + "\n"
 
 
-def _closure(wanted: tuple[str, ...]) -> set[str]:
+def needed_by(*wanted: str) -> set[str]:
+    """Names of the distributions that these need, themselves included."""
     waiting, found = [Requirement(one) for one in wanted], set[str]()
     seen: set[tuple[str, frozenset[str]]] = set()
     while waiting:

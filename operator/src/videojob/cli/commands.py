@@ -54,6 +54,7 @@ COMMANDS = (
         f"{_CLI}.cluster.doctor",
         "doctor",
         "Check a cluster: installation, rights, nodes, identity, table, models, quota, monitoring.",
+        extra="cluster",
     ),
     CommandEntry(
         "profile",
