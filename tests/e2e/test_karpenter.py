@@ -18,7 +18,7 @@ from support.cluster.karpenter import ZONES, instance_types
 from support.cluster.karpenter_world import GPUS, SLOW, KarpenterWorld, karpenter_world
 from support.cluster.processes import wait_for
 from support.cluster.videojobs import Job
-from videojob.planning.placement.plan.explain import dollars
+from videojob.planning.placement.plan.units import dollars
 
 TYPE = "node.kubernetes.io/instance-type"
 PAID = "karpenter.sh/capacity-type"

@@ -51,7 +51,7 @@ def test_a_short_clip_costs_cents_on_a_cpu_and_each_part_is_told() -> None:
 def test_people_see_the_price_the_end_the_choice_and_where_the_prices_come_from() -> None:
     done = videojob("estimate", sample_path("bikes.mp4"))
     assert done.code == 0, done.err
-    for words in ("$0.", "Done in about", "The cheapest is", "Runners-up", "On demand alone", "static table"):
+    for words in ("$0.", "Done in about", "The cheapest is", "Runners-up", "Without spot instances", "static table"):
         assert words in done.out
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,16 +20,18 @@ from videojob.errors import NoPlacement
 from videojob.local.estimate import Headers, question_of, read_headers
 from videojob.local.models.catalogue import look_up
 from videojob.planning.placement.plan.choose import Plan
-from videojob.planning.placement.plan.explain import dollars, duration, hardware, in_two_sentences, notices
-from videojob.planning.placement.plan.make import make_plan
+from videojob.planning.placement.plan.explain import hardware, in_two_sentences, notices
+from videojob.planning.placement.plan.make import plan_among
 from videojob.planning.placement.plan.option import Outcome
 from videojob.planning.placement.plan.refusal import type_problems, why_no_plan
 from videojob.planning.placement.plan.relax import NoPlan
-from videojob.planning.placement.plan.search import Question, outcomes
+from videojob.planning.placement.plan.search import Question, cheapest, outcomes
+from videojob.planning.placement.plan.units import dollars, duration
 from videojob.printable import printable
 
 _HOURS_OF_MONTH = 730
 _SHOWN_FAILURES = 5
+_LEAST_SHOWN = Decimal("0.0001")
 
 
 def estimate(
@@ -64,20 +67,41 @@ def estimate(
     if not headers.infos:
         raise headers.failed[0] if headers.failed else NoPlacement("there are no videos", hint="Name some.")
     asked = question_of(job, headers.infos, entry, entry.contract, region)
-    found = make_plan(asked)
+    every = outcomes(asked)
+    found = plan_among(asked, every)
     now_s = SystemClock().now_s()
     if isinstance(found, NoPlan):
         raise NoPlacement(why_no_plan(asked), hint=" ".join(found.changes) or "Allow more hardware in spec.compute.")
+    answer = Estimate(found, asked, headers, now_s, *comparisons(asked, every))
     if as_json:
-        write_json(document(found, asked, headers, now_s))
+        write_json(document(answer))
     else:
-        _show(found, asked, headers, now_s)
+        _show(answer)
     raise typer.Exit(ExitCode.PARTIAL if headers.failed else ExitCode.OK)
 
 
-def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an estimate says.
+
+    Attributes:
+        plan: what would run. asked: of what it depends. headers: of the videos. now_s: the time from which ages count.
+        on_demand: the cheapest way without spot instances; None where the job allows none.
+        always_on_usd: a month of the cheapest GPU that is never turned off; None where there is none.
+    """
+
+    plan: Plan
+    asked: Question
+    headers: Headers
+    now_s: float
+    on_demand: Outcome | None
+    always_on_usd: Decimal | None
+
+
+def document(answer: Estimate) -> dict[str, Any]:
     """The estimate for a script: amounts in US dollars as text with nine decimals, times in seconds."""
-    on_demand, always_on = comparisons(asked)
+    plan, asked, headers = answer.plan, answer.asked, answer.headers
+    on_demand, always_on = answer.on_demand, answer.always_on_usd
     return {
         "videos": len(headers.infos),
         "failed": [error.as_shown() for error in headers.failed],
@@ -94,7 +118,7 @@ def document(plan: Plan, asked: Question, headers: Headers, now_s: float) -> dic
         "runnersUp": [_as_dict(one.outcome) | {"why": one.why} for one in plan.runners_up],
         "onDemandUsd": None if on_demand is None else _amount(on_demand.usd),
         "alwaysOnUsdPerMonth": None if always_on is None else _amount(always_on),
-        "notices": _all_notices(plan, asked, headers, now_s),
+        "notices": _all_notices(answer),
     }
 
 
@@ -121,19 +145,29 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def comparisons(asked: Question) -> tuple[Outcome | None, Decimal | None]:
-    """(the cheapest way on demand, a month of the cheapest GPU that is never turned off); None where there is none."""
-    every = outcomes(asked)
+def comparisons(asked: Question, every: Sequence[Outcome]) -> tuple[Outcome | None, Decimal | None]:
+    """The cheapest way without spot instances, and a month of the cheapest GPU that is never turned off.
+
+    Args:
+        asked: see `Question`.
+        every: its `outcomes`.
+    """
     on_demand = [one for one in every if one.way.server.capacity_type == "on-demand"]
     gpus = [one for one in on_demand if one.way.accelerator == "gpu"]
     hours = [one.way.server.price.usd_per_h for one in gpus]
     always_on = min(hours) * _HOURS_OF_MONTH if hours else None
-    return min(on_demand, key=lambda one: one.usd, default=None), always_on
+    best = min(on_demand, key=cheapest, default=None)
+    if best is not None and best.way.workers is not None and best.way.workers.capacity_type == "spot":
+        # Its servers alone are on demand: what decodes for them has to be, too, and then other servers may be cheaper.
+        strict = replace(asked, allowed=replace(asked.allowed, capacity_types=("on-demand",)))
+        best = min(outcomes(strict), key=cheapest, default=None)
+    return best, always_on
 
 
-def _show(plan: Plan, asked: Question, headers: Headers, now_s: float) -> None:
+def _show(answer: Estimate) -> None:
     out = console()
-    chosen = plan.chosen
+    plan, asked, headers = answer.plan, answer.asked, answer.headers
+    chosen, on_demand = plan.chosen, answer.on_demand
     videos = f"{len(headers.infos)} video{'s' * (len(headers.infos) != 1)}"
     tell(out, f"{videos}, {asked.work.frames:,} frames to infer, {asked.offers.region}")
     tell(out, "")
@@ -144,22 +178,21 @@ def _show(plan: Plan, asked: Question, headers: Headers, now_s: float) -> None:
         tell(out, f"Any of these may be launched: {', '.join(one.way.server.type.name for one in plan.members)}.")
     if plan.fallback is not None:
         after = duration(plan.fallback_after_s)
-        tell(out, f"Without capacity for {after}: {hardware(plan.fallback)}, {dollars(plan.fallback.usd)}.")
+        tell(out, f"If no capacity comes within {after}: {hardware(plan.fallback)}, {dollars(plan.fallback.usd)}.")
     tell(out, "")
     out.print(_parts(chosen))
     out.print(_runners_up(plan))
-    on_demand, always_on = comparisons(asked)
     if on_demand is not None:
-        tell(out, f"On demand alone: {dollars(on_demand.usd)} ({hardware(on_demand)}).")
-    if always_on is not None:
-        tell(out, f"A GPU that is never turned off: {dollars(always_on)} a month.")
-    _tell_notices(headers, _all_notices(plan, asked, headers, now_s), lambda text: tell(out, text))
+        tell(out, f"Without spot instances: {dollars(on_demand.usd)} with {hardware(on_demand)}.")
+    if answer.always_on_usd is not None:
+        tell(out, f"A GPU that is never turned off: {dollars(answer.always_on_usd)} a month.")
+    _tell_notices(headers, _all_notices(answer), lambda text: tell(out, text))
 
 
-def _all_notices(plan: Plan, asked: Question, headers: Headers, now_s: float) -> list[str]:
+def _all_notices(answer: Estimate) -> list[str]:
     """What is left out, then how far the figures can be trusted."""
-    unused = [f"spec.compute.instanceTypes: {one}." for one in type_problems(asked)]
-    return [*headers.notices, *unused, *notices(plan, asked, now_s)]
+    unused = [f"spec.compute.instanceTypes: {one}." for one in type_problems(answer.asked)]
+    return [*answer.headers.notices, *unused, *notices(answer.plan, answer.asked, answer.now_s)]
 
 
 def _parts(outcome: Outcome) -> Table:
@@ -167,7 +200,7 @@ def _parts(outcome: Outcome) -> Table:
     for name in outcome.costs.__slots__:
         value: Decimal = getattr(outcome.costs, name)
         if value:
-            table.add_row(cell(_PARTS[name]), cell(dollars(value)))
+            table.add_row(cell(_PARTS[name]), cell(dollars(value) if value >= _LEAST_SHOWN else f"< ${_LEAST_SHOWN}"))
     return table
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from videojob.api.videojob import VideoJob
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import is_resumed
-from videojob.planning.placement.plan.explain import dollars
+from videojob.planning.placement.plan.units import dollars
 from videojob.planning.state.desired import Desired, ProgressDesired
 from videojob.planning.state.observed import Observed
 from videojob.planning.state.placement import Estimate, Place, ServerKey

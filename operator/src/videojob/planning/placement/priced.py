@@ -17,7 +17,7 @@ from videojob.planning.installation import Accelerator, CapacityType, Installati
 from videojob.planning.placement.choice import allowed_kinds, model_of, most_workers
 from videojob.planning.placement.market import Market, RunningServer
 from videojob.planning.placement.plan.choose import Plan, choose, fastest
-from videojob.planning.placement.plan.explain import duration, in_two_sentences
+from videojob.planning.placement.plan.explain import in_two_sentences
 from videojob.planning.placement.plan.option import Evaluator, Outcome
 from videojob.planning.placement.plan.relax import no_plan
 from videojob.planning.placement.plan.search import Question, outcomes
@@ -28,6 +28,7 @@ from videojob.planning.placement.plan.surroundings import (
     WarmServer,
     WorkerNeeds,
 )
+from videojob.planning.placement.plan.units import duration
 from videojob.planning.placement.plan.workload import (
     GETS_OF_SEGMENT,
     WRITES_OF_SEGMENT,

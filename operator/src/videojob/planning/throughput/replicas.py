@@ -67,8 +67,8 @@ def _on(known: _Known, target: str, model: ModelOnHardware, ratios: Ratios) -> F
     smaller = known.pixels / model.input_pixels if model.input_pixels else 1.0
     if times == 1.0 and not spreads and smaller == 1.0:
         return known.figure
-    parts = [] if not spreads else [f"{known.hardware} to {target}: times {times:.3g}"]
-    parts += [] if smaller == 1.0 else [f"pixels: times {smaller:.3g}"]
+    parts = [f"times {times:.3g} from {known.hardware} to {target}"] if spreads else []
+    parts += [f"times {smaller:.3g} for the input's size"] if f"{smaller:.3g}" != "1" else []
     note = f"{known.subject}, {', '.join(parts)}"
     return scaled(known.figure, times * smaller, *spreads, pixels_spread(smaller), note=note)
 

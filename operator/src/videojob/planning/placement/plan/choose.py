@@ -9,6 +9,7 @@ from decimal import Decimal
 from videojob.planning.placement.plan.option import Outcome
 from videojob.planning.placement.plan.search import Kind, Question, cheapest, is_feasible, kind_of, members_of
 from videojob.planning.placement.plan.surroundings import Allowed
+from videojob.planning.placement.plan.units import dollars, duration
 
 TIE = Decimal("1.03")
 """Ways that cost so many times as much as the cheapest are equal: what is warm or more certain wins."""
@@ -93,16 +94,12 @@ def fastest(found: Iterable[Outcome]) -> Outcome:
 def why_lost(outcome: Outcome, chosen: Outcome, allowed: Allowed) -> str:
     """In a few words."""
     if allowed.deadline_s is not None and outcome.ends_p90_s > allowed.deadline_s:
-        return f"may end {_minutes(outcome.ends_p90_s - allowed.deadline_s)} after the deadline"
+        return f"may end {duration(outcome.ends_p90_s - allowed.deadline_s)} after the deadline"
     if allowed.max_usd is not None and outcome.usd_p90 > allowed.max_usd:
-        return f"may cost ${outcome.usd_p90:.2f}, more than the budget"
+        return f"may cost {dollars(outcome.usd_p90)}, more than the budget"
     if outcome.usd <= chosen.usd * TIE:
         return "costs the same, but starts from zero or is less likely to be available"
     return f"costs {outcome.usd / chosen.usd:.1f} times as much"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _preference(outcome: Outcome) -> tuple[bool, bool, bool, tuple[Decimal, float, str, str], str]:

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterator
 
-from videojob.planning.cost.price import PriceSource
+from videojob.planning.cost.offers import Offer
+from videojob.planning.cost.price import Precision, PriceSource
 from videojob.planning.placement.plan.choose import Plan
 from videojob.planning.placement.plan.option import Outcome
 from videojob.planning.placement.plan.search import Question
-
-_CENT = Decimal("0.01")
-
-
-def dollars(usd: Decimal) -> str:
-    """For people: two digits of cents where that says enough, else two digits that count."""
-    if usd >= Decimal("0.1") or usd <= 0:
-        return f"${usd.quantize(_CENT, ROUND_HALF_UP)}"
-    digits = max(2, 1 - usd.adjusted())
-    return f"${usd.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
-
-
-def duration(seconds: float) -> str:
-    """For people: seconds, minutes or hours, two digits or so."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+from videojob.planning.placement.plan.units import dollars, duration
 
 
 def hardware(outcome: Outcome) -> str:
@@ -52,20 +35,31 @@ def in_two_sentences(plan: Plan, question: Question) -> str:
     return f"{first} Next is {hardware(other.outcome)}: it {other.why}."
 
 
+def _about_price(offer: Offer, now_s: float) -> Iterator[str]:
+    """What a price was made of where it is not the one of its zone, and how old it is where it is of the table."""
+    price, is_static = offer.price, offer.price.source is PriceSource.STATIC
+    made = "the average of its region's zones" if is_static else "that of another zone"
+    of = {
+        Precision.OTHER_ZONE: made,
+        Precision.OTHER_REGION: "scaled from another region",
+        Precision.FAMILY_SHARE: "its on-demand price times the usual spot share of its family",
+    }
+    facts = [of[price.precision]] if price.precision in of else []
+    if is_static:
+        facts.append(f"{price.age_s(now_s) // 86_400:,} days old")
+    if facts:
+        warning = "; AWS may charge another one now" if is_static else ""
+        yield f"The {offer.capacity_type} price of {offer.type.name} is {' and '.join(facts)}{warning}."
+
+
 def notices(plan: Plan, question: Question, now_s: float) -> list[str]:
     """How far the figures can be trusted, a sentence each."""
-    price = plan.chosen.way.server.price
-    words = list(question.offers.notices)
-    days = price.age_s(now_s) // 86_400
-    if price.source is PriceSource.STATIC:
-        words.append(f"Prices are of the static table, {days} days old; AWS may charge others now.")
-    if price.precision.value != "this zone":
-        words.append(f"The price of {plan.chosen.way.server.type.name} is of {price.precision.value}.")
     way = plan.chosen.way
+    words = [*question.offers.notices, *_about_price(way.server, now_s)]
     rate = question.speeds.replica(question.work.models[way.accelerator], way.server.type)
     if rate is not None:
         words.append(
-            f"One replica is expected to answer {rate.mean:.0f} frames/s ({rate.low:.0f} to {rate.high:.0f}), "
+            f"One replica is expected to answer {rate.mean:,.0f} frames/s ({rate.low:,.0f} to {rate.high:,.0f}), "
             f"{rate.origin.value}{f': {rate.note}' if rate.note else ''}."
         )
     return words
