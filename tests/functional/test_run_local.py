@@ -7,6 +7,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,9 @@ def test_every_frame_is_in_the_results(undisturbed: Finished) -> None:
     faces = document["summary"]["classes"]
     assert [item["label"] for item in faces] == ["face"]
     assert faces[0]["detections"] > 0
+    price = document["on_cluster"]
+    assert (price["region"], price["why_not"]) == ("us-east-1", None)
+    assert Decimal(price["usd"]) > 0
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

@@ -26,6 +26,7 @@ def done(folder: Path) -> Finished:
 def test_a_video_alone_is_run_and_its_manifest_is_shown_and_kept(folder: Path, done: Finished) -> None:
     assert done.code == 0, done.err
     assert done.out.startswith("Completed\n  20 frames of 1 video")
+    assert "  On a cluster in us-east-1 this would cost about $0." in done.out.splitlines()[-1]
     kept = (folder / "kept.yaml").read_text()
     assert done.err.startswith(f"# The manifest of these videos; kept in {folder / 'kept.yaml'}\n{kept}")
     assert "name: street-1" in kept

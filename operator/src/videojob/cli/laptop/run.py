@@ -31,6 +31,7 @@ from videojob.cli.results.outcome import outcome_document, show_outcome
 from videojob.cli.results.stored import dynamodb_config
 from videojob.cli.terminal import console, tell, write_json
 from videojob.errors import Cancelled, ManifestError, UsageError
+from videojob.local.cluster_price import cluster_price
 from videojob.local.pool import StopRequest
 from videojob.local.record import DATABASE, OUTPUT_ROOT
 from videojob.local.run import LocalRun
@@ -119,7 +120,7 @@ def run(
     clock = SystemClock()
     with run_display(console(stderr=True), clock, silent=as_json) as shown, stop_signals(clock) as stop:
         outcome = LocalRun(job, options, shown, stop, clock).run()
-    _tell(outcome, options, as_json=as_json)
+    _tell(job, outcome, options, as_json=as_json)
     raise typer.Exit(_EXIT[outcome.state])
 
 
@@ -223,8 +224,13 @@ def stop_signals(clock: Clock) -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-def _tell(outcome: RunOutcome, options: RunOptions, *, as_json: bool) -> None:
+def _tell(job: VideoJob, outcome: RunOutcome, options: RunOptions, *, as_json: bool) -> None:
     if as_json:
-        write_json(outcome_document(outcome, options))
-    else:
-        show_outcome(console(), outcome, options)
+        price = cluster_price(job, outcome, options.model_repository)
+        write_json(outcome_document(outcome, options) | {"on_cluster": None if price is None else price.document()})
+        return
+    show_outcome(console(), outcome, options)
+    # The last line, because it takes a second: what the run found is there by then.
+    price = cluster_price(job, outcome, options.model_repository)
+    if price is not None:
+        tell(console(), f"  {printable(price.sentence())}")
