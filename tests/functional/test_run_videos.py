@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -37,6 +38,24 @@ def test_the_kept_manifest_gives_the_same_summary(folder: Path, done: Finished) 
     again = videojob("run", folder / "kept.yaml", "--output", folder / "again", "--json")
     assert again.code == 0, again.err
     assert stored_summary(folder / "again") == stored_summary(folder / "out")
+
+
+def test_two_videos_of_the_same_file_name_are_two_inputs_of_one_job(tmp_path: Path) -> None:
+    for name, sample in (("A", "bikes.mp4"), ("B", "carphone.mp4")):
+        (tmp_path / name).mkdir()
+        shutil.copy(sample_path(sample), tmp_path / name / "x.mp4")
+    alone = [
+        videojob("run", tmp_path / name / "x.mp4", "--output", tmp_path / f"alone-{name}", "--json").document
+        for name in ("A", "B")
+    ]
+    both = videojob("run", tmp_path / "A/x.mp4", tmp_path / "B/x.mp4", "--output", tmp_path / "both", "--json")
+    assert both.code == 0, both.err
+    assert both.document["segments_run"] == sum(one["segments_run"] for one in alone) == 2
+    found = json.loads(stored_summary(tmp_path / "both"))["videos"]
+    assert [Path(one["uri"]).parent.name for one in found] == ["A", "B"]
+    assert [one["frames"] for one in found] == [
+        json.loads(stored_summary(tmp_path / f"alone-{name}"))["videos"][0]["frames"] for name in ("A", "B")
+    ]
 
 
 def test_json_holds_nothing_of_the_manifest(folder: Path, done: Finished) -> None:

@@ -193,7 +193,7 @@ ERROR = {
     "reason": "InputNotFound",
     "message": "there is no such object",
     "uri": "s3://clips/a.mp4",
-    "hint": "Check it.",
+    "hint": "Check the key.",
 }
 
 

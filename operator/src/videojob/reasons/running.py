@@ -194,8 +194,9 @@ values, or `results.dynamodb.region` is another region than the installation's (
         cluster="Leave it out of a new VideoJob, or run the job on one machine with `videojob run`.",
         details="""\
 These are `file` inputs, the backends `local`, `lambda` and `sagemaker`, a `budget`, per-frame `detections`, and a
-`preview`. To ignore them would cost money or leave results out, so the job does not start. `notifications` are ignored,
-and an Event says so.
+`preview`. To ignore them would cost money or leave results out, so the job does not start. A running job that gets a
+`budget` ends, and keeps its finished segments: remove it, then resume the job. `notifications` are ignored, and an
+Event says so.
 """,
     ),
 )

@@ -7,12 +7,12 @@ from videojob.reasons.row import ONLY_ON_A_CLUSTER, RERUN, RESUME, Phase, Reason
 STATES = (
     waiting(
         "Queued",
-        "The job waits for Kueue to admit it.",
-        "Nothing, or ask Kueue why: kubectl describe workload.",
+        "The job waits for Kueue to admit it, or for the results table before it begins.",
+        "Wait, or ask Kueue why: kubectl describe workload.",
         """\
-The job has Kueue's label, and Kueue has not admitted it. Its inference server is not started before that. "resource …
-unavailable in ClusterQueue" means that the queue has no quota for something that workers request: it must cover `cpu`,
-`memory` and `ephemeral-storage`.
+The message says which. Where it is Kueue, the job has Kueue's label, and Kueue has not admitted it. Its inference
+server is not started before that. "resource … unavailable in ClusterQueue" means that the queue has no quota for
+something that workers request: it must cover `cpu`, `memory` and `ephemeral-storage`.
 """,
     ),
     waiting(

@@ -51,6 +51,31 @@ def names(desk: JobDesk) -> list[str]:
     )
 
 
+def test_a_running_job_that_gets_a_budget_ends_with_one_message_and_goes_on_without_it(desk: JobDesk) -> None:
+    desk.let_work()
+    desk.table.committed_segments = {0, 1, 2, 3}
+    desk.clock.seconds += 10
+    spec = desk.job["spec"]
+    desk.cluster.put(VIDEOJOBS, desk.job | {"spec": spec | {"budget": {"maxCost": "10"}}})
+    desk.look()
+    assert desk.reason == "UnsupportedField"
+    (succeeded,) = [one for one in desk.status["conditions"] if one["type"] == "Succeeded"]
+    assert succeeded["message"] == (
+        "this version does not support on a cluster: spec.budget. Remove it from the VideoJob. "
+        "Then resume the VideoJob (`videojob resume NAME`): finished segments are kept."
+    )
+    assert all(one["spec"].get("suspend") for one in desk.jobs if "-work-" in one["metadata"]["name"])
+    said = [one["message"] for one in desk.cluster.list(EVENTS) if one["reason"] == "UnsupportedField"]
+    desk.look()
+    assert [one["message"] for one in desk.cluster.list(EVENTS) if one["reason"] == "UnsupportedField"] == said
+    assert len(said) == 1
+    desk.cluster.put(VIDEOJOBS, desk.job | {"spec": spec | {"resumes": 1}})
+    desk.clock.seconds += 10
+    desk.look()
+    assert desk.condition("Succeeded")[0] == "Unknown"
+    assert desk.table.committed_segments == {0, 1, 2, 3}
+
+
 def test_it_keeps_its_commits_and_forgets_what_may_have_passed(desk: JobDesk) -> None:
     failed(desk)
     begun = desk.status["startTime"]

@@ -265,7 +265,7 @@ def stuck(**changes: Any) -> JobObserved:
                 error={"reason": "ServerUnavailable", "message": "gone"},
             ),
             READY,
-            "the workers end repeatedly without a commit, last with ServerUnavailable: gone",
+            "the workers end repeatedly without a commit, the last with ServerUnavailable: gone",
         ),
         (stuck(problem=problem("crashed", "gone", exit_code=75)), READY, "repeatedly without a commit: gone"),
         (stuck(problem=problem("starting")), READY, "the workers do not become ready"),

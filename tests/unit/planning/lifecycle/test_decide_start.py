@@ -155,7 +155,7 @@ def test_a_planner_is_followed_to_its_end(seen: JobObserved, wanted: PlannerDesi
 
 def test_a_planner_that_failed_says_what_where_and_what_to_do() -> None:
     desired = look(observed_jobs(jobs=(a_plan_job(3, finished="Failed", error=ERROR),)))
-    assert desired.message == "there is no such object (s3://clips/a.mp4). Check it."
+    assert desired.message == "there is no such object (s3://clips/a.mp4). Check the key."
 
 
 def test_a_segment_is_named_where_there_is_one() -> None:

@@ -211,7 +211,7 @@ def test_but_not_for_ever() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason", "words"),
     [
-        ({"reason": "PodFailurePolicy", "error": ERROR}, "InputNotFound", "Check it."),
+        ({"reason": "PodFailurePolicy", "error": ERROR}, "InputNotFound", "Check the key."),
         (
             {"reason": "MaxFailedIndexesExceeded", "error": SLOW},
             "BackoffLimitExceeded",
@@ -289,7 +289,7 @@ def test_pods_that_failed_are_news() -> None:
     told = [one.message for one in desired.events if one.reason == "SegmentRetried"]
     assert told == ["2 pods of entrance-work-1 failed, the last with InputNotFound"]
     silent = look(running(a_work_job(failed=1), server=READY))
-    assert "1 pods of entrance-work-1 failed" in [one.message for one in silent.events]
+    assert "1 pod of entrance-work-1 failed" in [one.message for one in silent.events]
 
 
 @pytest.mark.parametrize(("within", "at_risk"), [("2m", False), ("1m", True)])

@@ -150,7 +150,7 @@ def cause_of(running: JobObserved | None, server: ServerObserved | None, server_
         return f"{words}: {problem.source}: {problem.message}" if problem.source else f"{words}: {problem.message}"
     again = "the workers end repeatedly without a commit"
     if running.error is not None:
-        return f"{again}, last with {running.error.get('reason')}: {running.error.get('message', '')}"
+        return f"{again}, the last with {running.error.get('reason')}: {running.error.get('message', '')}"
     if problem is not None:
         return "the workers do not become ready" if problem.kind == "starting" else f"{again}: {problem.message}"
     return "the workers run but commit nothing"

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from videojob.planning.diagnosis.messages import sentence
 from videojob.planning.installation import Installation
 from videojob.planning.lifecycle.attempts import life_of
 from videojob.planning.lifecycle.backend import BackendLifecycle, Run
@@ -37,6 +38,7 @@ from videojob.reasons import REASONS
 
 _POLL_S = 5.0
 _STORE_POLL_S = 5.0
+_STORE_ADVICE = "The job continues when the table answers. Check the table's capacity if it lasts."
 _END_BY_ITSELF_S = 30.0
 """For the work of a job that went well; that of one that did not is stopped at once."""
 
@@ -170,10 +172,10 @@ def _waits_for_store(snapshot: Snapshot, where: Place, backend: BackendLifecycle
     never_begun = snapshot.job.status is None or snapshot.job.status.epoch is None
     if never_begun and snapshot.is_over_time:
         return fails("DeadlineExceeded", snapshot.over_time_words)
-    words = f"the results table is unavailable, the job continues when it answers: {snapshot.observed.store_error}"
+    words = sentence(f"the results table is unavailable: {snapshot.observed.store_error}", _STORE_ADVICE)
     recorded = _as_recorded(snapshot)
     known = {one.type: one for one in recorded.conditions}
-    said = replace(works(snapshot, recorded.reason, words), requeue_s=_STORE_POLL_S)
+    said = replace(works(snapshot, recorded.reason, words, advise=False), requeue_s=_STORE_POLL_S)
     conditions = tuple(one if one.type == "Succeeded" else known.get(one.type, one) for one in said.conditions)
     demand = None if snapshot.job.spec.suspend else backend.demand(snapshot, where)
     paid = counted(snapshot.last_status.stall, progressed=False, paid=False, now_s=snapshot.now_s)

@@ -98,11 +98,14 @@ class PodsLifecycle:
             yield EventDesired("Warning", "SegmentRetried", words)
         running = next((one for one in mine if not one.deleting), None)
         if running is not None and running.disrupted:
-            words = f"{running.disrupted} pods of {running.name} were disrupted; their segments will be retried"
+            pods, their = ("1 pod", "its") if running.disrupted == 1 else (f"{running.disrupted} pods", "their")
+            verb = "was" if running.disrupted == 1 else "were"
+            words = f"{pods} of {running.name} {verb} disrupted; {their} segments will be retried"
             yield EventDesired("Normal", "Interrupted", words)
         if running is not None and running.failed:
             last = "" if running.error is None else f", the last with {running.error.get('reason')}"
-            yield EventDesired("Warning", "SegmentRetried", f"{running.failed} pods of {running.name} failed{last}")
+            pods = "1 pod" if running.failed == 1 else f"{running.failed} pods"
+            yield EventDesired("Warning", "SegmentRetried", f"{pods} of {running.name} failed{last}")
 
 
 def _suspended(snapshot: Snapshot, jobs: tuple[JobObserved, ...]) -> Desired:

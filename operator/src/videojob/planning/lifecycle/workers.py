@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from videojob.planning.diagnosis.messages import advice, error_words, sentence
+from videojob.planning.diagnosis.messages import advice, error_words
 from videojob.planning.diagnosis.pods import NO_PODS, cause_of, load_failure, requeue_after_s, waiting_for
 from videojob.planning.fleet.demand import demand_of, pace_of, times_of
 from videojob.planning.fleet.shares import share_of, workers_now
@@ -22,6 +22,7 @@ from videojob.planning.placement.pinned import lost_words
 from videojob.planning.state.desired import Desired
 from videojob.planning.state.pods import JobObserved, PodsDesired, WorkersDesired
 from videojob.planning.state.stall import Stall
+from videojob.reasons.row import RESUME
 
 AWAY_S = 30.0
 """A server may be away for so long before the workers are held: a restarted pod comes back sooner."""
@@ -79,8 +80,11 @@ class Workers:
         said = f"; {job.problem.message}" if job.problem is not None else ""
         words = f"a segment failed after {limit} retries: {job.message or job.reason}{said}"
         if job.error is not None:
-            words = f"a segment failed after {limit} retries, last with {job.error.get('reason')}: "
-            words = sentence(f"{words}{error_words(job.error)}", advice(job.error))
+            words = f"a segment failed after {limit} retries, the last with {job.error.get('reason')}: "
+            remedy = advice(job.error)
+            hint = remedy if "resume" in remedy or "new VideoJob" in remedy else f"{remedy} {RESUME}"
+            error = {"message": f"{words}{error_words(job.error)}", "hint": hint}
+            return fails_with(error, "BackoffLimitExceeded")
         return fails("BackoffLimitExceeded", words)
 
     # Held.
