@@ -19,6 +19,8 @@ MOST_RUNNERS_UP = 10
 FALLBACK_AFTER_S = 900.0
 """How long capacity is waited for at most before the fallback applies."""
 _LEAST_WAIT_S = 60.0
+_NEARLY = Decimal("1.095")
+"""Below it a price is so many per cent higher: one decimal place would say 1.0 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def why_lost(outcome: Outcome, chosen: Outcome, allowed: Allowed) -> str:
         return f"may cost {dollars(outcome.usd_p90)}, more than the budget"
     if outcome.usd <= chosen.usd * TIE:
         return "costs the same, but starts from zero or is less likely to be available"
-    return f"costs {outcome.usd / chosen.usd:.1f} times as much"
+    times = outcome.usd / chosen.usd
+    return f"costs {times:.1f} times as much" if times >= _NEARLY else f"costs {100 * (times - 1):.0f}% more"
 
 
 def _preference(outcome: Outcome) -> tuple[bool, bool, bool, tuple[Decimal, float, str, str], str]:
