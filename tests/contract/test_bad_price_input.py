@@ -365,6 +365,13 @@ def test_a_region_that_is_not_billed_in_usd_has_no_price() -> None:
     assert "$" not in done.out
 
 
+@pytest.mark.parametrize("region", ["mars", "us-east-1a", "", "US-EAST-1"])
+def test_what_is_no_region_has_no_price(region: str) -> None:
+    done = videojob("estimate", sample_path("bikes.mp4"), "--region", region)
+    assert (done.code, done.out) == (2, "")
+    assert f"{region} is no name of an AWS region. Give one such as eu-central-1." in done.err
+
+
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """S3 with a folder without videos, and one with a good and an unreadable video."""

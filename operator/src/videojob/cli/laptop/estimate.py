@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from videojob.cli.exit_codes import ExitCode
 from videojob.cli.laptop.quick import ALL_FRAMES, DEFAULT_MODEL, DEFAULT_RATE, QuickOptions
 from videojob.cli.laptop.run import subject
 from videojob.cli.terminal import cell, console, tell, write_json
-from videojob.errors import NoPlacement
+from videojob.errors import NoPlacement, UsageError
 from videojob.local.estimate import Headers, question_of, read_headers
 from videojob.local.models.catalogue import look_up
 from videojob.planning.placement.plan.choose import Plan
@@ -31,6 +32,8 @@ from videojob.printable import printable
 
 _HOURS_OF_MONTH = 730
 _SHOWN_FAILURES = 5
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d")
+"""Of any region, also of one that AWS opens later: there the prices of us-east-1 stand in, and a notice says so."""
 _LEAST_SHOWN = Decimal("0.0001")
 
 
@@ -59,6 +62,8 @@ def estimate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
 ) -> None:
     """Estimate what a job would cost on a cluster, when it would end and on which hardware; starts nothing."""
+    if _REGION.fullmatch(region) is None:
+        raise UsageError(f"{printable(region)} is no name of an AWS region", hint="Give one such as eu-central-1.")
     job, base = subject(what, name, QuickOptions(model, fps, None, None, force=False), silent=True)
     entry = look_up(job.spec.model.name, model_repository)
     if entry.contract is None:

@@ -93,6 +93,10 @@ def test_one_type_that_will_do_leaves_only_a_notice_about_the_other() -> None:
         (Allowed(deadline_s=-1), "the deadline has passed"),
         (Allowed(deadline_s=0), "the deadline has passed"),
         (Allowed(deadline_s=5), "no hardware meets the deadline of 5 s"),
+        (
+            Allowed(deadline_s=600, accelerators=("gpu",), instance_types=("g6.xlarge",), max_usd=Decimal("0.01")),
+            "no hardware meets the deadline of 10 min and the budget of 0.01 US dollars",
+        ),
         (Allowed(max_usd=Decimal("0.000001")), "no hardware meets the budget of 0.000001 US dollars"),
         (
             Allowed(deadline_s=5, max_usd=Decimal(10)),

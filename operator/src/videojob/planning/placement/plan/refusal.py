@@ -8,6 +8,7 @@ from videojob.planning.cost.instance_types import InstanceType
 from videojob.planning.installation import Accelerator
 from videojob.planning.placement.plan.search import Question
 from videojob.planning.placement.plan.surroundings import ReplicaNeeds
+from videojob.planning.placement.plan.units import duration
 
 _NEAREST = 3
 
@@ -20,7 +21,7 @@ def why_no_plan(question: Question) -> str:
         return f"none of spec.compute.instanceTypes can run the job: {'; '.join(problems)}"
     if allowed.deadline_s is not None and allowed.deadline_s <= 0:
         return "the deadline has passed"
-    in_time = None if allowed.deadline_s is None else f"the deadline of {allowed.deadline_s:,.0f} s"
+    in_time = None if allowed.deadline_s is None else f"the deadline of {duration(allowed.deadline_s)}"
     affordable = None if allowed.max_usd is None else f"the budget of {allowed.max_usd.normalize():f} US dollars"
     limits = " and ".join(one for one in (in_time, affordable) if one is not None)
     return f"no hardware meets {limits}" if limits else "no hardware that the job allows can run it"
