@@ -220,16 +220,12 @@ class HttpFiles:
 
     def _describe(self, uri: str, headers: Mapping[str, str] = _NO_HEADERS) -> _Content:
         """What the server says about the object; a GET whose body is not read, since some servers refuse HEAD."""
-        failures = 0
-        while True:
-            try:
-                with self._get(uri, headers) as response:
-                    return _Content.of(response.headers)
-            except InputUnavailable as error:
-                failures += 1
-                if failures >= self._policy.attempts or not error.retryable:
-                    raise
-                self._policy.pause(self._policy.pause_s(failures))
+
+        def ask() -> _Content:
+            with self._get(uri, headers) as response:
+                return _Content.of(response.headers)
+
+        return self._policy.retrying()(ask)
 
     @contextmanager
     def _range(self, uri: str, content: _Content, start: int, stop: int) -> Iterator[Iterator[bytes]]:

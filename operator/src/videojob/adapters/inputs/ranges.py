@@ -44,18 +44,8 @@ def read_range(found: RangedObject, start: int, stop: int, policy: TransferPolic
     """
     data = bytearray()
     pace = Pace(found.uri, policy)
-    failures = 0
-    while True:
-        before = len(data)
-        try:
-            _receive(found, start, stop, data, pace)
-        except InputUnavailable as error:
-            failures = 1 if len(data) > before else failures + 1
-            if failures >= policy.attempts or not error.retryable:
-                raise
-            policy.pause(policy.pause_s(failures))
-        else:
-            return data
+    policy.retrying(lambda: len(data))(_receive, found, start, stop, data, pace)
+    return data
 
 
 def _receive(found: RangedObject, start: int, stop: int, data: bytearray, pace: Pace) -> None:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
 from videojob.errors import InputTooLarge, InputUnavailable, SetupError
 from videojob.reasons import Where, here
 
@@ -67,9 +69,27 @@ class TransferPolicy:
         if size_bytes > self.max_bytes:
             raise InputTooLarge(f"{size_bytes:,} bytes, the limit is {self.max_bytes:,}", uri=uri)
 
-    def pause_s(self, failures: int) -> float:
-        """How long to wait after this many failures in a row (1 is the first)."""
-        return min(self.max_pause_s, self.first_pause_s * 2.0 ** (failures - 1))
+    def retrying(self, received: Callable[[], int] = lambda: 0) -> Retrying:
+        """Tries again what another try may help, until `attempts` in a row brought nothing new.
+
+        Args:
+            received: how many bytes are here; a try that brought some is counted as the first.
+        """
+        before = received()
+
+        def count(state: RetryCallState) -> None:
+            nonlocal before
+            state.attempt_number = 1 if received() > before else state.attempt_number
+            before = received()
+
+        return Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, InputUnavailable) and error.retryable),
+            wait=wait_exponential(multiplier=self.first_pause_s, max=self.max_pause_s),
+            stop=stop_after_attempt(self.attempts),
+            sleep=self.pause,
+            after=count,
+            reraise=True,
+        )
 
 
 @dataclass(slots=True)
@@ -201,31 +221,17 @@ class Download:
         try:
             with part.open("ab") as file:
                 self._check_room(file.tell())
-                self._fill(file, open_body)
+                self.policy.retrying(file.tell)(self._receive, file, open_body)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self.entry.path)
         except OSError as error:
             raise disk_error(error, part) from error
 
-    def _fill(self, file: BinaryIO, open_body: OpenBody) -> None:
-        failures = 0
-        while True:
-            before = file.tell()
-            if before == self.total_bytes:
-                return
-            try:
-                self._receive(file, open_body)
-            except InputUnavailable as error:
-                failures = 1 if file.tell() > before else failures + 1
-                if failures >= self.policy.attempts or not error.retryable:
-                    raise
-                self.policy.pause(self.policy.pause_s(failures))
-            else:
-                return
-
     def _receive(self, file: BinaryIO, open_body: OpenBody) -> None:
         offset = file.tell()
+        if offset == self.total_bytes:
+            return
         with open_body(offset) as body:
             if body.start != offset:
                 file.truncate(body.start)

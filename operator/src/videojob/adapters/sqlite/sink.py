@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from videojob.adapters.sink_errors import damaged, never_begun, other_summary, stale
 from videojob.adapters.sqlite.rows import ROWS, SERVER_WORK, insert_commit, read_commit
@@ -315,7 +316,10 @@ class SqliteSink(Sink):
 
 def _prepare(db: sqlite3.Connection, path: Path, busy_s: float) -> None:
     """Sets the connection up and makes the tables, whoever comes first."""
-    _while_locked(lambda: db.execute("pragma journal_mode = wal"), busy_s)
+    # SQLite's own busy handler does not wait for the switch to the write-ahead log.
+    is_locked = retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error))
+    retrying = Retrying(retry=is_locked, wait=wait_fixed(_RETRY_S), stop=stop_after_delay(busy_s), reraise=True)
+    retrying(db.execute, "pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
     db.execute("pragma foreign_keys = on")
     found = _layout(db)
@@ -337,17 +341,3 @@ def _check_layout(found: int, path: Path) -> None:
             uri=str(path),
             hint="Move it away, or name another --output folder.",
         )
-
-
-def _while_locked(action: Callable[[], object], busy_s: float) -> None:
-    """Repeats what SQLite's own busy handler does not wait for: the switch to the write-ahead log."""
-    deadline_s = time.monotonic() + busy_s
-    while True:
-        try:
-            action()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() >= deadline_s:
-                raise
-            time.sleep(_RETRY_S)
-        else:
-            return
