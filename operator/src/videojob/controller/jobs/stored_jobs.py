@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from cachetools import LRUCache
 
 from videojob.api.videojob import API_VERSION, KIND, VideoJob
 from videojob.planning.installation import Installation
@@ -23,7 +24,7 @@ class StoredJobs:
 
     installation: Installation
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: OrderedDict[tuple[str, str], StoredJob] = field(default_factory=OrderedDict)
+    _known: LRUCache[tuple[str, str], StoredJob] = field(default_factory=lambda: LRUCache(_MOST_REMEMBERED))
 
     def read(self, raw: Object) -> StoredJob:
         """A VideoJob as the API server gives it. Raises pydantic.ValidationError."""
@@ -35,8 +36,6 @@ class StoredJobs:
         found = stored_job(parse(raw), self.installation)
         with self._lock:
             self._known[version] = found
-            if len(self._known) > _MOST_REMEMBERED:
-                self._known.popitem(last=False)
         return found
 
 

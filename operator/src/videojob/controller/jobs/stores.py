@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+
+from cachetools import LRUCache
 
 from videojob.ports.clock import Clock
 from videojob.ports.results import JobStore
 from videojob.results.aggregate.segment_results import RunRecord
 from videojob.video.plan import PlanHead
 
-K = TypeVar("K")
-V = TypeVar("V")
 _MOST_REMEMBERED = 4096
 _LEAST_AGE_S = 4.0
 _SEGMENTS_PER_S = 20
@@ -56,8 +54,8 @@ class Stores:
         self._lock = threading.Lock()
         self._stores: dict[tuple[str, str | None], JobStore] = {}
         self._turns: dict[tuple[str, str | None], threading.Lock] = {}
-        self._heads: OrderedDict[tuple[str, int], PlanHead] = OrderedDict()
-        self._reads: OrderedDict[tuple[str, int], Read] = OrderedDict()
+        self._heads: LRUCache[tuple[str, int], PlanHead] = LRUCache(_MOST_REMEMBERED)
+        self._reads: LRUCache[tuple[str, int], Read] = LRUCache(_MOST_REMEMBERED)
 
     def store(self, table: str, region: str | None) -> JobStore:
         """The connection to a table. One that hangs keeps nobody but those who want the same. Raises SetupError."""
@@ -86,7 +84,7 @@ class Stores:
         found = store.plan_head(uid, attempt)
         if found is not None:
             with self._lock:
-                _remember(self._heads, (uid, attempt), found)
+                self._heads[uid, attempt] = found
         return found
 
     def committed(
@@ -113,7 +111,7 @@ class Stores:
                 return known
         found = Read(store.committed(run), len(store.conflicts(run)), now_s, marker)
         with self._lock:
-            _remember(self._reads, key, found)
+            self._reads[key] = found
         return found
 
     def forget(self, uid: str) -> None:
@@ -129,10 +127,3 @@ class Stores:
             for store in self._stores.values():
                 store.close()
             self._stores.clear()
-
-
-def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    while len(memory) > _MOST_REMEMBERED:
-        memory.popitem(last=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from cachetools import FIFOCache
 
 from videojob.api.videojob import VideoJob
 from videojob.kube.kinds import EVENTS
@@ -26,7 +27,7 @@ class EventPoster:
     cluster: Cluster
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _posted: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+    _posted: FIFOCache[tuple[str, str], None] = field(default_factory=lambda: FIFOCache(_MOST_REMEMBERED))
 
     def post(self, job: VideoJob, desired: Sequence[EventDesired]) -> None:
         """Posts what was not posted yet.
@@ -54,5 +55,3 @@ class EventPoster:
             self.cluster.create(EVENTS, event)
         with self._lock:
             self._posted[key] = None
-            if len(self._posted) > _MOST_REMEMBERED:
-                self._posted.popitem(last=False)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from cachetools import TTLCache
 
 K = TypeVar("K", bound=Hashable)
 
@@ -21,6 +24,10 @@ FIRST_BACKOFF_S = 1.0
 MOST_BACKOFF_S = 300.0
 MOST_PACE_S = 60.0
 """Longest time between two turns that `add_paced` can keep."""
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @dataclass(slots=True)
@@ -39,7 +46,7 @@ class WorkQueue(Generic[K]):
     _failures: dict[K, int] = field(default_factory=dict)
     _later: list[tuple[float, int, K]] = field(default_factory=list)
     _due: dict[K, float] = field(default_factory=dict)
-    _taken: OrderedDict[K, float] = field(default_factory=OrderedDict)
+    _taken: TTLCache[K, float] = field(default_factory=lambda: TTLCache(math.inf, MOST_PACE_S, _now_s))
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _closed: bool = False
@@ -60,7 +67,7 @@ class WorkQueue(Generic[K]):
 
     def add_after(self, key: K, delay_s: float) -> None:
         """Puts a key in after a while, unless it comes in earlier or is due earlier."""
-        due_s = asyncio.get_running_loop().time() + max(0.0, delay_s)
+        due_s = _now_s() + max(0.0, delay_s)
         if key in self._waiting or self._due.get(key, due_s + 1) <= due_s:
             return
         self._due[key] = due_s
@@ -69,8 +76,7 @@ class WorkQueue(Generic[K]):
 
     def add_paced(self, key: K, every_s: float) -> None:
         """Puts a key in: at once when it was not taken for so long, else when that time is over."""
-        now_s = asyncio.get_running_loop().time()
-        self._forget_taken(now_s)
+        now_s = _now_s()
         taken_s = self._taken.get(key)
         if taken_s is None or now_s - taken_s >= every_s:
             self.add(key)
@@ -85,8 +91,7 @@ class WorkQueue(Generic[K]):
                 key = self._ready.popleft()
                 self._waiting.discard(key)
                 self._running.add(key)
-                self._taken[key] = asyncio.get_running_loop().time()
-                self._taken.move_to_end(key)
+                self._taken[key] = _now_s()
                 if self._ready:
                     self._changed.set()
                 return key
@@ -131,14 +136,9 @@ class WorkQueue(Generic[K]):
         elif requeue_s is not None:
             self.add_after(key, requeue_s)
 
-    def _forget_taken(self, now_s: float) -> None:
-        """Those that were taken longer ago than anybody asks for."""
-        while self._taken and now_s - next(iter(self._taken.values())) > MOST_PACE_S:
-            self._taken.popitem(last=False)
-
     def _promote(self) -> float | None:
         """Moves what is due into the queue; returns the seconds until the next is."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = _now_s()
         while self._later:
             due_s, _, key = self._later[0]
             if self._due.get(key) != due_s:
