@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videojob.api.videojob import VideoJob
+from videojob.controller.jobs.backend import Backend
 from videojob.controller.pods import holds_namespace, job_events, telling_pods
 from videojob.errors import ClusterRefused
 from videojob.kube.kinds import CONFIG_MAPS, JOBS, Kind
@@ -19,7 +20,7 @@ from videojob.ports.cluster import AlreadyThere, Cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Pods:
+class Pods(Backend):
     """`Backend`."""
 
     cluster: Cluster
@@ -28,7 +29,6 @@ class Pods:
     name: str = "kubernetes"
 
     def observe(self, job: VideoJob, *, is_over: bool) -> PodsObserved:
-        """See `Backend`. Of a job that is over they are not read again what its pods tell."""
         namespace = job.metadata.namespace
         found, ends = [], False
         for one in self.cluster.list(JOBS, namespace, labels=f"{JOB_UID}={job.metadata.uid}"):
@@ -41,7 +41,6 @@ class Pods:
         return PodsObserved.from_jobs(found, namespace_ends=ends)
 
     def apply(self, job: VideoJob, observed: PodsObserved, desired: PodsDesired) -> None:
-        """See `Backend`."""
         for name in desired.remove:
             self.cluster.delete(JOBS, job.metadata.namespace, name)
         if desired.planner is not None:

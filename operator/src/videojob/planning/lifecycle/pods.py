@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from videojob.planning.diagnosis.pods import NO_PODS, requeue_after_s, waiting_for
 from videojob.planning.fleet.demand import demand_of
 from videojob.planning.lifecycle.attempts import MAX_ATTEMPTS, life_of, next_attempt, tries_of
-from videojob.planning.lifecycle.backend import Run
+from videojob.planning.lifecycle.backend import BackendLifecycle, Run
 from videojob.planning.lifecycle.conditions import Fact, concerns_one_video, fails, fails_with, works
 from videojob.planning.lifecycle.workers import Workers
 from videojob.planning.state.desired import Desired, EventDesired, ServerDemand
@@ -26,16 +26,14 @@ _GONE_POLL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class PodsLifecycle:
+class PodsLifecycle(BackendLifecycle):
     """`BackendLifecycle`."""
 
     def plan(self, snapshot: Snapshot) -> Desired:
-        """See `BackendLifecycle`."""
         jobs = PodsObserved.of(snapshot.observed.backend).plan
         return _suspended(snapshot, jobs) if snapshot.job.spec.suspend else _planned(snapshot, jobs)
 
     def segments(self, run: Run) -> Desired:
-        """See `BackendLifecycle`."""
         snapshot, epoch = run.snapshot, run.results.epoch
         mine = PodsObserved.of(snapshot.observed.backend)
         latest = mine.latest(epoch)
@@ -57,38 +55,32 @@ class PodsLifecycle:
         return replace(says, backend=replace(pods, remove=(*stale, *pods.remove)))
 
     def is_idle(self, run: Run) -> bool:
-        """See `BackendLifecycle`; how a Job of before a resume ended says nothing now."""
         latest = PodsObserved.of(run.snapshot.observed.backend).latest(run.results.epoch)
         if latest is None or latest.finished is None:
             return False
+        # How a Job of before a resume ended says nothing now.
         return life_of(latest.attempt) >= run.snapshot.job.spec.resumes
 
     def folding(self, run: Run) -> PodsDesired:
-        """See `BackendLifecycle`."""
         work = PodsObserved.of(run.snapshot.observed.backend).work
         return PodsDesired(
             remove=tuple(one.name for one in work if one.epoch != run.results.epoch and not one.deleting)
         )
 
     def stopped(self, snapshot: Snapshot) -> PodsDesired | None:
-        """See `BackendLifecycle`.
-
-        Where the namespace ends, Jobs that are over go, too: Kubernetes deletes pods before Jobs, and an index's last
-        failed pod stays until another one stands in for it, which nobody may make there any more: both would wait for
-        ever.
-        """
+        # Where the namespace ends, Jobs that are over go, too: Kubernetes deletes pods before Jobs, and an index's last
+        # failed pod stays until another one stands in for it, which nobody may make there any more: both would wait for
+        # ever.
         mine = PodsObserved.of(snapshot.observed.backend)
         left = [one for one in mine.jobs if not one.deleting and (one.finished is None or mine.must_stop)]
         return PodsDesired(remove=tuple(one.name for one in left)) if left else None
 
     def demand(self, snapshot: Snapshot, where: Place) -> ServerDemand | None:
-        """See `BackendLifecycle`."""
         work = PodsObserved.of(snapshot.observed.backend).work
         at_work = any(one.finished is None and not one.suspended and not one.deleting for one in work)
         return demand_of(snapshot, where, snapshot.last_status.frames_left) if at_work else None
 
     def events(self, snapshot: Snapshot, desired: Desired) -> Iterator[EventDesired]:
-        """See `BackendLifecycle`."""
         workers = desired.backend.workers if isinstance(desired.backend, PodsDesired) else None
         if workers is None:
             return

@@ -12,7 +12,7 @@ from videojob.planning.state.last_status import LastStatus
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """See the module; `planning.lifecycle.stored.stored_job` makes it, once for each version.
+    """What follows from one version; `planning.lifecycle.stored.stored_job` makes it, once for each version.
 
     Attributes:
         job: as it is stored, with its status.
