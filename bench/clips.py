@@ -28,7 +28,7 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Size:
     """How a clip is made of the sample.
 
     Attributes:
@@ -41,7 +41,7 @@ class Look:
     preset: str = "medium"
 
 
-LOOKS = {"small": Look(), "1080p": Look(1920, 1080), "4k": Look(3840, 2160, "veryfast")}
+SIZES = {"small": Size(), "1080p": Size(1920, 1080), "4k": Size(3840, 2160, "veryfast")}
 _RECIPE = 1  # counts up when a clip of the same name would come out differently
 _KEYFRAME_EVERY = 2 * FRAMES_PER_S
 _QUALITY = "23"
@@ -70,13 +70,13 @@ def frames_in(loops: int) -> int:
 
 
 def _once(name: str) -> Path:
-    look = LOOKS[name]
-    if look.width is None or look.height is None:
+    size = SIZES[name]
+    if size.width is None or size.height is None:
         return SAMPLE
     path = FOLDER / f"{name}-once-v{_RECIPE}.mp4"
     if not path.is_file():
         unfinished = path.with_suffix(".part.mp4")
-        _encode(_enlarged(look.width, look.height), unfinished, look)
+        _encode(_enlarged(size.width, size.height), unfinished, size)
         unfinished.replace(path)
     return path
 
@@ -100,13 +100,13 @@ def _enlarged(width: int, height: int) -> Iterator[Picture]:
         yield np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def _encode(pictures: Iterator[Picture], path: Path, look: Look) -> None:
+def _encode(pictures: Iterator[Picture], path: Path, size: Size) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_S)
-        if look.width is None or look.height is None:
+        if size.width is None or size.height is None:
             raise ValueError("only a picture of a known size can be encoded")
-        stream.width, stream.height, stream.pix_fmt = look.width, look.height, "yuv420p"
-        stream.options = {"preset": look.preset, "crf": _QUALITY, "g": str(_KEYFRAME_EVERY), "sc_threshold": "0"}
+        stream.width, stream.height, stream.pix_fmt = size.width, size.height, "yuv420p"
+        stream.options = {"preset": size.preset, "crf": _QUALITY, "g": str(_KEYFRAME_EVERY), "sc_threshold": "0"}
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_S)

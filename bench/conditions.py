@@ -7,7 +7,7 @@ import platform
 
 
 def conditions() -> str:
-    """In words; a load of others makes every figure doubtful."""
+    """As text; a load of others makes every figure doubtful."""
     load = os.getloadavg()[0]
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores {platform.machine()}, Python {platform.python_version()}, load average {load:.1f}"

@@ -24,7 +24,7 @@ _LAST_BOUND_S = 60.0
 
 
 def rows(outcome: Outcome) -> list[tuple[str, str]]:
-    """What was measured, in words."""
+    """What was measured, as text."""
     load, readings = outcome.load, outcome.readings
     return [
         ("jobs that reached their end", f"{sum(outcome.reasons.values()):,} of {load.jobs:,}"),
@@ -39,7 +39,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("event to write, p50 and p99", ", ".join(_quantile(readings, share) for share in (0.5, 0.99))),
         ("everybody's CPU time per job", _shares(outcome)),
         ("of this machine's cores in that time", _share_of_machine(outcome)),
-        ("looks per job", f"{readings.looks / load.jobs:.1f}, {readings.failed_looks} failed"),
+        ("reconciles per job", f"{readings.looks / load.jobs:.1f}, {readings.failed_looks} failed"),
         ("API reads per job", f"{readings.reads / load.jobs:.1f}"),
         ("API writes per job", f"{readings.writes / load.jobs:.1f}"),
         ("of these status writes", f"{readings.status_writes / load.jobs:.1f}"),

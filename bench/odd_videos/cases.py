@@ -112,7 +112,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A case, what it gave in words, and each difference from the truth; none is a pass."""
+    """A case, what it gave as text, and each difference from the truth; none is a pass."""
 
     case: Case
     found: str

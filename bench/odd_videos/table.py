@@ -25,7 +25,7 @@ def manifests_table(answers: Sequence[Answer]) -> str:
 
 
 def counted(verdicts: Sequence[Verdict]) -> str:
-    """How many are right, in words."""
+    """How many are right, as text."""
     right = sum(not verdict.differences for verdict in verdicts)
     return f"{right} of {len(verdicts)} cases are right"
 

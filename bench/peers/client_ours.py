@@ -1,7 +1,7 @@
 """Our Triton client alone: frames lie ready in the ring, answers are read and dropped. One process, one thread.
 
 Options: `height`, `width` of the frames; `group` frames per request; `in_flight` frames; `shared_memory` "0" sends the
-pixels by gRPC, as to a server on another host.
+frames by gRPC, as to a server on another host.
 """
 
 from __future__ import annotations

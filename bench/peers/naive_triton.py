@@ -9,7 +9,7 @@ from tritonclient import grpc as triton
 from bench.agreement import FrameBoxes, save
 from bench.child import measured
 from bench.peers.model import Boxes, Letterbox, contract_of, video_size
-from bench.peers.stock import outputs_of, request_of, wanted
+from bench.peers.stock import outputs_of, request_of, requested_outputs
 from bench.tasks import Sample, Task
 
 
@@ -21,7 +21,7 @@ def run(task: Task) -> Sample:
     boxes = Boxes(contract, video_size(task.clip))
     letterbox = Letterbox(boxes.geometry, contract.pixels.pad_value)
     client = triton.InferenceServerClient(task.server.address)
-    outputs = wanted(contract)
+    outputs = requested_outputs(contract)
     blank = np.zeros((1, boxes.geometry.height, boxes.geometry.width, 3), np.uint8)
     client.infer(task.model, [request_of(contract, blank)], outputs=outputs)
     found: list[FrameBoxes] = []

@@ -88,7 +88,7 @@ def worker_config(task: Task, contract: ModelContract, workers: int) -> WorkerCo
 
 
 def running_server(task: Task) -> RunningServer:
-    """The task's server, as workers are told of it."""
+    """The task's server, as workers get it."""
     if task.server is None:
         raise ValueError("ours needs a server")
     return RunningServer(task.server.address, "bench", task.server.headers)

@@ -1,4 +1,4 @@
-"""Ours once more, one runner that notes every box: for comparing outputs, not for time."""
+"""Ours again, one runner that notes every box: for comparing outputs, not for time."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from bench.tasks import Sample, Task
 from videojob.vision.tensors import ModelContract
 
 
-def wanted(contract: ModelContract) -> list[Any]:
+def requested_outputs(contract: ModelContract) -> list[Any]:
     """The outputs to ask for."""
     return [triton.InferRequestedOutput(name) for name in contract.outputs]
 
@@ -50,7 +50,7 @@ class StockClient:
         self._client = triton.InferenceServerClient(task.server.address)
         self._model = task.model
         self._contract = contract
-        self._outputs = wanted(contract)
+        self._outputs = requested_outputs(contract)
         self._free = threading.Semaphore(in_flight)
         self.answers: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
 

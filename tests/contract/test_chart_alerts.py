@@ -94,7 +94,7 @@ def test_a_deaf_controller_is_told_of_before_it_is_started_anew(tmp_path: Path, 
 @pytest.mark.parametrize(
     "values",
     ["0x20", "0 10 20 0 10 0 20 10 0 0", f"0 0 20 {int(LeadOptions().renew_after_s) + 10} 0 0 0 0"],
-    ids=["hears all", "hears late", "watches begun anew in time"],
+    ids=["hears all", "hears late", "watches restarted in time"],
 )
 def test_a_controller_that_hears_again_by_itself_is_no_news(tmp_path: Path, values: str) -> None:
     for at_s in range(0, 240, 30):

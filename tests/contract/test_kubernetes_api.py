@@ -29,7 +29,7 @@ class Reached:
     """The API as the project reaches it, through a proxy.
 
     Attributes:
-        api: under test. told: what it told of its requests.
+        api: under test. told: what it reported of its requests.
         faults: of the proxy.
         client: past both.
     """
@@ -127,7 +127,7 @@ def test_a_list_goes_on_behind_what_it_gave_when_the_server_forgot_it(tmp_path: 
     """The server keeps old versions for five minutes: who reads slowly comes too late, and so does a busy server."""
     space = "default"
     with (
-        # A server that forgets when it is told to; others go on from memory for a while.
+        # A server that forgets on demand; others go on from memory for a while.
         fresh_apiserver(tmp_path, "--feature-gates=ListFromCacheSnapshot=false") as server,
         reach(server) as reached,
     ):

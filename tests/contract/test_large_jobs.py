@@ -27,7 +27,7 @@ SEGMENTS = 100_000
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 _OBJECT_BYTES = 96 << 10
-"""Each look reads it, and each index that ends writes it: etcd would take 1.5 MB."""
+"""Each reconcile reads it, and each index that ends writes it: etcd would take 1.5 MB."""
 
 
 @pytest.fixture(scope="module")

@@ -194,7 +194,7 @@ def statuses() -> dict[str, list[Observed]]:
 
 @pytest.mark.parametrize("looks", statuses().values(), ids=statuses())
 def test_a_status_is_stored_as_it_was_rendered(server: httpx.Client, looks: list[Observed]) -> None:
-    """Else the controller would find a difference at each look, and write for ever."""
+    """Else the controller would find a difference at each reconcile, and write for ever."""
     job = a_job(name="status")
     values = job.as_manifest()
     values["metadata"] = {"name": "status"}

@@ -133,7 +133,7 @@ def test_it_is_small_and_the_page_says_of_what(image: Image) -> None:
     cells = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
     told = {row[0]: float(row[1]) for row in cells if row[1].isdigit()}
     assert told.pop("all") == pytest.approx(sum(found.values()), rel=0.05)
-    assert set(told) == set(found), "scripts/image-table prints the table anew"
+    assert set(told) == set(found), "scripts/image-table prints the table again"
     for name, size_mb in found.items():
         assert told[name] == pytest.approx(size_mb, rel=0.15, abs=2), name
 

@@ -1,4 +1,4 @@
-"""A real Karpenter before VideoJobs: which nodes it makes for them, which it does not, and what people are told.
+"""A real Karpenter before VideoJobs: which nodes it makes for them, which it does not, and what people read.
 
 The control plane, Karpenter, the chart and the controller are real; nodes are played by kwok, with EC2's types and
 prices, and so are the programs of planners and workers. Neither root nor a real node is needed.
@@ -55,7 +55,7 @@ def demand_order(found: list[Any], wanted: list[Any]) -> None:
 
 
 def refusal(job: Job) -> str:
-    """What the status says when no node can be had; waits for it."""
+    """What the status says when no node can be provisioned; waits for it."""
 
     def look() -> str | None:
         found = condition(job, "CapacityReady")
@@ -65,7 +65,7 @@ def refusal(job: Job) -> str:
 
 
 def server_place(job: Job) -> tuple[str, str]:
-    """Type and way of payment of the server's node, as the status tells; waits for it."""
+    """Type and capacity type of the server's node, as the status tells; waits for it."""
     status = job.wait(lambda status: "capacityType" in status.get("placement", {}), "a node", WAIT_S)
     return status["placement"]["instanceType"], status["placement"]["capacityType"]
 

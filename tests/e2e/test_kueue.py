@@ -73,7 +73,7 @@ def queued(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queued]:
 
 @pytest.fixture(autouse=True)
 def an_empty_queue(queued: Queued) -> Iterator[None]:
-    """Open, with workers that take until they are told to go on."""
+    """Open, with workers that take until they are resumed."""
     queued.world.played.works = False
     yield
     queued.world.played.works = True
@@ -142,7 +142,7 @@ def test_suspend_takes_the_job_out_of_the_queue_and_resume_puts_it_back(queued: 
 
     queued.world.change(f"{JOBS}/held", {"spec": {"suspend": True}})
     queued.until("held", "Suspended")
-    assert queued.work("held") == [], "Kueue would let a Job go again that is there"
+    assert queued.work("held") == [], "Kueue would resume a Job that is there"
     queued.kueue.collect_garbage(TEAM, CHILDREN)
     wait_for("room in the queue", lambda: queued.admitted() == 0)
 

@@ -1,4 +1,4 @@
-"""What a real Kubernetes refuses to make for a job is told in its words, and the job goes on when it is allowed."""
+"""What a real Kubernetes rejects of a job is reported as Kubernetes says it; the job continues when it is allowed."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_what_the_chart_grants_is_enough_to_begin_a_job(
         for turn in ("1", "2"):
             before = running.looks("done")
             touch(client, work, turn)
-            running.wait("a look", partial(looked, running, before))
+            running.wait("a reconcile", partial(looked, running, before))
         once = ['videojob_api_requests_total{code="403",method="GET"} 1.0']
         assert refused(running) == (once if scope == "namespaced" else [])
         assert running.looks("crashed") == 0

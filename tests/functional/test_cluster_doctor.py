@@ -102,7 +102,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         environment = AWS_ENVIRONMENT | {
             "AWS_ENDPOINT_URL_DYNAMODB": table_url,
             "AWS_ENDPOINT_URL_S3": s3_url,
-            # Nobody listens there: the quota is asked for, and not to be had.
+            # Nobody listens there: the quota is requested, and not available.
             "AWS_ENDPOINT_URL_SERVICE_QUOTAS": "http://127.0.0.1:9",
         }
         made = World(cluster, os.environ | environment | cluster.env, folder)

@@ -1,5 +1,5 @@
-"""`videojob logs` before a real kube-apiserver; only the kubelet behind it is a stand-in, which says what it is told
-to.
+"""`videojob logs` before a real kube-apiserver; only the kubelet behind it is a stand-in, which says what the
+test tells it to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The end of a run that found everything done: the record of the run that did the work stays, or is mended."""
+"""The end of a run that found everything done: the record of the run that did the work stays, or is repaired."""
 
 from __future__ import annotations
 

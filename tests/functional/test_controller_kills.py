@@ -88,7 +88,7 @@ def test_a_controller_killed_at_any_write_is_followed_by_one_that_finishes_its_j
         line = Succession(world, stack)
         for number in range(MOST_WRITES):
             name = f"killed-{'after' if forward else 'before'}-{number}"
-            for path in (SERVER, SERVICE):  # to be made anew
+            for path in (SERVER, SERVICE):  # to be recreated
                 world.client.delete(path)
             killer = Killer(line.leading, number, forward=forward)
             world.faults.rule = killer

@@ -47,7 +47,7 @@ def _as_usual(world: ControllerWorld) -> Iterator[None]:
 
 
 def hides(kind: str, change: str) -> Callable[[dict[str, Any]], bool]:
-    """Such events; those of the Lease come, so that the watches are not taken for deaf."""
+    """Such events; those of the Lease come, so that the watches count as working."""
     return lambda event: (event["type"], event["object"]["kind"]) == (change, kind)
 
 

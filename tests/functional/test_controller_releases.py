@@ -15,7 +15,7 @@ from support.controllers import RunningController
 
 pytestmark = pytest.mark.timeout(300)
 FLAGS = ("--lease=2", "--stale=10", "--resync=2")
-"""A release that renews nothing for 10 s is gone. The canary is not hurried: that begins watches anew when busy."""
+"""A release that renews nothing for 10 s is gone. The canary is not hurried: that restarts watches when busy."""
 NAMESPACES = ("/api/v1/namespaces", "/apis/videojob.dev/v1alpha1/namespaces", "/apis/batch/v1/namespaces")
 LEASES = "/apis/coordination.k8s.io/v1"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"

@@ -69,8 +69,8 @@ def test_a_job_that_moves_on_all_the_time_has_its_status_written_every_five_seco
     running.wait("the end", partial(world.has_ended, "moving"))
     written_s = [request.at_s for request, _ in world.faults.seen if is_status_of("moving", request)]
     between = [later - earlier for earlier, later in pairwise(written_s[:-1])]
-    assert min(between) > APART_S - CLOCKS_S, "but for the end, which is told at once"
-    assert len(between) >= SEGMENTS / APART_S - 1, "and progress was told meanwhile"
+    assert min(between) > APART_S - CLOCKS_S, "but for the end, which is reported at once"
+    assert len(between) >= SEGMENTS / APART_S - 1, "and progress was reported meanwhile"
 
 
 def has_come(at_s: float) -> bool:

@@ -165,7 +165,7 @@ def test_a_bucket_whose_requester_pays_is_read_by_who_agrees_to_that(proxy: Faul
     assert [one.uri for one in pays.expand("plain", "day/")] == ["s3://plain/day/clip.mp4"]
     proxy.refusal = Refusal(403, "AccessDenied", "Access Denied")
     with pytest.raises(InputAccessDenied) as caught:
-        pays.fetch("s3://plain/day/clip.mp4", None, tmp_path / "anew")
+        pays.fetch("s3://plain/day/clip.mp4", None, tmp_path / "again")
     assert "requesterPays" not in caught.value.hint
 
 

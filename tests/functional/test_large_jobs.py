@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARE = 5
 SEGMENTS = 100_000 // SHARE
 LOOK_CPU_S = 300.0 / SHARE
-"""A third of what the controller takes for a look that hangs."""
+"""A third of what the controller takes for a reconcile that hangs."""
 
 
 def limit_bytes() -> int:
@@ -58,7 +58,7 @@ def folded(videos: int, segments: int) -> Fold:
 def test_a_large_job_is_folded_within_a_controllers_means(videos: int, segments: int) -> None:
     found = folded(videos, segments)
     assert found.state == "Completed"
-    # A controller has eight looks side by side, and itself: one fold may have half.
+    # A controller has eight concurrent reconciles, and itself: one fold may have half.
     assert found.peak_bytes - found.before_bytes < limit_bytes() // 2 // SHARE
     assert found.cpu_s < LOOK_CPU_S
     # A request for a few commits would take the time that a page of many takes in memory.

@@ -59,7 +59,7 @@ def liar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lies]:
 
 @pytest.fixture(scope="module")
 def info() -> VideoInfo:
-    """Of the clip, told by an honest decoder."""
+    """Of the clip, reported by an honest decoder."""
     return probe(CLIP, "s3://bucket/other")
 
 

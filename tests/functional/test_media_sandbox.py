@@ -1,4 +1,4 @@
-"""What a decoder that was taken over can do: each attack is tried in a process that has locked itself in."""
+"""What a decoder that was taken over can do: each attack is tried in a process that is sandboxed."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ LANDLOCK_ALONE = "libc('prctl', 38, 1, 0, 0, 0)\nlandlock.lock_in()\n"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[subprocess.Popen[str]]:
-    """A process that forks one for each attack, as starting Python anew takes longer than all that is tried."""
+    """A process that forks one for each attack, as starting Python again takes longer than all that is tried."""
     command = [sys.executable, "-c", SERVER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
@@ -179,7 +179,7 @@ def server() -> Iterator[subprocess.Popen[str]]:
 
 
 class Inside:
-    """Runs statements in a process of its own that has locked itself in.
+    """Runs statements in a process of its own that is sandboxed.
 
     Attributes:
         folder: has one file in it, and lies below the temporary folder.

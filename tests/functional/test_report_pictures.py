@@ -113,7 +113,7 @@ def test_every_way_to_have_no_picture_is_said(bikes: VideoFacts, tmp_path: Path)
 
 
 class SlowClock:
-    """Every look at it takes 15 seconds."""
+    """Every reading of it takes 15 seconds."""
 
     def __init__(self) -> None:
         self.time_s = 0.0

@@ -1,5 +1,5 @@
 """`videojob results` and `videojob report` over stores whose runs did not go straight: given up videos, epochs begun
-anew, records of other runs.
+again, records of other runs.
 """
 
 from __future__ import annotations

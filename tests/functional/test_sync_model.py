@@ -1,4 +1,4 @@
-"""`videojob worker sync-model`, a server's init container: from S3 and folders, whole or not at all; its last words."""
+"""`videojob worker sync-model`, the init container: from S3 and folders, whole or not; its termination message."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_an_s3_that_stumbles_is_asked_again(s3: str, tmp_path: Path) -> None:
         done, _ = sync(tmp_path, address, faults.url)
     assert done.code == 0, done.err
     headers = [{key.lower(): value for key, value in seen.items()} for _, _, seen in faults.seen]
-    assert {one.get("x-amz-expected-bucket-owner") for one in headers} == {OWNER}, "S3 is told whose bucket it must be"
+    assert {one.get("x-amz-expected-bucket-owner") for one in headers} == {OWNER}, "S3 learns whose bucket it must be"
     assert files(tmp_path / "models") == [f"filter/{name}" for name in SERVED]
 
 

@@ -1,4 +1,4 @@
-"""What a server will never take is told at once and by its reason; a model that cannot fit, before anything else."""
+"""What a server never takes is reported at once and by its reason; a model that cannot fit, before anything else."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_http_port_is_told_at_once() -> None:
 
 
 class Silent:
-    """A `RunObserver` that nobody looks at."""
+    """A `RunObserver` that nobody reads."""
 
     def stage(self, text: str) -> None: ...
 

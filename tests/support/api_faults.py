@@ -143,7 +143,7 @@ class ApiFaults:
         return sum(stream.tells(line + b"\n") for stream in streams)
 
     def end_watches(self, last: bytes = b"") -> int:
-        """Ends every open watch, with these last words; returns how many."""
+        """Ends every open watch, with this last line; returns how many."""
         with self.lock:
             streams = list(self.streams)
         told = [stream.tells(last) for stream in streams]
@@ -220,7 +220,7 @@ class _Server(ThreadingHTTPServer):
             hang_up(one.sock)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who is disturbed hangs up: no news here."""
+        """Who is disturbed hangs up: nothing unusual here."""
 
 
 @contextmanager

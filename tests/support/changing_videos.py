@@ -17,7 +17,7 @@ _PAUSE_FRAMES = 3
 
 
 def write_changing(path: Path, parts: Sequence[Spec], *, metadata: Sequence[str] = ()) -> Path:
-    """Encodes parts one after another into one stream; the container's header tells of the first only.
+    """Encodes parts one after another into one stream; the container's header names the first only.
 
     Args:
         path: its suffix names the container. Of H.264 and HEVC the headers must lie in the stream: MPEG-TS.

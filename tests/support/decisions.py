@@ -166,7 +166,7 @@ def decide(job: VideoJob, observed: Observed, installation: Installation, now_s:
 def stored(
     job: VideoJob, observed: Observed, installation: Installation, now_s: float
 ) -> tuple[VideoJob, PodsDecision]:
-    """One look: the decision, and the job with the status that it leads to."""
+    """One reconcile: the decision, and the job with the status that it leads to."""
     desired = decide(job, observed, installation, now_s)
     status = status_of(
         job,

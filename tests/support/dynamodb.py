@@ -109,7 +109,7 @@ class Fault(Enum):
     """What the proxy does with one request."""
 
     DROP_ANSWER = auto()
-    """The server gets the request, the client never hears of it."""
+    """The server gets the request, the client never learns of it."""
     THROTTLE = auto()
     SERVER_ERROR = auto()
     DENY = auto()
@@ -174,7 +174,7 @@ class _ProxyServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no news here."""
+        """A client that hangs up is nothing unusual here."""
 
 
 class _Proxy(BaseHTTPRequestHandler):

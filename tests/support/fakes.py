@@ -150,7 +150,7 @@ def heads(frames: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
 
 @dataclass
 class FakeSink:
-    """Remembers commits, and says of each what it is told to say."""
+    """Remembers commits, and says of each what the test tells it to."""
 
     commits_seen: list[SegmentCommit] = field(default_factory=list)
     error: VideoJobError | None = None

@@ -59,7 +59,7 @@ def file_server(tls: ssl.SSLContext | None = None) -> Iterator[FileServer]:
 
 class _QuietServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no news here."""
+        """A client that hangs up is nothing unusual here."""
 
 
 class _Handler(BaseHTTPRequestHandler):

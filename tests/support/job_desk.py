@@ -1,4 +1,4 @@
-"""A job reconciler between a cluster and a table in memory, and a clock that moves when it is told."""
+"""A job reconciler between a cluster and a table in memory, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class JobDesk:
         market: what there is to choose from by price; None for nothing.
         folds: what was asked to be folded.
         changed: servers whose demand changed. wrote: jobs whose status was written. connected: tables.
-        learned: what folded jobs told of speeds.
+        learned: what folded jobs taught about speeds.
         conflicted: how many more segments had two results.
     """
 
@@ -117,7 +117,7 @@ class JobDesk:
         self.use(installation)
 
     def use(self, installation: Installation, *backends: Backend) -> None:
-        """Starts the controller anew, with this configuration, and with backends besides pods."""
+        """Restarts the controller, with this configuration, and with backends besides pods."""
         self.installation = installation
         stores, servers = Stores(self._connect, self.clock), ServerObserver(self.cluster, installation, self.clock)
         observer = Observer(self.cluster, stores, installation, servers, lambda _job: self.market)
@@ -145,7 +145,7 @@ class JobDesk:
         self.cluster.put(VIDEOJOBS, a_job(spec, **job).as_manifest())
 
     def look(self) -> float | None:
-        """As the queue does it: once more when that is wanted at once."""
+        """As the queue does it: again when that is wanted at once."""
         again_s: float | None = 0.0
         for _ in range(MOST_LOOKS):
             if again_s == 0.0:

@@ -24,7 +24,7 @@ def job_object(
     metadata: Mapping[str, Any] | None = None,
     **status: Any,
 ) -> dict[str, Any]:
-    """A VideoJob that a controller has looked at."""
+    """A VideoJob that a controller has reconciled."""
     base = {"name": "entrance", "namespace": "team-a", "uid": "u-1", "creationTimestamp": CREATED}
     told = {"message": message, "conditions": [condition("Succeeded", succeeded, reason, message), *conditions]}
     return {"metadata": base | dict(metadata or {}), "spec": dict(spec or {}), "status": told | status}
@@ -36,7 +36,7 @@ def a_state(reason: str = "Processing", succeeded: str = "Unknown", **changes: A
 
 
 def new_state() -> JobState:
-    """A job that no controller has looked at."""
+    """A job that no controller has reconciled."""
     value = job_object()
     del value["status"]
     return job_state(value)

@@ -1,4 +1,4 @@
-"""What a kube-apiserver asks a node's kubelet when somebody wants a log: a stand-in that is told what containers say.
+"""What a kube-apiserver asks a node's kubelet when somebody wants a log: a stand-in; the test sets what containers say.
 
 Everything before it is real: the API server checks pod, container and rights, and passes the log through.
 """
@@ -132,7 +132,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no news here."""
+        """A client that hangs up is nothing unusual here."""
 
 
 @contextmanager

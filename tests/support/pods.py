@@ -48,7 +48,7 @@ def until(process: subprocess.Popen[str], message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A pod that ended: its exit code, its last words and its log."""
+    """A pod that ended: its exit code, its termination message and its log."""
 
     code: int
     words: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The embedded Triton for tests: small repositories, a running server, and a look at what it leaves behind."""
+"""The embedded Triton for tests: small repositories, a running server, and a check of what it leaves behind."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ScriptedDecoder(FakeDecoder):
 
 @dataclass
 class Copies:
-    """What is here of videos; `missing` cannot be had."""
+    """What is here of videos; `missing` is not available."""
 
     missing: dict[int, VideoJobError] = field(default_factory=dict)
     here: set[int] = field(default_factory=set)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tools.wording.table import Table, read_table
@@ -19,6 +19,8 @@ READ = (
     "docs",
     "examples",
     "scripts",
+    "tests",
+    "bench",
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -33,7 +35,8 @@ def findings(path: Path, table: Table) -> Iterator[str]:
     source = path.read_text(encoding="utf-8") if path.suffix in PROSE | {".py"} else ""
     if path.suffix == ".py" or source.startswith("#!/usr/bin/env python3"):
         yield from _phrases(path, python_texts(source), table)
-        yield from _names(path, python_names(source), table)
+        if not _is_in(path, table.names_not_read):
+            yield from _names(path, python_names(source), table)
     else:
         yield from _phrases(path, prose_texts(source), table)
 
@@ -56,16 +59,22 @@ def _names(path: Path, names: Iterator[Name], table: Table) -> Iterator[str]:
                 yield f'{path}:{name.line}: the name {name.name} has "{"_".join(row.words)}": use {row.say}'
 
 
-def tracked_files() -> list[Path]:
-    """Files of `READ`."""
+def _is_in(path: Path, places: Iterable[Path]) -> bool:
+    """Whether a file is one of these places of the repository, or in one."""
+    return any(path.resolve().is_relative_to(ROOT / place) for place in places)
+
+
+def tracked_files(table: Table) -> list[Path]:
+    """Files of `READ`, but for those that the table leaves out."""
     listed = subprocess.run(["git", "ls-files", "-z", *READ], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [path for path in paths if not _is_in(path, table.not_read)]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 1 when something is found."""
     table = read_table()
-    paths = [Path(name) for name in arguments] or tracked_files()
+    paths = [Path(name) for name in arguments] or tracked_files(table)
     found = [line for path in paths for line in findings(path, table)]
     for line in found:
         print(line.replace(f"{ROOT}/", ""))

@@ -46,10 +46,19 @@ class RejectedName:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Both parts of the table."""
+    """Both parts of the table, and which files they are about.
+
+    Attributes:
+        phrases: for texts.
+        names: for identifiers.
+        not_read: files and folders that are left out when no file is given.
+        names_not_read: files and folders of which only the texts are read.
+    """
 
     phrases: tuple[RejectedPhrase, ...]
     names: tuple[RejectedName, ...]
+    not_read: tuple[Path, ...] = ()
+    names_not_read: tuple[Path, ...] = ()
 
 
 def read_table(path: Path = TABLE) -> Table:
@@ -62,7 +71,8 @@ def read_table(path: Path = TABLE) -> Table:
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     phrases = tuple(_phrase(row) for row in values["text"])
     names = tuple(name for row in values["name"] for name in _names(row))
-    return Table(phrases, names)
+    scope = {key: tuple(map(Path, paths)) for key, paths in values["scope"].items()}
+    return Table(phrases, names, **scope)
 
 
 def _phrase(row: Mapping[str, Any]) -> RejectedPhrase:

@@ -25,7 +25,7 @@ def _documents(*specs: Spec) -> Maker:
     return lambda path: joined(path, *parts(*specs))
 
 
-def _goes_on(*streams: tuple[int, Spec]) -> Maker:
+def _continues(*streams: tuple[int, Spec]) -> Maker:
     """The scene in a transport stream, each piece of it in a stream of this number."""
 
     def make(path: Path) -> object:
@@ -49,15 +49,17 @@ CASES = (
         _STREAMS,
         "codec_too.ts",
         "H.264 on one PID, then HEVC on another",
-        _goes_on((256, H264), (400, HEVC), (401, HEVC)),
+        _continues((256, H264), (400, HEVC), (401, HEVC)),
         shown(),
     ),
-    Case(_STREAMS, "three_pids.ts", "a new PID each second", _goes_on((256, H264), (300, H264), (400, H264)), shown()),
+    Case(
+        _STREAMS, "three_pids.ts", "a new PID each second", _continues((256, H264), (300, H264), (400, H264)), shown()
+    ),
     Case(
         _STREAMS,
         "hevc_pids.ts",
         "HEVC, a new PID each second",
-        _goes_on((256, HEVC), (300, HEVC), (400, HEVC)),
+        _continues((256, HEVC), (300, HEVC), (400, HEVC)),
         shown(),
     ),
     Case(_JOINED, "live.mkv", "three Matroska documents of unknown length", _documents(_LIVE, _LIVE, _LIVE), shown()),

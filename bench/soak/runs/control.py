@@ -16,27 +16,27 @@ from support.finished_pods import MIB, Object, Soak, soak
 FEW, MANY, JOBS = 20, 1400, 8
 MOST_MEMORY_MIB = 250.0
 MOST_GROWTH = 1.5
-"""Of CPU time per look from few pods to many: more would be more than this measures anyway."""
+"""Of CPU time per reconcile from few pods to many: more would be more than this measures anyway."""
 FIRST_STATUS_S = 5.0
 NEW_JOBS = 40
 _APART_S = 2.1
-"""Longer than a key's children are paced: each event leads to a look."""
+"""Longer than a key's children are paced: each event leads to a reconcile."""
 _TURNS = 20
 _SETTLES_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of looks, the process's idle time left out."""
+    """Of reconciles, the process's idle time left out."""
 
-    looks: int
+    reconciles: int
     cpu_s: float
     wall_s: float
 
     @property
-    def ms_per_look(self) -> float:
+    def ms_per_reconcile(self) -> float:
         """CPU milliseconds."""
-        return 1000 * self.cpu_s / max(1, self.looks)
+        return 1000 * self.cpu_s / max(1, self.reconciles)
 
 
 def rows() -> Iterator[Row]:
@@ -51,19 +51,21 @@ def rows() -> Iterator[Row]:
             about = f"1 job with {ended:,} pods that ended"
             limit = MOST_MEMORY_MIB if ended == MANY else None
             yield Row(f"{about}: memory, peak", one.readings().rss_peak_bytes / MIB, "MiB", limit)
-            yield Row(f"{about}: CPU time per look", cost.ms_per_look, "ms", note=f"{cost.looks} looks")
+            yield Row(
+                f"{about}: CPU time per reconcile", cost.ms_per_reconcile, "ms", note=f"{cost.reconciles} reconciles"
+            )
             burst = spent(one, [work], 100, 0.2)
-            rate = burst.looks / burst.wall_s
-            yield Row(f"{about}: looks at 5 changes of its Job per second", rate, "1/s", 0.7)
+            rate = burst.reconciles / burst.wall_s
+            yield Row(f"{about}: reconciles at 5 changes of its Job per second", rate, "1/s", 0.7)
             yield Row(f"{about}: CPU time for that", 1000 * burst.cpu_s / burst.wall_s, "ms/s")
-    growth = many.ms_per_look / few.ms_per_look
-    yield Row(f"CPU time per look, {MANY:,} pods / {FEW}", growth, "", MOST_GROWTH)
+    growth = many.ms_per_reconcile / few.ms_per_reconcile
+    yield Row(f"CPU time per reconcile, {MANY:,} pods / {FEW}", growth, "", MOST_GROWTH)
     with soak() as eight:
         yield from _eight(eight)
 
 
 def spent(one: Soak, works: list[Object], turns: int, apart_s: float) -> Cost:
-    """What looks take while the status of each Job changes so often."""
+    """What reconciles take while the status of each Job changes so often."""
     settle(one)
     idle = idle_cpu_s(one)
     before, began_s = one.readings(), time.monotonic()
@@ -86,8 +88,8 @@ def idle_cpu_s(one: Soak) -> float:
     before, began_s = one.readings(), time.monotonic()
     one.watched.read_until(began_s + _SETTLES_S)
     after = one.readings()
-    looks = after.looks - before.looks
-    return 0.0 if looks else (after.cpu_s - before.cpu_s) / (time.monotonic() - began_s)
+    reconciles = after.looks - before.looks
+    return 0.0 if reconciles else (after.cpu_s - before.cpu_s) / (time.monotonic() - began_s)
 
 
 def _eight(one: Soak) -> Iterator[Row]:
@@ -95,7 +97,7 @@ def _eight(one: Soak) -> Iterator[Row]:
     with one.controller() as first:
         works = [one.at_work(f"job-{number}", MANY) for number in range(JOBS)]
         cost = spent(one, works, _TURNS, _APART_S)
-        yield Row(f"{about}: CPU time per look", cost.ms_per_look, "ms", note=f"{cost.looks} looks")
+        yield Row(f"{about}: CPU time per reconcile", cost.ms_per_reconcile, "ms", note=f"{cost.reconciles} reconciles")
         yield Row(f"{about}: memory, peak before a kill", one.readings().rss_peak_bytes / MIB, "MiB", MOST_MEMORY_MIB)
         first.kill()
     one.world.free_lease()

@@ -40,14 +40,18 @@ def rows() -> Iterator[Row]:
     """Memory, time and bytes of each case."""
     for case in _CASES:
         found = folded_large(case.videos, case.segments, case.appearances)
-        told = found.told
+        reported = found.told
         yield Row(
             f"peak memory, {case.name}",
             found.peak_bytes / _MIB,
             "MiB",
             limit=FOLD_BYTES / _MIB,
-            note=f"resident, the whole process; summary sha256 {told.summary_sha256[:12]}",
+            note=f"resident, the whole process; summary sha256 {reported.summary_sha256[:12]}",
         )
         yield Row(f"time, {case.name}", found.took_s, "s", note="most of it the made-up table's")
-        yield Row(f"summary, {case.name}", told.summary_bytes / _MIB, "MiB", note=f"of JSON, in {told.parts} parts")
-        yield Row(f"commits read, {case.name}", told.read_bytes / _MIB, "MiB", note=f"in {told.queries} queries")
+        yield Row(
+            f"summary, {case.name}", reported.summary_bytes / _MIB, "MiB", note=f"of JSON, in {reported.parts} parts"
+        )
+        yield Row(
+            f"commits read, {case.name}", reported.read_bytes / _MIB, "MiB", note=f"in {reported.queries} queries"
+        )

@@ -50,8 +50,8 @@ def rows() -> Iterator[Row]:
 
 def _over(one: Soak, running: RunningController) -> Iterator[Row]:
     about = f"{OVER:,} VideoJobs that are over"
-    looks = running.looks("done")
-    yield Row(f"{about}: reconciles of them by a controller that starts", looks, "", 0.0)
+    reconciles = running.looks("done")
+    yield Row(f"{about}: reconciles of them by a controller that starts", reconciles, "", 0.0)
     yield Row(f"{about}: memory, peak", one.readings().rss_peak_bytes / MIB, "MiB", 250.0)
     before, began_s = one.readings(), time.monotonic()
     one.watched.read_until(began_s + 3 * RESYNC_S)
@@ -65,9 +65,9 @@ def _over(one: Soak, running: RunningController) -> Iterator[Row]:
     yield Row("a new job's first status beside them", one.first_status_s("new"), "s", 5.0)
 
 
-def settle(one: Soak, running: RunningController, looks: int) -> None:
-    """Until so many looks are done, and nothing is new for a while."""
-    running.wait(f"{looks} looks", lambda: running.looks("done") >= looks, _PATIENCE_S)
+def settle(one: Soak, running: RunningController, reconciles: int) -> None:
+    """Until so many reconciles are done, and nothing is new for a while."""
+    running.wait(f"{reconciles} reconciles", lambda: running.looks("done") >= reconciles, _PATIENCE_S)
     one.watched.read_until(time.monotonic() + 15.0)
 
 

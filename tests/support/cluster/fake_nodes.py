@@ -152,7 +152,7 @@ def end_pod(client: httpx.Client, pod: Mapping[str, Any], exit_code: int = 0, me
 
 
 def stages(server_start_s: float = 0.0) -> list[Object]:
-    """What kwok does with nodes and pods: its own stages, but that pods end by themselves only when they are told to.
+    """What kwok does with nodes and pods: its own stages, but pods end by themselves only when the test makes them.
 
     Args:
         server_start_s: see `fake_nodes`.

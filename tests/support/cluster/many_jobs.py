@@ -195,7 +195,7 @@ def measure(load: Load, tell: Callable[[str], object] = lambda _words: None) -> 
 
     Args:
         load: what is asked for.
-        tell: told of what goes on.
+        tell: called with what happens.
     """
     with many_jobs_world(load.segments) as world, ExitStack() as stack:
         watched = Watched()

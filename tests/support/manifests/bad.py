@@ -91,7 +91,7 @@ ONE_OF = (
     _set("rate and nth", "spec.sampling", {"framesPerSecond": "1", "everyNthFrame": 2}),
     _set("rate and keyframes", "spec.sampling", {"framesPerSecond": "1", "keyframesOnly": True}),
     _set("all three", "spec.sampling", {"framesPerSecond": "1", "everyNthFrame": 2, "keyframesOnly": True}),
-    _set("nobody is told", "spec.notifications", {}),
+    _set("nobody is notified", "spec.notifications", {}),
     Case("two inputs of one name", {"spec.inputs": [{"name": "a", **S3}, {"name": "a", **S3}]}, "spec.inputs"),
     Case("file on a cluster", {"spec.compute.backend": "kubernetes"}, "spec.inputs"),
     Case(

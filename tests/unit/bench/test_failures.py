@@ -57,7 +57,7 @@ def test_what_was_measured_stays_and_what_failed_is_named() -> None:
         yield row
         yield gap
         yield row
-        raise VariantFailed("ours took longer than 900 s\nits last words")
+        raise VariantFailed("ours took longer than 900 s\nits last line")
 
     *kept, rest = measured("decode", rows())
     assert kept == [row, gap, row]

@@ -1,4 +1,4 @@
-"""What the configuration says of prices, and how mistakes are told."""
+"""What the configuration says of prices, and how mistakes are reported."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_a_thread_keeps_the_table_and_nobody_waits_for_a_source_that_hangs() -> 
 
     world.karpenter.before = hang
     world.prices.start()
-    world.prices.start()  # once more changes nothing
+    world.prices.start()  # again changes nothing
     assert asked.wait(30)
     assert world.prices.table.notices == (STATIC_NOTICE,)
     released.set()

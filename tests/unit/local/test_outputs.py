@@ -46,7 +46,7 @@ def _write_preview(path: Path, segment: Segment) -> None:
 
 
 def finish(wanted: OutputConfig, plan: JobPlan, *failed: int) -> list[str]:
-    """What was told."""
+    """What was reported."""
     told: list[str] = []
     finish_outputs(wanted, plan, [plan.videos[video] for video in failed], told.append)
     return told

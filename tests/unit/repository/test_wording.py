@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tools.wording.__main__ import findings
+from tools.wording.__main__ import findings, tracked_files
 from tools.wording.table import RejectedPhrase, read_table
 from tools.wording.texts import Name, prose_texts, python_names, python_texts
+
+from support.tree import ROOT
 
 TABLE = read_table()
 FOUND = [(row, text) for row in TABLE.phrases for text in row.found]
@@ -75,3 +78,18 @@ def test_texts_of_a_wrapped_paragraph_are_one() -> None:
 def test_names_are_split_into_words() -> None:
     assert Name(1, "LetGo").words == Name(1, "let_go").words == ("let", "go")
     assert [one.name for one in python_names("import a as b\nfor c, d.e in f: pass\n")] == ["b", "c", "e"]
+
+
+def test_of_some_folders_the_texts_are_read_and_no_names(tmp_path: Path) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text('wanted = "One look."\n')
+    everything = list(findings(file, TABLE))
+    texts = list(findings(file, replace(TABLE, names_not_read=(tmp_path,))))
+    assert [len(everything), len(texts)] == [2, 1]
+    assert "One look" in texts[0]
+
+
+def test_the_lint_reads_tests_and_measurements_but_not_its_own_examples() -> None:
+    read = {path.relative_to(ROOT).parts[0] for path in tracked_files(TABLE)}
+    assert {"tests", "bench", "operator", "docs"} <= read
+    assert Path(__file__) not in tracked_files(TABLE)

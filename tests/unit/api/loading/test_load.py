@@ -1,4 +1,4 @@
-"""Manifests from files: what is accepted, and what each mistake is told."""
+"""Manifests from files: what is accepted, and how each mistake is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kubectl is told when somebody presses the tabulator behind `kubectl videojob`."""
+"""What kubectl gets when somebody presses the tabulator behind `kubectl videojob`."""
 
 from __future__ import annotations
 

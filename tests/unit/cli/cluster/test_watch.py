@@ -33,7 +33,7 @@ WAITING = a_state(
 
 @dataclass
 class Heard:
-    """A source of these news and no more."""
+    """A source of these events and no more."""
 
     job: JobState
     news: list[Update]

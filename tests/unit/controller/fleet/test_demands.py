@@ -66,7 +66,7 @@ def test_the_board_is_complete_when_every_listed_job_was_looked_at_or_tried() ->
     demands.set(A, asks(CPU))
     demands.set(B, None)
     assert [demands.complete] == [False]
-    assert demands.keep(("team", "c")) == {CPU}, "now servers may be smaller: all are told"
+    assert demands.keep(("team", "c")) == {CPU}, "now servers may be smaller: all get them"
     assert [demands.complete] == [True]
     assert demands.keep(("team", "c")) == set()
 

@@ -214,7 +214,7 @@ def test_what_was_read_while_an_event_came_is_not_remembered() -> None:
     servers.cluster = EventInTheMiddle(stored=desk.cluster.stored)
     assert servers.observe(SERVER) is not None
     servers.cluster = FakeCluster()
-    assert servers.observe(SERVER) is None, "read anew"
+    assert servers.observe(SERVER) is None, "read again"
 
 
 def test_another_server_is_not_forgotten() -> None:

@@ -1,4 +1,4 @@
-"""One look at one VideoJob against a cluster and a table in memory: what is written when something is refused."""
+"""One reconcile of one VideoJob against a cluster and a table in memory: what is written when something is refused."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_between_start_and_end_statuses_are_five_seconds_apart_and_come_when_it_
     value = desk.job
     desk.cluster.put(VIDEOJOBS, value | {"spec": value["spec"] | {"model": {"name": "unknown"}}})
     desk.look()
-    assert desk.reason == "ModelNotFound", "an end is told at once"
+    assert desk.reason == "ModelNotFound", "an end is reported at once"
 
 
 def test_an_event_about_what_was_written_here_last_is_known_and_one_about_the_end_is_not() -> None:

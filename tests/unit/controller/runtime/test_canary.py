@@ -1,4 +1,4 @@
-"""The canary: what this process wrote must be shown by the watches, and its absence proves that they are deaf."""
+"""The canary: what this process wrote must be shown by the watches, its absence proves that they receive nothing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_renewals_that_stay_unseen_make_the_process_deaf() -> None:
     assert unseen_s[:2] == [0.0, 0.0]
     assert unseen_s[2] == pytest.approx(150, abs=0.01)
     canary.begin()
-    assert canary.unseen_s == pytest.approx(150, abs=0.01), "watches that are begun anew have shown nothing yet"
+    assert canary.unseen_s == pytest.approx(150, abs=0.01), "watches that were restarted have shown nothing yet"
 
 
 def test_nothing_counts_before_there_are_watches() -> None:
@@ -108,7 +108,7 @@ def test_a_status_that_was_written_must_be_shown_by_the_watch_of_videojobs() -> 
 
 
 def test_a_status_that_stays_unseen_begins_the_watches_anew_and_never_ends_the_process() -> None:
-    """The job may have been deleted without an event: watches that are begun anew would not show it either."""
+    """The job may have been deleted without an event: watches that were restarted would not show it either."""
     canary, clock = listening()
     canary.wrote(JOB)
     clock.seconds += 600

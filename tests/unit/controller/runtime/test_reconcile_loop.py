@@ -1,4 +1,4 @@
-"""The controller's loop over its queue: what a look's end leads to, and what is measured of it."""
+"""The controller's loop over its queue: what a reconcile's end leads to, and what is measured of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is: which jobs need a look, which do not, and namespaces that refuse to be listed."""
+"""What there is: which jobs need a reconcile, which do not, and namespaces that refuse to be listed."""
 
 from __future__ import annotations
 

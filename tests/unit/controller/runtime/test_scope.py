@@ -100,7 +100,7 @@ def test_the_heir_of_a_dead_installation_serves_its_namespaces_too() -> None:
         if world.serve()[1]:
             served_s.append(at_s)
         world.pass_s(10)
-    assert STALE_S <= served_s[0] <= STALE_S + 130, "not the whole time once more for each claim"
+    assert STALE_S <= served_s[0] <= STALE_S + 130, "not the whole time again for each claim"
     assert world.told[-1] == (THERE, "")
     assert not world.one.step(), "one that comes back leaves it"
     assert world.serve() == [False, True]

@@ -1,4 +1,4 @@
-"""The status that a decision leads to: valid for the API, quiet when there is no news."""
+"""The status that a decision leads to: valid for the API, quiet when nothing has changed."""
 
 from __future__ import annotations
 

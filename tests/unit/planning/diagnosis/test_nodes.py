@@ -1,4 +1,4 @@
-"""Words of those who make no node: shorter, still theirs, and with what to change."""
+"""Words of those that provision no node: shorter, still theirs, and with what to change."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from videojob.worker.pods.batch import BatchOutcome
 
 
 class Killed(BaseException):
-    """What `kill -9` leaves: no handler of errors, no last words."""
+    """What `kill -9` leaves: no handler of errors, no termination message."""
 
 
 def deadly(*segments: int) -> dict[int, Callable[[int], None]]:
@@ -49,7 +49,7 @@ def test_after_two_confirmed_deaths_the_video_is_given_up_and_all_others_are_don
     (failure,) = store.failures(run_record())
     assert (failure.segment, failure.video, failure.error["reason"]) == (1, 0, "WorkerLost")
     assert "2 pods that began this segment died in it without a message" in failure.error["message"]
-    assert may_be_forgiven(failure), "more memory may cure it when the job is resumed"
+    assert may_be_forgiven(failure), "more memory may help when the job is resumed"
 
 
 def test_two_odd_videos_of_one_index_are_both_given_up() -> None:

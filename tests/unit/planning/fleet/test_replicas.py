@@ -1,4 +1,4 @@
-"""How many replicas a server has: up at once, down late, to zero when nobody asks."""
+"""How many replicas a server has: up at once, down late, to zero without demand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_replicas_are_as_many_as_all_jobs_need_each_within_its_limit(
         (0, ServerObserved(2, 2, idle_since_s=NOW_S - 60), 0, NOW_S, REMOVE_S),
         (1, ServerObserved(3, 3, idle_since_s=NOW_S - 20), 3, NOW_S - 20, 40),
         (1, ServerObserved(3, 3, idle_since_s=NOW_S - 61), 1, None, None),
-        # The clock went back: the wait begins anew, and does not last for ever.
+        # The clock went back: the wait begins again, and does not last for ever.
         (0, ServerObserved(1, 1, idle_since_s=NOW_S + 3600), 1, NOW_S, 60),
         (0, ServerObserved(0, 0), 0, NOW_S, REMOVE_S),
         (0, ServerObserved(0, 0, idle_since_s=NOW_S - 3599), 0, NOW_S - 3599, 1),

@@ -35,7 +35,7 @@ NO_NODE = ServerObserved(1, 0, problem("unschedulable"))
 
 @dataclass
 class Course:
-    """A job through time: each look stores its status, and what it decides about workers is done."""
+    """A job through time: each reconcile stores its status, and what it decides about workers is done."""
 
     job: VideoJob = field(default_factory=a_job)
     now_s: float = NOW_S
@@ -46,7 +46,7 @@ class Course:
     writes: int = 0
 
     def look(self, **changes: Any) -> PodsDecision:
-        """One look."""
+        """One reconcile."""
         jobs = () if self.workers is None else (self.workers,)
         observed = running(*jobs, server=self.server, results=results(self.committed))
         before = self.job.status
@@ -149,7 +149,7 @@ def test_time_in_which_no_controller_looked_counts_for_little(gap_s: float) -> N
 
 @given(steps=st.lists(st.floats(1, NOTE_EVERY_S), min_size=40, max_size=80))
 def test_however_often_a_new_controller_begins_it_ends_at_the_bound(steps: list[float]) -> None:
-    """All that is known stands in the status, in whole seconds: each look is one of another controller."""
+    """All that is known stands in the status, in whole seconds: each reconcile is one of another controller."""
     course, passed_s = Course(), 0.0
     assert course.look().reason == "Processing"
     for step_s in steps:

@@ -128,7 +128,7 @@ def test_every_look_has_a_decision_without_contradiction(
         )
     elif not deleting:
         assert REASONS[desired.reason].phase in {Phase.WAITING, Phase.WORKING}
-        # Something brings the next look: a step in the table, a Job that was made, a time, or the user.
+        # Something brings the next reconcile: a step in the table, a Job that was made, a time, or the user.
         waits = desired.begin or desired.plan_job or desired.work_job or desired.requeue_s or desired.remove_jobs
         assert waits or job.spec.suspend
     if job.spec.suspend or deleting:

@@ -1,4 +1,4 @@
-"""Decisions in a small pure world, with random faults: whatever happens, and however often the controller starts anew,
+"""Decisions in a small pure world, with random faults: whatever happens, and however often the controller is restarted,
 a few things hold, and a job comes to its end.
 """
 
@@ -140,7 +140,7 @@ class World:
         )
 
     def pass_time(self, fault: str) -> None:
-        """What the cluster does by itself until the next look, and what goes wrong meanwhile."""
+        """What the cluster does by itself until the next reconcile, and what goes wrong meanwhile."""
         self.now_s += STEP_S
         self.table_away = fault == "table away"
         if fault in {"suspend", "resume"} and self.job.status is not None:

@@ -1,4 +1,4 @@
-"""What planner and worker pods share: the stop signal, the last words, the log, the file that tells the job."""
+"""What planner and worker pods share: the stop signal, the termination message, the log, the job file."""
 
 from __future__ import annotations
 
