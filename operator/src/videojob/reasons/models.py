@@ -61,7 +61,7 @@ overflows and a wrong `decoder` are the usual causes: see [models](models.md).
         "ServerUnavailable",
         "The inference server does not answer.",
         machine=RERUN,
-        cluster="Nothing: the pods are retried when the server is ready. If it stays away, check the server's log.",
+        cluster="Do nothing: the pods are retried when the server is ready. If it stays away, check the server's log.",
         retryable=True,
         details="""\
 There was no answer within a minute of retries. With `--triton-url`, check host, port (gRPC, by default 8001, not 8000)

@@ -51,7 +51,7 @@ class Reason:
 
 ONLY_ON_A_CLUSTER = "It occurs only on a cluster."
 ONLY_ON_ONE_MACHINE = "It occurs only on one machine."
-NOTHING = "Nothing: the progress column shows how far it is."
+NOTHING = "Do nothing: the progress column shows how far it is."
 RERUN = "Run it again: finished segments are kept."
 RESUME = "Then resume the VideoJob (`videojob resume NAME`): finished segments are kept."
 

@@ -19,7 +19,7 @@ another version or not ours. The message says which.
         "SinkUnavailable",
         "The result store does not answer.",
         machine=RERUN,
-        cluster="Nothing: the job continues when the table answers. Check the table's capacity if it lasts.",
+        cluster="Do nothing: the job continues when the table answers. Check the table's capacity if it lasts.",
         retryable=True,
         details="""\
 The store did not answer for a minute (a pod waits five), or other writers did not release the database. Nothing that is
@@ -30,8 +30,8 @@ system.
     failed(
         "StaleEpoch",
         "A newer run of the same job owns the results.",
-        machine="Nothing: the newer run continues.",
-        cluster="Nothing: the newer run continues.",
+        machine="Do nothing: the newer run continues.",
+        cluster="Do nothing: the newer run continues.",
         details="The newer run was started with other settings while this one ran.\n",
     ),
     failed(

@@ -196,7 +196,7 @@ The installation serves the model on no hardware that `spec.compute` allows, or 
         "Cancelled",
         "The run was stopped by a signal.",
         machine=RERUN,
-        cluster="Nothing: Kubernetes recreates the pod, which continues with the open segments.",
+        cluster="Do nothing: Kubernetes recreates the pod, which continues with the open segments.",
         retryable=True,
         details="`videojob run` ends with exit code 130.\n",
     ),

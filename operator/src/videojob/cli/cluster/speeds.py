@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 
 SystemNamespace = Annotated[
-    str | None, typer.Option("--system-namespace", help="Of the installation.", show_default="wherever it is")
+    str | None, typer.Option("--system-namespace", help="Namespace of the installation.", show_default="wherever it is")
 ]
 _DIGEST_CHARS = 19
 _NO_CATALOGUE = "Export one by `videojob speeds export`."
@@ -50,7 +50,7 @@ def list_speeds(
     *,
     access: Access,
     system_namespace: SystemNamespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
 ) -> None:
     """Show what was measured on the cluster, with the spread of each figure."""
     with connected(access) as there:

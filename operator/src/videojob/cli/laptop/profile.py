@@ -45,7 +45,7 @@ def profile(
         typer.Option("--instance-type", help="EC2 instance type of this machine.", show_default="what it says itself"),
     ] = None,
     region: Annotated[str, typer.Option(help="AWS region whose price counts.")] = "us-east-1",
-    seconds: Annotated[float, typer.Option(min=1.0, max=600.0, help="Of each of the measurements.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1.0, max=600.0, help="Seconds for each measurement.")] = 10.0,
     repository: Annotated[Path | None, typer.Option(help="Folder of models, instead of this machine's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
 ) -> None:

@@ -86,7 +86,7 @@ class PodsLifecycle(BackendLifecycle):
             return
         mine = [one for one in PodsObserved.of(snapshot.observed.backend).work if one.attempt == workers.attempt]
         if tries_of(workers.attempt) > 1 and not mine:
-            words = f"segments are missing: Job {workers.attempt} runs them again"
+            words = f"segments are missing: Job {workers.attempt} retries them"
             yield EventDesired("Warning", "SegmentRetried", words)
         running = next((one for one in mine if not one.deleting), None)
         if running is not None and running.disrupted:
