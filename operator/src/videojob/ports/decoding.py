@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame
+from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame, Ring
 
 
-class FrameRing(Protocol):
+class FrameRing(Ring, Protocol):
     """Frame slots in memory that the decoder process writes and, where it can, the server reads.
 
     A ring is a plain file (in memory where the platform has such a place), so nobody copies a frame to pass it on.
     """
-
-    @property
-    def path(self) -> Path:
-        """The file behind the ring, for a server on the same host to map."""
-        ...
-
-    @property
-    def slots(self) -> int:
-        """How many frames it holds."""
-        ...
-
-    @property
-    def slot_bytes(self) -> int:
-        """Bytes from one slot's start to the next one's."""
-        ...
 
     def view(self, first_slot: int, count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         """(count, height, width, channels) view on neighbouring slots, no copy; `shape` must fill `slot_bytes`."""

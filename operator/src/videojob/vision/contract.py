@@ -187,17 +187,23 @@ class _Reader:
         text = self.values.get(key, "")
         if not text:
             return (default, default, default)
-        try:
-            found = [float(part) for part in text.split(",")]
-        except ValueError:
-            found = []
-        if len(found) == 1:
-            found *= 3
-        if len(found) != 3 or not all(math.isfinite(number) for number in found):
+        found = three_numbers(text)
+        if found is None or not all(math.isfinite(number) for number in found):
             raise self.mismatch(
                 f"the parameter {key!r} is {text!r}", "It must be one finite number, or three with commas between them."
             )
-        return (found[0], found[1], found[2])
+        return found
+
+
+def three_numbers(text: str) -> tuple[float, float, float] | None:
+    """One number three times, or three with commas between them; None for anything else."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        return None
+    if len(found) == 1:
+        found *= 3
+    return (found[0], found[1], found[2]) if len(found) == 3 else None
 
 
 def _pixel_input(reader: _Reader) -> PixelInput:

@@ -17,7 +17,7 @@ from videojob.errors import ModelNotFound
 from videojob.local.models.catalogue import CatalogueEntry, catalogue, look_up
 from videojob.local.models.fetch import model_file, shown_source
 from videojob.local.models.paths import BUILT_IN_MODELS, cache_folder, default_repository, require_tools
-from videojob.vision.contract import refuse_other_protocols
+from videojob.vision.contract import refuse_other_protocols, three_numbers
 from videojob.vision.tensors import ModelContract, PixelInput
 
 app = typer.Typer(help="The models that can be run on this machine.", no_args_is_help=True, add_completion=False)
@@ -279,15 +279,10 @@ def _document(contract: ModelContract) -> dict[str, Any]:
 def _three_numbers(flag: str, text: str | None) -> tuple[float, float, float] | None:
     if text is None:
         return None
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if len(found) == 1:
-        found *= 3
-    if len(found) != 3:
+    found = three_numbers(text)
+    if found is None:
         raise typer.BadParameter(f"{text!r} is neither one number nor three with commas", param_hint=flag)
-    return (found[0], found[1], found[2])
+    return found
 
 
 def _options(texts: list[str]) -> dict[str, str]:

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from videojob.errors import DecoderCrashed, InputError
 from videojob.media.parent.child import Child
 from videojob.media.parent.pages import PageDesk
 from videojob.media.protocol import lines as protocol
-from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame, PagedSource
+from videojob.media.protocol.messages import DecodeReport, DecodeRequest, Frame, PagedSource, Ring
 from videojob.media.sandbox.restrict import HEAP_LIMIT_BYTES
 from videojob.video.guide import VideoGuide
 from videojob.video.info import VideoInfo, video_info_from_dict
@@ -23,25 +23,6 @@ PROGRESS_TIMEOUT_S = 30.0
 
 _T = TypeVar("_T")
 _INVALID = (AttributeError, KeyError, TypeError, ValueError)
-
-
-class Ring(Protocol):
-    """What the decoder needs of `ports.FrameRing`, which lies in a layer above."""
-
-    @property
-    def path(self) -> Path:
-        """The file behind the ring."""
-        ...
-
-    @property
-    def slots(self) -> int:
-        """How many frames it holds."""
-        ...
-
-    @property
-    def slot_bytes(self) -> int:
-        """Bytes from one slot's start to the next one's."""
-        ...
 
 
 class DecoderProcess:

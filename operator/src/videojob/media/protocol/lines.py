@@ -36,21 +36,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from videojob.errors import (
-    DecoderCrashed,
-    DecodeTimeout,
-    FormatNotAllowed,
-    InputContainerInvalid,
-    InputCorrupt,
-    InputEncrypted,
-    InputError,
-    InputNotFound,
-    InputNotVideo,
-    InputUnavailable,
-    NoFrames,
-    NoVideoStream,
-    ResolutionLimitExceeded,
-)
+from videojob import errors
+from videojob.errors import InputError
 from videojob.media.protocol.messages import DecodeGap, DecodeReport, DecodeRequest, PagedSource
 from videojob.video.guide import VideoGuide, guide_from_dict, part_from_dict
 from videojob.video.info import Gate, Sampling, Segment, video_info_from_dict
@@ -59,18 +46,18 @@ from videojob.vision.tensors import Geometry
 Message = dict[str, Any]
 
 CHILD_ERRORS: tuple[type[InputError], ...] = (
-    DecodeTimeout,
-    DecoderCrashed,
-    FormatNotAllowed,
-    InputContainerInvalid,
-    InputCorrupt,
-    InputEncrypted,
-    InputNotFound,
-    InputNotVideo,
-    InputUnavailable,
-    NoFrames,
-    NoVideoStream,
-    ResolutionLimitExceeded,
+    errors.DecodeTimeout,
+    errors.DecoderCrashed,
+    errors.FormatNotAllowed,
+    errors.InputContainerInvalid,
+    errors.InputCorrupt,
+    errors.InputEncrypted,
+    errors.InputNotFound,
+    errors.InputNotVideo,
+    errors.InputUnavailable,
+    errors.NoFrames,
+    errors.NoVideoStream,
+    errors.ResolutionLimitExceeded,
 )
 """What a decoder can find out about a video. Whatever else is wrong with a job, a file's bytes are not to say so."""
 

@@ -15,6 +15,25 @@ COUNTER_BYTES = 4
 """Of one block's counter, see `PagedSource.presence`."""
 
 
+class Ring(Protocol):
+    """A file of frame slots that the decoder process writes."""
+
+    @property
+    def path(self) -> Path:
+        """The file behind the ring, for another process on this host to map."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many frames it holds."""
+        ...
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes from one slot's start to the next one's."""
+        ...
+
+
 class PagedSource(Protocol):
     """A video that is brought here block by block, as the decoder asks for it.
 
