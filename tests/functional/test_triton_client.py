@@ -193,7 +193,7 @@ def test_abandoned_requests_are_never_seen_again(quick_server: EmbeddedTriton, r
 def regions(server: EmbeddedTriton) -> list[str]:
     """The shared memory that the server has mapped for clients."""
     headers = {key.removeprefix("triton-grpc-protocol-"): value for key, value in server.grpc_headers}
-    connection = http.client.HTTPConnection(server.http_address, timeout=20)
+    connection = http.client.HTTPConnection(f"127.0.0.1:{server.ports.http}", timeout=20)
     with contextlib.closing(connection):
         connection.request("GET", "/v2/systemsharedmemory/status", headers=headers)
         return [str(entry["name"]) for entry in json.loads(connection.getresponse().read())]

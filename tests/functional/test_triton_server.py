@@ -126,7 +126,7 @@ def test_it_listens_on_the_loopback_interface_only(filter_server: EmbeddedTriton
     ["/v2/repository/index", "/v2/repository/models/filter/unload", "/v2/systemsharedmemory/region/x/register"],
 )
 def test_calls_that_change_the_server_need_the_runs_secret(path: str, filter_server: EmbeddedTriton) -> None:
-    connection = http.client.HTTPConnection(filter_server.http_address, timeout=5)
+    connection = http.client.HTTPConnection(f"127.0.0.1:{filter_server.ports.http}", timeout=5)
     connection.request("POST", path)
     answer = connection.getresponse()
     words = answer.read().decode()

@@ -218,8 +218,6 @@ class Lead:
         self._canary.wrote(key)
         self._work.wrote(Key(self._jobs.kind, key))
 
-    # Events.
-
     def _start_watch(self) -> None:
         in_loop = self._in_loop
         listeners = Listeners(
@@ -287,8 +285,6 @@ class Lead:
                 self._start_watch()
                 await self._resync()
             await asyncio.sleep(self._options.canary_every_s)
-
-    # Everything there is.
 
     async def _resync_often(self) -> None:
         """The first one comes ahead of the watches: what they show first is what there is, too."""

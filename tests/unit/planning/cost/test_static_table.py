@@ -10,7 +10,7 @@ from videojob.errors import PricesUnavailable
 from videojob.planning.cost.offers import Offer, OfferTable
 from videojob.planning.cost.price import Precision, PriceSource
 from videojob.planning.cost.region_factors import parse_factors
-from videojob.planning.cost.static_table import static_offers, static_types
+from videojob.planning.cost.static_table import static_offers
 
 COLUMNS = (
     "instance_type,arch,vcpu,memory_mib,gpu_count,gpu_name,gpu_memory_mib,allocatable_cpu,allocatable_memory,"
@@ -35,7 +35,7 @@ def offer(table: OfferTable, name: str, capacity_type: str) -> Offer:
 
 
 def test_a_row_becomes_a_type() -> None:
-    found = static_types(a_table(GPU))["g6.xlarge"]
+    found = static_offers(a_table(GPU), "us-east-1").types["g6.xlarge"]
     assert (found.arch, found.vcpus, found.memory_mib, found.family) == ("amd64", 4, 16384, "g6")
     assert (found.allocatable_millicpu, found.allocatable_memory_mib) == (3920, 14162)
     assert (found.gpus, found.gpu, found.gpu_memory_mib) == (1, "l4", 22888)

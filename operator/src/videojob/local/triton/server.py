@@ -144,11 +144,6 @@ class EmbeddedTriton:
         return f"{_HOST}:{self.ports.grpc}"
 
     @property
-    def http_address(self) -> str:
-        """HOST:PORT of the HTTP endpoint."""
-        return f"{_HOST}:{self.ports.http}"
-
-    @property
     def grpc_headers(self) -> tuple[tuple[str, str], ...]:
         """Metadata that opens the restricted gRPC calls, shared memory among them."""
         return ((f"triton-grpc-protocol-{_SECRET_KEY}", self._launch.secret),)

@@ -60,15 +60,6 @@ def static_offers(text: str, region: str, factors: Factors = _NO_FACTORS) -> Off
     )
 
 
-def static_types(text: str) -> Mapping[str, InstanceType]:
-    """Every type of the table, by name.
-
-    Raises:
-        ValueError: the text is not such a table.
-    """
-    return {row.type.name: row.type for row in map(_row, read_table(text).rows)}
-
-
 def _scaling(home: str, region: str, factor: RegionFactor, *, is_known: bool) -> str:
     if not is_known:
         return f"The table has no figure for {region}: prices of {home} stand for it as they are."

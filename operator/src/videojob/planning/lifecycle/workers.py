@@ -48,8 +48,6 @@ class Workers:
     has_others: bool
     is_queued: bool
 
-    # Ways to a bad end.
-
     def failure(self) -> Desired | None:
         """The bad end that the job has come to, if it has."""
         snapshot, latest, server = self.run.snapshot, self.latest, self.run.snapshot.observed.server
@@ -87,8 +85,6 @@ class Workers:
             return fails_with(error, "BackoffLimitExceeded")
         return fails("BackoffLimitExceeded", words)
 
-    # Held.
-
     def held(self) -> Desired:
         """The job is suspended."""
         words = "the job is suspended by spec.suspend; finished segments are kept"
@@ -102,8 +98,6 @@ class Workers:
             # Kueue would let a held Job go again: what is not there, it cannot.
             return replace(says, backend=PodsDesired(remove=(running.name,)))
         return replace(says, backend=PodsDesired(workers=self._desired(suspended=True)))
-
-    # At work.
 
     def at_work(self) -> Desired:
         """Work goes on, unless a server was paid for too long without a commit."""
@@ -237,8 +231,6 @@ class Workers:
         run, snapshot, variant = self.run, self.run.snapshot, self.run.where.variant
         left_s = deadline_left_s(snapshot.job.spec, variant, **times_of(snapshot))
         return deal(run.head, snapshot.job.spec, snapshot.installation, variant, deadline_left_s=left_s)
-
-    # As text.
 
     def _without_server(self, *, held: bool, refused: bool) -> Desired:
         snapshot, observed = self.run.snapshot, self.run.snapshot.observed.server
