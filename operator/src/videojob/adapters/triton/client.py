@@ -49,7 +49,6 @@ class _Open:
     frames: NDArray[np.generic]
     region: Region | None
     first_slot: int
-    submitted_s: float
     failures: int = 0
     timeouts: int = 0
     failing_since_s: float | None = None
@@ -147,7 +146,7 @@ class TritonInference:
         region = self._region if first_slot is not None else None
         if not self._open:
             self._fresh_s = time.monotonic()  # silence only counts while something is asked
-        request = _Open(request_id, np.ascontiguousarray(frames), region, first_slot or 0, time.monotonic())
+        request = _Open(request_id, np.ascontiguousarray(frames), region, first_slot or 0)
         self._open[request_id] = request
         self._send(request)
 
