@@ -20,6 +20,7 @@ from videojob.cli.terminal import cell, console, tell, write_json
 from videojob.errors import NoPlacement, UsageError
 from videojob.local.estimate import Headers, question_of, read_headers
 from videojob.local.models.catalogue import look_up
+from videojob.planning.placement.plan.candidates import servers
 from videojob.planning.placement.plan.choose import Plan
 from videojob.planning.placement.plan.explain import hardware, in_two_sentences, notices
 from videojob.planning.placement.plan.make import plan_among
@@ -158,8 +159,16 @@ def comparisons(asked: Question, every: Sequence[Outcome]) -> tuple[Outcome | No
         every: its `outcomes`.
     """
     on_demand = [one for one in every if one.way.server.capacity_type == "on-demand"]
-    gpus = [one for one in on_demand if one.way.accelerator == "gpu"]
-    hours = [one.way.server.price.usd_per_h for one in gpus]
+    hours = (
+        [
+            one.offer.price.usd_per_h
+            for one in servers(asked.offers.offers, asked.around, replace(asked.allowed, accelerators=("gpu",)))
+            if one.offer.capacity_type == "on-demand"
+            and asked.speeds.replica(asked.work.models["gpu"], one.offer.type) is not None
+        ]
+        if "gpu" in asked.allowed.accelerators
+        else []
+    )
     always_on = min(hours) * _HOURS_OF_MONTH if hours else None
     best = min(on_demand, key=cheapest, default=None)
     if best is not None and best.way.workers is not None and best.way.workers.capacity_type == "spot":

@@ -48,7 +48,7 @@ class Catalogue:
         builds = model.backend == _TENSORRT and not model.keeps_engines
         engine = self._part(Quantity.ENGINE, model, hardware) if builds else None
         if model.installed_start_s:
-            times = model.installed_start_s / (node.mean + image.mean + loading.mean)
+            times = model.installed_start_s / ColdStart(node, image, loading).mean_s
             node, image, loading = (_installed(one, times) for one in (node, image, loading))
             engine = None if engine is None or engine.origin is Origin.PUBLISHED else engine
         return ColdStart(node, image, loading, engine, 0.0 if free is None else free.mean)

@@ -52,7 +52,10 @@ class VideoKind:
 
 
 class Speeds(Protocol):
-    """The catalogue of speeds, for one reconcile or one estimate."""
+    """The catalogue of speeds, for one reconcile or one estimate.
+
+    Of an instance type, only its family, its GPU's model and whether it has a whole GPU count.
+    """
 
     def replica(self, model: ModelOnHardware, hardware: InstanceType) -> Figure | None:
         """Frames per second of one replica on that hardware; None when nothing tells, not even by extrapolation."""

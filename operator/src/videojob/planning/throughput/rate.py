@@ -48,3 +48,23 @@ class ColdStart:
     model: Figure
     engine: Figure | None = None
     node_free_s: float = 18.0
+
+    @property
+    def mean_s(self) -> float:
+        """All of it, as expected."""
+        return sum(one.mean for one in self._parts)
+
+    @property
+    def low_s(self) -> float:
+        """All of it, when each part is as short as in one of ten cases."""
+        return sum(one.low for one in self._parts)
+
+    @property
+    def high_s(self) -> float:
+        """All of it, when each part is as long as in one of ten cases."""
+        return sum(one.high for one in self._parts)
+
+    @property
+    def _parts(self) -> tuple[Figure, ...]:
+        known = (self.node, self.image, self.model)
+        return known if self.engine is None else (*known, self.engine)

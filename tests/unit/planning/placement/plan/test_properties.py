@@ -12,9 +12,13 @@ import pytest
 from support.plan_questions import AROUND, SMALL, KnownSpeeds, market, question
 from videojob.planning.cost.offers import Offer, OfferTable
 from videojob.planning.cost.small_prices import SmallPrices
-from videojob.planning.placement.plan.choose import TIE, Plan
+from videojob.planning.placement.plan.bounds import Bounds
+from videojob.planning.placement.plan.candidates import workers
+from videojob.planning.placement.plan.choose import Plan
 from videojob.planning.placement.plan.make import make_plan
-from videojob.planning.placement.plan.search import Question
+from videojob.planning.placement.plan.option import Evaluator
+from videojob.planning.placement.plan.race import TIE
+from videojob.planning.placement.plan.search import Question, outcomes
 from videojob.planning.placement.plan.surroundings import Allowed, WarmServer
 
 SEEDS = range(40)
@@ -130,6 +134,35 @@ def test_prices_and_budget_times_k_change_no_choice() -> None:
         assert (ours is None) == (theirs is None), seed
         if isinstance(ours, tuple) and isinstance(theirs, tuple):
             assert ours[:-1] == theirs[:-1], seed
+
+
+def named(asked: Question, *, prune: bool) -> object:
+    """All that a plan says beside its choice."""
+    found = make_plan(asked, prune=prune)
+    if not isinstance(found, Plan):
+        return found.changes
+    rivals = [(one.outcome.way.server.type.name, one.outcome.usd, one.why) for one in found.runners_up]
+    fallback = None if found.fallback is None else found.fallback.usd
+    return rivals, fallback, found.fallback_after_s, found.usd_low, found.usd_high, found.ties
+
+
+@pytest.mark.parametrize("first", [100, 110])
+def test_runners_up_fallback_and_range_are_those_of_trying_everything(first: int) -> None:
+    for seed in range(first, first + 10):
+        assert named(any_question(seed), prune=True) == named(any_question(seed), prune=False), seed
+
+
+def test_no_way_costs_less_or_ends_earlier_than_its_bounds_and_the_rough_cost_is_the_cost() -> None:
+    for seed in range(200, 206):
+        asked = any_question(seed)
+        evaluator = Evaluator(asked.work, asked.around, asked.speeds, asked.small)
+        decoders = workers(asked.offers.offers, asked.around, asked.allowed)
+        bounds = Bounds(evaluator, dict.fromkeys(("", "a", "b"), decoders))
+        for one in outcomes(asked, prune=False):
+            alone = replace(one.way, workers=None)
+            assert bounds.least_usd(alone) <= float(one.usd), (seed, one.way)
+            assert bounds.soonest_p90_s(alone) <= one.ends_p90_s, (seed, one.way)
+            assert evaluator.rough_usd(one.way) == pytest.approx(float(one.usd), rel=1e-9), (seed, one.way)
 
 
 @pytest.mark.parametrize("first", [0, 10, 20, 30])

@@ -106,51 +106,20 @@ def most_replicas(candidate: Candidate, around: Surroundings, allowed: Allowed, 
     return max(0, min(most))
 
 
-_CLEARLY = 1.25
-"""A faster server needs more nodes that decode, and whole ones: hardware of another speed must be so much cheaper."""
-
-
-def best_servers(
-    candidates: Sequence[Candidate], rates: Callable[[Candidate], tuple[float, float, float, float, int] | None]
-) -> tuple[Candidate, ...]:
-    """Those that no other beats, or equals under an earlier name, in everything that counts.
-
-    Args:
-        candidates: all that can run the job.
-        rates: (expected speed, pessimistic speed, expected start, pessimistic start, replicas on a node) of one;
-            None where nothing tells, which leaves it out.
-    """
-    groups: dict[tuple[str, str], list[tuple[Candidate, float, tuple[float, ...]]]] = {}
-    for one in sorted(candidates, key=lambda one: (one.offer.price.usd_per_h, one.offer.type.name, one.offer.zone)):
-        known = rates(one)
-        if known is None:
-            continue
-        speed, low, start, high, per_node = known
-        kind, is_spot = one.offer.type, one.offer.capacity_type == "spot"
-        # Larger is better in each of them.
-        known_there = one.offer.is_available is True
-        merits = (speed, low, -start, -high, per_node, kind.allocatable_millicpu, -kind.vcpus, -is_spot, known_there)
-        usd_per_h = float(one.offer.price.usd_per_h)
-        front = groups.setdefault((one.accelerator, one.offer.zone), [])
-        if not any(
-            usd * (1 if other.hardware == one.hardware else _CLEARLY) <= usd_per_h
-            and all(a >= b for a, b in zip(others, merits, strict=True))
-            for other, usd, others in front
-        ):
-            front.append((one, usd_per_h, merits))
-    return tuple(one for front in groups.values() for one, _, _ in front)
-
-
-def best_workers(offers: Sequence[Offer], decode_per_s: Callable[[Offer], tuple[float, float]]) -> tuple[Offer, ...]:
+def best_workers(offers: Sequence[Offer], decode_vcpu_s: Callable[[Offer], tuple[float, float]]) -> tuple[Offer, ...]:
     """Those of each zone that no other beats in price, speed (expected, pessimistic), size and certainty."""
-    groups: dict[str, list[tuple[Offer, tuple[float, ...]]]] = {}
+    fronts: dict[str, list[tuple[Offer, float, float, int]]] = {}
     for one in sorted(offers, key=lambda one: (one.price.usd_per_h, one.type.name)):
-        speed, low = decode_per_s(one)
-        merits = (-float(one.price.usd_per_h), speed, low, one.type.allocatable_millicpu)
-        front = groups.setdefault(one.zone, [])
-        if not any(all(a >= b for a, b in zip(other, merits, strict=True)) for _, other in front):
-            front.append((one, merits))
-    return tuple(one for front in groups.values() for one, _ in front)
+        mean_s, high_s = decode_vcpu_s(one)
+        size = one.type.allocatable_millicpu
+        front = fronts.setdefault(one.zone, [])
+        # Those before it are no dearer.
+        for _, other_mean_s, other_high_s, other_size in front:
+            if other_size >= size and other_mean_s <= mean_s and other_high_s <= high_s:
+                break
+        else:
+            front.append((one, mean_s, high_s, size))
+    return tuple(one for front in fronts.values() for one, *_ in front)
 
 
 def scaled_for_auto_mode(offers: Iterable[Offer], fee: Decimal) -> Iterator[Offer]:

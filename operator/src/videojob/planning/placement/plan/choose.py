@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from videojob.planning.placement.plan.option import Outcome
-from videojob.planning.placement.plan.search import Kind, Question, cheapest, is_feasible, kind_of, members_of
+from videojob.planning.placement.plan.race import LEAST_WAIT_S, MOST_RUNNERS_UP, TIE, Kind, is_feasible, is_patient
+from videojob.planning.placement.plan.search import Question, cheapest, kind_of, members_of
 from videojob.planning.placement.plan.surroundings import Allowed
 from videojob.planning.placement.plan.units import dollars, duration
 
-TIE = Decimal("1.03")
-"""Ways that cost so many times as much as the cheapest are equal: what is warm or more certain wins."""
 SET = Decimal("1.15")
 """Members of a set cost at most so many times as much as its best."""
-MOST_RUNNERS_UP = 10
 FALLBACK_AFTER_S = 900.0
 """How long capacity is waited for at most before the fallback applies."""
-_LEAST_WAIT_S = 60.0
 _NEARLY = Decimal("1.095")
 """Below it a price is so many per cent higher: one decimal place would say 1.0 times."""
 
@@ -141,7 +138,7 @@ def _best_of_each_kind(found: Iterable[Outcome], allowed: Allowed) -> dict[Kind,
 def _fallback(others: Sequence[Outcome], allowed: Allowed) -> Outcome | None:
     """The cheapest way on other hardware, or paid for otherwise, that leaves time to wait; on demand where possible."""
     if allowed.deadline_s is not None:
-        patient = [one for one in others if one.ends_p90_s + _LEAST_WAIT_S <= allowed.deadline_s]
+        patient = [one for one in others if is_patient(one, allowed)]
         others = patient or others
     certain = [one for one in others if one.way.server.capacity_type == "on-demand"]
     return min(certain or others, key=cheapest, default=None)
@@ -150,4 +147,4 @@ def _fallback(others: Sequence[Outcome], allowed: Allowed) -> Outcome | None:
 def _fallback_after_s(fallback: Outcome | None, allowed: Allowed) -> float:
     if fallback is None or allowed.deadline_s is None:
         return FALLBACK_AFTER_S
-    return max(_LEAST_WAIT_S, min(FALLBACK_AFTER_S, allowed.deadline_s - fallback.ends_p90_s))
+    return max(LEAST_WAIT_S, min(FALLBACK_AFTER_S, allowed.deadline_s - fallback.ends_p90_s))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 
 from videojob.planning.cost.price import Price
@@ -39,7 +39,8 @@ class Costs:
     @property
     def total(self) -> Decimal:
         """All of it."""
-        return sum((getattr(self, one.name) for one in fields(self)), Decimal(0))
+        nodes = self.start + self.work + self.tail + self.decoding + self.redo
+        return nodes + self.disk + self.image + self.crossing + self.writes + self.requests
 
 
 def node_usd(price: Price, seconds: float, nodes: int = 1) -> Decimal:

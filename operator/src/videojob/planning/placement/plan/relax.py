@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
 from videojob.planning.placement.plan.option import Outcome
-from videojob.planning.placement.plan.search import Question, cheapest, is_feasible, outcomes
+from videojob.planning.placement.plan.race import is_feasible
+from videojob.planning.placement.plan.search import Question, cheapest, outcomes
 from videojob.planning.placement.plan.surroundings import Allowed, quota_class
 
 _CENT = Decimal("0.01")

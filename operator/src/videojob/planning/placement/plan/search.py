@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from videojob.planning.cost.offers import Offer, OfferTable
 from videojob.planning.cost.small_prices import SmallPrices
-from videojob.planning.installation import CapacityType
+from videojob.planning.placement.plan.bounds import Bounds
 from videojob.planning.placement.plan.candidates import (
     Candidate,
-    best_servers,
     best_workers,
     hardware_of,
     most_replicas,
@@ -20,12 +20,12 @@ from videojob.planning.placement.plan.candidates import (
     workers,
 )
 from videojob.planning.placement.plan.option import Evaluator, Outcome, Way
+from videojob.planning.placement.plan.race import Entry, Kind, contenders, is_feasible
 from videojob.planning.placement.plan.surroundings import Allowed, Surroundings
 from videojob.planning.placement.plan.workload import Workload
 from videojob.planning.throughput.lookup import Speeds
 
-Kind = tuple[str, CapacityType]
-"""The GPU's model or the family of CPUs, and how it is paid for."""
+_ROUNDING = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,6 @@ class Question:
     speeds: Speeds
 
 
-def is_feasible(outcome: Outcome, allowed: Allowed) -> bool:
-    """Whether it meets deadline and budget in nine of ten cases."""
-    in_time = allowed.deadline_s is None or outcome.ends_p90_s <= allowed.deadline_s
-    return in_time and (allowed.max_usd is None or outcome.usd_p90 <= allowed.max_usd)
-
-
 def outcomes(question: Question, *, prune: bool = True) -> list[Outcome]:
     """What every way comes to, feasible or not.
 
@@ -61,16 +55,41 @@ def outcomes(question: Question, *, prune: bool = True) -> list[Outcome]:
     around, allowed = question.around, question.allowed
     offers = _with_fee(question)
     evaluator = Evaluator(question.work, around, question.speeds, question.small)
-    candidates: Sequence[Candidate] = servers(offers, around, allowed)
-    decoders: Sequence[Offer] = workers(offers, around, allowed)
+    candidates = servers(offers, around, allowed)
+    decoders = workers(offers, around, allowed)
+    joined = list(_joined(question, evaluator, offers, decoders))
     if prune:
-        candidates = best_servers(candidates, lambda one: _merits(question, evaluator, one))
-        decoders = best_workers(decoders, lambda one: _decoding(question, one))
-    found: list[Outcome] = []
+        decoders = best_workers(decoders, lambda one: evaluator.decode_vcpu_s(one.type))
+        found = [*_contenders(question, evaluator, candidates, decoders), *joined]
+        if any(is_feasible(one, allowed) for one in found):
+            return found
+    # What nothing meets is explained with all there is.
+    found = []
     for one in candidates:
-        found += _of_candidate(question, evaluator, one, decoders)
-    found += _joined(question, evaluator, offers, decoders)
-    return found
+        near = _near(one.offer.zone, decoders)
+        known = (with_best_workers(evaluator, way, near) for way in _ways_of(question, evaluator, one))
+        found += [outcome for outcome in known if outcome is not None]
+    return found + joined
+
+
+def _contenders(
+    question: Question, evaluator: Evaluator, candidates: Sequence[Candidate], decoders: Sequence[Offer]
+) -> list[Outcome]:
+    """Every outcome that a plan can name: chosen, within a tie of it, fallback, or runner-up."""
+    allowed = question.allowed
+    near = {zone: _near(zone, decoders) for zone in {one.offer.zone for one in candidates}}
+    bounds = Bounds(evaluator, near)
+    deadline_s = allowed.deadline_s
+    budget_usd = math.inf if allowed.max_usd is None else float(allowed.max_usd)
+    entries = []
+    for one in candidates:
+        kind = one.hardware, one.offer.capacity_type
+        for way in _ways_of(question, evaluator, one):
+            least_usd = bounds.least_usd(way)
+            if least_usd < math.inf:
+                in_time = deadline_s is None or bounds.soonest_p90_s(way) <= deadline_s
+                entries.append(Entry(least_usd, kind, way, in_time and least_usd <= budget_usd))
+    return contenders(entries, lambda way: with_best_workers(evaluator, way, near[way.server.zone]), allowed)
 
 
 def members_of(question: Question, first: Outcome) -> Iterator[Outcome]:
@@ -78,14 +97,15 @@ def members_of(question: Question, first: Outcome) -> Iterator[Outcome]:
     allowed, around = question.allowed, question.around
     offers = _with_fee(question)
     evaluator = Evaluator(question.work, around, question.speeds, question.small)
-    decoders = best_workers(workers(offers, around, allowed), lambda one: _decoding(question, one))
+    decoders = best_workers(workers(offers, around, allowed), lambda one: evaluator.decode_vcpu_s(one.type))
     own = kind_of(first)
-    for one in servers(offers, around, allowed):
-        if (one.hardware, one.offer.capacity_type) != own or one.offer == first.way.server:
+    alike = (one for one in offers if (hardware_of(first.way.accelerator, one.type), one.capacity_type) == own)
+    for one in servers(alike, around, allowed):
+        if one.accelerator != first.way.accelerator or one.offer == first.way.server:
             continue
         way = Way(one.accelerator, one.offer, first.way.replicas)
         if most_replicas(one, around, allowed, evaluator.replicas_on(way)) >= way.replicas:
-            outcome = with_best_workers(evaluator, way, decoders)
+            outcome = with_best_workers(evaluator, way, _near(one.offer.zone, decoders))
             if outcome is not None:
                 yield outcome
 
@@ -96,26 +116,35 @@ def _with_fee(question: Question) -> tuple[Offer, ...]:
     return tuple(scaled_for_auto_mode(question.offers.offers, question.small.auto_mode_share_of_on_demand))
 
 
-def _of_candidate(
-    question: Question, evaluator: Evaluator, candidate: Candidate, decoders: Sequence[Offer]
-) -> Iterator[Outcome]:
-    """The best of a candidate for each number of replicas."""
+def _ways_of(question: Question, evaluator: Evaluator, candidate: Candidate) -> Iterator[Way]:
+    """A way for each number of replicas."""
     way = Way(candidate.accelerator, candidate.offer, 1)
     most = most_replicas(candidate, question.around, question.allowed, evaluator.replicas_on(way))
     for count in range(1, most + 1):
-        best = with_best_workers(evaluator, replace(way, replicas=count), decoders)
-        if best is not None:
-            yield best
+        yield Way(candidate.accelerator, candidate.offer, count)
 
 
 def with_best_workers(evaluator: Evaluator, way: Way, decoders: Sequence[Offer]) -> Outcome | None:
-    """A way with the workers that make it cheapest; without any where the server's own nodes suffice."""
+    """A way with the workers that make it cheapest; without any where the server's own nodes suffice.
+
+    Args:
+        evaluator: works ways out.
+        way: without workers.
+        decoders: that may feed it.
+    """
     alone = evaluator.outcome(way)
     if alone is not None:
         return alone
-    near = [one for one in decoders if not way.server.zone or one.zone in {"", way.server.zone}] or decoders
-    found = (evaluator.outcome(replace(way, workers=one)) for one in near)
+    ways = [replace(way, workers=one) for one in decoders]
+    rough = [(usd, one) for usd, one in ((evaluator.rough_usd(one), one) for one in ways) if usd is not None]
+    least = min((usd for usd, _ in rough), default=0.0)
+    found = [evaluator.outcome(one) for usd, one in rough if usd <= least * _ROUNDING]
     return min((one for one in found if one is not None), key=cheapest, default=None)
+
+
+def _near(zone: str, decoders: Sequence[Offer]) -> Sequence[Offer]:
+    """Offers of nodes whose workers feed servers in a zone: only those there, if there are any."""
+    return [one for one in decoders if not zone or one.zone in {"", zone}] or decoders
 
 
 def _joined(
@@ -132,32 +161,10 @@ def _joined(
         accelerator = "gpu" if offer.type.gpu else "cpu"
         if accelerator not in question.around.replica or accelerator not in question.allowed.accelerators:
             continue
-        best = with_best_workers(evaluator, Way(accelerator, offer, warm.replicas, warm=warm), decoders)
+        way = Way(accelerator, offer, warm.replicas, warm=warm)
+        best = with_best_workers(evaluator, way, _near(offer.zone, decoders))
         if best is not None:
             yield best
-
-
-def _merits(
-    question: Question, evaluator: Evaluator, candidate: Candidate
-) -> tuple[float, float, float, float, int] | None:
-    model = question.work.models[candidate.accelerator]
-    rate = question.speeds.replica(model, candidate.offer.type)
-    if rate is None:
-        return None
-    start = question.speeds.start(model, candidate.offer.type)
-    parts = [one for one in (start.node, start.image, start.model, start.engine) if one is not None]
-    mean_s, high_s = sum(one.mean for one in parts), sum(one.high for one in parts)
-    per_node = evaluator.replicas_on(Way(candidate.accelerator, candidate.offer, 1))
-    return rate.mean, rate.low, mean_s, high_s, per_node
-
-
-def _decoding(question: Question, offer: Offer) -> tuple[float, float]:
-    """Videos' frames that one vCPU decodes per second, expected and pessimistic: a mean over all."""
-    mean = low = 0.0
-    for one in question.work.decodings:
-        rate = question.speeds.decode(one.kind, offer.type)
-        mean, low = mean + one.frames / rate.mean, low + one.frames / rate.low
-    return -mean, -low
 
 
 def kind_of(outcome: Outcome) -> Kind:
