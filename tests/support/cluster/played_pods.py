@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
@@ -20,7 +20,7 @@ from support.played_jobs import playing, uid_of
 from support.results import segment_commit, segment_result
 from videojob.adapters.aws.dynamodb.job_store import DynamoDbJobStore
 from videojob.results.aggregate.segment_results import RunRecord
-from videojob.video.plan import ModelFacts
+from videojob.video.plan import ModelFacts, PlanHead, PlannedVideo
 
 _LOOK_EVERY_S = 0.1
 _INDEX = "batch.kubernetes.io/job-completion-index"
@@ -40,6 +40,7 @@ class PlayedPods:
         client: talks to the API server.
         store: the results table; used in one thread.
         segments: of each job.
+        sizes: (frames, segments) of jobs by name, where they are others.
         works: while it is not set, workers run and commit nothing.
         stop: ends it.
     """
@@ -47,6 +48,7 @@ class PlayedPods:
     client: httpx.Client
     store: DynamoDbJobStore
     segments: int = 8
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     works: Event = field(default_factory=Event)
     stop: Event = field(default_factory=Event)
     errors: list[Exception] = field(default_factory=list)
@@ -72,14 +74,19 @@ class PlayedPods:
                 self._work(pod)
 
     def _plan(self, pod: Object) -> None:
-        videos = planned_job(cuts=[self.segments - 1])
-        self.store.save_plan(uid_of(pod), plan_head(videos), videos)
+        head, videos = self._plan_of(pod)
+        self.store.save_plan(uid_of(pod), head, videos)
         end_pod(self.client, pod)
+
+    def _plan_of(self, pod: Object) -> tuple[PlanHead, list[PlannedVideo]]:
+        frames, segments = self.sizes.get(pod["metadata"]["labels"]["videojob.dev/job-name"], (None, self.segments))
+        videos = planned_job(cuts=[segments - 1])
+        head = plan_head(videos)
+        return (head if frames is None else replace(head, frames=frames)), videos
 
     def _work(self, pod: Object) -> None:
         metadata, flags = pod["metadata"], _flags(pod)
-        videos = planned_job(cuts=[self.segments - 1])
-        head = plan_head(videos)
+        head, videos = self._plan_of(pod)
         name = metadata["labels"]["videojob.dev/job-name"]
         run = RunRecord(
             uid_of(pod), metadata["namespace"], name, head.plan_digest, head.segments, epoch=int(flags["epoch"])

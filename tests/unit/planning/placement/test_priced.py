@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -15,7 +15,7 @@ from videojob.api.spec import VideoJobSpec
 from videojob.errors import NoPlacement
 from videojob.planning.placement.market import Market, RunningServer
 from videojob.planning.placement.priced import priced_place
-from videojob.planning.state.observed import PodProblem, ServerObserved
+from videojob.planning.state.observed import NODE_PROVISIONING, PodProblem, ServerObserved
 from videojob.planning.state.placement import Place, ServerKey
 
 
@@ -86,19 +86,39 @@ def test_a_warm_server_is_joined_though_a_cpu_would_be_cheaper_from_zero() -> No
     assert "a server that runs already on g4dn.xlarge (spot)" in place.why
 
 
+@pytest.mark.parametrize("kind", ["starting", "unschedulable"])
+def test_a_server_that_is_on_its_way_is_joined_like_one_that_answers(
+    kind: Literal["starting", "unschedulable"],
+) -> None:
+    coming = PodProblem(kind, "Nominated", NOW_S, NODE_PROVISIONING)
+    server = a_server(T4, instance_type=None, ready=0, placed=0, capacity_type=None, zone=None, problem=coming)
+    assert chosen(5000, replace(MARKET, servers=(server,))).key == T4
+
+
 @pytest.mark.parametrize(
     ("server", "compute"),
     [
         (a_server(replace(T4, version=2)), {}),
         (a_server(T4, replicas=0), {}),
-        (a_server(T4, instance_type=None), {}),
-        (a_server(T4, problem=PodProblem("image", "no such image", NOW_S)), {}),
+        (a_server(replace(T4, instance_types=()), instance_type=None), {}),
+        (a_server(T4, ready=0, problem=PodProblem("image", "no such image", NOW_S)), {}),
+        (a_server(T4, ready=0, problem=PodProblem("unschedulable", "no node", NOW_S, "karpenter")), {}),
         (a_server(T4), {"accelerator": "cpu"}),
         (a_server(T4), {"capacityTypes": ["on-demand"]}),
         (a_server(T4), {"instanceTypes": ["c7i.xlarge"]}),
         (a_server(replace(T4, instance_types=())), {"instanceTypes": ["c7i.xlarge", "g4dn.xlarge"]}),
     ],
-    ids=["another version", "at zero", "no node", "broken", "a gpu", "may be on spot", "another type", "any type"],
+    ids=[
+        "another version",
+        "at zero",
+        "nobody knows where",
+        "broken",
+        "no capacity",
+        "a gpu",
+        "may be on spot",
+        "another type",
+        "any type",
+    ],
 )
 def test_a_server_that_the_job_may_not_use_is_not_joined(server: RunningServer, compute: dict[str, Any]) -> None:
     place = chosen(5000, replace(MARKET, servers=(server,)), compute=compute)

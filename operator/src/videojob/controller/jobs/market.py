@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from videojob.api.videojob import VideoJob
 from videojob.controller.fleet.demands import Demands
@@ -23,12 +22,11 @@ from videojob.ports.clock import Clock
 from videojob.ports.cluster import Cluster
 
 _LOG = logging.getLogger(__name__)
-_POOLS_FRESH_S = 30.0
 _MOST_SERVERS = 16
 """Servers of one model that a job looks at: each combination of constraints that jobs ever asked for may have one."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MarketReader:
     """For all threads."""
 
@@ -39,9 +37,6 @@ class MarketReader:
     speeds: SpeedKeeper
     servers: ServerObserver
     demands: Demands
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _pools: tuple[Pool, ...] | NoMarket = ()
-    _read_s: float | None = None
 
     def read(self, job: VideoJob) -> Market | NoMarket | None:
         """What is on offer to a job now; None where nothing provisions nodes, so that prices decide nothing.
@@ -55,8 +50,9 @@ class MarketReader:
         table, small = self.prices.table, self.prices.small
         if small is None or not table.offers:
             return NoMarket(f"there are no prices of region {table.region}")
-        pools = self._all_pools()
+        pools = self._pools()
         if isinstance(pools, NoMarket):
+            _LOG.warning("a job is placed without prices", extra={"why": pools.why})
             return pools
         return Market(
             offers=table,
@@ -68,18 +64,7 @@ class MarketReader:
             auto_mode=flavor == "autoMode",
         )
 
-    def _all_pools(self) -> tuple[Pool, ...] | NoMarket:
-        with self._lock:
-            now_s = self.clock.monotonic_s()
-            if self._read_s is None or now_s - self._read_s >= _POOLS_FRESH_S:
-                known = self._pools
-                self._pools = self._listed()
-                self._read_s = now_s
-                if isinstance(self._pools, NoMarket) and known != self._pools:
-                    _LOG.warning("jobs are placed without prices", extra={"why": self._pools.why})
-            return self._pools
-
-    def _listed(self) -> tuple[Pool, ...] | NoMarket:
+    def _pools(self) -> tuple[Pool, ...] | NoMarket:
         try:
             return tuple(pool_of(one) for one in self.cluster.list(NODE_POOLS))
         except ClusterRefused as error:

@@ -37,6 +37,7 @@ from videojob.planning.placement.plan.workload import (
 )
 from videojob.planning.placement.pools import fitting
 from videojob.planning.placement.quantities import bytes_of, cpus_of
+from videojob.planning.state.observed import NODE_PROVISIONING, ServerObserved
 from videojob.planning.state.placement import Estimate, Place, PriceWord, Rival, ServerKey
 from videojob.planning.throughput.lookup import ModelOnHardware, VideoKind
 from videojob.video.plan import DecodedFrames, PlanHead
@@ -225,7 +226,7 @@ class _Case:
         key, compute = one.key, self.spec.compute
         if key.model != self.model.name or key.version != self.model.version or key.accelerator not in self.kinds:
             return False
-        if not one.seen.replicas or one.seen.problem is not None or one.seen.instance_type is None:
+        if not one.seen.replicas or not _is_coming(one.seen) or not (one.seen.instance_type or key.instance_types):
             return False
         return _within(key.capacity_types, compute.capacity_types or ()) and _within(
             key.instance_types, compute.instance_types or ()
@@ -233,15 +234,23 @@ class _Case:
 
     def warm(self, one: RunningServer) -> WarmServer:
         """Such a server, as a plan compares it."""
-        seen, variant = one.seen, self.model.variants[one.key.accelerator]
+        seen, key, variant = one.seen, one.key, self.model.variants[one.key.accelerator]
+        # Before its node is there, what it is bound to tells what it will be.
+        may_be_spot = not key.capacity_types or "spot" in key.capacity_types
         return WarmServer(
-            instance_type=seen.instance_type or "",
-            capacity_type=seen.capacity_type or "on-demand",
+            instance_type=seen.instance_type or key.instance_types[0],
+            capacity_type=seen.capacity_type or ("spot" if may_be_spot else "on-demand"),
             zone=seen.zone or "",
             replicas=seen.replicas,
             ready_in_s=0.0 if seen.ready else float(variant.start_s),
             share=1 / (1 + one.jobs),
         )
+
+
+def _is_coming(seen: ServerObserved) -> bool:
+    """Whether a server answers or is on its way, so that nothing is wrong with it."""
+    problem = seen.problem
+    return seen.ready > 0 or problem is None or problem.kind == "starting" or problem.source == NODE_PROVISIONING
 
 
 def _within(own: Sequence[str], allowed: Sequence[str]) -> bool:

@@ -90,9 +90,12 @@ def _may_run(offer: Offer, around: Surroundings, allowed: Allowed, pools: Sequen
 
 
 def most_replicas(candidate: Candidate, around: Surroundings, allowed: Allowed, per_node: int) -> int:
-    """Replicas that limits, quotas and NodePools leave room for; 0 for none."""
+    """Replicas that limits, quotas and NodePools leave room for; 0 for none.
+
+    Without a deadline it is one: it starts once and is busy to the end, and more of them would cost about as much.
+    """
     kind, needs = candidate.offer.type, around.replica[candidate.accelerator]
-    most = [needs.max_replicas]
+    most = [needs.max_replicas if allowed.deadline_s is not None else 1]
     if needs.gpus:
         most += [one // needs.gpus for one in (allowed.gpus, around.pool_gpus) if one is not None]
     quota = around.quota_vcpus.get((quota_class(kind.family), candidate.offer.capacity_type))

@@ -151,11 +151,12 @@ def _joined(
     question: Question, evaluator: Evaluator, offers: Iterable[Offer], decoders: Sequence[Offer]
 ) -> Iterator[Outcome]:
     """Servers that are there already."""
-    by_place = {(one.type.name, one.capacity_type, one.zone): one for one in offers}
+    offers = tuple(offers)
     for warm in question.around.warm:
-        offer = by_place.get((warm.instance_type, warm.capacity_type, warm.zone)) or by_place.get(
-            (warm.instance_type, warm.capacity_type, "")
-        )
+        same = [one for one in offers if (one.type.name, one.capacity_type) == (warm.instance_type, warm.capacity_type)]
+        # Before its node is there, nobody knows its zone: it may be the cheapest.
+        there = [one for one in same if not warm.zone or one.zone in {warm.zone, ""}]
+        offer = min(there, key=lambda one: one.price.usd_per_h, default=None)
         if offer is None:
             continue
         accelerator = "gpu" if offer.type.gpu else "cpu"
